@@ -1,0 +1,202 @@
+"""Knocks at the SSH ports of many servers at once: TCP connections that are reset as soon as they tell something.
+
+One thread and one selector: a thread or a task per server costs several times as much. A connection that is opened
+and reset leaves no line in sshd's log; one whose banner is read leaves two.
+"""
+
+import errno
+import ipaddress
+import os
+import resource
+import selectors
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from multiall_cli.domain.topology import Evidence, Rung
+
+AT_ONCE = 512  # connections that are open or being opened
+NO_SAMPLE = float("inf")  # as a lag: our own side failed, so nothing was seen of the server
+SPARE = 64  # handles that the rest of the program may have open
+NAMES_AT_ONCE = 32  # names that are looked up
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
+_SSH = b"SSH-"
+_LONGEST = 255  # bytes of a banner, RFC 4253 section 4.2
+_MET = {
+    errno.ECONNREFUSED: Rung.REFUSED,
+    errno.ECONNRESET: Rung.REFUSED,
+    errno.ETIMEDOUT: Rung.TIMEOUT,
+    errno.EHOSTUNREACH: Rung.NO_ROUTE,
+    errno.ENETUNREACH: Rung.NO_ROUTE,
+}
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+"""What fails on our own side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A server's SSH port. `address`: a name or a number of IPv4 or IPv6."""
+
+    server: str
+    address: str
+    port: int
+
+
+@dataclass(slots=True)
+class _Knock:
+    door: Door
+    socket: socket.socket
+    began: float
+    until: float
+    listens: bool
+    opened: float | None = None
+
+
+class Knocker:
+    """Takes samples as `observer`. `timeout`: seconds that each may take; `network`: where its sockets are made."""
+
+    def __init__(
+        self,
+        observer: str,
+        timeout: float,
+        *,
+        network: Callable[[], AbstractContextManager[None]] = nullcontext,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._observer = observer
+        self._timeout = timeout
+        self._network = network
+        self._now = now
+
+    def __call__(self, doors: Iterable[Door], listen: Set[str] = frozenset()) -> list[Evidence]:
+        """A sample of each door; `listen`: the servers whose SSH banner is waited for as well."""
+        with self._network():
+            found, numbered = self._look_up(list(doors))
+            return found + list(self._knock(numbered, listen))
+
+    def _look_up(self, doors: list[Door]) -> tuple[list[Evidence], list[Door]]:
+        """Doors with numbers for names, and what is to be said of those whose names mean nothing."""
+        names = sorted({door.address for door in doors if not _is_number(door.address)})
+        meant: dict[str, str] = {}
+        if names:
+            with ThreadPoolExecutor(NAMES_AT_ONCE) as threads:
+                meant = dict(zip(names, threads.map(self._number_of, names), strict=True))
+        lost = [door for door in doors if meant.get(door.address) == ""]
+        found = [self._told(door, Rung.NO_ROUTE, trouble=f"{door.address} has no address") for door in lost]
+        rest = [door for door in doors if meant.get(door.address) != ""]
+        return found, [Door(door.server, meant.get(door.address, door.address), door.port) for door in rest]
+
+    def _number_of(self, name: str) -> str:
+        """The first address that a name has; '' where it has none."""
+        try:
+            with self._network():
+                return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
+        except (OSError, UnicodeError):
+            return ""
+
+    def _knock(self, doors: list[Door], listen: Set[str]) -> Iterator[Evidence]:
+        todo, waiting = deque(doors), deque[_Knock]()
+        most = max(1, min(AT_ONCE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE))
+        with selectors.DefaultSelector() as selector:
+            while todo or waiting:
+                while todo and len(selector.get_map()) < most:
+                    door = todo.popleft()
+                    begun = self._begin(door, listens=door.server in listen)
+                    if isinstance(begun, Evidence):
+                        yield begun
+                    else:
+                        selector.register(begun.socket, selectors.EVENT_WRITE, begun)
+                        waiting.append(begun)
+                left = waiting[0].until - time.monotonic() if waiting else 0.0
+                for key, _ in selector.select(max(0.0, left)) if selector.get_map() else ():
+                    yield from self._met(selector, key.data)
+                while waiting and (waiting[0].socket.fileno() < 0 or waiting[0].until <= time.monotonic()):
+                    late = waiting.popleft()
+                    if late.socket.fileno() >= 0:
+                        yield self._gave_up(selector, late)
+
+    def _begin(self, door: Door, *, listens: bool) -> "_Knock | Evidence":
+        began = time.monotonic()
+        if not 0 < door.port < 1 << 16:
+            words = f"there is no port {door.port}; mend it in the ssh config or the inventory"
+            return self._told(door, Rung.NO_ROUTE, trouble=words)
+        try:
+            family, _, _, _, place = socket.getaddrinfo(door.address, door.port, flags=socket.AI_NUMERICHOST)[0]
+            knocking = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as failed:
+            lag = NO_SAMPLE if failed.errno in _OURS else 0.0
+            return self._told(door, Rung.NO_ROUTE, trouble=f"it cannot be tried from here ({failed})", lag=lag)
+        knocking.setblocking(False)
+        knocking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        try:
+            fault = knocking.connect_ex(place)
+        except OSError as failed:
+            fault = failed.errno or errno.EHOSTUNREACH
+        if fault in (0, errno.EINPROGRESS):
+            return _Knock(door, knocking, began, began + self._timeout, listens)
+        knocking.close()
+        return self._failed(door, fault, None)
+
+    def _met(self, selector: selectors.BaseSelector, knock: _Knock) -> Iterator[Evidence]:
+        """Something came of it: the connection, its refusal, or the banner."""
+        now = time.monotonic()
+        if knock.opened is None:
+            fault = knock.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if fault:
+                _end(selector, knock)
+                yield self._failed(knock.door, fault, now - knock.began)
+                return
+            knock.opened = now
+            if knock.listens:
+                selector.modify(knock.socket, selectors.EVENT_READ, knock)
+                return
+            _end(selector, knock)
+            yield self._told(knock.door, Rung.TCP, now - knock.began)
+            return
+        try:
+            said = knock.socket.recv(_LONGEST)
+        except OSError:
+            said = b""
+        _end(selector, knock)
+        took = knock.opened - knock.began
+        if said.startswith(_SSH):
+            yield self._told(knock.door, Rung.BANNER, took)
+        else:
+            words = "it is no SSH server" if said else "its sshd closes the connection at once"
+            yield self._told(knock.door, Rung.TCP, took, words)
+
+    def _gave_up(self, selector: selectors.BaseSelector, knock: _Knock) -> Evidence:
+        late = time.monotonic() - knock.until
+        _end(selector, knock)
+        if knock.opened is not None:
+            words = f"its sshd says nothing within {self._timeout:g} s"
+            return self._told(knock.door, Rung.TCP, knock.opened - knock.began, words, late)
+        return self._told(knock.door, Rung.TIMEOUT, lag=late)
+
+    def _failed(self, door: Door, fault: int, rtt: float | None) -> Evidence:
+        rung = _MET.get(fault)
+        if rung is None:
+            lag = NO_SAMPLE if fault in _OURS else 0.0
+            return self._told(door, Rung.NO_ROUTE, rtt, os.strerror(fault), lag)
+        return self._told(door, rung, rtt)
+
+    def _told(self, door: Door, rung: Rung, rtt: float | None = None, trouble: str = "", lag: float = 0.0) -> Evidence:
+        return Evidence(self._observer, door.server, rung, self._now(), rtt, trouble, lag)
+
+
+def _end(selector: selectors.BaseSelector, knock: _Knock) -> None:
+    selector.unregister(knock.socket)
+    knock.socket.close()
+
+
+def _is_number(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True

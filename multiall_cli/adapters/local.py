@@ -1,0 +1,157 @@
+"""The admin host itself as a server: commands are child processes, facts of the host come from psutil."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+from multiall_cli.adapters.piped import PipedSession, Reveal
+from multiall_cli.adapters.secrets import reveal as reveal_secret
+from multiall_cli.domain.errors import Unreachable
+from multiall_cli.domain.inventory import Server
+from multiall_cli.ports import Reply
+
+CHUNK = 1 << 16
+
+
+class ChildPipe:
+    """A child process as a Pipe."""
+
+    def __init__(self, argv: Sequence[str], cwd: str | None = None, env: dict[str, str] | None = None) -> None:
+        self._child = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+        self._selector = selectors.DefaultSelector()
+        for name, stream in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
+            assert stream is not None  # noqa: S101  (it is a PIPE)
+            self._selector.register(stream, selectors.EVENT_READ, name)
+        assert self._child.stdin is not None  # noqa: S101  (it is a PIPE)
+        self._stdin = self._child.stdin
+
+    def send(self, piece: bytes) -> None:
+        self._stdin.write(piece)
+        self._stdin.flush()
+
+    def finish(self) -> None:
+        self._stdin.close()
+
+    def receive(self, timeout: float) -> tuple[str, bytes] | None:
+        while self._selector.get_map():
+            events = self._selector.select(timeout)
+            if not events:
+                raise TimeoutError
+            for key, _ in events:
+                piece = os.read(key.fd, CHUNK)
+                if piece:
+                    return str(key.data), piece
+                self._selector.unregister(key.fileobj)
+        return None
+
+    def ready(self) -> bool:
+        return bool(self._selector.get_map()) and bool(self._selector.select(0))
+
+    def exit_code(self) -> int:
+        code = self._child.wait()
+        return 128 - code if code < 0 else code
+
+    def kill(self) -> None:
+        """End the child and its group at once; whoever waits for output sees its end."""
+        try:
+            os.killpg(self._child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def close(self) -> None:
+        """End the child and everything that it started."""
+        self._selector.close()
+        if self._child.poll() is None:
+            try:
+                os.killpg(self._child.pid, signal.SIGTERM)
+                self._child.wait(2)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for stream in (self._child.stdin, self._child.stdout, self._child.stderr):
+            try:
+                stream.close()  # type: ignore[union-attr]
+            except BrokenPipeError:
+                continue
+        self._child.wait()
+
+
+class _Told:
+    """An answer that needed no loop."""
+
+    def __init__(self, value: Mapping[str, object]) -> None:
+        self._value = value
+
+    def pieces(self) -> Iterator[bytes]:
+        return iter(())
+
+    def value(self) -> Mapping[str, object]:
+        return self._value
+
+
+class LocalSession:
+    """A session with the admin host. Its facts come from psutil: a host without /proc has them too."""
+
+    def __init__(self, piped: PipedSession) -> None:
+        self._piped = piped
+        self.server = piped.server
+        self.run = piped.run
+        self.close = piped.close
+
+    def call(
+        self, operation: str, payload: Iterable[bytes] = (), timeout: float | None = None, **arguments: object
+    ) -> Reply:
+        if operation != "facts":
+            return self._piped.call(operation, payload, timeout, **arguments)
+        told = dict(self._piped.call(operation, payload, timeout, **arguments).value())
+        return _Told(told | _measured())
+
+
+def _measured() -> dict[str, object]:
+    import psutil
+
+    return {
+        "cpus": psutil.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "uptime": time.time() - psutil.boot_time(),
+    }
+
+
+class LocalTransport:
+    """Opens sessions with the admin host."""
+
+    def __init__(self, timeout: float = 60.0, reveal: Reveal = reveal_secret) -> None:
+        self._timeout = timeout
+        self._reveal = reveal
+
+    def open(self, server: Server) -> LocalSession:
+        start = partial(_start, server)
+        return LocalSession(PipedSession(server, start, self._timeout, self._reveal, python=sys.executable))
+
+    def close(self) -> None:
+        return
+
+
+def _start(server: Server, argv: Sequence[str]) -> ChildPipe:
+    try:
+        return ChildPipe(argv)
+    except FileNotFoundError:
+        return ChildPipe(["sh", "-c", 'echo "sh: $1: not found" >&2; exit 127', "sh", argv[0]])
+    except OSError as fault:
+        raise Unreachable(
+            server.name, f"`{argv[0]}` could not be started: {fault.strerror}", "mend that and run again", "away"
+        ) from None

@@ -1,0 +1,31 @@
+"""Why a name has no address: asks the name servers themselves where the C library only says no."""
+
+import socket
+
+from multiall_cli.domain.answer import Finding, Health
+
+
+def examine(server: str, address: str) -> Finding | None:
+    """What is wrong with a server's name, or None where it has an address."""
+    try:
+        socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as fault:
+        return Finding(server, Health.ILL, _why(address, fault), f"mend the name, or give {server} an `address:`")
+    return None
+
+
+def _why(address: str, fault: socket.gaierror) -> str:
+    import dns.exception
+    import dns.resolver
+
+    try:
+        dns.resolver.resolve(address, "A", lifetime=3, search=True)
+    except dns.resolver.NXDOMAIN:
+        return f"the name {address} does not exist (its name servers say so)"
+    except dns.resolver.NoAnswer:
+        return f"the name {address} exists and has no address"
+    except dns.resolver.NoNameservers:
+        return f"no name server answers for {address}"
+    except dns.exception.DNSException as trouble:
+        return f"the name {address} could not be looked up ({type(trouble).__name__})"
+    return f"the name servers know {address}, this machine's C library does not ({fault.strerror})"

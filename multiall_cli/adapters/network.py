@@ -1,0 +1,67 @@
+"""The network that sessions start from where it is not this process's own: a network namespace of Linux."""
+
+import ctypes
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from multiall_cli.domain.errors import MultiAllError
+
+_CLONE_NEWNET = 0x40000000  # of linux/sched.h
+_LIMIT = 5.0  # seconds that whoever hands out a namespace may take
+
+
+class Elsewhere:
+    """A network namespace: a file of one (/run/netns/mgmt), or a socket that hands one out (a lab's `network`)."""
+
+    def __init__(self, path: str) -> None:
+        """Errors: MultiAllError where it is not there, or may not be entered."""
+        self._path = path
+        try:
+            self._there = _handed_out(path) if stat.S_ISSOCK(Path(path).stat().st_mode) else os.open(path, os.O_RDONLY)
+        except OSError as fault:
+            todo = "start what makes it (a lab: `multiall lab up`), or mend `network` in multiall.yaml"
+            raise MultiAllError(f"network {path}", f"it is not there ({fault.strerror or fault})", todo) from None
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread's sockets and children are made there; those of other threads are not. Errors: MultiAllError."""
+        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            self.enter()
+            try:
+                yield
+            finally:
+                _join(here)
+        finally:
+            os.close(here)
+
+    def enter(self) -> None:
+        """For good, for this thread: before another program takes over. Errors: MultiAllError."""
+        try:
+            _join(self._there)
+        except OSError as fault:
+            todo = "run it as root" if os.geteuid() else "mend `network` in multiall.yaml"
+            raise MultiAllError(f"network {self._path}", f"it cannot be entered ({fault.strerror})", todo) from None
+
+    def close(self) -> None:
+        os.close(self._there)
+
+
+def _handed_out(path: str) -> int:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(_LIMIT)
+        door.connect(path)
+        _, handles, _, _ = socket.recv_fds(door, 1, 1)
+    if not handles:
+        raise OSError("nothing was handed out")
+    return handles[0]
+
+
+def _join(namespace: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(namespace, _CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

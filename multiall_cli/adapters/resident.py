@@ -1,0 +1,279 @@
+"""The admin's half of the remote loop: sends the bundle once, then requests, and reads the answers."""
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+
+from multiall_cli.adapters.pipes import Pipe
+from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.remote import frames
+from multiall_cli.remote.loop import LONGEST
+
+MODULES = (
+    "frames",
+    "loop",
+    "patterns",
+    "handles",
+    "records",
+    "content",
+    "scan",
+    "staging",
+    "workshop",
+    "place",
+    "apply",
+    "facts",
+    "operations",
+)
+"""The bundle, each module before those that import it."""
+
+BOOT = (
+    "import sys,zlib;s=sys.stdin.buffer;"
+    'l=next(x for x in iter(s.readline,b"") if x[:9]==b"multiall ");'
+    "exec(zlib.decompress(s.read(int(l[9:]))))"
+)
+"""The member's first program. No newline, backslash or exclamation mark: any login shell passes it on unchanged.
+
+Lines before ours are passed over: a password that sudo turned out not to want must not be read as a bundle.
+"""
+
+ARGUMENTS = ("-ISc", BOOT)
+"""Of python3: isolated from its user's and its site's settings."""
+
+PACKET = 1 << 16  # bytes that are sent at once: small pieces share a packet, and a system call
+MOST_WORDS = 500  # letters of what a member says went wrong
+NESTED = 50  # how deep lists and objects of an answer may stand in each other; ours are three deep
+MOST_PASSED = 1 << 26  # bytes of an answer that nobody read, before another call on the same session
+NOISE = 1 << 16  # bytes that login scripts may print before the loop answers
+
+
+@cache
+def bundle() -> bytes:
+    """remote/ as one program that makes its modules without touching a disk, compressed, with its length before it."""
+    folder = files("multiall_cli.remote")
+    sources = [(f"multiall_cli.remote.{name}", (folder / f"{name}.py").read_text("utf-8")) for name in MODULES]
+    program = (
+        "import sys,types\n"
+        "for n in ('multiall_cli','multiall_cli.remote'):\n"
+        " sys.modules[n]=types.ModuleType(n);sys.modules[n].__path__=[]\n"
+        "sys.modules['multiall_cli'].remote=sys.modules['multiall_cli.remote']\n"
+        f"for n,s in {sources!r}:\n"
+        " m=types.ModuleType(n);sys.modules[n]=m\n"
+        " setattr(sys.modules['multiall_cli.remote'],n.rsplit('.',1)[1],m)\n"
+        " exec(compile(s,n,'exec'),m.__dict__)\n"
+        "sys.modules['multiall_cli.remote.loop'].main(sys.modules['multiall_cli.remote.operations'].OPERATIONS)\n"
+    )
+    packed = zlib.compress(program.encode("utf-8"), 9)
+    return b"multiall %d\n" % len(packed) + packed
+
+
+class Resident:
+    """A loop that runs on a member, spoken to through a pipe. One request at a time."""
+
+    def __init__(self, pipe: Pipe, who: str, first: bytes = b"") -> None:
+        """`who`: the server's name for messages; `first`: what is sent before the bundle (a password line)."""
+        self._pipe = pipe
+        self._who = who
+        self._greeted = False
+        self._buffer = bytearray()
+        self._first = first + bundle()
+        self._doing = "the start of the remote loop"
+        self._answer: Answer | None = None
+        self.stderr = bytearray()
+
+    def call(
+        self, operation: str, payload: Iterable[bytes], timeout: float, arguments: Mapping[str, object]
+    ) -> "Answer":
+        """Send a request with its payload; the answer is read through what is returned.
+
+        What nobody read of the answer before is passed over, so that it is not taken for this one's.
+        """
+        if self._answer is not None:
+            self._answer.pass_over()
+        self._doing = f"'{operation}'"
+        told = {"operation": operation, "arguments": dict(arguments), "patience": min(timeout, LONGEST)}
+        request = json.dumps(told).encode("ascii")
+        waiting = bytearray(self._first + frames.pack(frames.REQUEST, request))
+        self._first = b""
+        for piece in payload:
+            waiting += frames.pack(frames.DATA, piece)
+            if len(waiting) >= PACKET or not piece:  # an empty one is a sign of life: it is sent at once
+                if self._pipe.ready() and self._answered_early(timeout):
+                    waiting.clear()
+                    break
+                self._send(bytes(waiting))
+                waiting.clear()
+        self._send(bytes(waiting) + frames.pack(frames.END))
+        self._answer = Answer(self, timeout)
+        return self._answer
+
+    def _answered_early(self, timeout: float) -> bool:
+        """Whether the member gave up before it had the whole payload (greeting and signs of life do not count)."""
+        while self._pipe.ready():
+            self._fill(timeout)
+        if not self._greeted and not self._greet_from_buffer():
+            return False
+        while self._buffer[:1] == frames.BEAT:
+            del self._buffer[: frames.HEADER_SIZE]
+        return bool(self._buffer)
+
+    def _send(self, piece: bytes) -> None:
+        try:
+            self._pipe.send(piece)
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def _fill(self, timeout: float) -> None:
+        """Take more output into the buffer."""
+        try:
+            output = self._pipe.receive(timeout)
+        except TimeoutError:
+            raise MemberFault(
+                self._who, f"no answer to {self._doing} for {timeout:g} s", "give it longer with --timeout SECONDS"
+            ) from None
+        if output is None:
+            raise self._ended()
+        stream, piece = output
+        if stream == "stdout":
+            self._buffer += piece
+        else:
+            self.stderr += piece[: 65536 - len(self.stderr)]
+
+    def _ended(self) -> MemberFault | Unreachable:
+        """The right error for a loop that ended while an answer was due."""
+        try:
+            while (output := self._pipe.receive(1.0)) is not None:
+                if output[0] == "stderr":
+                    self.stderr += output[1][: 65536 - len(self.stderr)]
+            code = self._pipe.exit_code()
+        except Unreachable as fault:
+            return fault
+        except TimeoutError:
+            code = -1
+        words = bytes(self.stderr).decode("utf-8", "replace").strip().splitlines()
+        if not self._greeted:
+            return NotStarted(self._who, code, bytes(self.stderr))
+        last = words[-1] if words else "it said nothing"
+        return MemberFault(self._who, f"the remote loop ended during {self._doing} (exit {code}: {last})", "run again")
+
+    def _greet_from_buffer(self) -> bool:
+        place = self._buffer.find(frames.HELLO)
+        if place < 0:
+            if len(self._buffer) > NOISE:
+                raise MemberFault(
+                    self._who,
+                    f"{len(self._buffer)} bytes of something else came before the remote loop answered",
+                    f"make its login scripts print nothing where there is no terminal: `ssh {self._who} true`",
+                )
+            return False
+        del self._buffer[: place + len(frames.HELLO)]
+        self._greeted = True
+        return True
+
+    def frame(self, timeout: float) -> tuple[bytes, bytes]:
+        """The next frame of the answer."""
+        while not self._greeted and not self._greet_from_buffer():
+            self._fill(timeout)
+        while len(self._buffer) < frames.HEADER_SIZE:
+            self._fill(timeout)
+        try:
+            kind, length = frames.unpack_header(bytes(self._buffer[: frames.HEADER_SIZE]))
+        except frames.BadFrame as bad:
+            raise MemberFault(
+                self._who,
+                f"its answer to {self._doing} is garbage: {bad}",
+                f"look at it with `multiall doctor {self._who}`",
+            ) from None
+        while len(self._buffer) < frames.HEADER_SIZE + length:
+            self._fill(timeout)
+        body = bytes(self._buffer[frames.HEADER_SIZE : frames.HEADER_SIZE + length])
+        del self._buffer[: frames.HEADER_SIZE + length]
+        return kind, body
+
+    def garbage(self, what: str) -> MemberFault:
+        return MemberFault(
+            self._who,
+            f"its answer to {self._doing} is garbage: {what}",
+            f"look at it with `multiall doctor {self._who}`",
+        )
+
+    def fault(self, told: Mapping[str, object]) -> MemberFault:
+        """An ERROR frame as the error that it means."""
+        why = str(told.get("what", "no reason given"))[:MOST_WORDS]
+        todo = str(told.get("todo", "mend that on the server and run again"))[:MOST_WORDS]
+        return MemberFault(self._who, f"{self._doing} failed: {why}", todo)
+
+    def close(self) -> None:
+        self._pipe.close()
+
+
+class NotStarted(MemberFault):
+    """The loop never answered: no python3, sudo refused, or the login shell is something else."""
+
+    def __init__(self, who: str, code: int, stderr: bytes) -> None:
+        self.code = code
+        self.stderr = stderr
+        words = stderr.decode("utf-8", "replace").strip().splitlines()
+        if code == 127 or (b"python3" in stderr and b"not found" in stderr):
+            super().__init__(who, "python3 is missing", "install it (3.6 or newer) or limit the pool to others")
+        else:
+            said = words[-1] if words else "it said nothing"
+            super().__init__(
+                who, f"python3 did not start (exit {code}: {said})", f"try `multiall exec {who} -- python3 --version`"
+            )
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Whether lists and objects stand in each other so deep that whoever walks through them later would fall."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(inner) and (not most or any(_is_deeper(each, most - 1) for each in inner))
+
+
+class Answer:
+    """A Reply that reads from the loop as it is asked."""
+
+    def __init__(self, resident: Resident, timeout: float) -> None:
+        self._resident = resident
+        self._timeout = timeout
+        self._value: Mapping[str, object] | None = None
+
+    def pieces(self) -> Iterator[bytes]:
+        while self._value is None:
+            kind, body = self._resident.frame(self._timeout)
+            if kind == frames.DATA:
+                yield body
+            elif kind in (frames.VALUE, frames.ERROR):
+                self._end(kind, body)
+            elif kind != frames.BEAT:
+                raise self._resident.garbage(f"a frame of kind {kind!r}")
+
+    def _end(self, kind: bytes, body: bytes) -> None:
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            raise self._resident.garbage("a value that is not JSON") from None
+        if not isinstance(value, dict):
+            raise self._resident.garbage("a value that is not an object")
+        if body.count(b"[") + body.count(b"{") > NESTED and _is_deeper(value, NESTED):
+            raise self._resident.garbage(f"a value that is nested more than {NESTED} deep")
+        self._value = value
+        if kind == frames.ERROR:
+            raise self._resident.fault(value)
+
+    def pass_over(self) -> None:
+        """Read what is left of it; how the operation came out is nobody's concern any more. Errors: MemberFault."""
+        left = MOST_PASSED
+        while self._value is None:
+            kind, body = self._resident.frame(self._timeout)
+            left -= frames.HEADER_SIZE + len(body)
+            if kind in (frames.VALUE, frames.ERROR):
+                self._value = {}
+            elif left < 0 or kind not in (frames.DATA, frames.BEAT):
+                raise self._resident.garbage("more than anyone waits for")
+
+    def value(self) -> Mapping[str, object]:
+        for _ in self.pieces():
+            pass
+        assert self._value is not None  # noqa: S101  (pieces ends only with a value or an error)
+        return self._value

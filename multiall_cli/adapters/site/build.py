@@ -1,0 +1,244 @@
+"""From the shape of a site's file to the words of the domain, for servers, settings and guards."""
+
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from os.path import expanduser, join, normpath
+
+from msgspec import UNSET, UnsetType
+
+from multiall_cli.adapters.site import shape as shapes
+from multiall_cli.adapters.site.compose import Scalar, Table, Written
+from multiall_cli.domain.errors import Fault, Origin, UsageError
+from multiall_cli.domain.inventory import (
+    Become,
+    BecomeMethod,
+    GuardLimit,
+    Link,
+    Secret,
+    Server,
+    Settings,
+    Ssh,
+    TopologySettings,
+)
+from multiall_cli.planning.targets.ranges import NAME, expand, is_name, shown
+from multiall_cli.planning.targets.selection import STATE
+
+Tell = Callable[[Origin, str, str], None]
+"""Takes a fault: where, what, and what to do."""
+
+MOST_SERVERS = 100_000
+"""How many servers one site may have; ranges make them out of a few letters."""
+
+_NAMES = "a name has letters, digits, '.', '_' and '-', and begins with a letter, a digit or '_'"
+_SCALE = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SCOPED = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,32})?")
+
+
+def under(written: Written | None, *keys: str) -> Written | None:
+    """The value below these keys, None where one is missing."""
+    for key in keys:
+        written = written.entries.get(key) if isinstance(written, Table) else None
+    return written
+
+
+def text_of(written: Written | None, *keys: str) -> str | None:
+    """A single value as it is written, so that `user: 007` and `mode: 0644` mean what they show."""
+    found = under(written, *keys)
+    return found.text if isinstance(found, Scalar) else None
+
+
+def origin_of(written: Written, *keys: str) -> Origin:
+    """Where a value stands, or the innermost table that could hold it."""
+    for key in keys:
+        inner = under(written, key)
+        if inner is None:
+            break
+        written = inner
+    return written.origin
+
+
+def places(table: Written | None, prefix: str = "") -> Iterator[tuple[str, Origin]]:
+    """Every value's dotted name and place: `ssh`, `ssh.user`, ..."""
+    if isinstance(table, Table):
+        for key, value in table.entries.items():
+            yield prefix + key, value.origin
+            yield from places(value, f"{prefix}{key}.")
+
+
+def rooted(path: str, root: str) -> str:
+    """A path of the site's files as an absolute one; `./` is the site's folder, `~/` the admin's home."""
+    # Not resolved: a link stays what the admin called it.
+    return normpath(join(root, expanduser(path)))
+
+
+def secret(reference: str, root: str) -> Secret:
+    """`${env:X}`, `${file:…}` or `${cmd:…}`, already held against its shape."""
+    kind, _, name = reference[2:-1].partition(":")
+    return Secret(kind, rooted(name, root) if kind == "file" else name)
+
+
+def is_address(text: str) -> bool:
+    """Whether this may be a host name or an IP address; nothing that could be an option or a command."""
+    if NAME.fullmatch(text):
+        return True
+    if not _SCOPED.fullmatch(text):
+        return False
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def servers_of(pattern: str, written: Table, root: str, faults: list[Fault], left: int) -> list[Server]:
+    """The servers of one entry of `servers:`, which may be a range; at most `left` of them."""
+    place = written.keys[pattern]
+
+    def tell(origin: Origin, what: str, todo: str) -> None:
+        faults.append(Fault(origin, what, todo))
+
+    try:
+        names = expand(pattern)
+    except UsageError as error:
+        tell(place, error.what, error.todo)
+        return []
+    if len(names) > left:
+        tell(place, f"makes the site larger than {MOST_SERVERS:,} servers", "write a smaller range, or split the site")
+        return []
+    for name in names:
+        if not is_name(name):
+            tell(place, f"{shown(name)} cannot be the name of a server", _NAMES)
+            return []
+    entry = written.entries[pattern]
+    addresses = _addresses(names, entry, tell)
+    ssh, become, labels = _ssh(entry, root, tell), _become(entry, root, tell), _labels(entry, tell)
+    link = Link(text_of(entry, "transport") or "ssh")
+    where = dict(places(entry))
+    return [
+        Server(name, address, link, ssh, become, labels, place, where)
+        for name, address in zip(names, addresses, strict=True)
+    ]
+
+
+def _addresses(names: tuple[str, ...], entry: Written, tell: Tell) -> tuple[str, ...]:
+    text = text_of(entry, "address")
+    if text is None:
+        return names
+    origin = origin_of(entry, "address")
+    try:
+        addresses = expand(text)
+    except UsageError as error:
+        tell(origin, error.what, error.todo)
+        return names
+    if len(addresses) != len(names):
+        what = f"{shown(text)} is {_count(len(addresses), 'address')} for {_count(len(names), 'server')}"
+        tell(origin, what, "write a range of as many addresses as names")
+        return names
+    for address in addresses:
+        if not is_address(address):
+            tell(origin, f"{shown(address)} cannot be an address", "write a host name or an IP address")
+            return names
+    return addresses
+
+
+def _count(number: int, word: str) -> str:
+    plural = word + ("es" if word.endswith("s") else "s")
+    return f"{number} {word if number == 1 else plural}"
+
+
+def _user(entry: Written, tell: Tell, *keys: str) -> str | None:
+    user = text_of(entry, *keys)
+    if user is not None and not shapes.matches(user, shapes.User):
+        tell(origin_of(entry, *keys), f"'user' is {shown(user)}", "write a user's name or number")
+        return None
+    return user
+
+
+def _ssh(entry: Written, root: str, tell: Tell) -> Ssh:
+    if under(entry, "ssh") is None:
+        return Ssh()
+    port = under(entry, "ssh", "port")
+    identity = text_of(entry, "ssh", "identity")
+    password = text_of(entry, "ssh", "password")
+    return Ssh(
+        user=_user(entry, tell, "ssh", "user"),
+        port=port.value if isinstance(port, Scalar) and isinstance(port.value, int) else None,
+        jump=text_of(entry, "ssh", "jump"),
+        identity=rooted(identity, root) if identity else None,
+        password=secret(password, root) if password else None,
+    )
+
+
+def _become(entry: Written, root: str, tell: Tell) -> Become:
+    if under(entry, "become") is None:
+        return Become()
+    method = text_of(entry, "become") or text_of(entry, "become", "method") or "none"
+    password = text_of(entry, "become", "password")
+    return Become(
+        BecomeMethod(method),
+        _user(entry, tell, "become", "user") or "root",
+        secret(password, root) if password else None,
+    )
+
+
+def _labels(entry: Written, tell: Tell) -> dict[str, str]:
+    table = under(entry, "labels")
+    labels: dict[str, str] = {}
+    for key, value in table.entries.items() if isinstance(table, Table) else ():
+        text = text_of(value) or ""
+        if key == STATE:
+            tell(value.origin, f"no label can be called {STATE!r}", "call it otherwise: state=up asks for reachability")
+        elif not shapes.matches(text, shapes.Label):
+            tell(value.origin, f"{shown(key)} is {shown(text)}", "write a word that begins with a letter or digit")
+        else:
+            labels[key] = text
+    return labels
+
+
+def settings_of(shape: shapes.SettingsShape, root: str) -> Settings:
+    """What multiall.yaml says, with the defaults of what it does not say."""
+    default = Settings()
+    return Settings(
+        store=rooted(shape.store, root) if isinstance(shape.store, str) else default.store,
+        network=rooted(shape.network, root) if isinstance(shape.network, str) else default.network,
+        parallel=shape.parallel if isinstance(shape.parallel, int) else default.parallel,
+        connect_timeout=_seconds(shape.connect_timeout, default.connect_timeout),
+        timeout=_seconds(shape.timeout, default.timeout),
+        topology=_topology(shape.topology),
+    )
+
+
+def _topology(shape: shapes.TopologyShape | UnsetType | None) -> TopologySettings:
+    default = TopologySettings()
+    if not isinstance(shape, shapes.TopologyShape):
+        return default
+    return TopologySettings(
+        every=_seconds(shape.every, default.every),
+        timeout=_seconds(shape.timeout, default.timeout),
+        window=_seconds(shape.window, default.window),
+        denials=default.denials if isinstance(shape.denials, UnsetType) else shape.denials,
+        quorum=int(shape.quorum.rstrip("%")) / 100 if isinstance(shape.quorum, str) else default.quorum,
+        sentinels=tuple(shape.sentinels or ()) if isinstance(shape.sentinels, list) else default.sentinels,
+    )
+
+
+def guards_of(shape: shapes.RulesShape, defaults: dict[str, GuardLimit]) -> dict[str, GuardLimit]:
+    """The guards' limits: what a file says, over the defaults."""
+    limits = dict(defaults)
+    if not isinstance(shape.guards, shapes.GuardsShape):
+        return limits
+    for name in shape.guards.__struct_fields__:
+        guard = getattr(shape.guards, name)
+        if isinstance(guard, shapes.GuardShape):
+            before = limits.get(name, GuardLimit(share=1.0, at_least=1))
+            share = before.share if guard.share is UNSET else int(guard.share.rstrip("%")) / 100
+            limits[name] = GuardLimit(share, before.at_least if guard.at_least is UNSET else guard.at_least)
+    return limits
+
+
+def _seconds(value: float | str | UnsetType, default: float) -> float:
+    if isinstance(value, str):
+        number, unit = re.findall(r"[0-9.]+|[a-z]+", value)
+        return float(number) * _SCALE[unit]
+    return default if isinstance(value, UnsetType) else float(value)

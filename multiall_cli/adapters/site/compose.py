@@ -1,0 +1,273 @@
+"""YAML text with the place of every key and value; the only room that knows PyYAML.
+
+It builds on the parser's events, not on PyYAML's own compose: that takes twice as long, and bounds neither
+nesting nor aliases.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import yaml
+
+from multiall_cli.domain.errors import Fault, InputFaults, Origin
+from multiall_cli.planning.targets.ranges import shown
+
+DEPTH = 40
+"""How deep lists and tables may stand in each other."""
+_TOO_DEEP = (f"is nested more than {DEPTH} deep", "write it flatter")
+
+EXPANDED = 1_000_000
+"""How many values a file may have once its aliases are written out."""
+
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_ODD_END = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_NULL = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOLEANS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+Value = None | bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value, as YAML 1.2 reads it, and its text as it is written. `tag` is empty in a site's files."""
+
+    value: Value
+    text: str
+    origin: Origin
+    size: int = 1
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list. `size` counts all values in it."""
+
+    items: tuple["Written", ...]
+    origin: Origin
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of keys and values. `keys` has the place of each key."""
+
+    entries: dict[str, "Written"]
+    keys: dict[str, Origin]
+    origin: Origin
+    size: int
+
+
+Written = Scalar | Listing | Table
+
+
+def compose(text: str, file: str, *, tags: bool = False) -> tuple[Written | None, tuple[Fault, ...]]:
+    """What a file says, None where it says nothing, and what is wrong with it.
+
+    Duplicate keys and control characters are told, and reading goes on; broken YAML ends it. `tags`: keep tags
+    such as `!vault` on their scalars (they are never resolved), else they are faults.
+    """
+    unreadable = _CONTROL.search(text)
+    if unreadable:
+        origin = _place(text, unreadable.start(), file)
+        return None, (Fault(origin, f"has the character {unreadable[0]!r}", "take it out"),)
+    odd = _ODD_END.search(text)
+    if odd:
+        # The parser would count a line more than every editor does, and all places below would be wrong.
+        what = f"has the line end {odd[0]!r}"
+        return None, (Fault(_place(text, odd.start(), file), what, "save it with line ends of Unix"),)
+    composer = _Composer(text, file, tags=tags)
+    try:
+        return composer.document(), tuple(composer.faults)
+    except yaml.MarkedYAMLError as error:
+        composer.faults.append(_broken(error, text, file))
+    except yaml.YAMLError:
+        composer.faults.append(Fault(Origin(file, 1, 1), "is not YAML", "save it as YAML in UTF-8"))
+    except InputFaults as error:
+        composer.faults.extend(error.faults)
+    return None, tuple(composer.faults)
+
+
+def plain(written: Written | None) -> object:
+    """The values without their places: None, booleans, numbers, strings, lists and dicts."""
+    match written:
+        case Scalar(value):
+            return value
+        case Listing(items):
+            return [plain(item) for item in items]
+        case Table(entries):
+            return {key: plain(value) for key, value in entries.items()}
+        case None:
+            return None
+
+
+_BRACKET = re.compile(r"[\[{]")
+_RANGE = re.compile(r"[A-Za-z0-9.]\[[0-9]")
+
+
+def _place(text: str, index: int, file: str) -> Origin:
+    before = text[:index]
+    return Origin(file, before.count("\n") + 1, index - before.rfind("\n"))
+
+
+def _broken(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    rows = text.split("\n")
+    row = rows[line] if line < len(rows) else ""
+    origin = Origin(file, line + 1, column + 1)
+    why = (error.problem or "it ends too early").replace("node content", "value")
+    if "\t" in row[: len(row) - len(row.lstrip())]:
+        return Fault(origin, "is indented by a tab, which YAML does not read", "indent by spaces")
+    if error.problem == "exceeded maximum nesting depth":  # the parser's own limit, met while it reads ahead
+        return Fault(origin, *_TOO_DEEP)
+    if _has_range_in_brackets(row):
+        return Fault(origin, f"is not YAML: {why}", 'quote a range inside [ ] or { }, as in ["web[1-3]"]')
+    return Fault(origin, f"is not YAML: {why}", "mend the line, or the one before")
+
+
+def _has_range_in_brackets(row: str) -> bool:
+    """A plain range within a list or table of one line: its bracket is YAML's own there."""
+    opened = _BRACKET.search(row)
+    return opened is not None and _RANGE.search(row, opened.end()) is not None
+
+
+def _resolved(text: str) -> Value:
+    """A plain scalar by the core schema of YAML 1.2: `no`, `on`, `1:30` and dates are strings."""
+    if text in _NULL:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    return float(text.replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
+
+
+class _Composer:
+    """Turns the parser's events into values; one method for each kind of value."""
+
+    def __init__(self, text: str, file: str, *, tags: bool) -> None:
+        self.faults: list[Fault] = []
+        self._file = file
+        self._tags = tags
+        self._anchors: dict[str, Written] = {}
+        # Asked directly: yaml.parse would ask the parser twice for each event.
+        self._next: Callable[[], yaml.Event] = _LOADER(text).get_event
+        self._expanded = 0
+
+    def document(self) -> Written | None:
+        """The file's one document."""
+        self._next()  # the stream begins
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            return None
+        written = self._value(self._next(), 0)
+        self._next()  # the document ends
+        event = self._next()
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._fault(self._origin(event), "begins a second document", "put it into a file of its own")
+        return written
+
+    def _origin(self, event: yaml.Event) -> Origin:
+        mark = event.start_mark
+        return Origin(self._file, mark.line + 1, mark.column + 1) if mark else Origin(self._file, 1, 1)
+
+    def _fault(self, origin: Origin, what: str, todo: str) -> None:
+        self.faults.append(Fault(origin, what, todo))
+
+    def _stop(self, origin: Origin, what: str, todo: str) -> InputFaults:
+        return InputFaults((Fault(origin, what, todo),))
+
+    def _value(self, event: yaml.Event, depth: int) -> Written:
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        if depth > DEPTH:
+            raise self._stop(self._origin(event), *_TOO_DEEP)
+        if isinstance(event, yaml.ScalarEvent):
+            written: Written = self._scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            written = self._listing(event, depth)
+        elif isinstance(event, yaml.MappingStartEvent):
+            written = self._table(event, depth)
+        else:
+            raise self._stop(self._origin(event), "has no value here", "write one")
+        if event.anchor is not None:
+            self._anchors[event.anchor] = written
+        return written
+
+    def _alias(self, event: yaml.AliasEvent) -> Written:
+        name = event.anchor or ""
+        meant = self._anchors.get(name)
+        if meant is None:
+            what = f"means the anchor {shown(name)}, which is not above"
+            raise self._stop(self._origin(event), what, "write the value")
+        self._expanded += meant.size
+        if self._expanded > EXPANDED:
+            what = f"makes more than {EXPANDED:,} values by aliases"
+            raise self._stop(self._origin(event), what, "write the values out")
+        return meant
+
+    def _untagged(self, tag: str | None, origin: Origin) -> None:
+        if tag is not None and tag != "!" and not self._tags:
+            self._fault(origin, f"has the tag {shown(tag)}", "write a plain value without a tag")
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        origin = self._origin(event)
+        text = event.value
+        if not text.isprintable() and (hidden := _HIDDEN.search(text)):
+            self._fault(origin, f"has the control character {hidden[0]!r}", "take it out")
+            text = _HIDDEN.sub("", text)
+        value = _resolved(text) if event.implicit[0] else text
+        if event.tag is None:
+            return Scalar(value, text, origin)
+        self._untagged(event.tag, origin)
+        return Scalar(value, text, origin, 1, event.tag)
+
+    def _listing(self, start: yaml.SequenceStartEvent, depth: int) -> Listing:
+        origin = self._origin(start)
+        self._untagged(start.tag, origin)
+        items: list[Written] = []
+        size = 1
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._value(event, depth + 1))
+            size += items[-1].size
+        return Listing(tuple(items), origin, size)
+
+    def _table(self, start: yaml.MappingStartEvent, depth: int) -> Table:
+        origin = self._origin(start)
+        self._untagged(start.tag, origin)
+        entries: dict[str, Written] = {}
+        keys: dict[str, Origin] = {}
+        size = 1
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            place = self._origin(event)
+            name = self._key(event, place, keys, depth)
+            value = self._value(self._next(), depth + 1)
+            size += value.size
+            if name is not None:
+                keys[name] = place
+                entries[name] = value
+        return Table(entries, keys, origin, size)
+
+    def _key(self, event: yaml.Event, place: Origin, keys: dict[str, Origin], depth: int) -> str | None:
+        """The key's text, None where there is none that can be taken."""
+        if isinstance(event, yaml.ScalarEvent) and event.anchor is None and event.tag is None:
+            text = event.value
+        else:
+            written = self._value(event, depth + 1)
+            text = written.text if isinstance(written, Scalar) else ""
+        if not text:
+            self._fault(place, "is no name, but stands as a key", "write `key: value`")
+        elif text == "<<":
+            self._fault(place, "merges tables by '<<', which is not read", "write the keys out")
+        elif text in keys:
+            what = f"has the key {shown(text)} a second time (first at {keys[text]})"
+            self._fault(place, what, "keep one of them")
+        else:
+            return text
+        return None

@@ -1,0 +1,143 @@
+"""Holds what a file says against its shape: every value that does not fit is a fault at its own place."""
+
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written, plain
+from multiall_cli.domain.errors import Fault
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.targets.ranges import shown
+
+Shape = TypeVar("Shape")
+_Kind = object
+"""A type as an annotation writes it: a Struct, `list[...]`, a union, `Annotated[...]`."""
+
+_WORDS: dict[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    list: "a list",
+    dict: "a table of keys",
+}
+
+
+def fit(written: Written, shape: type[Shape], faults: list[Fault]) -> tuple[Shape, Written] | None:
+    """The shape filled with what is written, and what was written of it; None where too much does not fit.
+
+    What does not fit is a fault and is left out of both, so that the rest can be looked at too.
+    """
+    try:
+        return msgspec.convert(plain(written), shape), written
+    except msgspec.ValidationError as error:
+        found: list[Fault] = []
+        kept = _kept(written, shape, "", found)
+        faults += found or [Fault(written.origin, f"does not fit ({error})", "mend it")]
+        return (msgspec.convert(plain(kept), shape), kept) if found and kept else None
+
+
+def describe(kind: _Kind) -> str:
+    """What to write, as the rest of a sentence: `a port from 1 to 65535`."""
+    if get_origin(kind) is Annotated:
+        inner, *rest = get_args(kind)
+        described = [meta.description for meta in rest if isinstance(meta, msgspec.Meta) and meta.description]
+        return described[0] if described else describe(inner)
+    if get_origin(kind) in (Union, UnionType):
+        return ", or ".join(dict.fromkeys(describe(part) for part in _parts(kind) if part is not NoneType))
+    if get_origin(kind) is Literal:
+        return " or ".join(str(value) for value in get_args(kind))
+    return _WORDS.get(get_origin(kind) or kind, "a table of keys")
+
+
+def _parts(kind: _Kind) -> Iterator[_Kind]:
+    """The kinds that a value may be of, without what is known of each."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        yield from _parts(get_args(kind)[0])
+    elif origin in (Union, UnionType):
+        for part in get_args(kind):
+            if part is not msgspec.UnsetType:
+                yield from (part,) if get_origin(part) is Annotated and not _outlines(part) else _parts(part)
+    else:
+        yield kind
+
+
+def _outlines(kind: _Kind) -> bool:
+    return any(get_origin(part) in (list, dict) for part in _parts(kind))
+
+
+def _kept(written: Written, kind: _Kind, key: str, faults: list[Fault]) -> Written | None:
+    """What fits of a value, None where nothing does; the rest is told."""
+    for part in _parts(kind):
+        origin = get_origin(part)
+        if isinstance(written, Listing) and origin is list:
+            return _kept_list(written, kind, get_args(part)[0], key, faults)
+        if isinstance(written, Table) and origin is dict:
+            return _kept_dict(written, get_args(part), faults)
+        if isinstance(written, Table) and isinstance(part, type) and issubclass(part, msgspec.Struct):
+            return _kept_struct(written, part, key, faults)
+    if isinstance(written, Scalar) and _fits(written.value, kind):
+        return written
+    faults.append(_misfit(written, kind, key))
+    return None
+
+
+def _fits(value: object, kind: _Kind) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _kept_list(written: Listing, kind: _Kind, inner: _Kind, key: str, faults: list[Fault]) -> Listing | None:
+    if not written.items and not _fits([], kind):
+        faults.append(Fault(written.origin, f"{shown(key)} is an empty list", f"write {describe(kind)}"))
+        return None
+    items = [_kept(item, inner, key, faults) for item in written.items]
+    left = tuple(item for item in items if item is not None)
+    return Listing(left, written.origin, written.size) if left or not items else None
+
+
+def _kept_dict(written: Table, kinds: tuple[_Kind, ...], faults: list[Fault]) -> Table:
+    entries: dict[str, Written] = {}
+    for name, value in written.entries.items():
+        kept = _kept(value, kinds[1], name, faults)
+        if not _fits(name, kinds[0]):
+            todo = f"write {describe(kinds[0])}"
+            faults.append(Fault(written.keys[name], f"the key {shown(name)} does not fit", todo))
+        elif kept is not None:
+            entries[name] = kept
+    return Table(entries, written.keys, written.origin, written.size)
+
+
+def _kept_struct(written: Table, shape: type[msgspec.Struct], key: str, faults: list[Fault]) -> Table | None:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    entries: dict[str, Written] = {}
+    for name, value in written.entries.items():
+        if name not in fields:
+            todo = f"{did_you_mean(name, fields)}known here: {', '.join(fields)}"
+            faults.append(Fault(written.keys[name], f"the key {shown(name)} is not known", todo))
+        elif (kept := _kept(value, fields[name].type, name, faults)) is not None:
+            entries[name] = kept
+    required = [field for field in fields.values() if field.required]
+    for field in required:
+        if field.encode_name not in written.entries:
+            where = f" in {shown(key)}" if key else ""
+            what = f"{shown(field.encode_name)} is missing{where}"
+            faults.append(Fault(written.origin, what, f"write {describe(field.type)}"))
+    complete = all(field.encode_name in entries for field in required)
+    return Table(entries, written.keys, written.origin, written.size) if complete else None
+
+
+def _misfit(written: Written, kind: _Kind, key: str) -> Fault:
+    what = {Table: "a table of keys", Listing: "a list"}.get(type(written), "")
+    if isinstance(written, Scalar):
+        what = "empty" if written.value is None else shown(written.text)
+        if key == "password" and written.value is not None:
+            what = "not a reference to a secret"  # and may be the secret itself
+    subject = shown(key) if key else "it"
+    return Fault(written.origin, f"{subject} is {what}", f"write {describe(kind)}")

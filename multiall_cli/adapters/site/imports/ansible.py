@@ -1,0 +1,127 @@
+"""Ansible's inventories, INI and YAML, as data: groups become pools, variables of hosts become their labels."""
+
+from pathlib import Path
+
+from multiall_cli.adapters.site.imports.ansible_ini import read_ini
+from multiall_cli.adapters.site.imports.ansible_yaml import read_yaml
+from multiall_cli.adapters.site.imports.groups import Groups, Variable
+from multiall_cli.adapters.site.imports.imported import Gathered, Imported, refused
+from multiall_cli.adapters.site.read import read_text
+from multiall_cli.domain.errors import Fault, InputFaults, Origin
+from multiall_cli.domain.inventory import Pool
+from multiall_cli.planning.targets.ranges import shown
+
+_KEYS = {
+    "ansible_host": "address",
+    "ansible_ssh_host": "address",
+    "ansible_port": "port",
+    "ansible_ssh_port": "port",
+    "ansible_user": "user",
+    "ansible_ssh_user": "user",
+    "ansible_ssh_private_key_file": "identity",
+    "ansible_private_key_file": "identity",
+    "ansible_become_user": "become_user",
+    "ansible_become_method": "become",
+}
+_SECRET = ("pass", "secret", "token", "key", "vault", "credential")
+_YES = ("true", "yes", "1", "on", "y", "t")
+_OF_ALL = ("all", "ungrouped")
+
+
+def import_ansible(path: Path) -> Imported:
+    """The hosts and groups of an Ansible inventory file; `.yaml`/`.yml` is read as YAML, all else as INI.
+
+    Templates, vaults, secrets and variables that are no plain value are dropped, never evaluated; so are
+    group_vars/ and host_vars/. Errors: InputFaults where the file cannot be read.
+    """
+    text = read_text(path, str(path))
+    if isinstance(text, Fault):
+        raise InputFaults((text,))
+    if text.startswith("#!"):
+        fault = Fault(Origin(str(path), 1, 1), "is a program", "save what it prints as a YAML inventory")
+        raise InputFaults((fault,))
+    groups = Groups()
+    (read_yaml if path.suffix in (".yaml", ".yml") else read_ini)(text, str(path), groups)
+    for folder in ("group_vars", "host_vars"):
+        if (path.parent / folder).is_dir():
+            groups.drop(Origin(str(path.parent / folder), 1, 1), f"the variables in {folder}/")
+    return _imported(groups)
+
+
+def _imported(groups: Groups) -> Imported:
+    hosts = {name: Gathered(name, origin) for name, origin in groups.hosts.items()}
+    for name, variables in groups.variables().items():
+        for variable in variables:
+            _take(hosts[name], variable, groups)
+    pools = []
+    for name, group in groups.groups.items():
+        members = groups.members_of(name)
+        why = refused("pool", name)
+        if name in _OF_ALL:
+            continue
+        if why or not members:
+            groups.drop(group.origin, why or f"the group {shown(name)}, which has no hosts")
+        else:
+            pools.append(Pool(name, members, origin=group.origin))
+    for host in hosts.values():
+        _settle_become(host)
+    servers = tuple(host.server() for host in hosts.values())
+    return Imported(servers, tuple(pools), tuple(dict.fromkeys(groups.dropped)))
+
+
+def _take(host: Gathered, variable: Variable, groups: Groups) -> None:
+    """One variable of a host; the first one of a name holds. Values are never told: any may be a secret."""
+    if variable.name in host.seen:
+        return
+    host.seen.add(variable.name)
+    key = _KEYS.get(variable.name)
+    value = variable.value
+    why = ""
+    if value is None:
+        why = "is no plain value"
+    elif "{{" in value or "{%" in value or value.startswith("@"):
+        why = "is a template"
+    elif variable.name == "ansible_become":
+        host.put("become_wanted", str(value.lower() in _YES), variable.origin)
+    elif variable.name == "ansible_connection":
+        why = _connect(host, value, variable.origin)
+    elif key is not None:
+        why = _put(host, key, value, variable.origin)
+    else:
+        why = _label(host, variable.name, value)
+    if why:
+        groups.drop(variable.origin, f"the variable {shown(variable.name)}, which {why}")
+
+
+def _connect(host: Gathered, value: str, origin: Origin) -> str:
+    if value == "local":
+        host.put("transport", "local", origin)
+    return "" if value in ("local", "ssh", "smart", "paramiko", "ansible.builtin.ssh") else "names another connection"
+
+
+def _put(host: Gathered, key: str, value: str, origin: Origin) -> str:
+    if refused(key, value):
+        return f"is not taken as {key.replace('_', ' ')}"
+    host.put(key, value, origin)
+    return ""
+
+
+def _label(host: Gathered, name: str, value: str) -> str:
+    if name.startswith("ansible_"):
+        return "has no counterpart"
+    if any(word in name.lower() for word in _SECRET):
+        return "may be a secret"
+    if refused("label_name", name) or refused("label", value):
+        return "does not fit a label"
+    host.labels.setdefault(name, value)
+    return ""
+
+
+def _settle_become(host: Gathered) -> None:
+    """`ansible_become` says whether, `ansible_become_method` says how; sudo where nothing is said."""
+    wanted = host.values.pop("become_wanted", None)
+    if wanted is None or wanted[0] != "True":
+        host.values.pop("become", None)
+        host.values.pop("become_user", None)
+    else:
+        host.put("become", "sudo", wanted[1])

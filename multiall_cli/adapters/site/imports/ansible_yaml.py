@@ -1,0 +1,49 @@
+"""Ansible's YAML inventories: groups with `hosts`, `children` and `vars`."""
+
+from collections.abc import Iterator
+
+from multiall_cli.adapters.site.compose import Scalar, Table, Written, compose
+from multiall_cli.adapters.site.imports.groups import Groups, Variable
+from multiall_cli.domain.errors import Fault, InputFaults
+from multiall_cli.planning.targets.ranges import shown
+
+
+def read_yaml(text: str, file: str, groups: Groups) -> None:
+    """Puts all that the text says into `groups`. Errors: InputFaults where it is not YAML, or not an inventory."""
+    written, faults = compose(text, file, tags=True)
+    if faults:
+        raise InputFaults(faults)
+    if not isinstance(written, Table):
+        if written is not None:
+            raise InputFaults((Fault(written.origin, "is no inventory", "name a file with groups and hosts"),))
+        return
+    for name, group in written.entries.items():
+        _group(name, written, group, groups)
+
+
+def _group(name: str, parent: Table, group: Written, groups: Groups) -> None:
+    grouped = groups.group(name, parent.keys[name])
+    if not isinstance(group, Table):
+        return
+    for key, section in group.entries.items():
+        if key not in ("hosts", "children", "vars"):
+            groups.drop(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
+        elif not isinstance(section, Table):
+            if not isinstance(section, Scalar) or section.value is not None:
+                groups.drop(section.origin, f"the {key} of the group {shown(name)}, which are no table")
+        elif key == "hosts":
+            for pattern, host in section.entries.items():
+                groups.add_hosts(pattern, name, list(_variables(host)), section.keys[pattern])
+        elif key == "children":
+            for child, inner in section.entries.items():
+                grouped.children[child] = None
+                _group(child, section, inner, groups)
+        else:
+            grouped.variables += _variables(section)
+
+
+def _variables(written: Written) -> Iterator[Variable]:
+    if isinstance(written, Table):
+        for name, value in written.entries.items():
+            plain = isinstance(value, Scalar) and not value.tag and value.value is not None
+            yield Variable(name, value.text if isinstance(value, Scalar) and plain else None, written.keys[name])

@@ -1,0 +1,76 @@
+"""What each key of a site's files means: for editors, through the schemas, and for the reference."""
+
+from collections.abc import Mapping
+
+MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "InventoryShape": {
+        "servers": "Servers by name or range of names.",
+        "pools": "Pools by name.",
+    },
+    "ServerShape": {
+        "address": "Where it is reached: a name or an IP address, or a range as long as the names'; else its name.",
+        "transport": "`local` for the admin host itself; else `ssh`.",
+        "ssh": "What differs from ~/.ssh/config.",
+        "become": "Whose rights the work is done with; `none`: the login's own.",
+        "labels": "Words to choose servers by, such as `rack: r1`.",
+    },
+    "SshShape": {
+        "user": "Who logs in.",
+        "port": "Where its sshd listens.",
+        "jump": "The servers that the connection goes through.",
+        "identity": "The private key.",
+        "password": "Where the password is found, for servers that take no key.",
+    },
+    "BecomeShape": {
+        "method": "How.",
+        "user": "Whose rights; else root's.",
+        "password": "Where the password is found; it goes over standard input only.",
+    },
+    "PoolShape": {
+        "members": "Which servers: names, ranges and target expressions.",
+        "priority": "Whose claim holds where two pools contradict each other: the higher one's; else 0.",
+        "files": "The file trees that every member has.",
+        "rollout": "In which batches the pool is changed.",
+    },
+    "FilesShape": {
+        "path": "The tree on the members; `~/` is the home of the user whose rights the work is done with.",
+        "source": "Where it comes from: a folder of the site (begins with ./, ../ or /) or a member's name.",
+        "exclude": "Patterns, as in .gitignore, of what is neither sent nor deleted.",
+        "delete": "What goes away on members: `false` nothing (the default), `true` all that the source lacks, "
+        "`deployed` what an earlier sync put there and no one changed since.",
+        "owner": "`user` or `user:group`, by name; `source`: as the source has them. Else not looked at.",
+        "mode": "Modes for all files, all folders; else as the source has them.",
+        "times": "Whether a time of change alone is a difference; else only where the source is a member.",
+        "xattrs": "Whether extended attributes and ACLs are kept the same too.",
+        "trash": "How long deleted files are kept beside the tree: `7d` (the default), `0` not at all.",
+        "after": "What is done once on a member where something changed.",
+    },
+    "ModeShape": {"files": "Of files, such as '0644'.", "dirs": "Of folders, such as '0755'."},
+    "AfterShape": {
+        "reload": "The service to reload.",
+        "restart": "The service to restart.",
+        "run": "The command to run, as a list of words.",
+        "watch": "Patterns of the paths that matter; else any change does.",
+    },
+    "RolloutShape": {
+        "batch": "How many members at a time; of a list, the first is the canary and the last one repeats.",
+        "max_fail": "How many members may fail or be away before no further batch is begun.",
+    },
+    "SettingsShape": {
+        "store": "The folder of journal, outbox and cache; else below $XDG_STATE_HOME.",
+        "network": "The network namespace that sessions start from (Linux); else this process's own.",
+        "parallel": "How many servers are worked on at once; else 32.",
+        "connect_timeout": "How long each step of opening a session may take; else 10 s.",
+        "timeout": "How long a server may be silent; else 60 s.",
+        "topology": "How patient `multiall topology` is.",
+    },
+    "TopologyShape": {
+        "every": "How often a scan is meant to run (cron); else 60 s.",
+        "timeout": "How long one knock at a server may take; else 2 s.",
+        "window": "The least silence before a server is down; else 20 s.",
+        "denials": "How many brothers must deny a server as well; else 3. 0: our own word is enough.",
+        "quorum": "The share of the servers last up that we must reach, else we suspect ourselves; else 50%.",
+        "sentinels": "Addresses that answer as long as our own network is there: routers, name servers.",
+    },
+}
+"""Shape → key → words."""

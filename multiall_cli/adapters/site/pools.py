@@ -1,0 +1,165 @@
+"""From the shape of a site's file to the words of the domain, for pools and what they ask of their members."""
+
+import re
+from collections.abc import Container
+from dataclasses import replace
+
+from multiall_cli.adapters.site import shape as shapes
+from multiall_cli.adapters.site.build import Tell, origin_of, places, rooted, text_of, under
+from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.domain.inventory import After, Amount, Delete, FilesDeclaration, Pool, Rollout
+from multiall_cli.planning.targets.ranges import is_name, shown
+from multiall_cli.planning.targets.selection import SPECIAL
+
+_MEMBER = "member:"
+
+
+def pool_of(name: str, written: Table, root: str, servers: Container[str], tell: Tell) -> Pool | None:
+    """One entry of `pools:`, with its members still as they are written; None where its name cannot stand."""
+    place, entry = written.keys[name], written.entries[name]
+    if not is_name(name) or name in SPECIAL:
+        tell(place, f"{shown(name)} cannot be the name of a pool", "write such as web; @failed and @deferred are sets")
+        return None
+    priority = under(entry, "priority")
+    return Pool(
+        name=name,
+        members=(),
+        priority=priority.value if isinstance(priority, Scalar) and isinstance(priority.value, int) else 0,
+        files=_trees(name, entry, root, servers, tell),
+        rollout=_rollout(entry, tell),
+        origin=place,
+    )
+
+
+def _items(written: Written | None) -> tuple[Written, ...]:
+    return written.items if isinstance(written, Listing) else ()
+
+
+def _texts(written: Written | None) -> tuple[str, ...]:
+    return tuple(item.text for item in _items(written) if isinstance(item, Scalar))
+
+
+def _trees(pool: str, entry: Written, root: str, servers: Container[str], tell: Tell) -> tuple[FilesDeclaration, ...]:
+    trees: dict[str, FilesDeclaration] = {}
+    for item in _items(under(entry, "files")):
+        tree = _tree(item, root, servers, tell)
+        if tree is None:
+            continue
+        if tree.path in trees:
+            what = f"the path {shown(tree.path)} stands a second time (first at {trees[tree.path].origin})"
+            tell(tree.origin, what, "keep one of them")
+        else:
+            trees[tree.path] = replace(tree, pools=(pool,))
+    return tuple(trees.values())
+
+
+def _tree(item: Written, root: str, servers: Container[str], tell: Tell) -> FilesDeclaration | None:
+    path = _path(item, tell)
+    source = _source(item, root, servers, tell)
+    owner, group = _owner(item, tell)
+    file_mode, dir_mode = _mode(item, "files", tell), _mode(item, "dirs", tell)
+    after = _after(item, tell)
+    if path is None or source is None:
+        return None
+    times = text_of(item, "times")
+    return FilesDeclaration(
+        path=path,
+        source=source[0],
+        from_member=source[1],
+        exclude=_texts(under(item, "exclude")),
+        delete=Delete((text_of(item, "delete") or "false").lower()),
+        owner=owner,
+        group=group,
+        file_mode=file_mode,
+        dir_mode=dir_mode,
+        times=source[1] if times is None else times.lower() == "true",
+        xattrs=(text_of(item, "xattrs") or "").lower() == "true",
+        trash=int((text_of(item, "trash") or "7").rstrip("d")),
+        after=after,
+        origin=item.origin,
+        where=dict(places(item)),
+    )
+
+
+def _path(item: Written, tell: Tell) -> str | None:
+    """The tree's path, normalised, so that one tree has one name."""
+    text = text_of(item, "path") or ""
+    path = text.rstrip("/")
+    parts = path.split("/")[1:]
+    if not parts:
+        tell(origin_of(item, "path"), f"'path' is {shown(text)}, a whole file system or home", "name a folder in it")
+    elif any(part in ("", ".", "..") for part in parts):
+        tell(origin_of(item, "path"), f"'path' is {shown(text)}", "write it without '//', '.' and '..'")
+    else:
+        return path
+    return None
+
+
+def _source(item: Written, root: str, servers: Container[str], tell: Tell) -> tuple[str, bool] | None:
+    """The folder's absolute path or the member's name, and whether it is a member."""
+    text = text_of(item, "source") or ""
+    if text.startswith(("./", "../", "/")):
+        return rooted(text, root), False
+    name = text.removeprefix(_MEMBER)
+    if name in servers:
+        return name, True
+    todo = f"write a folder as ./{name}, or the name of a server"
+    tell(origin_of(item, "source"), f"'source' is {shown(text)}, which is no server", todo)
+    return None
+
+
+def _owner(item: Written, tell: Tell) -> tuple[str | None, str | None]:
+    text = text_of(item, "owner")
+    if text is None:
+        return None, None
+    if not shapes.matches(text, shapes.Owner):
+        tell(origin_of(item, "owner"), f"'owner' is {shown(text)}", "write user or user:group")
+        return None, None
+    user, _, group = text.partition(":")
+    return user, group or None
+
+
+def _mode(item: Written, key: str, tell: Tell) -> int | None:
+    text = text_of(item, "mode", key)
+    if text is None:
+        return None
+    if not shapes.matches(text, shapes.Mode):
+        tell(origin_of(item, "mode", key), f"{key!r} is {shown(text)}", "write an octal mode such as '0644'")
+        return None
+    return int(text, 8)
+
+
+def _after(item: Written, tell: Tell) -> tuple[After, ...]:
+    actions: list[After] = []
+    for action in _items(under(item, "after")):
+        keys = action.keys if isinstance(action, Table) else {}
+        verbs = [verb for verb in ("reload", "restart", "run") if verb in keys]
+        if len(verbs) != 1:
+            tell(action.origin, f"names {' and '.join(verbs) or 'no action'}", "write one of reload, restart and run")
+            continue
+        if under(action, verbs[0]) is None:
+            continue  # told when it was held against its shape
+        service = text_of(action, verbs[0])
+        arguments = _texts(under(action, "run")) if service is None else (service,)
+        actions.append(After(verbs[0], arguments, _texts(under(action, "watch"))))
+    return tuple(actions)
+
+
+def _rollout(entry: Written, tell: Tell) -> Rollout:
+    written = under(entry, "rollout", "batch")
+    batches = [_amount(item, tell) for item in _items(written) or ((written,) if written else ())]
+    max_fail = under(entry, "rollout", "max_fail")
+    return Rollout(
+        tuple(batch for batch in batches if batch) or Rollout().batch,
+        _amount(max_fail, tell, least=0) if max_fail else None,
+    )
+
+
+def _amount(written: Written, tell: Tell, least: int = 1) -> Amount | None:
+    text = text_of(written) or ""
+    match = re.fullmatch(r"([0-9]{1,6})(%?)", text)
+    number, percent = (int(match[1]), bool(match[2])) if match else (-1, False)
+    if number < least or (percent and number > 100):
+        tell(written.origin, f"{shown(text)} is no number or share of members", "write such as 3 or 25%")
+        return None
+    return Amount(number, percent)

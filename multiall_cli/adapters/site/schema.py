@@ -1,0 +1,41 @@
+"""JSON Schemas of a site's files, for completion in editors: generated from the shapes, shipped in inventory/."""
+
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+
+from multiall_cli.adapters.site.meanings import MEANINGS
+from multiall_cli.adapters.site.shape import InventoryShape, SettingsShape
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_FILES: dict[str, tuple[type, str]] = {
+    "schema.json": (InventoryShape, "MultiAll inventory"),
+    "settings.schema.json": (SettingsShape, "MultiAll settings"),
+}
+
+
+def schemas() -> dict[str, str]:
+    """File name → JSON Schema, the same text for the same shapes."""
+    return {file: _schema(shape, title) for file, (shape, title) in _FILES.items()}
+
+
+def _schema(shape: type, title: str) -> str:
+    (top,), components = msgspec.json.schema_components([shape], ref_template="#/$defs/{name}")
+    names = {name: name.removesuffix("Shape").lower() for name in components}
+    for name, component in components.items():
+        for key, value in component.get("properties", {}).items():
+            if words := MEANINGS.get(name, {}).get(key):
+                form = value.get("description")
+                value["description"] = f"{words} Written as {form}." if form else words
+    schema = {"$schema": _DRAFT, "title": title, **top, "$defs": components}
+    text = json.dumps(schema, indent=2, ensure_ascii=False)
+    for name, plain in names.items():
+        text = text.replace(f'"{name}"', f'"{plain}"').replace(f"#/$defs/{name}", f"#/$defs/{plain}")
+    return text + "\n"
+
+
+if __name__ == "__main__":
+    for file, text in schemas().items():
+        (Path(sys.argv[1]) / file).write_text(text, "utf-8")

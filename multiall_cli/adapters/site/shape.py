@@ -1,0 +1,199 @@
+"""What the site's files may say: the shapes of inventory/*.yaml, rules/guards.yaml and multiall.yaml.
+
+A description completes the sentence `write …` of a fault, and is what an editor shows.
+"""
+# No string with a pattern stands in one union with a list: msgspec (0.22) frees the pattern wrongly there, and
+# the interpreter crashes at its end. Where both are meant, `build` holds the string against its pattern.
+
+import re
+from typing import Annotated, Literal, get_args
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+# No more text after the match. `$` alone would let a line end pass in Python; this means the same in an editor.
+_END = r"(?![\s\S])"
+
+Text = Annotated[str, Meta(min_length=1)] | int | float | bool
+"""A word that YAML may take for a number or a boolean; it is read as it is written."""
+
+
+def matches(text: str, alias: object) -> bool:
+    """Whether a text, as it is written, is of this kind (`User`, `Mode`, ...)."""
+    meta: Meta = get_args(alias)[1]
+    return re.search(meta.pattern or "", text) is not None
+
+
+def _word(pattern: str, description: str) -> Meta:
+    return Meta(pattern=f"^(?:{pattern}){_END}", description=description)
+
+
+Pattern = Annotated[str, _word(r"\S|\S[^\r\n]*\S", "text on one line")]
+Path = Annotated[str, _word(r"(?:/|~/)[^\r\n]*", "a path from / or ~/")]
+Place = Annotated[str, _word(r"(?:\./|\.\./|/|~/)[^\r\n]+", "a path from ./, ../, / or ~/; ./ is the site's folder")]
+Source = Annotated[str, _word(r"[^\s-][^\r\n]*", "a folder of the site (./trees/www), or a member's name (web1)")]
+User = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}\$?|[0-9]{1,10}", "a user's name or number")]
+Owner = Annotated[
+    str,
+    _word(
+        r"(?:[A-Za-z_][A-Za-z0-9._-]{0,62}\$?|[0-9]{1,10})(?::(?:[A-Za-z_][A-Za-z0-9._-]{0,62}\$?|[0-9]{1,10}))?",
+        "user or user:group",
+    ),
+]
+Mode = Annotated[str, _word("0?[0-7]{3,4}", "an octal mode such as '0644'")]
+Service = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9@._:-]{0,254}", "a service's name, such as nginx")]
+Jump = Annotated[
+    str,
+    _word(
+        r"(?:[A-Za-z_][A-Za-z0-9._-]*@)?[A-Za-z0-9_][A-Za-z0-9._:-]*"
+        r"(?:,(?:[A-Za-z_][A-Za-z0-9._-]*@)?[A-Za-z0-9_][A-Za-z0-9._:-]*)*",
+        "a server's name or [user@]address[:port]; several with commas",
+    ),
+]
+Reference = Annotated[
+    str, _word(r"\$\{(?:env|file|cmd):[^{}\r\n]+\}", "a reference: ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}")
+]
+Percent = Annotated[str, _word(r"(?:100|[1-9]?[0-9])%", "a share such as 30%")]
+Share = Annotated[str, _word(r"(?:100|[1-9][0-9]?)%", "a number of members, or a share such as 25%")]
+Sentinel = Annotated[str, _word(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}", "a host name or an IP address")]
+Days = Annotated[str, _word(r"[0-9]{1,4}d", "a number of days such as 7d")]
+Seconds = Annotated[str, _word(r"[1-9][0-9]{0,5}(?:\.[0-9]{1,3})?(?:ms|s|m|h)", "a time such as 10s, 500ms or 2m")]
+Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
+Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1")]
+FailCount = Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number from 0")]
+Positive = Annotated[float, Meta(gt=0, le=1_000_000, description="seconds, or a time such as 10s")]
+Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="a whole number")]
+LabelKey = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", "a label's name, such as rack")]
+Label = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._:/@+%-]{0,252}", "a word without spaces, commas or brackets")]
+
+
+class SshShape(Struct, forbid_unknown_fields=True):
+    """How a server is logged in to; what is not said here is as ~/.ssh/config says."""
+
+    user: User | int | UnsetType = UNSET
+    port: Port | UnsetType = UNSET
+    jump: Jump | UnsetType = UNSET
+    identity: Place | UnsetType = UNSET
+    password: Reference | UnsetType = UNSET
+
+
+class BecomeShape(Struct, forbid_unknown_fields=True):
+    """Whose rights the work is done with."""
+
+    method: Literal["none", "sudo", "doas"]
+    user: User | int | UnsetType = UNSET
+    password: Reference | UnsetType = UNSET
+
+
+class ServerShape(Struct, forbid_unknown_fields=True):
+    """A server, or the servers of a range."""
+
+    address: Text | UnsetType = UNSET
+    transport: Literal["ssh", "local"] | UnsetType = UNSET
+    ssh: SshShape | UnsetType | None = UNSET
+    become: Literal["none", "sudo", "doas"] | BecomeShape | UnsetType = UNSET
+    labels: dict[LabelKey, Label | int | float | bool] | UnsetType | None = UNSET
+
+
+class ModeShape(Struct, forbid_unknown_fields=True):
+    """The modes that the files and the folders of a tree have."""
+
+    files: Mode | int | UnsetType = UNSET
+    dirs: Mode | int | UnsetType = UNSET
+
+
+class AfterShape(Struct, forbid_unknown_fields=True):
+    """What is done once on a member where something changed: one of reload, restart and run."""
+
+    reload: Service | UnsetType = UNSET
+    restart: Service | UnsetType = UNSET
+    run: Annotated[list[Text], Meta(min_length=1, description="[program, argument, ...]")] | UnsetType = UNSET
+    watch: list[Pattern] | UnsetType = UNSET
+
+
+class FilesShape(Struct, forbid_unknown_fields=True):
+    """A file tree that all members hold."""
+
+    path: Path
+    source: Source
+    exclude: list[Pattern] | UnsetType = UNSET
+    delete: bool | Literal["deployed"] | UnsetType = UNSET
+    owner: Owner | int | UnsetType = UNSET
+    mode: ModeShape | UnsetType = UNSET
+    times: bool | UnsetType = UNSET
+    xattrs: bool | UnsetType = UNSET
+    trash: Days | Literal[0] | UnsetType = UNSET
+    after: list[AfterShape] | UnsetType = UNSET
+
+
+class RolloutShape(Struct, forbid_unknown_fields=True):
+    """How a pool is changed: in which batches, and how much failure ends it."""
+
+    batch: (
+        Annotated[int, Meta(description="a number of members")]
+        | Annotated[str, Meta(description="a share such as 25%")]
+        | Annotated[list[Count | Share], Meta(description="a list of these")]
+        | UnsetType
+    ) = UNSET
+    max_fail: FailCount | Percent | UnsetType = UNSET
+
+
+class PoolShape(Struct, forbid_unknown_fields=True):
+    """Servers that are to be the same, and in what."""
+
+    members: (
+        Annotated[str, Meta(description="a target expression such as web[1-3]")]
+        | Annotated[list[Text], Meta(description="a list of these")]
+    )
+    priority: Priority | UnsetType = UNSET
+    files: list[FilesShape] | UnsetType | None = UNSET
+    rollout: RolloutShape | UnsetType = UNSET
+
+
+class InventoryShape(Struct, forbid_unknown_fields=True):
+    """One file of inventory/."""
+
+    servers: dict[str, ServerShape | None] | UnsetType | None = UNSET
+    pools: dict[str, PoolShape] | UnsetType | None = UNSET
+
+
+class TopologyShape(Struct, forbid_unknown_fields=True):
+    """How patient the topology is."""
+
+    every: Positive | Seconds | UnsetType = UNSET
+    timeout: Positive | Seconds | UnsetType = UNSET
+    window: Positive | Seconds | UnsetType = UNSET
+    denials: Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] | UnsetType = UNSET
+    quorum: Percent | UnsetType = UNSET
+    sentinels: list[Sentinel] | UnsetType | None = UNSET
+
+
+class SettingsShape(Struct, forbid_unknown_fields=True):
+    """multiall.yaml: what holds for every run of this site."""
+
+    store: Place | UnsetType = UNSET
+    network: Place | UnsetType = UNSET
+    parallel: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] | UnsetType = UNSET
+    connect_timeout: Positive | Seconds | UnsetType = UNSET
+    timeout: Positive | Seconds | UnsetType = UNSET
+    topology: TopologyShape | UnsetType | None = UNSET
+
+
+class GuardShape(Struct, forbid_unknown_fields=True):
+    """From which share of at least how many items a plan looks like an accident."""
+
+    share: Percent | UnsetType = UNSET
+    at_least: Count | UnsetType = UNSET
+
+
+class GuardsShape(Struct, forbid_unknown_fields=True):
+    """The guards by name."""
+
+    deletions: GuardShape | UnsetType | None = UNSET
+    changes: GuardShape | UnsetType | None = UNSET
+    empties: GuardShape | UnsetType | None = UNSET
+
+
+class RulesShape(Struct, forbid_unknown_fields=True):
+    """rules/guards.yaml."""
+
+    guards: GuardsShape | UnsetType | None = UNSET

@@ -1,0 +1,456 @@
+"""The store in one SQLite file: journal, outbox, owed actions, agreed snapshots, cache."""
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from multiall_cli.adapters.locks import alone, pool_lock
+from multiall_cli.domain.errors import MultiAllError, UsageError
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.run import Entry, Holder, MemberState, OutboxEntry, OwedAction, Run, Stage, Standing
+from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
+
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY, verb TEXT NOT NULL, pool TEXT NOT NULL, targets TEXT NOT NULL, plan TEXT NOT NULL,
+        who TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL,
+        ended REAL, result INTEGER
+    ) STRICT;
+    CREATE INDEX runs_by_time ON runs (started);
+    CREATE TABLE entries (
+        run TEXT NOT NULL REFERENCES runs (id), server TEXT NOT NULL, agent TEXT NOT NULL, key TEXT NOT NULL,
+        action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, stage TEXT NOT NULL, detail TEXT NOT NULL,
+        at REAL NOT NULL, PRIMARY KEY (run, server, agent, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX open_intents ON entries (server) WHERE stage = 'intent';
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, pool TEXT NOT NULL, server TEXT NOT NULL, run TEXT NOT NULL,
+        reason TEXT NOT NULL, at REAL NOT NULL, delivered_by TEXT, delivered_at REAL, UNIQUE (pool, server, run)
+    ) STRICT;
+    CREATE TABLE owed (
+        pool TEXT NOT NULL, server TEXT NOT NULL, agent TEXT NOT NULL, verb TEXT NOT NULL, arguments TEXT NOT NULL,
+        run TEXT NOT NULL, PRIMARY KEY (pool, server, verb, arguments)
+    ) STRICT;
+    CREATE TABLE agreed (
+        server TEXT NOT NULL, agent TEXT NOT NULL, snapshot BLOB NOT NULL, run TEXT NOT NULL,
+        PRIMARY KEY (server, agent)
+    ) STRICT;
+    CREATE TABLE standings (
+        pool TEXT NOT NULL, server TEXT NOT NULL, state TEXT NOT NULL, run TEXT NOT NULL, reason TEXT NOT NULL,
+        at REAL NOT NULL, PRIMARY KEY (pool, server)
+    ) STRICT;
+    CREATE TABLE cache (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+    """,
+    """
+    CREATE TABLE held (
+        vantage TEXT NOT NULL, server TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (vantage, server)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE evidence (
+        observer TEXT NOT NULL, target TEXT NOT NULL, rung INTEGER NOT NULL, at REAL NOT NULL, rtt REAL,
+        trouble TEXT NOT NULL, lag REAL NOT NULL, PRIMARY KEY (observer, target)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, server TEXT NOT NULL, before TEXT NOT NULL,
+        after TEXT NOT NULL, rule TEXT NOT NULL, words TEXT NOT NULL, cause TEXT NOT NULL, evidence TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_of_server ON events (server, id);
+    CREATE TABLE planned (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT NOT NULL, what TEXT NOT NULL, begins REAL NOT NULL,
+        ends REAL NOT NULL, who TEXT NOT NULL, because TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX planned_by_end ON planned (ends);
+    """,
+)
+"""Each step takes the schema one version up; a step is never edited once it is released."""
+
+
+SET_BACK = 600  # seconds by which a sample may be older than the one that is kept, before the clock was set back
+OLD = 86400  # seconds after which a sample shows nothing of how things are
+MOST_TOLD = 20  # samples that are kept with one event
+
+
+def _encode(text: str) -> str:
+    """SQLite holds UTF-8: bytes of file names that are none travel as JSON escapes, marked by a NUL before them."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "\0" + json.dumps(text)
+    return "\0" + json.dumps(text) if text.startswith("\0") else text
+
+
+def _decode(text: str) -> str:
+    return str(json.loads(text[1:])) if text.startswith("\0") else text
+
+
+class SqliteStore:
+    """The store of a site. One connection, one thread at a time; locks are kernel file locks beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or make the store in a folder (0700). Errors: MultiAllError where it cannot be opened."""
+        self._folder = folder
+        self._guard = threading.RLock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = folder / "state.sqlite"
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            with alone(folder):  # SQLite does not wait while another connection turns its journal to WAL
+                self._prepare()
+        except (OSError, sqlite3.Error) as fault:
+            raise MultiAllError(
+                str(folder),
+                f"the store cannot be opened ({fault})",
+                "give it room and rights, or move it with `store:`",
+            ) from None
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")  # an intent must outlive a power cut of the admin host
+        run("PRAGMA foreign_keys = ON")
+        with self._transaction():
+            (version,) = run("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise MultiAllError(
+                    str(self._folder),
+                    f"the store has version {version}, this release knows up to {len(MIGRATIONS)}",
+                    "use the newer release, or another `store:`",
+                )
+            for number, step in enumerate(MIGRATIONS[version:], version + 1):
+                for statement in step.split(";"):
+                    if statement.strip():
+                        run(statement)
+                run(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; what fails is told as an error of the store."""
+        with self._guard:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:  # on a full disk SQLite has rolled back by itself
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as fault:
+                raise MultiAllError(
+                    str(self._folder), f"the store failed ({fault})", "free its disk, check its rights, run again"
+                ) from None
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._guard:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.Error as fault:
+                raise MultiAllError(
+                    str(self._folder), f"the store cannot be read ({fault})", "restore it or remove it"
+                ) from None
+
+    # --- locks ------------------------------------------------------------------------------------------------
+
+    def lock(self, pool: str, holder: Holder, wait: float) -> AbstractContextManager[None]:
+        return pool_lock(self._folder, pool, holder, wait)
+
+    # --- runs and journal -------------------------------------------------------------------------------------
+
+    def begin(self, run: Run) -> None:
+        values = (
+            run.id,
+            run.verb,
+            run.pool,
+            json.dumps(run.targets),
+            run.plan,
+            _encode(run.who),
+            _encode(run.host),
+            run.pid,
+            run.started,
+        )
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO runs (id, verb, pool, targets, plan, who, host, pid, started) VALUES (?,?,?,?,?,?,?,?,?)",
+                values,
+            )
+
+    def end(self, run: str, result: int, at: float) -> None:
+        with self._transaction() as connection:
+            connection.execute("UPDATE runs SET ended = ?, result = ? WHERE id = ?", (at, result, run))
+
+    def intend(self, entries: Sequence[Entry], owed: Sequence[OwedAction]) -> None:
+        with self._transaction() as connection:
+            connection.executemany("INSERT INTO entries VALUES (?,?,?,?,?,?,?,?,?,?)", map(_entry_row, entries))
+            connection.executemany(
+                "INSERT INTO owed VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET run = excluded.run",
+                ((o.pool, o.server, _encode(o.agent), o.verb, json.dumps(o.arguments), o.run) for o in owed),
+            )
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        with self._transaction() as connection:
+            connection.executemany(
+                "UPDATE entries SET stage = ?, detail = ?, at = ? "
+                "WHERE run = ? AND server = ? AND agent = ? AND key = ?",
+                (
+                    (e.stage, _encode(e.detail), e.at, e.run, e.server, _encode(e.agent), _encode(e.key))
+                    for e in entries
+                ),
+            )
+
+    def settle(self, pool: str, server: str, agents: Sequence[str], at: float) -> int:
+        with self._transaction() as connection:
+            return connection.execute(
+                "UPDATE entries SET stage = 'settled', at = ?, detail = 'a later run found it as wanted or made it so' "
+                "WHERE stage = 'intent' AND server = ? AND run IN (SELECT id FROM runs WHERE pool = ?) "
+                "AND agent IN (SELECT value FROM json_each(?))",
+                (at, server, pool, json.dumps([_encode(agent) for agent in agents])),
+            ).rowcount
+
+    def runs(self, limit: int, pool: str | None = None) -> Sequence[Run]:
+        rows = self._rows(
+            "SELECT * FROM runs WHERE ? IS NULL OR pool = ? ORDER BY started DESC, id DESC LIMIT ?", pool, pool, limit
+        )
+        return [_run(row) for row in rows]
+
+    def run(self, run_id: str) -> Run | None:
+        rows = self._rows("SELECT * FROM runs WHERE substr(id, 1, ?) = ? LIMIT 2", len(run_id), run_id)
+        exact = [row for row in rows if row[0] == run_id] or rows
+        if len(exact) > 1:
+            raise UsageError(run_id, "several runs begin so", "give more of the id; `multiall journal list` shows them")
+        return _run(exact[0]) if exact else None
+
+    def entries(self, run_id: str, stage: Stage | None = None) -> Sequence[Entry]:
+        rows = self._rows("SELECT * FROM entries WHERE run = ? AND (? IS NULL OR stage = ?)", run_id, stage, stage)
+        return [_entry(row) for row in rows]
+
+    def pending(self, pool: str | None = None) -> Sequence[Entry]:
+        rows = self._rows(
+            "SELECT entries.* FROM entries JOIN runs ON runs.id = entries.run "
+            "WHERE stage = 'intent' AND (? IS NULL OR pool = ?) ORDER BY at",
+            pool,
+            pool,
+        )
+        return [_entry(row) for row in rows]
+
+    # --- what members missed ----------------------------------------------------------------------------------
+
+    def defer(self, pool: str, server: str, run: str, reason: str, at: float) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO outbox (pool, server, run, reason, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+                (pool, server, run, _encode(reason), at),
+            )
+
+    def outbox(self, pool: str | None = None, *, delivered: bool = False) -> Sequence[OutboxEntry]:
+        rows = self._rows(
+            "SELECT * FROM outbox WHERE (? IS NULL OR pool = ?) AND (delivered_by IS NOT NULL) = ? ORDER BY id",
+            pool,
+            pool,
+            delivered,
+        )
+        return [
+            OutboxEntry(number, pool_, server, run, _decode(reason), at, by, delivered_at)
+            for number, pool_, server, run, reason, at, by, delivered_at in rows
+        ]
+
+    def deliver(self, pool: str, server: str, run: str, at: float) -> int:
+        with self._transaction() as connection:
+            return connection.execute(
+                "UPDATE outbox SET delivered_by = ?, delivered_at = ? "
+                "WHERE pool = ? AND server = ? AND delivered_by IS NULL",
+                (run, at, pool, server),
+            ).rowcount
+
+    def owed(self, pool: str, server: str | None = None) -> Sequence[OwedAction]:
+        rows = self._rows(
+            "SELECT * FROM owed WHERE pool = ? AND (? IS NULL OR server = ?) ORDER BY rowid", pool, server, server
+        )
+        return [
+            OwedAction(pool_, server_, _decode(agent), verb, tuple(json.loads(arguments)), run)
+            for pool_, server_, agent, verb, arguments, run in rows
+        ]
+
+    def paid(self, owed: OwedAction) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "DELETE FROM owed WHERE pool = ? AND server = ? AND verb = ? AND arguments = ?",
+                (owed.pool, owed.server, owed.verb, json.dumps(owed.arguments)),
+            )
+
+    def stand(self, standings: Sequence[Standing]) -> None:
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO standings VALUES (?,?,?,?,?,?)",
+                ((s.pool, s.server, s.state, s.run, _encode(s.reason), s.at) for s in standings),
+            )
+
+    def standings(self, pool: str) -> Sequence[Standing]:
+        rows = self._rows("SELECT pool, server, state, run, reason, at FROM standings WHERE pool = ?", pool)
+        return [
+            Standing(pool, server, MemberState(state), run, _decode(why), at)
+            for pool, server, state, run, why, at in rows
+        ]
+
+    # --- topology ---------------------------------------------------------------------------------------------
+
+    def remember(
+        self, vantage: str, servers: Mapping[str, bytes], evidence: Sequence[Evidence], events: Sequence[Event]
+    ) -> None:
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO held VALUES (?,?,?)", ((vantage, name, kept) for name, kept in servers.items())
+            )
+            connection.executemany(
+                "INSERT INTO evidence VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET rung = excluded.rung, "
+                "at = excluded.at, rtt = excluded.rtt, trouble = excluded.trouble, lag = excluded.lag "
+                "WHERE (excluded.at, excluded.rung) > (at, rung) OR at - excluded.at > ?",
+                ((*_sample(each), SET_BACK) for each in evidence),
+            )
+            newest = max((each.at for each in evidence), default=0.0)
+            connection.execute("DELETE FROM evidence WHERE at < ?", (newest - OLD,))
+            connection.executemany(
+                "INSERT INTO events (at, server, before, after, rule, words, cause, evidence) VALUES (?,?,?,?,?,?,?,?)",
+                (
+                    (e.at, e.server, e.before, e.after, e.rule, _encode(e.words), e.cause, _samples(e.evidence))
+                    for e in events
+                ),
+            )
+
+    def remembered(self, vantage: str) -> Mapping[str, bytes]:
+        rows = self._rows("SELECT server, value FROM held WHERE vantage = ?", vantage)
+        return {server: bytes(value) for server, value in rows}
+
+    def evidence(self) -> Sequence[Evidence]:
+        rows = self._rows("SELECT observer, target, rung, at, rtt, trouble, lag FROM evidence")
+        return [_evidence(row) for row in rows]
+
+    def events(self, limit: int, server: str | None = None, until: float | None = None) -> Sequence[Event]:
+        rows = self._rows(
+            "SELECT id, at, server, before, after, rule, words, cause, evidence FROM events "
+            "WHERE (? IS NULL OR server IN (?, '')) AND (? IS NULL OR at <= ?) ORDER BY id DESC LIMIT ?",
+            server,
+            server,
+            until,
+            until,
+            limit,
+        )
+        return [
+            Event(at, name, before, after, rule, _decode(words), cause, tuple(map(_evidence, json.loads(told))), number)
+            for number, at, name, before, after, rule, words, cause, told in rows
+        ]
+
+    def promise(self, planned: Planned) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE planned SET ends = min(ends, ?) WHERE server = ? AND what = ? AND ends > ? AND begins < ?",
+                (planned.begins, planned.server, planned.what, planned.begins, planned.ends),
+            )
+            connection.execute(
+                "INSERT INTO planned (server, what, begins, ends, who, because) VALUES (?,?,?,?,?,?)",
+                (
+                    planned.server,
+                    planned.what,
+                    planned.begins,
+                    planned.ends,
+                    _encode(planned.who),
+                    _encode(planned.because),
+                ),
+            )
+
+    def withdraw(self, server: str, now: float) -> Sequence[Planned]:
+        with self._transaction() as connection:
+            ended = [each for each in self.promised(now) if each.server == server]
+            connection.execute(
+                "UPDATE planned SET ends = ?, begins = min(begins, ?) WHERE server = ? AND ends > ?",
+                (now, now, server, now),
+            )
+        return ended
+
+    def promised(self, now: float | None = None) -> Sequence[Planned]:
+        rows = self._rows(
+            "SELECT id, server, what, begins, ends, who, because FROM planned "
+            "WHERE ? IS NULL OR ends > ? ORDER BY server, begins, id",
+            now,
+            now,
+        )
+        return [
+            Planned(server, Downtime(what), begins, ends, _decode(who), _decode(because), number)
+            for number, server, what, begins, ends, who, because in rows
+        ]
+
+    # --- snapshots and cache ----------------------------------------------------------------------------------
+
+    def agreed(self, server: str, agent: str) -> bytes | None:
+        rows = self._rows("SELECT snapshot FROM agreed WHERE server = ? AND agent = ?", server, _encode(agent))
+        return bytes(rows[0][0]) if rows else None
+
+    def agree(self, server: str, agent: str, snapshot: bytes, run: str) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO agreed VALUES (?,?,?,?) "
+                "ON CONFLICT DO UPDATE SET snapshot = excluded.snapshot, run = excluded.run",
+                (server, _encode(agent), snapshot, run),
+            )
+
+    def cached(self, key: str) -> bytes | None:
+        rows = self._rows("SELECT value FROM cache WHERE key = ?", _encode(key))
+        return bytes(rows[0][0]) if rows else None
+
+    def keep(self, key: str, value: bytes) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO cache VALUES (?,?) ON CONFLICT DO UPDATE SET value = excluded.value", (_encode(key), value)
+            )
+
+    def close(self) -> None:
+        with self._guard:
+            self._connection.close()
+
+
+def _sample(e: Evidence) -> tuple[object, ...]:
+    return (e.observer, e.target, int(e.rung), e.at, e.rtt, _encode(e.trouble), e.lag)
+
+
+def _samples(evidence: Sequence[Evidence]) -> str:
+    return json.dumps([_sample(each) for each in evidence[:MOST_TOLD]])
+
+
+def _evidence(row: Sequence[Any]) -> Evidence:
+    observer, target, rung, at, rtt, trouble, lag = row
+    return Evidence(observer, target, Rung(rung), at, rtt, _decode(trouble), lag)
+
+
+def _entry_row(e: Entry) -> tuple[object, ...]:
+    before, after = _encode(e.before), _encode(e.after)
+    agent, key, detail = _encode(e.agent), _encode(e.key), _encode(e.detail)
+    return (e.run, e.server, agent, key, e.action, before, after, e.stage, detail, e.at)
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    run, server, agent, key, action, before, after, stage, detail, at = row
+    return Entry(
+        run=run,
+        server=server,
+        agent=_decode(agent),
+        key=_decode(key),
+        action=action,
+        before=_decode(before),
+        after=_decode(after),
+        stage=Stage(stage),
+        detail=_decode(detail),
+        at=at,
+    )
+
+
+def _run(row: Sequence[Any]) -> Run:
+    run_id, verb, pool, targets, plan, who, host, pid, started, ended, result = row
+    outcome = None if result is None else Exit(result)
+    return Run(
+        run_id, verb, pool, tuple(json.loads(targets)), plan, _decode(who), _decode(host), pid, started, ended, outcome
+    )

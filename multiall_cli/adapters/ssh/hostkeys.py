@@ -1,0 +1,199 @@
+"""Which host keys are known: the known_hosts format of OpenSSH, read, matched and written."""
+
+import base64
+import binascii
+import fcntl
+import fnmatch
+import hashlib
+import hmac
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from multiall_cli.adapters.ssh.route import Route
+from multiall_cli.domain.errors import Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """A host key as it was offered or is known; `name` as in known_hosts (`address` or `[address]:port`)."""
+
+    name: str
+    kind: str
+    blob: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA256:… as `ssh-keygen -l` prints it."""
+        return "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
+
+    @property
+    def line(self) -> str:
+        return f"{self.name} {self.kind} {base64.b64encode(self.blob).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of a known_hosts file."""
+
+    hosts: str
+    kind: str
+    blob: bytes
+    marker: str
+    where: str
+
+    def means(self, name: str) -> bool:
+        """Whether it is about this server: by name, by pattern (`*`, `?`, `!not`) or by salted hash."""
+        meant = False
+        for pattern in self.hosts.split(","):
+            if pattern.startswith("|1|"):
+                meant = meant or _hash_fits(pattern, name)
+            elif pattern.startswith("!"):
+                if _fits(pattern[1:], name):
+                    return False
+            else:
+                meant = meant or _fits(pattern, name)
+        return meant
+
+
+def _fits(pattern: str, name: str) -> bool:
+    if "*" not in pattern and "?" not in pattern:
+        return pattern.lower() == name.lower()
+    # Square brackets are part of `[address]:port`, not a class of characters.
+    return fnmatch.fnmatchcase(name.lower(), pattern.lower().replace("[", "[[]"))
+
+
+def _hash_fits(pattern: str, name: str) -> bool:
+    if not pattern.startswith("|1|"):
+        return False
+    try:
+        salt, digest = (base64.b64decode(part) for part in pattern[3:].split("|"))
+    except (ValueError, binascii.Error):
+        return False
+    return hmac.digest(salt, name.encode(), "sha1") == digest
+
+
+def parse(text: str, where: str) -> Iterator[Line]:
+    """The entries of a known_hosts file; what is no entry is passed over, as OpenSSH does."""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        marker = words.pop(0) if words and words[0].startswith("@") else ""
+        if len(words) < 3 or words[0].startswith("#"):
+            continue
+        try:
+            blob = base64.b64decode(words[2], validate=True)
+        except (ValueError, binascii.Error):
+            continue
+        yield Line(words[0], words[1], blob, marker, f"{where}:{number}")
+
+
+class KnownHosts:
+    """known_hosts files, read again when they change. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, tuple[tuple[int, int], tuple[Line, ...]]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, route: Route) -> Sequence[Line]:
+        """The entries about a server: those of the site where it has any, else all others; revocations always."""
+        pinned = self._about(route.key_name, route.pinned)
+        others = self._about(route.key_name, route.known_hosts)
+        if any(line.marker == "" for line in pinned):
+            others = [line for line in others if line.marker]
+        return [*pinned, *others]
+
+    def _about(self, name: str, files: Iterable[Path]) -> list[Line]:
+        return [line for file in files for line in self._lines(file) if line.means(name)]
+
+    def _lines(self, file: Path) -> tuple[Line, ...]:
+        try:
+            state = file.stat()
+            stamp = state.st_mtime_ns, state.st_size
+            with self._lock:
+                if file not in self._read or self._read[file][0] != stamp:
+                    self._read[file] = stamp, tuple(parse(file.read_text("utf-8", "replace"), str(file)))
+                return self._read[file][1]
+        except OSError:
+            return ()
+
+
+def preferred(known: Sequence[Line], kinds: Sequence[str]) -> tuple[str, ...]:
+    """The algorithms of keys that are known first, so that a server with several keys shows one of those."""
+    have = {line.kind for line in known if line.marker == ""}
+    have |= {"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in have else set()
+    return tuple(sorted(kinds, key=lambda kind: kind not in have))
+
+
+def check(route: Route, known: Sequence[Line], offered: HostKey) -> None:
+    """Whether the offered key is the known one. Errors: Unreachable (host-key-unknown, host-key-changed)."""
+    if any(line.blob == offered.blob and line.marker == "@revoked" for line in known):
+        raise Unreachable(
+            route.name,
+            f"{route.key_name} shows a revoked {offered.kind} key {offered.fingerprint}",
+            "somebody may be using a stolen key: look at the server from its console",
+            "host-key-changed",
+        )
+    plain = [line for line in known if line.marker == ""]
+    if any(line.blob == offered.blob for line in plain):
+        return
+    if not plain:
+        raise Unreachable(
+            route.name,
+            f"the host key of {route.key_name} is not known ({offered.kind} {offered.fingerprint})",
+            f"`multiall server trust {route.name}` shows its fingerprint and pins it",
+            "host-key-unknown",
+        )
+    before = next((line for line in plain if line.kind == offered.kind), plain[0])
+    was = HostKey(offered.name, before.kind, before.blob)
+    raise Unreachable(
+        route.name,
+        f"the host key of {route.key_name} changed from {was.kind} {was.fingerprint} ({before.where}) "
+        f"to {offered.kind} {offered.fingerprint}",
+        f"if it was installed anew, `multiall server trust {route.name} --replace`; "
+        "if not, somebody may be listening in",
+        "host-key-changed",
+    )
+
+
+def pin(file: Path, key: HostKey, *, replace: bool = False) -> None:
+    """Write the key to a known_hosts file, atomically and with mode 0600.
+
+    `replace` takes out what the file says of the same server; without it, other keys of the server stay known.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # two admins who trust servers at once lose no line
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        kept = [rest for line in lines if (rest := _without(line, key.name) if replace else line)]
+        if key.line not in kept:
+            kept.append(key.line)
+        _write(file, "".join(f"{line}\n" for line in kept))
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _without(line: str, name: str) -> str:
+    """The line without this server; '' where nothing is left of it. Patterns and markers are the admin's own: kept."""
+    entry = next(parse(line, ""), None)
+    if entry is None or entry.marker or not entry.means(name):
+        return line
+    others = [host for host in entry.hosts.split(",") if host.lower() != name.lower() and not _hash_fits(host, name)]
+    return line.replace(entry.hosts, ",".join(others), 1) if others else ""
+
+
+def _write(file: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(name).replace(file)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

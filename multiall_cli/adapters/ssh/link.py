@@ -1,0 +1,235 @@
+"""The socket below an SSH connection: every address tried, tuned for many small messages, woken when it is closed."""
+
+import errno
+import ipaddress
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from multiall_cli.adapters.ssh.route import Route
+from multiall_cli.domain.errors import Unreachable
+
+READ = 1 << 16
+AWAKE = struct.pack("@ll", 1, 0)  # seconds after which a waiting read looks whether the connection is still wanted
+IMPATIENT = struct.pack("@ll", 0, 200_000)  # seconds and their millionths after which a waiting write looks so
+DEAD_AFTER = 30
+"""Seconds without a sign of life from the other machine's kernel after which the link counts as cut.
+
+Behind a jump host only the first hop is watched so; there a command's own `timeout` is the limit.
+"""
+
+_OPTIONS = (
+    (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+    (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+    (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
+    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", 10),  # what macOS calls it
+    (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
+    (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", DEAD_AFTER * 1000),
+)
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
+
+class Link:
+    """A connected socket as paramiko wants it.
+
+    Reads are taken in large pieces, since paramiko asks for each packet's head and body on their own. The kernel's
+    own time limit (SO_RCVTIMEO) saves the poll that Python puts before each read of a socket with a timeout.
+    """
+
+    def __init__(self, connected: socket.socket, child: subprocess.Popen[bytes] | None = None) -> None:
+        self._socket = connected
+        self._child = child
+        self._ahead = b""
+        self._closed = False
+        self._tcp = connected.family in (socket.AF_INET, socket.AF_INET6)
+        connected.settimeout(None)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, AWAKE)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, IMPATIENT)
+        if self._tcp:
+            for level, name, value in _OPTIONS:
+                _set(connected, level, getattr(socket, name, None), value)
+
+    def recv(self, size: int) -> bytes:
+        if not self._ahead:
+            try:
+                self._ahead = self._socket.recv(READ)
+            except BlockingIOError:
+                raise TimeoutError from None
+            # The kernel goes back to delayed acknowledgements by itself; a server under Nagle would wait for them.
+            if self._tcp:
+                _set(self._socket, socket.IPPROTO_TCP, _QUICKACK, 1)
+        if len(self._ahead) <= size:
+            piece, self._ahead = self._ahead, b""
+        else:
+            piece, self._ahead = self._ahead[:size], self._ahead[size:]
+        return piece
+
+    def send(self, piece: bytes) -> int:
+        """Errors: TimeoutError where nothing can be taken just now, OSError."""
+        try:
+            return self._socket.send(piece)
+        except BlockingIOError:
+            raise TimeoutError from None
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Not wanted: `close` wakes a waiting read."""
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError as fault:
+            if fault.errno not in (errno.ENOTCONN, errno.EBADF, errno.EINVAL):
+                raise
+        self._socket.close()
+        if self._child is not None:
+            self._child.terminate()
+            self._child.wait()
+
+
+class Stream(Protocol):
+    """What paramiko talks through: a Link, or a channel of a jump host's connection."""
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def send(self, piece: bytes, /) -> int: ...
+
+    def settimeout(self, seconds: float | None, /) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Patient:
+    """A stream that is given up, both ways, once it has taken nothing for `patience` seconds.
+
+    paramiko itself tries again without end. `gave_up` says why it ended, '' where it did not end so.
+    """
+
+    def __init__(self, stream: Stream, patience: float) -> None:
+        self._stream = stream
+        self._patience = patience
+        self._closed = False  # paramiko asks for it
+        self.gave_up = ""
+        self.recv = stream.recv
+        self.settimeout = stream.settimeout
+
+    def send(self, piece: bytes) -> int:
+        """Errors: OSError."""
+        try:
+            return self._stream.send(piece)
+        except TimeoutError:
+            return self._send_within(piece, time.monotonic() + self._patience)
+
+    def _send_within(self, piece: bytes, deadline: float) -> int:
+        while time.monotonic() < deadline:
+            try:
+                return self._stream.send(piece)
+            except TimeoutError:
+                continue
+        self.gave_up = f"nothing could be sent for {self._patience:g} s"
+        self.close()
+        raise OSError(errno.ETIMEDOUT, self.gave_up)
+
+    def close(self) -> None:
+        self._closed = True
+        self._stream.close()
+
+
+def _set(to: socket.socket, level: int, option: int | None, value: int) -> None:
+    if option is None:
+        return
+    try:
+        to.setsockopt(level, option, value)
+    except OSError:
+        return  # a convenience of this kernel that is missing, or the link is gone: the next read tells
+
+
+def connect(route: Route) -> Link:
+    """A link to the route's address: each of its addresses is tried within `connect_timeout`. Errors: Unreachable."""
+    deadline = time.monotonic() + route.connect_timeout
+    addresses = _resolve(route, deadline)
+    fault: OSError = TimeoutError()
+    for place, (family, address) in enumerate(addresses):
+        share = (deadline - time.monotonic()) / (len(addresses) - place)
+        if share <= 0:
+            break
+        one = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            one.settimeout(share)
+            one.connect(address)
+            return Link(one)
+        except OSError as failed:
+            one.close()
+            fault = failed
+    raise _unreachable(route, fault, len(addresses))
+
+
+def _resolve(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object, ...]]]:
+    try:
+        version = ipaddress.ip_address(route.address).version
+    except ValueError:
+        return _look_up(route, deadline)
+    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (route.address, route.port))]
+
+
+def _look_up(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object, ...]]]:
+    """Asks the system, in a thread of its own since the system's resolver knows no time limit."""
+    found: list[tuple[int, tuple[object, ...]]] = []
+    faults: list[str] = []
+
+    def ask() -> None:
+        try:
+            for family, _, _, _, address in socket.getaddrinfo(route.address, route.port, type=socket.SOCK_STREAM):
+                found.append((family, address))
+        except (OSError, UnicodeError) as fault:
+            faults.append(getattr(fault, "strerror", None) or str(fault))
+
+    asker = threading.Thread(target=ask, daemon=True)
+    asker.start()
+    asker.join(max(0.0, deadline - time.monotonic()))
+    if not found:
+        why = faults[0] if faults else f"no answer for {route.connect_timeout:g} s"
+        raise Unreachable(
+            route.name,
+            f"{route.address} has no address ({why})",
+            "set its `address` in the inventory, or mend its name",
+            "name",
+        )
+    return found
+
+
+def _unreachable(route: Route, fault: OSError, tried: int) -> Unreachable:
+    where = f"{route.address} port {route.port}" + (f" ({tried} addresses tried)" if tried > 1 else "")
+    if isinstance(fault, TimeoutError):
+        what = f"{where} gave no answer for {route.connect_timeout:g} s"
+        return Unreachable(route.name, what, "see that it runs and that no firewall is between", "timeout")
+    if isinstance(fault, ConnectionRefusedError):
+        return Unreachable(route.name, f"nothing listens on {where}", "start its sshd, or set `ssh.port`", "refused")
+    words = fault.strerror or type(fault).__name__
+    return Unreachable(route.name, f"{where} cannot be reached: {words}", "mend the way to it and run again", "away")
+
+
+def through(command: str, name: str) -> Link:
+    """A link over the standard input and output of a ProxyCommand. Errors: Unreachable."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            child = subprocess.Popen(
+                ["sh", "-c", f"exec {command}"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as fault:
+            ours.close()
+            words = f"its ProxyCommand did not start: {fault.strerror}"
+            raise Unreachable(name, words, "mend ProxyCommand in ~/.ssh/config", "away") from None
+    return Link(ours, child)

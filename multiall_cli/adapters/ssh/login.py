@@ -1,0 +1,161 @@
+"""From a link to a session: key exchange, host key, login. Every failure is an Unreachable with its reason."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+import paramiko
+
+from multiall_cli.adapters.piped import Reveal
+from multiall_cli.adapters.ssh import channel, hostkeys, keys
+from multiall_cli.adapters.ssh.link import Stream
+from multiall_cli.adapters.ssh.route import Route
+from multiall_cli.domain.errors import Unreachable
+from multiall_cli.ports import Cache
+
+# Python would print paramiko's warnings and tracebacks on standard error if nothing took them.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+def negotiate(link: Stream, route: Route, known: "list[hostkeys.Line]") -> paramiko.Transport:
+    """A connection whose key exchange is done, its host key not yet checked. Errors: Unreachable."""
+    transport = paramiko.Transport(cast(socket.socket, link))  # it takes anything with recv, send and close
+    options = transport.get_security_options()
+    # AES-GCM costs half of CTR and a MAC; CBC is left out, as OpenSSH does.
+    options.ciphers = tuple(sorted((c for c in options.ciphers if "cbc" not in c), key=lambda c: "gcm" not in c))
+    options.key_types = hostkeys.preferred(known, options.key_types)
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = route.connect_timeout
+    channel.watch_signals(transport)
+    done = threading.Event()
+    transport.start_client(event=done)
+    in_time = done.wait(route.connect_timeout)
+    if in_time and transport.is_active():
+        return transport
+    fault = _not_negotiated(route, transport, in_time=in_time)
+    transport.close()
+    link.close()
+    raise fault
+
+
+def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: bool) -> Unreachable:
+    where = f"{route.address} port {route.port}"
+    words = str(transport.saved_exception or "")
+    if transport.remote_version and isinstance(transport.saved_exception, paramiko.ssh_exception.IncompatiblePeer):
+        what = f"{where} speaks no algorithms that are still safe ({words})"
+        return Unreachable(route.name, what, "bring its sshd up to date", "banner")
+    if transport.remote_version:
+        late = f"did not end within {route.connect_timeout:g} s"
+        what = f"the key exchange with {where} " + (f"was cut off ({words or 'closed'})" if in_time else late)
+        return Unreachable(route.name, what, "look at its load and its sshd's log", "away" if in_time else "timeout")
+    if route.proxy_command and in_time and "Indecipherable" not in words:
+        what = f"its ProxyCommand ended before an SSH banner came from {where}"
+        return Unreachable(route.name, what, f"try it by hand: `{route.proxy_command}`", "away")
+    if not in_time:
+        what = f"{where} takes connections but showed no SSH banner for {route.connect_timeout:g} s"
+    elif "Indecipherable" in words:
+        what = f"{where} is no SSH server: it says {_quoted(words)}"
+    else:
+        what = f"{where} closed the connection before its SSH banner"
+    return Unreachable(route.name, what, "see that `ssh.port` is its sshd's, and that sshd is well", "banner")
+
+
+def _quoted(words: str) -> str:
+    said = words.partition('"')[2].rstrip('"')
+    return ascii(said if len(said) <= 60 else f"{said[:60]}…")
+
+
+def offered(transport: paramiko.Transport, route: Route) -> hostkeys.HostKey:
+    key = transport.get_remote_server_key()
+    return hostkeys.HostKey(route.key_name, key.get_name(), key.asbytes())
+
+
+class Login:
+    """Logs in with what the site and the admin have. Safe to use from many threads."""
+
+    def __init__(self, known: hostkeys.KnownHosts, cache: Cache, reveal: Reveal) -> None:
+        self._known = known
+        self._identities = keys.Identities()
+        self._cache = cache
+        self._reveal = reveal
+
+    def __call__(self, link: Stream, route: Route) -> paramiko.Transport:
+        """An authenticated connection over the link. Errors: Unreachable."""
+        known = list(self._known.of(route))
+        transport = negotiate(link, route, known)
+        try:
+            hostkeys.check(route, known, offered(transport, route))
+            self._authenticate(transport, route)
+        except BaseException:
+            transport.close()
+            link.close()
+            raise
+        return transport
+
+    def _authenticate(self, transport: paramiko.Transport, route: Route) -> None:
+        slot = f"key:{route.name}"
+        remembered = (self._cache.cached(slot) or b"").decode("ascii", "replace")
+        offers = keys.Offers(route, self._identities, remembered)
+        tried = _Tried(transport, route)
+        try:
+            if route.password is not None and (not route.identities or not self._with_keys(tried, offers, slot)):
+                if tried(partial(transport.auth_password, route.user, self._reveal(route.password)), "the password"):
+                    return
+            elif route.password is not None or self._with_keys(tried, offers, slot):
+                return
+            raise tried.refused(offers.left_out)
+        finally:
+            offers.close()
+
+    def _with_keys(self, tried: "_Tried", offers: keys.Offers, slot: str) -> bool:
+        for offer in offers:
+            if tried.over:
+                return False
+            if tried(partial(tried.transport.auth_publickey, tried.route.user, offer.key), offer.label):
+                if (self._cache.cached(slot) or b"") != offer.fingerprint.encode():
+                    self._cache.keep(slot, offer.fingerprint.encode())
+                return True
+        return False
+
+
+class _Tried:
+    """What has been tried in one login, and how the server took it."""
+
+    def __init__(self, transport: paramiko.Transport, route: Route) -> None:
+        self.transport = transport
+        self.route = route
+        self.labels: list[str] = []
+        self.over = False
+        self._wants = ""
+
+    def __call__(self, attempt: Callable[[], list[str]], label: str) -> bool:
+        """Whether the server let us in. Errors: Unreachable where the link was lost."""
+        self.labels.append(label)
+        try:
+            more = attempt()
+        except paramiko.BadAuthenticationType as fault:
+            self._wants = f"it allows only {', '.join(fault.allowed_types)}"
+            self.over = "publickey" not in fault.allowed_types
+        except (paramiko.AuthenticationException, paramiko.SSHException, EOFError, OSError) as fault:
+            self.over = not self.transport.is_active() or "timeout" in str(fault).lower()
+            self._wants = "no answer in time" if self.over and self.transport.is_active() else ""
+        else:
+            self._wants = f"it also wants {', '.join(more)}" if more else ""
+            self.over = bool(more)
+            return not more
+        return False
+
+    def refused(self, left_out: list[str]) -> Unreachable:
+        """The login that failed, as an error that says what was tried."""
+        route = self.route
+        many = len(self.labels)
+        what = f"{route} took none of {many} ({', '.join(self.labels)})" if many else f"{route}: nothing to offer it"
+        if many and not self.transport.is_active():
+            what = f"{route} hung up after {many} {'try' if many == 1 else 'tries'} ({', '.join(self.labels)})"
+        notes = [note for note in (self._wants, *left_out) if note]
+        if notes:
+            what += "; " + "; ".join(notes)
+        todo = f"set `ssh.user` and `ssh.identity`, or add your public key to ~{route.user}/.ssh/authorized_keys"
+        return Unreachable(route.name, what, todo, "auth")

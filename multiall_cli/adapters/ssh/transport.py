@@ -1,0 +1,163 @@
+"""Opens sessions: straight, through a ProxyCommand, or through jump hosts whose connections are shared."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+
+import paramiko
+
+from multiall_cli.adapters.knock import Knocker
+from multiall_cli.adapters.piped import PipedSession, Reveal
+from multiall_cli.adapters.ssh import channel, link, login
+from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts
+from multiall_cli.adapters.ssh.prober import SshProber
+from multiall_cli.adapters.ssh.route import CONFIG_FILES, Route, Routes
+from multiall_cli.domain.errors import Unreachable
+from multiall_cli.domain.inventory import Server
+from multiall_cli.ports import Cache
+
+
+class SshTransport:
+    """Sessions with servers over SSH. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float,
+        timeout: float,
+        known_hosts: Sequence[Path],
+        servers: Mapping[str, Server],
+        cache: Cache,
+        reveal: Reveal,
+        config_files: Sequence[str] = CONFIG_FILES,
+        network: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """Times in seconds: until a session is open (each step), and of silence where a call names none.
+
+        `known_hosts`: the site's files, beside the user's; `servers`: by name, for jumps; `cache` remembers which
+        key each server took; `network`: the one in which sockets are made and ProxyCommands run.
+        """
+        self._routes = Routes(servers, known_hosts, connect_timeout, config_files)
+        self._known = KnownHosts()
+        self._login = login.Login(self._known, cache, reveal)
+        self._network = network
+        self._timeout = timeout
+        self._reveal = reveal
+        self._jumps: dict[Route, _Jump] = {}
+        self._lock = threading.Lock()
+
+    def open(self, server: Server) -> PipedSession:
+        """A session; one connection, one channel per command. Errors: Unreachable, UsageError."""
+        connection, close = self.connect(server)
+        start = partial(channel.start, connection, server.name, self._timeout)
+        return PipedSession(server, start, self._timeout, self._reveal, close)
+
+    def connect(self, server: Server) -> tuple[paramiko.Transport, Callable[[], None]]:
+        """An authenticated connection, and what ends it. Errors: Unreachable, UsageError."""
+        route = self._routes.of(server)
+        below = self._link(route)
+        connection = self._login(below, route)
+
+        def close() -> None:
+            connection.close()
+            below.close()
+
+        return connection, close
+
+    def prober(self, observer: str, timeout: float) -> SshProber:
+        """Takes samples as `observer`; each knock takes at most `timeout` seconds."""
+        knocker = Knocker(observer, timeout, network=self._network)
+        return SshProber(observer, timeout, knocker, self._routes.door_of, self.connect)
+
+    def offered(self, server: Server) -> HostKey:
+        """The host key that the server shows now, unchecked: for `server trust`. Errors: Unreachable, UsageError."""
+        route = self._routes.of(server)
+        below = self._link(route)
+        connection = login.negotiate(below, route, [])
+        try:
+            return login.offered(connection, route)
+        finally:
+            connection.close()
+            below.close()
+
+    def _link(self, route: Route) -> link.Patient:
+        return link.Patient(self._stream(route), self._timeout)
+
+    def _stream(self, route: Route) -> link.Stream:
+        if route.jump is not None:
+            return self._through_jump(route, route.jump)
+        with self._network():
+            if route.proxy_command:
+                return link.through(route.proxy_command, route.name)
+            return link.connect(route)
+
+    def _through_jump(self, route: Route, jump: Route) -> link.Stream:
+        with self._lock:
+            shared = self._jumps.setdefault(jump, _Jump())
+        try:
+            connection = shared.connection(lambda: self._login(self._link(jump), jump))
+        except Unreachable as fault:
+            what = f"its jump host {jump.name} cannot be used: {fault.what}"
+            raise Unreachable(route.name, what, fault.todo, fault.reason) from None
+        try:
+            return connection.open_channel(
+                "direct-tcpip", (route.address, route.port), ("127.0.0.1", 0), timeout=route.connect_timeout
+            )
+        except (paramiko.SSHException, OSError, EOFError) as fault:
+            raise _not_through(route, jump, fault) from None
+
+    def close(self) -> None:
+        with self._lock:
+            jumps, self._jumps = self._jumps, {}
+        for jump in jumps.values():
+            jump.close()
+
+
+class _Jump:
+    """A jump host's connection, opened once and shared by all that go through it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: paramiko.Transport | None = None
+        self._fault: Unreachable | None = None
+        self._tries = 0
+
+    def connection(self, opened: Callable[[], paramiko.Transport]) -> paramiko.Transport:
+        """The connection, opened where there is none. Who waited for a try that failed does not try again itself."""
+        before = self._tries
+        with self._lock:
+            if self._connection is not None and self._connection.is_active():
+                return self._connection
+            if self._fault is not None and self._tries > before:
+                raise self._fault
+            try:
+                self._connection, self._fault = opened(), None
+            except Unreachable as fault:
+                self._fault = fault
+                raise
+            finally:
+                self._tries += 1
+            return self._connection
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                below = self._connection.sock
+                self._connection.close()
+                below.close()
+
+
+def _not_through(route: Route, jump: Route, fault: Exception) -> Unreachable:
+    """What the jump host said of a server that it could not reach."""
+    where = f"{route.address} port {route.port} through {jump.name}"
+    if isinstance(fault, paramiko.ChannelException):
+        if fault.code == 1:
+            todo = f"allow it there (AllowTcpForwarding, PermitOpen of {jump.name}'s sshd)"
+            return Unreachable(route.name, f"{jump.name} does not let us on to {where}", todo, "away")
+        what = f"{where} cannot be reached ({fault.text})"
+        return Unreachable(route.name, what, f"see that {jump.name} can reach it and that its sshd runs", "away")
+    late = "Timeout" in str(fault)
+    what = f"{where}: no answer in time" if late else f"{where}: the connection to {jump.name} was cut ({fault})"
+    return Unreachable(route.name, what, "run again when it is back", "timeout" if late else "away")

@@ -1,0 +1,1 @@
+"""The sync agents, one room each; none knows another."""

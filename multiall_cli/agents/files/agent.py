@@ -1,0 +1,245 @@
+"""FS-SA: keeps a file tree of a pool's members as its source has it. Only differences travel."""
+
+import json
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import ClassVar, Self
+
+from multiall_cli.agents.files import view
+from multiall_cli.agents.files.asking import MOST_HASHES, batches, whole
+from multiall_cli.agents.files.content import Content, NoContent, block_count, inflate_piece, split_hashes
+from multiall_cli.agents.files.digests import digests, is_settled, remember
+from multiall_cli.agents.files.item import TOP, FileItem, Kind
+from multiall_cli.agents.files.judged import Judged
+from multiall_cli.agents.files.look import keep, look, look_at
+from multiall_cli.agents.files.scanned import Scanned
+from multiall_cli.agents.files.source import Source, read_source
+from multiall_cli.agents.files.stream import Stream, commit_order, large_updates, transfers
+from multiall_cli.domain.change import Apart, Change, Outcome, Snapshot
+from multiall_cli.domain.inventory import ADMIN, NOWHERE, After, Delete, FilesDeclaration, Server
+from multiall_cli.ports import Session, Store
+from multiall_cli.remote.patterns import Patterns
+
+
+@dataclass(frozen=True, slots=True)
+class FileTree:
+    """One declared tree. After `read` it knows its source, and all but `observe` and `apply` is pure.
+
+    `root` is the tree's path at the source.
+    """
+
+    declared: FilesDeclaration
+    source: Server
+    root: str
+    store: Store
+    was_read: Source | None = None
+
+    kind: ClassVar[str] = "files"
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}:{self.declared.path}"
+
+    # --- the source ---------------------------------------------------------------------------------------
+
+    def read(self, session: Session) -> Self:
+        """Scan the source once. Refused where it is missing, empty or cannot be read whole."""
+        return replace(self, was_read=read_source(session, self.name, self.root, self.declared, self.store))
+
+    def release(self) -> None:
+        if self.was_read is not None:
+            self.was_read.content.close()
+
+    @property
+    def _source(self) -> Source:
+        if self.was_read is None:
+            raise RuntimeError(f"{self.name} is used before its source was read")
+        return self.was_read
+
+    # --- the three verbs of every agent ---------------------------------------------------------------------
+
+    def desired(self, server: Server) -> Snapshot[FileItem]:
+        """What the server is to have: the same on every member."""
+        return self._source.tree
+
+    def observe(self, session: Session, only: Collection[str] | None = None) -> Snapshot[FileItem]:
+        """What the server has of what this declaration is about.
+
+        Only what has changed since the last look, on the server or at the source, is compared. A tree that is as
+        wanted is told as the desired snapshot itself.
+        """
+        tree = self._source.tree
+        if only is not None and not any(_is_hard_link(tree.get(path)) for path in only):
+            return self._observe_only(session, frozenset(only))
+        found = look(session, self.declared.path, self.declared, self.store)
+        if found.missing:
+            return {}
+        key = f"judged:{session.server.name}:{self.name}"
+        paths = self._doubtful(found, Judged.recall(key, self.store))
+        if paths is not None and not paths:
+            return tree
+        differing, left_open = self._compare(session, found, paths)
+        keep(found, self.declared.path, self.declared, self.store)
+        Judged(self._wish, self._source.scan.records.digest, found.records.digest, left_open).keep(key, self.store)
+        return Apart(tree, differing) if differing else tree
+
+    def _observe_only(self, session: Session, only: Set[str]) -> Snapshot[FileItem]:
+        """Of hard links this would not do: only a whole look knows which name of a file comes first."""
+        found = look_at(session, self.declared.path, self.declared, only - {TOP})
+        if found.missing:
+            return {}
+        differing, _ = self._compare(session, found, only)
+        return Apart(self._source.tree, differing)
+
+    @property
+    def _wish(self) -> str:
+        """Stands for all that is declared of the tree."""
+        declared = replace(self.declared, origin=NOWHERE, where={}, pools=())
+        return sha256(repr(declared).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _doubtful(self, found: Scanned, last: Judged | None) -> Set[str] | None:
+        """The paths that may not be as wanted; None: any."""
+        if last is None or last.wanted != self._wish:
+            return None
+        source, member = self._source.scan, found
+        if (source.records.digest, member.records.digest) == (last.source, last.member):
+            return last.open
+        there, here = source.since(last.source), member.since(last.member)
+        return None if there is None or here is None else last.open | there | here | {TOP}
+
+    def _compare(
+        self, session: Session, found: Scanned, paths: Set[str] | None
+    ) -> tuple[Mapping[str, FileItem | None], Set[str]]:
+        """What of these paths is not as wanted (None: not there), and what has to be looked at again next time."""
+        tree, unsettled = self._source.tree, self._source.unsettled
+        entries, wanted = view.both_sides(found.records, tree, paths)
+        deployed = _recall(self.store.agreed(session.server.name, self.name))
+        worth = view.worth_hashing(entries, wanted, deployed)
+        known = digests(session, self.declared.path, entries, worth, found.now, self.store, all_of_it=paths is None)
+        concerned = view.concerned(entries, wanted, deployed, known, self.declared.delete)
+        there = {TOP: view.top(found.top, self.declared)}
+        for path in concerned:
+            item = entries[path]
+            there[path] = view.observed(item, self.declared, known.get(view.content_of(path, item), ""))
+        differing: dict[str, FileItem | None] = {path: item for path, item in there.items() if wanted.get(path) != item}
+        differing |= {path: None for path in wanted if path not in there}
+        extra = () if self.declared.delete is Delete.NOTHING else (path for path in entries if path not in wanted)
+        fresh = (path for path, item in entries.items() if not is_settled(item, found.now))
+        return differing, {*unsettled, *differing, *extra, *fresh}
+
+    def apply(self, session: Session, changes: Sequence[Change[FileItem]], run: str) -> Iterator[Outcome[FileItem]]:
+        """One stream: all that is new is staged and made durable, then path by path takes its place."""
+        tree, content = self._source.tree, self._source.content
+        ordered = commit_order(changes)
+        large = [change.key for change in large_updates(ordered)]
+        reply = session.call(
+            "prepare",
+            batches(json.dumps(path) + "\n" for path in large),
+            root=self.declared.path,
+            trash=self.declared.trash,
+        )
+        server = session.server.name
+        there = split_hashes(whole(server, "prepare", reply, MOST_HASHES), len(large), server)
+        staged = reply.value().get("staged")
+        names = [str(name) for name in staged] if isinstance(staged, list) else []
+        sent = transfers(ordered, names, dict(zip(large, there, strict=True)), content.hashes(large) if large else {})
+        content.want({each.change.key: (tree[each.change.key], each.blocks) for each in sent if each.blocks})
+        stream = Stream(sent, content, tree, shares_top=self._shares_top)
+        answer = session.call("apply", stream.payload(), root=self.declared.path, run=run, trash=self.declared.trash)
+        told = whole(server, "apply", answer, MOST_TOLD * (len(sent) + 1))
+        answer.value()
+        outcomes = list(stream.outcomes(told))
+        remember(server, self.declared.path, stream.written, self.store)
+        return iter(outcomes)
+
+    @property
+    def _shares_top(self) -> bool:
+        """Whether the tree's own directory is not ours to date: only some of its entries are looked at."""
+        return "/*" in self.declared.exclude
+
+    # --- what else the engine may ask -----------------------------------------------------------------------
+
+    @property
+    def actions(self) -> Sequence[After]:
+        return self.declared.after
+
+    def after(self, changes: Sequence[Change[FileItem]]) -> Sequence[After]:
+        """The actions that watch one of the changed paths, in the order in which they are declared."""
+        return [action for action in self.declared.after if _concerns(action, changes)]
+
+    def texts(self, session: Session, changes: Sequence[Change[FileItem]]) -> Iterator[tuple[str, bytes, bytes]]:
+        """(path, content on the member, content at the source) of each changed file that is not too large to read."""
+        tree, content = self._source.tree, self._source.content
+        chosen = [change for change in changes if _readable(change)]
+        wanted = {each.key: _whole(tree[each.key]) for each in chosen if each.after is not None}
+        content.want(wanted)
+        there = Content(session, self.declared.path)
+        try:
+            found = {each.key: _whole(each.before) for each in chosen if each.before is not None}
+            there.want(found)
+            for each in chosen:
+                yield each.key, _text(there, each.key, found), _text(content, each.key, wanted)
+        finally:
+            there.close()
+
+    def remember(self, server: Server, *, complete: bool) -> bytes | None:
+        """What was deployed, for `delete: deployed`: a mark of each path."""
+        if self.declared.delete is not Delete.DEPLOYED:
+            return None
+        wanted = self.desired(server)
+        digests = {path: item.digest for path, item in wanted.items()}
+        told = {path: view.mark(path, item, digests) for path, item in wanted.items() if path != TOP}
+        before = {} if complete else _recall(self.store.agreed(server.name, self.name))
+        return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
+
+
+def file_tree(declared: FilesDeclaration, servers: Mapping[str, Server], store: Store) -> FileTree:
+    """The agent of a declaration: its source is a folder of the admin host, or the same path on a member."""
+    if declared.from_member:
+        return FileTree(declared, servers[declared.source], declared.path, store)
+    return FileTree(declared, ADMIN, declared.source, store)
+
+
+MOST_TOLD = 1 << 12  # bytes that a member may tell of one change
+
+MOST_TEXT = 1 << 20  # bytes of a file that `pool diff` still shows
+
+
+def _is_hard_link(item: FileItem | None) -> bool:
+    return item is not None and item.kind is Kind.HARDLINK
+
+
+def _readable(change: Change[FileItem]) -> bool:
+    sides = [item for item in (change.before, change.after) if item is not None]
+    files = all(item.kind is Kind.FILE and item.size <= MOST_TEXT for item in sides)
+    return files and len({item.digest for item in sides}) + (len(sides) == 1) > 1
+
+
+def _whole(item: FileItem) -> tuple[FileItem, Sequence[int]]:
+    return item, range(block_count(item.size))
+
+
+def _text(content: Content, path: str, wanted: Mapping[str, tuple[FileItem, Sequence[int]]]) -> bytes:
+    """A file's content; a word about it where it cannot be read."""
+    if path not in wanted:
+        return b""
+    try:
+        return b"".join(inflate_piece(piece) for piece in content.pieces(path, wanted[path][1]) if piece)
+    except NoContent as fault:
+        return f"({fault})\n".encode()
+
+
+def _concerns(action: After, changes: Sequence[Change[FileItem]]) -> bool:
+    if not action.watch:
+        return bool(changes)
+    watched = Patterns(action.watch)
+    return any(watched.match_below(change.key.encode("utf-8", "surrogateescape"), False) for change in changes)
+
+
+def _recall(packed: bytes | None) -> Mapping[str, str]:
+    if packed is None:
+        return {}
+    told = json.loads(zlib.decompress(packed))
+    return told if isinstance(told, dict) else {}

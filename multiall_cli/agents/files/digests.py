@@ -1,0 +1,159 @@
+"""Knows the content of files that have not changed since it was last read, on any server."""
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+
+from multiall_cli.agents.files.asking import batches, whole
+from multiall_cli.agents.files.item import FileItem, Identity, Kind, as_bytes
+from multiall_cli.domain.errors import MemberFault
+from multiall_cli.ports import Cache, Session
+
+FRESH = 2_000_000_000  # ns; a file that changed less than this before it was read may change again unseen
+
+MOST_RECENT = 2000  # digests in the small part of a tree's memory
+
+_IDENTITY = struct.Struct(">QqqQ")
+_LENGTH = struct.Struct(">H")
+DIGEST = 32  # bytes of a sha256
+
+Known = dict[bytes, bytes]
+"""path → identity (packed as in a record) and sha256 of its content."""
+
+
+def packed_identity(identity: Identity) -> bytes:
+    """An identity as records have it."""
+    return _IDENTITY.pack(*identity)
+
+
+def load(packed: bytes | None) -> Known:
+    """What is remembered; anything unreadable is as good as nothing."""
+    known: Known = {}
+    if packed is None:
+        return known
+    try:
+        raw = zlib.decompress(packed)
+        place = 0
+        while place < len(raw):
+            start = place + _IDENTITY.size + DIGEST
+            (length,) = _LENGTH.unpack_from(raw, start)
+            end = start + _LENGTH.size + length
+            known[raw[start + _LENGTH.size : end]] = raw[place:start]
+            place = end
+    except (zlib.error, struct.error):
+        return {}
+    return known
+
+
+def dump(known: Mapping[bytes, bytes]) -> bytes:
+    """The opposite of `load`."""
+    out = [told + _LENGTH.pack(len(path)) + path for path, told in known.items()]
+    return zlib.compress(b"".join(out), 1)
+
+
+class Memory:
+    """The digests of one tree's files that are remembered: a large part that is seldom read, and a small recent one."""
+
+    def __init__(self, server: str, root: str, cache: Cache) -> None:
+        self._cache = cache
+        self._large = f"digests:{server}:{root}"
+        self._small = f"recent digests:{server}:{root}"
+        self._recent = load(cache.cached(self._small))
+        self._all: Known | None = None
+
+    @property
+    def _known(self) -> Known:
+        if self._all is None:
+            self._all = load(self._cache.cached(self._large)) | self._recent
+        return self._all
+
+    def of(self, path: bytes, identity: bytes) -> bytes | None:
+        """The file's digest, if it is still the same file."""
+        one = self._recent.get(path) or self._known.get(path)
+        return one[-DIGEST:] if one is not None and one[:-DIGEST] == identity else None
+
+    def add(self, more: Known) -> None:
+        if not more:
+            return
+        self._recent |= more
+        if len(self._recent) > MOST_RECENT:
+            self.only(self._known | more)
+        else:
+            self._cache.keep(self._small, dump(self._recent))
+
+    def only(self, known: Known) -> None:
+        """Let go of everything else."""
+        if known != load(self._cache.cached(self._large)):
+            self._cache.keep(self._large, dump(known))
+        if self._recent:
+            self._cache.keep(self._small, dump({}))
+
+
+def digests(
+    session: Session,
+    root: str,
+    entries: Mapping[str, FileItem],
+    paths: Sequence[str],
+    now: float,
+    cache: Cache,
+    *,
+    all_of_it: bool = True,
+) -> dict[str, str]:
+    """path → sha256 of each file; a file that changes while it is read has none.
+
+    The identity (size, times, inode) decides whether a remembered digest still holds; what changed within the last
+    two seconds of the server's own clock is not remembered, since it could change again within one tick. `all_of_it`:
+    the paths are all whose digest can be of use, so what is remembered of others is let go.
+    """
+    if not paths and not all_of_it:
+        return {}
+    memory = Memory(session.server.name, root, cache)
+    identities = {path: packed_identity(entries[path].found.identity) for path in paths}
+    known = {path: memory.of(as_bytes(path), identity) for path, identity in identities.items()}
+    told = read(session, root, entries, [path for path, digest in known.items() if digest is None])
+    found = {path: digest for path, digest in known.items() if digest is not None}
+    settled = {path: digest for path, digest in told.items() if is_settled(entries[path], now)}
+    if all_of_it:
+        memory.only({as_bytes(path): identities[path] + digest for path, digest in (found | settled).items()})
+    else:
+        memory.add({as_bytes(path): identities[path] + digest for path, digest in settled.items()})
+    return {path: digest.hex() for path, digest in (found | told).items()}
+
+
+def remember(server: str, root: str, written: Mapping[str, tuple[Identity, bytes]], cache: Cache) -> None:
+    """Files that we put in their places and whose content was checked on its way: no one needs to read them again.
+
+    Only those that we dated long before: whoever writes to one of them gives it another time, even within a tick.
+    """
+    dated = {
+        as_bytes(path): packed_identity(identity) + digest
+        for path, (identity, digest) in written.items()
+        if identity[1] < identity[2] - FRESH
+    }
+    if dated:
+        Memory(server, root, cache).add(dated)
+
+
+def read(session: Session, root: str, entries: Mapping[str, FileItem], paths: Sequence[str]) -> dict[str, bytes]:
+    """path → sha256 of each file, read now; a file that changes meanwhile, or cannot be read, has none."""
+    if not paths:
+        return {}
+    lines = (json.dumps([path, entries[path].found.identity]) + "\n" for path in paths)
+    reply = session.call("digest", batches(lines), root=root)
+    told = whole(session.server.name, "digest", reply, 33 * len(paths))
+    reply.value()
+    if len(told) != 33 * len(paths):
+        server = session.server.name
+        raise MemberFault(
+            server, "its answer to 'digest' is garbage: of the wrong length", f"see `multiall doctor {server}`"
+        )
+    return {path: told[33 * at + 1 : 33 * at + 33] for at, path in enumerate(paths) if told[33 * at] == 1}
+
+
+def is_settled(item: FileItem, now: float) -> bool:
+    """Whether it did not change so shortly before it was read that it could change again within the same tick.
+
+    Only files have a content that their records do not tell.
+    """
+    return item.kind not in (Kind.FILE, Kind.HARDLINK) or item.found.identity[2] < now * 1e9 - FRESH

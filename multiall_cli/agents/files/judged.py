@@ -1,0 +1,36 @@
+"""What a member's tree was found to be the last time: what has not changed since, there or at the source, still is."""
+
+import json
+import zlib
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Self
+
+from multiall_cli.ports import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A comparison and what it left open; all other paths were as wanted.
+
+    `wanted` stands for the declaration, `source` and `member` for the two trees. `open`: paths that differed, that
+    the source lacks, or that changed so shortly before that they may have changed again unseen.
+    """
+
+    wanted: str
+    source: str
+    member: str
+    open: Set[str]
+
+    def keep(self, key: str, cache: Cache) -> None:
+        told = [self.wanted, self.source, self.member, sorted(self.open)]
+        cache.keep(key, zlib.compress(json.dumps(told).encode("ascii"), 1))
+
+    @classmethod
+    def recall(cls, key: str, cache: Cache) -> Self | None:
+        """None where it is lost or broken."""
+        try:
+            wanted, source, member, left = json.loads(zlib.decompress(cache.cached(key) or b""))
+            return cls(wanted, source, member, frozenset(left))
+        except (ValueError, TypeError, zlib.error):
+            return None

@@ -1,0 +1,98 @@
+"""Looks at a tree over a session; what was seen before is not sent again."""
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+
+from multiall_cli.agents.files.asking import batches, whole
+from multiall_cli.agents.files.scanned import MISSING, Records, Scanned, garbage, names, number, top_of
+from multiall_cli.domain.errors import MemberFault
+from multiall_cli.domain.inventory import FilesDeclaration
+from multiall_cli.ports import Cache, Session
+
+MOST_PACKED = 1 << 29  # bytes of compressed records
+MOST_WORDS = 500  # letters of a path or a reason that a member tells
+
+
+def options_of(declared: FilesDeclaration) -> str:
+    """What a scan depends on beside the tree, as part of a cache's key."""
+    return f"{zlib.crc32(repr((declared.exclude, declared.xattrs)).encode('utf-8', 'surrogateescape')):08x}"
+
+
+def _key(server: str, root: str, declared: FilesDeclaration) -> str:
+    return f"scan:{server}:{root}:{options_of(declared)}"
+
+
+def look(session: Session, root: str, declared: FilesDeclaration, cache: Cache) -> Scanned:
+    """The tree at `root`. Errors: MemberFault where it is no directory, cannot be read whole, or is garbage."""
+    server = session.server.name
+    before = _recall(server, cache.cached(_key(server, root, declared)))
+    known = before.digest if before else ""
+    exclude = list(declared.exclude)
+    reply = session.call("scan", root=root, exclude=exclude, xattrs=declared.xattrs, known=known)
+    packed = whole(server, "scan", reply, MOST_PACKED)
+    told = reply.value()
+    return _scanned(server, root, packed, told, before)
+
+
+def look_at(session: Session, root: str, declared: FilesDeclaration, paths: Iterable[str]) -> Scanned:
+    """As `look`, but only at these paths, and at nothing below them."""
+    server = session.server.name
+    lines = (json.dumps(path) + "\n" for path in paths)
+    reply = session.call("look_at", batches(lines), root=root, xattrs=declared.xattrs)
+    packed = whole(server, "look_at", reply, MOST_PACKED)
+    return _scanned(server, root, packed, reply.value(), None)
+
+
+def _scanned(server: str, root: str, packed: bytes, told: Mapping[str, object], before: Records | None) -> Scanned:
+    if told.get("root") == "missing":
+        return MISSING
+    _check(server, root, told)
+    users, groups = names(told.get("users")), names(told.get("groups"))
+    if before and told.get("same") is True:
+        found, size = before, int(number(told.get("entries")))
+    else:
+        found = Records(server, _digest(server, told), packed, users, groups)
+        size = len(found.by_path)
+    return Scanned(found, size, number(told.get("now")), top_of(told.get("top"), users, groups), before)
+
+
+def _digest(server: str, told: Mapping[str, object]) -> str:
+    digest = told.get("digest")
+    if told.get("same") is True or not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise garbage(server, "no digest of its records")
+    return digest
+
+
+def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) -> None:
+    """Remember a look. Errors: MemberFault where it is garbage: that must not come back as what is known."""
+    records = found.records
+    if records is found.before:
+        return
+    found.check()
+    head = json.dumps([records.digest, dict(records.users), dict(records.groups)]).encode("ascii")
+    value = len(head).to_bytes(4, "big") + head + records.packed
+    cache.keep(_key(records.server, root, declared), zlib.crc32(value).to_bytes(4, "big") + value)
+
+
+def _recall(server: str, value: bytes | None) -> Records | None:
+    """The last look; None where it is lost or broken."""
+    if value is None or zlib.crc32(value[4:]).to_bytes(4, "big") != value[:4]:
+        return None
+    start = 8 + int.from_bytes(value[4:8], "big")
+    digest, users, groups = json.loads(value[8:start])
+    return Records(server, digest, value[start:], names(users), names(groups))
+
+
+def _check(server: str, root: str, told: Mapping[str, object]) -> None:
+    """Errors: MemberFault, naming what cannot be read and why."""
+    if told.get("root") != "directory":
+        raise MemberFault(server, f"{root} is not a directory", "move what is there, or name another path")
+    problems = told.get("problems")
+    if isinstance(problems, list) and problems:
+        first = problems[0]
+        path, why = map(str, first) if isinstance(first, list) and len(first) == 2 else (str(first), "no reason given")
+        more = f" and {number(told.get('problem_count')):.0f} in all" if len(problems) > 1 else ""
+        what = f"{path[:MOST_WORDS]!r} below {root} cannot be read ({why[:MOST_WORDS]}){more}"
+        raise MemberFault(server, what, "give the session's user the right to, `become: sudo`, or exclude it")

@@ -1,0 +1,190 @@
+"""A scanned tree, unpacked and checked: what a member sends is data, never a path to trust."""
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from multiall_cli.agents.files.item import FileItem, Found, Kind, as_bytes, as_text
+from multiall_cli.domain.errors import MemberFault
+from multiall_cli.remote import records
+
+MOST_BYTES = 1 << 31  # of packed records; some thirty million entries
+
+MOST_SECONDS = 1e11  # since the epoch; a clock that says more is not asked
+
+_KINDS = {
+    records.FILE: Kind.FILE,
+    records.DIRECTORY: Kind.DIRECTORY,
+    records.LINK: Kind.LINK,
+    records.HARDLINK: Kind.HARDLINK,
+}
+
+
+@dataclass(frozen=True)
+class Records:
+    """A tree's entries as a server told them, packed and compressed. `digest` stands for all of it.
+
+    `users`, `groups`: what the numbers in the records are called on that server.
+    """
+
+    server: str
+    digest: str
+    packed: bytes = b""
+    users: Mapping[int, str] = field(default_factory=dict)
+    groups: Mapping[int, str] = field(default_factory=dict)
+
+    @cached_property
+    def by_path(self) -> Mapping[bytes, bytes]:
+        """path → record. Errors: MemberFault for what cannot be records."""
+        try:
+            by_path: Mapping[bytes, bytes] = records.split(inflate(self.server, [self.packed]))
+        except records.BadRecord as bad:
+            raise garbage(self.server, f"records that are {bad}") from None
+        return by_path
+
+    def items(self, paths: Iterable[str] | None = None) -> dict[str, FileItem]:
+        """The entries, or those of these paths that are there. Errors: MemberFault for what cannot be a tree."""
+        if paths is None:
+            return self._all_items
+        chosen = b"".join(self.by_path.get(as_bytes(path), b"") for path in paths)
+        return unpack(self.server, chosen, self.users, self.groups)
+
+    @cached_property
+    def _all_items(self) -> dict[str, FileItem]:
+        return unpack(self.server, inflate(self.server, [self.packed]), self.users, self.groups)
+
+    def differs_from(self, other: "Records") -> Set[str] | None:
+        """The paths whose records are not the same; None where names of owners changed, so that any may be another."""
+        if _renamed(self.users, other.users) or _renamed(self.groups, other.groups):
+            return None
+        return {as_text(path) for path, _ in self.by_path.items() ^ other.by_path.items()}
+
+
+def _renamed(now: Mapping[int, str], then: Mapping[int, str]) -> bool:
+    return any(now[number] != then[number] for number in now.keys() & then.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One look at a tree: its records, and those of the look before where they are known.
+
+    `size` counts the entries, `now` is the server's own clock in seconds, `top` the tree's own directory.
+    """
+
+    records: Records
+    size: int
+    now: float
+    top: FileItem
+    before: Records | None = None
+    missing: bool = False
+
+    def since(self, digest: str) -> Set[str] | None:
+        """The paths that changed since the tree had this digest; None: not known."""
+        if digest == self.records.digest:
+            return frozenset()
+        if self.before is None or self.before.digest != digest:
+            return None
+        return self.records.differs_from(self.before)
+
+    def check(self) -> None:
+        """Errors: MemberFault where something that is new since the look before cannot be in a tree."""
+        self.records.items(self.since(self.before.digest) if self.before else None)
+
+
+def garbage(server: str, what: str) -> MemberFault:
+    return MemberFault(
+        server, f"its answer to 'scan' is garbage: {what}", f"look at it with `multiall doctor {server}`"
+    )
+
+
+def inflate(server: str, pieces: Iterable[bytes], most: int = MOST_BYTES) -> bytes:
+    """The packed records; a member cannot make us hold more than `most` bytes."""
+    unpacker, out, size, begun = zlib.decompressobj(), [], 0, False
+    try:
+        for piece in pieces:
+            part = unpacker.decompress(piece, most - size + 1)
+            size += len(part)
+            if size > most:
+                raise garbage(server, f"more than {most} bytes of records")
+            out.append(part)
+            begun = True
+    except zlib.error:
+        raise garbage(server, "records that do not unpack") from None
+    if begun and not unpacker.eof:
+        raise garbage(server, "records that are cut off")  # half a tree would look like many deletions
+    return b"".join(out)
+
+
+def _checked(server: str, raw: bytes) -> str:
+    """The path as text. Refused where it could lead out of the tree."""
+    parts = raw.split(b"/")
+    if not raw or len(raw) > 4096 or b"\0" in raw or b"" in parts or b"." in parts or b".." in parts:
+        raise garbage(server, f"the path {raw[:80]!r}")
+    return as_text(raw)
+
+
+def names(told: object) -> dict[int, str]:
+    """Users or groups by number, as a scan tells them."""
+    if not isinstance(told, dict):
+        return {}
+    return {int(number): str(name) for number, name in told.items() if re.fullmatch("[0-9]{1,10}", str(number))}
+
+
+def unpack(server: str, packed: bytes, users: Mapping[int, str], groups: Mapping[int, str]) -> dict[str, FileItem]:
+    """Every entry with all its attributes."""
+    entries: dict[str, FileItem] = {}
+    try:
+        for record in records.unpack(packed):
+            kind, flags, mode, uid, gid, size, mtime, ctime, inode, path, target, xattrs = record
+            plain = _KINDS[kind] in (Kind.FILE, Kind.DIRECTORY)
+            entries[_checked(server, path)] = FileItem(
+                kind=_KINDS[kind],
+                size=size if kind == records.FILE else 0,
+                mode=mode if plain else None,
+                owner=users.get(uid, str(uid)) if kind != records.HARDLINK else None,
+                group=groups.get(gid, str(gid)) if kind != records.HARDLINK else None,
+                target=_target(server, kind, target),
+                xattrs=xattrs.hex() if plain else None,
+                found=Found(
+                    mode,
+                    mtime,
+                    (size, mtime, ctime, inode),
+                    bool(flags & records.HOLDS_MORE),
+                    bool(flags & records.LINKED),
+                ),
+            )
+    except records.BadRecord as bad:
+        raise garbage(server, f"records that are {bad}") from None
+    return entries
+
+
+def _target(server: str, kind: bytes, raw: bytes) -> str:
+    if kind == records.HARDLINK:
+        return _checked(server, raw)
+    return as_text(raw)
+
+
+def number(told: object) -> float:
+    """A number that was told, or 0 where it cannot be one of ours."""
+    return float(told) if isinstance(told, (int, float)) and 0 <= told < MOST_SECONDS else 0.0
+
+
+def top_of(told: object, users: Mapping[int, str], groups: Mapping[int, str]) -> FileItem:
+    """The tree's own directory, as a scan tells it."""
+    if not (isinstance(told, list) and len(told) == 4 and all(isinstance(part, int) for part in told)):
+        return FileItem(Kind.DIRECTORY)
+    if not all(-(1 << 63) <= part < 1 << 63 for part in told):
+        return FileItem(Kind.DIRECTORY)
+    mode, uid, gid, mtime = told
+    return FileItem(
+        Kind.DIRECTORY,
+        mode=mode,
+        owner=users.get(uid, str(uid)),
+        group=groups.get(gid, str(gid)),
+        found=Found(mode, mtime),
+    )
+
+
+MISSING = Scanned(Records("", ""), 0, 0.0, FileItem(Kind.DIRECTORY), missing=True)

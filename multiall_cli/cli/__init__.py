@@ -1,0 +1,1 @@
+"""The Typer tree: parse, one Fleet call, render, exit code."""

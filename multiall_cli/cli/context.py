@@ -1,0 +1,97 @@
+"""What a verb is given to work with: the Fleet, what was said, and who asks."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from typer import Context
+
+from multiall_cli.cli.options import Given
+from multiall_cli.domain.change import Plan
+from multiall_cli.domain.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from multiall_cli.fleet import Fleet
+
+
+def given(context: Context) -> Given:
+    """What was said on the command line."""
+    said = context.obj
+    return said if isinstance(said, Given) else Given()
+
+
+@contextmanager
+def fleet(context: Context) -> "Iterator[Fleet]":
+    """The site's Fleet, closed afterwards."""
+    from multiall_cli.fleet import Fleet, Limits
+
+    said = given(context)
+    with Fleet.load(said.site, Limits(said.parallel, said.timeout)) as found:
+        yield found
+
+
+@contextmanager
+def busy_fleet(context: Context, what: str) -> "Iterator[tuple[Fleet, Callable[[], None]]]":
+    """A Fleet whose steps are shown and that Ctrl-C stops; and what clears the line before something is asked."""
+    from multiall_cli.cli.interrupt import Interrupt
+    from multiall_cli.cli.progress import Progress
+
+    with fleet(context) as found, Interrupt() as interrupt, Progress(what, quiet=given(context).quiet) as progress:
+        found.watch = progress
+        found.stop = interrupt.asked
+        yield found, progress.pause
+
+
+def whole(found: "Fleet", what: str) -> None:
+    """Before an answer that makes sense only as a whole. Errors: Interrupted where a part of it is missing."""
+    if found.stop():
+        raise Interrupted(what, "interrupted before all members were looked at; nothing was changed", "run it again")
+
+
+def not_reached(found: "Fleet", target: str, answered: Sequence[str]) -> tuple[str, ...]:
+    """The servers of a target that an interrupted verb did not come to."""
+    if not found.stop():
+        return ()
+    servers = found.select(target) if target else tuple(found.inventory.servers.values())
+    return tuple(server.name for server in servers if server.name not in set(answered))
+
+
+def must_ask(context: Context) -> bool:
+    """Whether a question is to be put. Errors: UsageError where no one could answer it."""
+    if given(context).yes:
+        return False
+    if not can_ask():
+        raise UsageError(context.command_path, "it would ask and there is no terminal", "add --yes")
+    return True
+
+
+def can_ask() -> bool:
+    """Whether someone would see a question, and could answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str) -> bool:
+    """A question on stderr; anything but y or yes means no. Errors: Interrupted (Ctrl-C is an answer too)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise Interrupted("multiall", "interrupted at the question; nothing was changed", "run it again") from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def question(plan: Plan, verb: str, among: str) -> str:
+    """How much is touched, in one line. `among`: `40 members of web`."""
+    from multiall_cli.cli.render.text import count
+
+    deletions = f"; {count(plan.deletions, 'deletion')}" if plan.deletions else ""
+    away = f"; {len(plan.deferred)} not reached" if plan.deferred else ""
+    touched = f"{count(plan.changes, 'change')} on {len(plan.changed_servers)} of {among}"
+    owed = f"; {count(len(plan.owed), 'action')} owed by an earlier run" if plan.owed else ""
+    return f"{verb}: {touched}{deletions}{owed}{away}. Go on?"

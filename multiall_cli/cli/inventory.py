@@ -1,0 +1,120 @@
+"""multiall inventory: the site's files."""
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Context
+
+from multiall_cli.cli.context import fleet, given
+from multiall_cli.cli.options import Noun, Verb
+from multiall_cli.cli.render.terminal import say, table
+from multiall_cli.cli.render.text import count, safe_lines
+from multiall_cli.cli.render.view import View, show
+from multiall_cli.domain.errors import InputFaults, UsageError, printable
+from multiall_cli.domain.inventory import Site
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.targets import fold
+
+app = typer.Typer(
+    cls=Noun, no_args_is_help=True, add_completion=False, help="The site's files: check, show, schema, import."
+)
+
+
+_SCHEMAS = {"schema.json": "inventory", "settings.schema.json": "settings"}
+"""file → the name by which it is asked for."""
+
+
+class Kind(StrEnum):
+    SSH_CONFIG = "ssh-config"
+    ANSIBLE = "ansible"
+
+
+@app.command("check", cls=Verb)
+def check(context: Context) -> int:
+    """Read every file of the site; all faults at once, each with file:line:col and what to do."""
+    with fleet(context) as found:
+        return show(given(context), _checked(found.site))
+
+
+@app.command("show", cls=Verb)
+def show_inventory(context: Context) -> int:
+    """Servers and pools as they are understood."""
+    with fleet(context) as found:
+        return show(given(context), _inventory(found.site))
+
+
+@app.command("schema", cls=Verb)
+def schema(
+    context: Context, name: Annotated[str, typer.Argument(metavar="NAME", help="inventory or settings.")] = "inventory"
+) -> int:
+    """The JSON Schema of a site's files, for editors."""
+    from multiall_cli.fleet import schemas
+
+    known = {_SCHEMAS.get(file, file): text for file, text in schemas().items()}
+    if name not in known:
+        todo = f"{did_you_mean(name, known)}the schemas are {', '.join(known)}"
+        raise UsageError("schema", f"there is none named '{name}'", todo)
+    told = {"name": name, "json_schema": json.loads(known[name])}
+    lines = known[name].splitlines()
+    return show(given(context), View("inventory.schema", told, lambda wide: iter(lines), [told], [name], well=False))
+
+
+@app.command("import", cls=Verb)
+def import_from(
+    context: Context,
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="ssh-config or ansible.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to take over.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write it here (a new file), not to stdout.")
+    ] = None,
+) -> int:
+    """Take over another tool's inventory; what could not be taken over is told on stderr."""
+    from multiall_cli.fleet import imported
+
+    try:
+        text, dropped = imported(kind.value, file)
+    except InputFaults as fault:
+        fault.subject, fault.what = printable(str(file)), f"{count(len(fault.faults), 'fault')} in it"
+        fault.todo = "mend it and import it again"
+        raise
+    for each in dropped:
+        say(f"left out: {each}")
+    if to is not None:
+        _write(to, text)
+        say(f"wrote {to}; see it with `multiall inventory check`")
+    told = {"text": text, "left_out": dropped, "to": to}
+    lines = safe_lines(text).splitlines() if to is None else []
+    return show(given(context), View("inventory.import", told, lambda wide: iter(lines), [told], well=False))
+
+
+def _write(to: Path, text: str) -> None:
+    """Errors: UsageError where the file is there already, or cannot be."""
+    try:
+        with to.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except OSError as fault:
+        raise UsageError(str(to), f"it cannot be written ({fault.strerror})", "name a new file") from None
+
+
+def _checked(site: Site) -> View:
+    servers, pools = len(site.inventory.servers), len(site.inventory.pools)
+    told = {"root": site.root, "servers": servers, "pools": pools}
+    words = f"{site.root}: {count(servers, 'server')} and {count(pools, 'pool')}, no faults"
+    return View("inventory.check", told, lambda wide: iter([words]), [told], [site.root])
+
+
+def _inventory(site: Site) -> View:
+    inventory = site.inventory
+
+    def human(wide: bool) -> Iterator[object]:
+        rows = [(pool.name, fold(pool.members), str(pool.origin)) for pool in inventory.pools.values()]
+        yield table(("pool", "members", "from"), rows)
+        lone = [name for name in inventory.servers if not inventory.pools_of(name)]
+        if lone:
+            yield f"in no pool: {fold(lone)}"
+
+    return View("inventory.show", inventory, human, [inventory], list(inventory.servers), well=False)

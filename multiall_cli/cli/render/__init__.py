@@ -1,0 +1,1 @@
+"""Turns answers into what is printed. The only room that imports rich."""

@@ -1,0 +1,327 @@
+"""Pools, plans and reports for people and for programs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from multiall_cli.cli.render.terminal import Grid, Line, Part, console, line, table, word
+from multiall_cli.cli.render.text import count, safe_text
+from multiall_cli.cli.render.times import moment
+from multiall_cli.cli.render.view import Case, View
+from multiall_cli.domain.answer import Difference, MemberStatus, PoolStatus
+from multiall_cli.domain.change import Action, Change, Deferral, MemberPlan, Plan, Result
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.inventory import FilesDeclaration, Pool
+from multiall_cli.domain.run import MemberReport, MemberState, Report
+from multiall_cli.planning.targets import fold
+
+MOST_PATHS = 20  # of one plan in a table; -o wide shows all
+_SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
+
+
+def pool_list(pools: Sequence[Pool]) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        rows = [(pool.name, str(len(pool.members)), fold(pool.members), _declares(pool)) for pool in pools]
+        yield table(("pool", "size", "members", "declares"), rows)
+
+    return View("pool.list", {"pools": pools}, human, pools, [pool.name for pool in pools], well=False)
+
+
+def _declares(pool: Pool) -> str:
+    return ", ".join(each.path for each in pool.files)
+
+
+def pool(found: Pool) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        yield f"pool {found.name}: {fold(found.members)} ({count(len(found.members), 'member')})"
+        yield f"rollout: {_rollout(found)}"
+        for each in found.files:
+            yield line(f"files {each.path}", style="bold")
+            yield from (line(f"  {name}: {value}") for name, value in _told(each).items())
+
+    return View("pool.show", found, human, [found], list(found.members), well=False)
+
+
+def _rollout(found: Pool) -> str:
+    limit = found.rollout.max_fail
+    stops = "however many fail" if limit is None else f"stops when more than {limit} failed"
+    return f"batches of {', '.join(map(str, found.rollout.batch))}; {stops}"
+
+
+def _told(declared: FilesDeclaration) -> Mapping[str, str]:
+    """What a declaration says, without what is as everywhere."""
+    usual = FilesDeclaration(path="", source="")
+    told = {"source": declared.source}
+    for name in ("exclude", "delete", "owner", "group", "file_mode", "dir_mode", "times", "xattrs", "trash", "after"):
+        value = getattr(declared, name)
+        if value != getattr(usual, name):
+            told[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else _word_of(name, value)
+    return told
+
+
+def _word_of(name: str, value: object) -> str:
+    if name.endswith("_mode") and isinstance(value, int):
+        return f"{value:04o}"
+    return {"True": "true", "False": "false"}.get(str(value), str(value))
+
+
+# --- plans ------------------------------------------------------------------------------------------------------
+
+
+def plan(found: Plan) -> View:
+    """Equal changes are told once, for all members that share them."""
+
+    def urgent() -> Iterator[object]:
+        yield from _deferred_lines(found.deferred)
+        yield from _changes_lines(found, wide=False)
+        yield _summary(found)
+
+    code = Exit.DIFFERENCES if found.does_something else Exit.PARTIAL if found.deferred else Exit.OK
+    well = code is Exit.OK
+    return View(
+        "pool.plan",
+        found,
+        lambda wide: plan_lines(found, wide=wide),
+        _plan_items(found),
+        list(found.changed_servers),
+        _plan_cases(found),
+        code,
+        well=well,
+        urgent=urgent,
+    )
+
+
+def plan_lines(found: Plan, *, wide: bool) -> Iterator[object]:
+    yield from _changes_lines(found, wide=wide)
+    yield from _deferred_lines(found.deferred)
+    yield _summary(found)
+
+
+def _changes_lines(found: Plan, *, wide: bool) -> Iterator[object]:
+    for (agent, changes, actions), servers in _shared(found.members).items():
+        yield line(f"{fold(servers)}  {agent}: {_sums(changes)}", style="bold")
+        shown = changes if wide else changes[:MOST_PATHS]
+        for change in shown:
+            yield _change_line(change)
+        if len(shown) < len(changes):
+            yield line(f"  … and {len(changes) - len(shown)} more (-o wide shows all)", style="dim")
+        for action in actions:
+            yield line(f"  ! then {action}")
+    owed: dict[str, list[str]] = {}
+    for server, action in found.owed:
+        owed.setdefault(action, []).append(server)
+    for action, servers in owed.items():
+        yield line(f"{fold(servers)}  owed by an earlier run: {action}", style="bold")
+
+
+_Alike = tuple[str, tuple[Change[Any], ...], tuple[str, ...]]
+
+
+def _shared(plans: Iterable[MemberPlan[Any]]) -> dict[_Alike, list[str]]:
+    """Agent, changes and actions → the members that have them in common."""
+    shared: dict[_Alike, list[str]] = {}
+    for each in plans:
+        if each.changes:
+            shared.setdefault((each.agent, tuple(each.changes), each.actions), []).append(each.server)
+    return shared
+
+
+def _sums(changes: Sequence[Change[Any]]) -> str:
+    sums = ((action, sum(1 for change in changes if change.action is action)) for action in Action)
+    return ", ".join(f"{number} to {action.value}" for action, number in sums if number)
+
+
+def _change_line(change: Change[Any]) -> Line:
+    before = change.before.brief() if change.before else ""
+    after = change.after.brief() if change.after else ""
+    words = f"{before} ⇒ {after}" if before and after else before or after
+    sign = f"  {_SIGNS[change.action]} "
+    return line(sign, word(change.action.value), f" {change.key}", Part(f"  {safe_text(words)}", "dim"))
+
+
+def _deferred_lines(deferred: Sequence[Deferral]) -> Iterator[Line]:
+    shared: dict[tuple[str, str], list[str]] = {}
+    for each in deferred:
+        shared.setdefault((each.what, each.todo), []).append(each.server)
+    for (what, todo), servers in shared.items():
+        yield line(f"{fold(servers)}  ", word("deferred"), f": {what}; {todo}")
+
+
+def _summary(found: Plan) -> Line:
+    members = len(found.targets)
+    if not found.does_something and not found.deferred:
+        return line(f"{found.pool}: {count(members, 'member')} as declared, nothing to change")
+    words = (
+        f"{found.pool}: {count(found.changes, 'change')} on {len(found.changed_servers)} of {count(members, 'member')}"
+    )
+    words += f", {found.deletions} of them deletions" if found.deletions else ""
+    words += f", {len(found.deferred)} not reached" if found.deferred else ""
+    return line(f"{words}; plan {found.id}", style="bold")
+
+
+def _plan_items(found: Plan) -> list[object]:
+    changes = [
+        {"server": each.server, "agent": each.agent, "change": change}
+        for each in found.members
+        for change in each.changes
+    ]
+    return [*changes, *found.deferred, {"pool": found.pool, "id": found.id, "changes": found.changes}]
+
+
+def _plan_cases(found: Plan) -> list[Case]:
+    drift = [
+        Case(each.server, each.agent, f"{_sums(each.changes)}: {each.changes[0].key}" if each.changes else "")
+        for each in found.members
+    ]
+    return drift + [Case(each.server, "session", each.what) for each in found.deferred]
+
+
+def show_before_asking(found: Plan) -> None:
+    """The plan on stderr: stdout is the result's."""
+    import sys
+
+    from multiall_cli.cli.render.screen import put
+
+    screen = console(sys.stderr)
+    for each in plan_lines(found, wide=False):
+        put(screen, each)
+
+
+# --- reports ----------------------------------------------------------------------------------------------------
+
+_ORDER = (MemberState.FAILED, MemberState.DEFERRED, MemberState.LEFT, MemberState.CHANGED, MemberState.SAME)
+
+
+def fetched(reports: Sequence[Report]) -> View:
+    """Copies from servers, as one."""
+    stopped = next((each.stopped for each in reports if each.stopped), "")
+    codes = [each.exit for each in reports]
+    code = Exit.INTERRUPTED if Exit.INTERRUPTED in codes else next((each for each in codes if each), Exit.OK)
+    members = tuple(member for each in reports for member in each.members)
+    one = report(Report("", "cp", reports[0].plan, members, stopped, code))
+    return replace(one, value={"reports": reports}, items=reports)
+
+
+def report(found: Report) -> View:
+    """Failures first; members that came out alike are told once."""
+
+    def human(wide: bool) -> Iterator[object]:
+        yield _members_table(found)
+        if wide:
+            yield from _outcome_lines(found)
+        yield from _ending_lines(found)
+
+    cases = [Case(each.server, "sync", _words(each) if _bad(each) else "") for each in found.members]
+    well = all(member.state is MemberState.SAME for member in found.members)
+    changed = [each.server for each in found.members if each.state is MemberState.CHANGED]
+    return View("pool.sync", found, human, found.members, changed, cases, found.exit, well=well)
+
+
+def _bad(member: MemberReport) -> bool:
+    return member.state not in (MemberState.SAME, MemberState.CHANGED)
+
+
+def _members_table(found: Report) -> Grid:
+    shared: dict[tuple[MemberState, str], list[str]] = {}
+    for each in found.members:
+        shared.setdefault((each.state, _words(each)), []).append(each.server)
+    rows = sorted(shared.items(), key=lambda row: _ORDER.index(row[0][0]))
+    return table(("members", "state", "what"), [(fold(servers), key[0].value, key[1]) for key, servers in rows])
+
+
+def _ending_lines(found: Report) -> Iterator[Line]:
+    left = sum(1 for each in found.members if each.state is MemberState.LEFT)
+    if found.stopped:
+        more = f"; {count(left, 'member')} left as before: the same command goes on" if left else ""
+        yield line(f"stopped: {found.stopped}{more}", style="bold")
+    states = [member.state for member in found.members]
+    sums = ", ".join(f"{states.count(state)} {state.value}" for state in _ORDER if state in states)
+    yield line(f"{found.pool}: {sums}" + (f"; run {found.run}" if found.run else ""), style="bold")
+
+
+def _words(member: MemberReport) -> str:
+    if member.state is MemberState.LEFT and not member.reason:
+        return "not begun"
+    return "; ".join(filter(None, (_what_happened(member), member.todo)))
+
+
+def _what_happened(member: MemberReport) -> str:
+    if member.reason:
+        return member.reason
+    words = []
+    done = sum(1 for outcome in member.outcomes if outcome.result is Result.DONE)
+    if done:
+        words.append(count(done, "change"))
+    words += [str(action.action) for action in member.actions]
+    if member.caught_up:
+        words.append(f"caught up with {count(member.caught_up, 'missed run')}")
+    return ", ".join(words)
+
+
+def _outcome_lines(found: Report) -> Iterator[Line]:
+    for member in found.members:
+        for outcome in member.outcomes:
+            words = f" {outcome.change.action.value} {outcome.change.key}"
+            detail = f"  {outcome.detail}" if outcome.detail else ""
+            yield line(f"{member.server}  ", word(outcome.result.value), words + detail)
+
+
+# --- status and diff --------------------------------------------------------------------------------------------
+
+
+def status(found: PoolStatus) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        shared: dict[tuple[str, str, str, str], list[str]] = {}
+        for member in sorted(found.members, key=lambda member: not _unwell(member)):
+            shared.setdefault(_status_row(member), []).append(member.server)
+        yield table(
+            ("members", "state", "since", "missed", "note"), [(fold(servers), *row) for row, servers in shared.items()]
+        )
+        if found.last:
+            by = safe_text(f"{found.last.who}@{found.last.host}")
+            yield f"last run {found.last.id} by {by}, {moment(found.last.started)}"
+
+    open_ended = any(_unwell(member) for member in found.members)
+    code = Exit.PARTIAL if open_ended else Exit.OK
+    names = [member.server for member in found.members if _unwell(member)]
+    return View("pool.status", found, human, found.members, names, _status_cases(found), code, well=not open_ended)
+
+
+def _unwell(member: MemberStatus) -> bool:
+    stands = member.standing.state if member.standing else MemberState.SAME
+    good = stands in (MemberState.SAME, MemberState.CHANGED)
+    return not good or bool(member.missed or member.unsettled or member.owed)
+
+
+def _status_row(member: MemberStatus) -> tuple[str, str, str, str]:
+    if member.standing is None:
+        return "unknown", "", str(len(member.missed)), "never synced"
+    notes = [member.standing.reason] if member.standing.reason else []
+    if member.unsettled:
+        notes.append(f"{count(member.unsettled, 'change')} of a cut-off run: sync again")
+    notes += [f"owes: {each.verb} {' '.join(each.arguments)}" for each in member.owed]
+    good = member.standing.state in (MemberState.SAME, MemberState.CHANGED)
+    state = "cut off" if member.unsettled else "ok" if good else member.standing.state.value
+    return state, moment(member.standing.at), str(len(member.missed)), "; ".join(notes)
+
+
+def _status_cases(found: PoolStatus) -> list[Case]:
+    return [Case(each.server, found.pool, _status_row(each)[3] if _unwell(each) else "") for each in found.members]
+
+
+def differences(name: str, found: Sequence[Difference]) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        for each in found:
+            yield line(f"{fold(each.servers)}  {each.agent}  {each.key}", style="bold")
+            yield from (_diff_line(text) for text in each.lines)
+        yield line(f"{name}: {count(len(found), 'difference')}" if found else f"{name}: all members as declared")
+
+    code = Exit.DIFFERENCES if found else Exit.OK
+    names = list(dict.fromkeys(each.key for each in found))
+    cases = [Case(server, each.agent, f"{each.key} differs") for each in found for server in each.servers]
+    told = {"pool": name, "differences": found}
+    return View("pool.diff", told, human, found, names, cases, code, well=not found)
+
+
+def _diff_line(text: str) -> Line:
+    return line(f"  {text}", style={"+": "green", "-": "red", "@": "cyan"}.get(text[:1], ""))

@@ -1,0 +1,198 @@
+"""multiall topology: who reaches whom, what is up, and what operators said of it."""
+
+import time
+from typing import Annotated
+
+import typer
+from typer import Context
+
+from multiall_cli.cli import complete
+from multiall_cli.cli.context import busy_fleet, fleet, given, whole
+from multiall_cli.cli.interrupt import Interrupt
+from multiall_cli.cli.options import Noun, Verb
+from multiall_cli.cli.render import topology as render
+from multiall_cli.cli.render.draw import DRAWINGS
+from multiall_cli.cli.render.times import LONGEST, moment_of, seconds_of
+from multiall_cli.cli.render.view import show
+from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.topology import Downtime
+
+app = typer.Typer(
+    cls=Noun,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Who reaches whom: scan, show, links, why, path, events, history, watch, drain, maintenance, pin, undrain.",
+)
+
+MOST_EVENTS = 1_000_000  # of one list
+
+Target = Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")]
+ServerName = Annotated[
+    str, typer.Argument(metavar="SERVER", autocompletion=complete.servers, help="The server's name.")
+]
+For = Annotated[str, typer.Option("--for", metavar="SPAN", help="For so long: 30m, 2h, 1d12h.")]
+Until = Annotated[str, typer.Option("--until", metavar="TIME", help="Until then: 2026-12-01T10:00 (local time).")]
+From = Annotated[str, typer.Option("--from", metavar="TIME", help="From then on; else from now on.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is shown and kept.")]
+
+
+class Drawn(Verb):
+    """A verb that can draw the picture too."""
+
+    drawings = tuple(DRAWINGS)
+
+
+@app.command("scan", cls=Verb)
+def scan_servers(
+    context: Context,
+    links: Annotated[
+        bool | None,
+        typer.Option("--links/--no-links", help="Ask servers about each other (default: up to 32 servers)."),
+    ] = None,
+    logins: Annotated[
+        bool, typer.Option("--logins/--no-logins", help="Log in to those whose turn it is, or only knock.")
+    ] = True,
+) -> int:
+    """Look at every server once. Exit 0: all as declared; 10: not."""
+    with busy_fleet(context, "scan") as (found, pause):
+        round_ = found.scan(links=links, logins=logins)
+        pause()
+        whole(found, "topology scan")
+        return show(given(context), render.round_(round_, found.inventory))
+
+
+@app.command("show", cls=Drawn)
+def show_topology(
+    context: Context,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="As it was held to be then.")] = "",
+) -> int:
+    """The picture as the last scan left it. `-o svg`, `html`, `dot`, `mermaid`, `graphml`, `matrix`, `tree` draw it."""
+    with fleet(context) as found:
+        if at:
+            then = moment_of(at, "topology show")
+            return show(given(context), render.then(found.events(MOST_EVENTS, until=then), found.inventory, then))
+        return show(given(context), render.picture(found.topology(), found.inventory))
+
+
+@app.command("links", cls=Verb)
+def show_links(context: Context) -> int:
+    """Every way between servers that was tried: which are closed, one-way, and who saw it."""
+    with fleet(context) as found:
+        return show(given(context), render.links(found.topology()))
+
+
+@app.command("why", cls=Verb)
+def show_why(context: Context, server: ServerName) -> int:
+    """What is held of a server, by which rule, on whose evidence."""
+    with fleet(context) as found:
+        name = found.server(server).name
+        return show(given(context), render.why(found.topology(), name, found.events(1000, name)))
+
+
+@app.command("path", cls=Verb)
+def show_path(context: Context, start: ServerName, end: ServerName) -> int:
+    """The shortest way from one server to another over links that were seen open."""
+    with fleet(context) as found:
+        return show(given(context), render.path(found.topology(), found.server(start).name, found.server(end).name))
+
+
+@app.command("events", cls=Verb)
+def show_events(
+    context: Context,
+    server: Annotated[
+        str, typer.Option("--server", metavar="SERVER", autocompletion=complete.servers, help="Only this one's.")
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=MOST_EVENTS, help="How many, newest first.")
+    ] = 50,
+) -> int:
+    """What changed, newest first, with the rule that decided it."""
+    with fleet(context) as found:
+        return show(given(context), render.events(found.events(limit, server or None)))
+
+
+@app.command("history", cls=Verb)
+def show_history(context: Context, server: ServerName) -> int:
+    """The states that a server was in, for how long, and why."""
+    with fleet(context) as found:
+        name = found.server(server).name
+        return show(given(context), render.history(found.events(MOST_EVENTS, name), name, time.time()))
+
+
+@app.command("watch", cls=Verb)
+def watch(
+    context: Context,
+    every: Annotated[str, typer.Option("--every", metavar="SPAN", help="Between two scans: 2s, 30s, 1m.")] = "5s",
+    rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many scans.")] = MOST_EVENTS,
+) -> int:
+    """Scan again and again, and print what changes as it changes. Ctrl-C ends it."""
+    pause = max(seconds_of(every, "topology watch"), 1.0)
+    with fleet(context) as found, Interrupt() as interrupt:
+        found.stop = interrupt.asked
+        for number in range(rounds):
+            told = found.scan()
+            if number == 0:
+                show(given(context), render.picture(told.topology, found.inventory))
+            for event in told.events if number else ():
+                show(given(context), render.change(event))
+            if number == rounds - 1 or interrupt.wait(max(0.0, pause - told.took)):
+                break
+    return 0
+
+
+@app.command("drain", cls=Verb)
+def drain(
+    context: Context, target: Target, span: For = "", until: Until = "", begins: From = "", because: Because = ""
+) -> int:
+    """No clients for servers, until a time; syncs go on."""
+    return _promise(context, target, Downtime.DRAIN, span, until, begins, because)
+
+
+@app.command("maintenance", cls=Verb)
+def maintenance(
+    context: Context, target: Target, span: For = "", until: Until = "", begins: From = "", because: Because = ""
+) -> int:
+    """Servers may be away until a time: no sync tries them, what they miss waits."""
+    return _promise(context, target, Downtime.MAINTENANCE, span, until, begins, because)
+
+
+@app.command("pin", cls=Verb)
+def pin(
+    context: Context,
+    target: Target,
+    state: Annotated[str, typer.Argument(metavar="up|down", help="What they are to be held to be.")],
+    span: For = "",
+    until: Until = "",
+    begins: From = "",
+    because: Because = "",
+) -> int:
+    """Hold servers to be up, or down, whatever probes say, until a time."""
+    pins = {"up": Downtime.PINNED_UP, "down": Downtime.PINNED_DOWN}
+    if state not in pins:
+        raise UsageError("topology pin", f"{state!r} is neither up nor down", "write `up` or `down` after the servers")
+    return _promise(context, target, pins[state], span, until, begins, because)
+
+
+@app.command("undrain", cls=Verb)
+def undrain(context: Context, target: Target) -> int:
+    """End what was said of servers: drains, maintenance, pins."""
+    with fleet(context) as found:
+        return show(given(context), render.withdrawn(found.withdraw(target)))
+
+
+def _promise(context: Context, target: str, what: Downtime, span: str, until: str, begins: str, because: str) -> int:
+    """It must end: a word without an end outlives the reason for it."""
+    verb = f"topology {'pin' if what in (Downtime.PINNED_UP, Downtime.PINNED_DOWN) else what.value}"
+    now = time.time()
+    start = moment_of(begins, verb) if begins else now
+    if bool(span) == bool(until):
+        raise UsageError(verb, "it must end, and say once when", "add --for 2h, or --until 2026-12-01T10:00")
+    if not because.strip():
+        raise UsageError(verb, "no reason is given", "add --because TEXT: whoever finds it later will ask")
+    end = start + seconds_of(span, verb) if span else moment_of(until, verb)
+    if end <= max(start, now):
+        raise UsageError(verb, "it would be over before it begins", "give a later end")
+    if end - start > LONGEST:
+        raise UsageError(verb, "it would hold for more than a year", "give an earlier end; it can be said again")
+    with fleet(context) as found:
+        return show(given(context), render.promised(found.promise(target, what, start, end, because.strip())))

@@ -1,0 +1,121 @@
+"""What ends a verb: every error says what happened, where, and what moves the admin on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from multiall_cli.domain.exits import Exit
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """Where in the site's files a value was written. Lines and columns count from 1; 0: in no file, `file` says why."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing wrong with the input; all of them are told in one run."""
+
+    origin: Origin
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.what}; {self.todo}"
+
+
+def printable(text: str) -> str:
+    """The text with everything that a terminal would obey or could not show as an escape: `\\x1b`, `\\n`."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+class MultiAllError(Exception):
+    """`<subject>: <what happened, with numbers>; <the command or flag that moves you on>`."""
+
+    exit_code: Exit = Exit.ERROR
+
+    def __init__(self, subject: str, what: str, todo: str) -> None:
+        # Words of members and of files end up here: they must not steer the terminal that shows them.
+        subject, what, todo = printable(subject), printable(what), printable(todo)
+        super().__init__(subject, what, todo)
+        self.subject = subject
+        self.what = what
+        self.todo = todo
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.what}; {self.todo}"
+
+
+class UsageError(MultiAllError):
+    """A name, a target or an option that does not fit."""
+
+    exit_code = Exit.USAGE
+
+
+class InputFaults(MultiAllError):
+    """The site's files are wrong; `faults` has every place, in the order of the files."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(faults))
+        many = len(self.faults)
+        super().__init__(
+            "site",
+            f"{many} fault{'s' if many != 1 else ''} in its files",
+            "mend them and run `multiall inventory check`",
+        )
+
+
+class Refused(MultiAllError):
+    """A guard, a conflict, a gate or a stale plan: nothing (more) was changed."""
+
+    exit_code = Exit.REFUSED
+
+
+class Locked(MultiAllError):
+    """Another run holds the pool."""
+
+    exit_code = Exit.LOCKED
+
+
+class Interrupted(MultiAllError):
+    """Ctrl-C; what was done and what is left is in the report or the journal."""
+
+    exit_code = Exit.INTERRUPTED
+
+
+class Unreachable(MultiAllError):
+    """No session with a member: it is away, its key changed, or it refuses us. The member is deferred.
+
+    `reason` is one of the words of `UNREACHABLE_REASONS`.
+    """
+
+    exit_code = Exit.PARTIAL
+
+    def __init__(self, subject: str, what: str, todo: str, reason: str) -> None:
+        super().__init__(subject, what, todo)
+        self.reason = reason
+
+
+UNREACHABLE_REASONS = (
+    "away", "refused", "name", "timeout", "host-key-unknown", "host-key-changed", "auth", "banner",
+    "maintenance", "down",
+)  # fmt: skip
+"""away: no route or link cut · refused: nothing listens · name: it has no address · timeout: no answer in time ·
+host-key-*: quarantined until `multiall server trust` · auth: no key was accepted · banner: not an SSH server ·
+maintenance, down: the topology says so, and no connection was tried."""
+
+
+class MemberFault(MultiAllError):
+    """A member answered, but not as it should: no python3, sudo wants a password, garbage, a broken link."""
+
+    exit_code = Exit.PARTIAL

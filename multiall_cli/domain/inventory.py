@@ -1,0 +1,226 @@
+"""What a site declares: servers, pools, and what each pool asks of its members."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from multiall_cli.domain.errors import Origin
+
+NOWHERE = Origin("built in", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A reference to a secret, never the secret: `${env:X}`, `${file:path}`, `${cmd:command}`."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.kind}:{self.name}}}"
+
+
+class Link(StrEnum):
+    """How a session with a server is opened."""
+
+    SSH = "ssh"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """Overrides of what ~/.ssh/config says; None means: as it says there."""
+
+    user: str | None = None
+    port: int | None = None
+    jump: str | None = None
+    identity: str | None = None
+    password: Secret | None = None
+
+
+class BecomeMethod(StrEnum):
+    NONE = "none"
+    SUDO = "sudo"
+    DOAS = "doas"
+
+
+@dataclass(frozen=True, slots=True)
+class Become:
+    """Whose rights the work on a member is done with. A password goes over stdin only."""
+
+    method: BecomeMethod = BecomeMethod.NONE
+    user: str = "root"
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One machine. `where` maps a value's dotted name (`ssh.user`) to the place that gave it."""
+
+    name: str
+    address: str
+    link: Link = Link.SSH
+    ssh: Ssh = Ssh()
+    become: Become = Become()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = field(default=NOWHERE, compare=False)
+    where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+ADMIN = Server(name="(admin)", address="localhost", link=Link.LOCAL)
+"""The admin host itself, as the holder of the site's folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What is done once on a member where something that it watches has changed.
+
+    `verb` is `reload`, `restart` (argument: a service) or `run` (arguments: an argv). `watch` are
+    patterns of paths below the tree's root; empty: every path.
+    """
+
+    verb: str
+    arguments: tuple[str, ...]
+    watch: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.verb} {' '.join(self.arguments)}"
+
+
+class Delete(StrEnum):
+    """What a sync removes from a member: nothing, what an earlier sync put there, or all that the source lacks."""
+
+    NOTHING = "false"
+    DEPLOYED = "deployed"
+    EVERYTHING = "true"
+
+
+@dataclass(frozen=True, slots=True)
+class FilesDeclaration:
+    """A file tree that a pool's members hold, and where it comes from.
+
+    `source` is the absolute path of a folder on the admin host, or (`from_member`) a server's name.
+    `owner`/`group`/modes None: modes as in the source, owners not looked at; owner `source`: owner and group
+    by name as in the source. `trash` is in days.
+    """
+
+    path: str
+    source: str
+    from_member: bool = False
+    exclude: tuple[str, ...] = ()
+    delete: Delete = Delete.NOTHING
+    owner: str | None = None
+    group: str | None = None
+    file_mode: int | None = None
+    dir_mode: int | None = None
+    times: bool = False
+    xattrs: bool = False
+    trash: int = 7
+    after: tuple[After, ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False)
+    where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+    pools: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of members, or a share of a pool: `3` or `25%`."""
+
+    number: int
+    percent: bool = False
+
+    def of(self, total: int) -> int:
+        """At least one member of a pool that has any; shares are rounded up."""
+        count = -(-total * self.number // 100) if self.percent else self.number
+        return max(1, min(total, count))
+
+    def __str__(self) -> str:
+        return f"{self.number}{'%' if self.percent else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a pool is changed: batch sizes in turn (the last one repeats) and how much failure ends it.
+
+    `max_fail` None: no limit. Members that could not be reached count as failed.
+    """
+
+    batch: tuple[Amount, ...] = (Amount(100, percent=True),)
+    max_fail: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Servers that are to be the same, and in what."""
+
+    name: str
+    members: tuple[str, ...]
+    priority: int = 0
+    files: tuple[FilesDeclaration, ...] = ()
+    rollout: Rollout = Rollout()
+    origin: Origin = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All servers and pools of a site, by name, in the order of the files."""
+
+    servers: Mapping[str, Server]
+    pools: Mapping[str, Pool]
+
+    def pools_of(self, server: str) -> tuple[Pool, ...]:
+        return tuple(pool for pool in self.pools.values() if server in pool.members)
+
+
+@dataclass(frozen=True, slots=True)
+class TopologySettings:
+    """How patient the topology is; times in seconds.
+
+    `every`: how often a scan is meant to run; `timeout`: of one knock; `window`: the least silence before a server
+    is down; `denials`: brothers that must deny it as well (0: our own word is enough); `quorum`: the share of those
+    last up that must be reachable, else we suspect ourselves; `sentinels`: addresses that answer as long as our own
+    network is there.
+    """
+
+    every: float = 60.0
+    timeout: float = 2.0
+    window: float = 20.0
+    denials: int = 3
+    quorum: float = 0.5
+    sentinels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What multiall.yaml says; times in seconds.
+
+    `network`: the network namespace that sessions start from (Linux); None: that of this process.
+    """
+
+    store: str | None = None
+    parallel: int = 32
+    connect_timeout: float = 10.0
+    timeout: float = 60.0
+    network: str | None = None
+    topology: TopologySettings = TopologySettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A folder with inventory/, rules/ and multiall.yaml, read and found to be right."""
+
+    root: str
+    inventory: Inventory
+    settings: Settings = Settings()
+    guards: Mapping[str, "GuardLimit"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLimit:
+    """From which share of at least how many items a plan looks like an accident."""
+
+    share: float
+    at_least: int

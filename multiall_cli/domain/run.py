@@ -1,0 +1,170 @@
+"""What a run is: its journal, what a member missed, and the report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from multiall_cli.domain.change import Describable, Outcome, Plan, Result
+from multiall_cli.domain.exits import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One verb that changes something: who asked for it, from where, and how it ended.
+
+    `started`/`ended` are seconds since the epoch (UTC); `ended` None: it is running, or was cut off.
+    """
+
+    id: str
+    verb: str
+    pool: str
+    targets: tuple[str, ...]
+    plan: str
+    who: str
+    host: str
+    pid: int
+    started: float
+    ended: float | None = None
+    result: Exit | None = None
+
+
+class Stage(StrEnum):
+    """How far a journalled change got. `intent` that stays after its run is settled by the next one."""
+
+    INTENT = "intent"
+    DONE = "done"
+    FAILED = "failed"
+    CONFLICT = "conflict"
+    SETTLED = "settled"
+    """Its run was cut off between intent and outcome; a later run looked and made it so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal: a change on a member, before and after in words."""
+
+    run: str
+    server: str
+    agent: str
+    key: str
+    action: str
+    before: str
+    after: str
+    stage: Stage
+    detail: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """That a member missed a run of a pool. Delivered once: by the run that brings it up to date."""
+
+    id: int
+    pool: str
+    server: str
+    run: str
+    reason: str
+    at: float
+    delivered_by: str | None = None
+    delivered_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwedAction:
+    """An `after` action that a run announced and has not yet done: a crash must not lose a reload.
+
+    Once per member, however many trees ask for it.
+    """
+
+    pool: str
+    server: str
+    agent: str
+    verb: str
+    arguments: tuple[str, ...]
+    run: str
+
+    @property
+    def action(self) -> str:
+        """In words, as `After` has them."""
+        return f"{self.verb} {' '.join(self.arguments)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOutcome:
+    """How an `after` action came out on a member."""
+
+    server: str
+    action: str
+    result: Result
+    detail: str = ""
+
+
+class MemberState(StrEnum):
+    """How a member came out of a run."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    FAILED = "failed"
+    DEFERRED = "deferred"
+    LEFT = "left"
+    """Not come to: the run stopped before its batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a member came out of the last run of a pool that dealt with it."""
+
+    pool: str
+    server: str
+    state: MemberState
+    run: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReport:
+    """One member's part of a report. `caught_up` counts the runs that it had missed and now has."""
+
+    server: str
+    state: MemberState
+    outcomes: Sequence[Outcome[Describable]] = ()
+    actions: tuple[ActionOutcome, ...] = ()
+    reason: str = ""
+    todo: str = ""
+    caught_up: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a sync did. `stopped` says why it ended before its last batch ('' where it did not)."""
+
+    run: str
+    pool: str
+    plan: Plan
+    members: tuple[MemberReport, ...]
+    stopped: str = ""
+    exit: Exit = Exit.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Progress that someone may watch: what was just reached, on which server ('' where it is the run's own)."""
+
+    name: str
+    server: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a pool's lock, and since when (seconds since the epoch)."""
+
+    who: str
+    host: str
+    pid: int
+    since: float
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.who}@{self.host} (pid {self.pid}, `{self.verb}`)"

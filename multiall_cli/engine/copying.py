@@ -1,0 +1,80 @@
+"""`multiall cp` as declarations: a copy is a sync of one tree that deletes nothing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from multiall_cli.domain.change import Deferral, Plan
+from multiall_cli.domain.errors import MultiAllError, Unreachable, UsageError
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.inventory import FilesDeclaration
+from multiall_cli.domain.run import MemberReport, MemberState, Report
+
+_SPECIAL = "\\*?[]!"
+
+
+def exactly(name: str) -> tuple[str, ...]:
+    """Patterns that leave out everything at the root but this one name."""
+    quoted = "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in name)
+    return ("/*", f"!/{quoted}")
+
+
+def _checked(path: str) -> PurePosixPath:
+    parts = PurePosixPath(path).parts
+    if not (path.startswith("/") or path.startswith("~/")) or ".." in parts or path in ("/", "~/"):
+        raise UsageError(
+            "cp", f"{path!r} is not a path on a server", "give an absolute one, or one that begins with ~/"
+        )
+    return PurePosixPath(path)
+
+
+@contextmanager
+def outgoing(source: Path, path: str) -> Iterator[FilesDeclaration]:
+    """The declaration that copies `source` to `path` (into it, where it ends with a slash)."""
+    if not os.path.lexists(source):
+        raise UsageError("cp", f"{source} does not exist here", "look at the path")
+    there = _checked(path)
+    if path.endswith("/"):
+        there = there / (source.name or source.resolve().name)
+    if source.is_dir():
+        yield FilesDeclaration(path=str(there), source=str(source.resolve()))
+        return
+    with tempfile.TemporaryDirectory(prefix="multiall-cp-") as folder:
+        if there.name == source.name and not source.is_symlink():
+            folder = str(source.parent.resolve())
+        else:
+            shutil.copy2(source, Path(folder) / there.name)  # what a link leads to, as cp does
+        yield FilesDeclaration(path=str(there.parent), source=folder, exclude=exactly(there.name))
+
+
+def incoming(server: str, path: str, folder: Path) -> tuple[FilesDeclaration, str]:
+    """The declaration that fetches `path` of a server into `folder`/SERVER, and the root to read there.
+
+    A path that ends with a slash is a folder; any other is taken by its name, be it a file or a folder.
+    """
+    there = _checked(path)
+    place = str((folder / server).absolute())
+    if path.endswith("/"):
+        return FilesDeclaration(path=place, source=server, from_member=True), str(there)
+    patterns = exactly(there.name)
+    return FilesDeclaration(path=place, source=server, from_member=True, exclude=patterns), str(there.parent)
+
+
+def of_server(server: str, report: Report) -> Report:
+    """The report of a copy from a server, told as that server's: the admin host is the member that was changed."""
+    return replace(report, members=tuple(replace(each, server=server) for each in report.members))
+
+
+def not_fetched(server: str, fault: MultiAllError | None) -> Report:
+    """The report on a server from which nothing was copied; `fault` None: it was not begun."""
+    if fault is None:
+        left = MemberReport(server, MemberState.LEFT)
+        return Report("", "cp", Plan("cp", (server,), (), (), ""), (left,), "interrupted", Exit.INTERRUPTED)
+    reason = fault.reason if isinstance(fault, Unreachable) else "fault"
+    plan = Plan("cp", (server,), (), (Deferral(server, reason, fault.what, fault.todo),), "")
+    failed = MemberReport(server, MemberState.FAILED, reason=fault.what, todo=fault.todo)
+    return Report("", "cp", plan, (failed,), exit=Exit.PARTIAL)

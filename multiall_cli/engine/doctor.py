@@ -1,0 +1,68 @@
+"""Looks at every connection from the outside in, and says of each trouble what mends it."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.domain.errors import MultiAllError, Unreachable
+from multiall_cli.domain.inventory import BecomeMethod, Server
+from multiall_cli.domain.run import Step
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.world import World
+
+MOST_SKEW = 2.0  # seconds between a member's clock and ours before it is worth a word
+MOST_SECONDS = 1e11  # since the epoch; no clock says more
+OLDEST_PYTHON = (3, 6)
+
+
+def examine(world: World, servers: Sequence[Server]) -> Iterator[Finding]:
+    """At least one finding per server, in the order in which they answer."""
+    for server, result in fan_out(servers, lambda each: list(_examine(world, each)), world.parallel, world.stop):
+        world.watch(Step("examined", server.name))
+        if isinstance(result, MultiAllError):
+            reason = result.reason if isinstance(result, Unreachable) else ""
+            yield Finding(server.name, Health.ILL, result.what, result.todo, reason)
+        else:
+            yield from result
+
+
+def _examine(world: World, server: Server) -> Iterator[Finding]:
+    began = world.clock.monotonic()
+    session = world.transport.open(server)
+    try:
+        opened = world.clock.monotonic() - began
+        asked = world.clock.now()
+        told = session.call("facts").value()
+        answered = world.clock.now()
+    finally:
+        session.close()
+    user, python = str(told.get("user")), str(told.get("python"))
+    yield Finding(server.name, Health.WELL, f"session in {opened * 1000:.0f} ms as {user}, python {python}")
+    yield from _python(server, python)
+    yield from _rights(server, told.get("uid"))
+    yield from _clock(server, told.get("now"), asked, answered)
+
+
+def _python(server: Server, python: str) -> Iterator[Finding]:
+    numbers = tuple(int(part) for part in python.split(".")[:2] if re.fullmatch("[0-9]{1,9}", part))
+    if numbers < OLDEST_PYTHON:
+        yield Finding(server.name, Health.ILL, f"python {python} is too old", "install 3.6 or newer")
+
+
+def _rights(server: Server, uid: object) -> Iterator[Finding]:
+    if server.become.method is not BecomeMethod.NONE and server.become.user == "root" and uid != 0:
+        yield Finding(server.name, Health.ILL, f"`become` gave user {uid}, not root", "see `multiall doctor --sudoers`")
+
+
+def _clock(server: Server, told: object, asked: float, answered: float) -> Iterator[Finding]:
+    if not isinstance(told, (int, float)):
+        return
+    told = max(-MOST_SECONDS, min(told, MOST_SECONDS))  # JSON knows numbers that no float holds
+    skew = told - asked if told < asked else max(0.0, told - answered)
+    if abs(skew) > MOST_SKEW:
+        yield Finding(
+            server.name,
+            Health.ODD,
+            f"its clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours",
+            f"`multiall exec {server.name} -- timedatectl set-ntp true`",
+        )

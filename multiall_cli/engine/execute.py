@@ -1,0 +1,68 @@
+"""Runs one command, or asks for facts, on many servers at once."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from multiall_cli.domain.answer import Executed, Facts
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.run import Step
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.world import World
+
+OnLine = Callable[[str, str, bytes], None]
+"""Told output as it comes: server, "stdout" | "stderr", bytes."""
+
+
+def execute(
+    world: World,
+    servers: Sequence[Server],
+    argv: Sequence[str],
+    stdin: bytes = b"",
+    timeout: float | None = None,
+    on_output: OnLine | None = None,
+) -> Iterator[Executed]:
+    """The command's result on each server, in the order in which they end."""
+
+    def run(server: Server) -> Executed:
+        def told(stream: str, piece: bytes) -> None:
+            if on_output is not None:
+                on_output(server.name, stream, piece)
+
+        session = world.transport.open(server)
+        try:
+            done = session.run(argv, stdin, timeout, told if on_output else None)
+        except MultiAllError as fault:
+            return Executed(server.name, None, trouble=fault.what, todo=fault.todo)
+        finally:
+            session.close()
+        stdout, stderr = done.stdout.whole(), done.stderr.whole()
+        return Executed(server.name, done.exit_code, _text(stdout), _text(stderr))
+
+    for server, result in fan_out(servers, run, world.parallel, world.stop):
+        world.watch(Step("ran", server.name))
+        if isinstance(result, MultiAllError):
+            yield Executed(server.name, None, trouble=result.what, todo=result.todo, begun=False)
+        else:
+            yield result
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "surrogateescape")
+
+
+def facts(world: World, servers: Sequence[Server]) -> Iterator[Facts]:
+    """What each server says of itself, in the order in which they answer."""
+
+    def ask(server: Server) -> Facts:
+        session = world.transport.open(server)
+        try:
+            return Facts(server.name, dict(session.call("facts").value()))
+        finally:
+            session.close()
+
+    for server, result in fan_out(servers, ask, world.parallel, world.stop):
+        world.watch(Step("asked", server.name))
+        if isinstance(result, MultiAllError):
+            yield Facts(server.name, {}, result.what, result.todo)
+        else:
+            yield result

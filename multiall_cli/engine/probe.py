@@ -1,0 +1,209 @@
+"""One round of the topology: who answers us, whom brothers reach, and what follows from both."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.inventory import Server, TopologySettings
+from multiall_cli.domain.run import Step
+from multiall_cli.domain.topology import Event, Evidence, Round, State, Topology
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.remembered import pack, recall
+from multiall_cli.planning.liveness import LAG, Liveness, Profile
+from multiall_cli.planning.neighbours import picture
+from multiall_cli.planning.whom import about, domain_of, labels_of, ring
+from multiall_cli.ports import Clock, Observer, Prober, Store
+
+MATRIX = 32  # servers up to which each is asked about each other
+NEIGHBOURS = 4  # observers of each server in a round beyond that
+SLOWLY = 30  # rounds in which every server is logged in to once
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """What a round is made with. `vantage`: our own name as an observer; `parallel`: logins at once."""
+
+    vantage: str
+    prober: Prober
+    store: Store
+    clock: Clock
+    settings: TopologySettings
+    parallel: int = 32
+    watch: Callable[[Step], None] = lambda step: None
+    stop: Callable[[], bool] = lambda: False
+
+
+def scan(watcher: Watcher, servers: Sequence[Server], *, links: bool | None = None, logins: bool = True) -> Round:
+    """Look at every server once, at silent ones twice and through brothers, and remember what came of it.
+
+    `links`: whether brothers are asked about each other too; None: where there are few servers. `logins`: whether
+    anyone is logged in to who is not silent; without, no one is asked about links either.
+    """
+    began = watcher.clock.monotonic()
+    round_ = _Round(watcher, servers)
+    round_.knock()
+    round_.ask(links=logins and (len(servers) <= MATRIX if links is None else links), rotation=logins)
+    return round_.end(watcher.clock.monotonic() - began)
+
+
+class _Round:
+    """What one round has found so far."""
+
+    def __init__(self, watcher: Watcher, servers: Sequence[Server]) -> None:
+        self._watcher = watcher
+        self._servers = {server.name: server for server in servers}
+        self._evidence: list[Evidence] = []
+        self._events: list[Event] = []
+        self._sampled: set[str] = set()
+        self._kept = watcher.store.remembered(watcher.vantage)
+        memory, self._turn = recall(self._kept, watcher.clock.now())
+        self._domains = {name: domain_of(server) for name, server in self._servers.items()}
+        self._liveness = Liveness(
+            watcher.vantage,
+            self._domains,
+            profile_of(watcher.settings),
+            labels={name: labels_of(server) for name, server in self._servers.items()},
+            memory=memory,
+        )
+        for each in watcher.store.evidence():  # what syncs met since the last round
+            if each.observer == watcher.vantage and each.at <= watcher.clock.now():
+                self._liveness.observe(each, each.at)
+
+    def knock(self) -> None:
+        """Everyone once; whoever is silent again, and with an ear for the banner."""
+        self._sentinels()
+        every = list(self._servers.values())
+        listen = {name for at, name in enumerate(self._servers) if self._listens(at, name)}
+        self._take(self._watcher.prober.knock(every, listen))
+        self._watcher.watch(Step("knocked", self._watcher.vantage, len(every)))
+        silent = [self._servers[name] for name in self._liveness.suspects()]
+        if silent:
+            self._take(self._watcher.prober.knock(silent, {server.name for server in silent}))
+
+    def _listens(self, at: int, name: str) -> bool:
+        """At first sight, where something is amiss, and now and then."""
+        one = self._liveness.held(name)
+        return one.state is not State.UP or at % 20 == self._turn % 20
+
+    def _sentinels(self) -> None:
+        """What answers as long as our own network is there."""
+        places = [Server(name=each, address=each) for each in self._watcher.settings.sentinels]
+        for each in self._watcher.prober.knock(places, frozenset()) if places else ():
+            self._liveness.sentinel(each.target, answers=each.rung.shows_life)
+
+    def ask(self, *, links: bool, rotation: bool) -> None:
+        """Log in to those who are due or are to be asked about others, and ask them."""
+        pairs = self._pairs(links=links)
+        names = sorted({observer for observer, _ in pairs} | set(self._due() if rotation else ()))
+        if not names:
+            return
+        self._watcher.watch(Step("asks", self._watcher.vantage, len(names)))
+        asked: dict[str, list[Server]] = {name: [] for name in names}
+        for observer, target in pairs:
+            asked[observer].append(self._servers[target])
+        for _, found in fan_out(
+            names, lambda name: self._ask(name, asked[name]), self._watcher.parallel, self._watcher.stop
+        ):
+            if isinstance(found, MultiAllError):
+                continue  # no sample: nothing is known
+            self._take(found)
+
+    def _due(self) -> list[str]:
+        """Who is logged in to in this round: in slow rotation, whoever is on the way back or in trouble, and those
+        whom no knock reaches (they are behind jump hosts).
+        """
+        memory = self._liveness.memory().servers
+        return [
+            name
+            for at, name in enumerate(self._servers)
+            if (memory[name].state is State.DOWN and memory[name].good)
+            or memory[name].state is State.DEGRADED
+            or (name not in self._sampled and memory[name].state is not State.UP)
+            or (at % SLOWLY == self._turn % SLOWLY and memory[name].state is State.UP)
+        ]
+
+    def _pairs(self, *, links: bool) -> list[tuple[str, str]]:
+        memory = self._liveness.memory().servers
+        able = [name for name in self._servers if memory[name].state is State.UP]
+        pairs = set(about(self._liveness.suspects(), able, self._domains, self._turn))
+        if links:
+            each = len(able) if len(self._servers) <= MATRIX else NEIGHBOURS
+            pairs |= set(ring(list(self._servers), able, each, self._turn))
+        return sorted(pairs)
+
+    def _ask(self, name: str, targets: Sequence[Server]) -> list[Evidence]:
+        login, observer = self._watcher.prober.login(self._servers[name])
+        found = [login]
+        if observer is None:
+            return found
+        try:
+            return found + _reached(observer, targets)
+        finally:
+            observer.close()
+
+    def _take(self, evidence: Iterable[Evidence]) -> None:
+        now = self._watcher.clock.now()
+        for each in evidence:
+            if each.lag <= LAG:
+                self._evidence.append(each)
+                self._sampled.add(each.target)
+            self._liveness.observe(each, now)
+        self._events += self._liveness.tick(now, judge=False)
+
+    def end(self, took: float) -> Round:
+        """Write down what changed; the picture."""
+        watcher, now = self._watcher, self._watcher.clock.now()
+        self._liveness.pass_over(self._servers.keys() - self._sampled)
+        self._events += self._liveness.tick(now, judge=not watcher.stop())
+        after = pack(self._liveness.memory(), self._turn + 1)
+        changed = {name: one for name, one in after.items() if one != self._kept.get(name)}
+        watcher.store.remember(watcher.vantage, changed, self._evidence, self._events)
+        topology = picture(
+            watcher.vantage,
+            self._liveness.verdicts(),
+            _known(watcher.store, self._servers, watcher.vantage),
+            watcher.store.promised(now),
+            self._liveness.frozen,
+            now,
+        )
+        bound = profile_of(watcher.settings).window
+        return Round(topology, tuple(self._events), len(self._evidence), took, bound)
+
+
+def _reached(observer: Observer, targets: Sequence[Server]) -> list[Evidence]:
+    found = []
+    for target in targets:
+        try:
+            evidence = observer.reach(target)
+        except MultiAllError:
+            break  # it went away: what it said before still counts
+        if evidence is not None:
+            found.append(evidence)
+    return found
+
+
+def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Evidence]:
+    """The newest evidence of each observer, of this round or before, about and by what the inventory still has."""
+    there = {vantage, *servers}
+    return [each for each in store.evidence() if each.observer in there and each.target in servers]
+
+
+def recalled(vantage: str, store: Store, now: float, servers: Sequence[Server]) -> Topology:
+    """The picture as the last round left it, with what operators said since; no server is asked."""
+    names = {server.name: server for server in servers}
+    evidence = _known(store, names, vantage)
+    memory, _ = recall(store.remembered(vantage), now)
+    liveness = Liveness(vantage, {name: domain_of(each) for name, each in names.items()}, memory=memory)
+    for each in evidence:
+        liveness.observe(each, now)
+    return picture(vantage, liveness.verdicts(), evidence, store.promised(now), memory.frozen, now)
+
+
+def profile_of(settings: TopologySettings) -> Profile:
+    return replace(
+        Profile(),
+        every=settings.every,
+        window=settings.window,
+        denials=settings.denials,
+        quorum=settings.quorum,
+    )

@@ -1,0 +1,43 @@
+"""What the topology keeps between two rounds, as bytes in the store: plain values, and nothing of what is broken."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+
+from multiall_cli.domain.topology import State
+from multiall_cli.planning.liveness import Memory, Remembered
+
+WHOLE = ""
+"""Under this name is kept what is held of no single server."""
+_FIELDS = tuple(each.name for each in fields(Remembered))
+_TIMES = ("since", "seen", "heard", "suspected", "good_since", "penalty_at")
+
+
+def pack(memory: Memory, rounds: int) -> dict[str, bytes]:
+    """name → what is kept under it; `rounds`: how many there were."""
+    packed = {name: _packed({key: getattr(one, key) for key in _FIELDS}) for name, one in memory.servers.items()}
+    packed[WHOLE] = _packed([rounds, memory.frozen, memory.frozen_at, sorted(memory.answered)])
+    return packed
+
+
+def _packed(told: object) -> bytes:
+    return json.dumps(told).encode("ascii")
+
+
+def recall(kept: Mapping[str, bytes], now: float) -> tuple[Memory, int]:
+    """The memory, and how many rounds there were. A time that is yet to come was told by a wrong clock."""
+    servers = {name: one for name, value in kept.items() if name and (one := _server(value, now)) is not None}
+    try:
+        rounds, frozen, at, answered = json.loads(kept.get(WHOLE, b""))
+        return Memory(servers, str(frozen), min(float(at), now), set(answered)), int(rounds)
+    except (ValueError, TypeError):
+        return Memory(servers), 0
+
+
+def _server(value: bytes, now: float) -> Remembered | None:
+    try:
+        told = json.loads(value)
+        times = {key: min(float(told[key]), now) for key in _TIMES}
+        return Remembered(**{**told, **times, "state": State(told["state"])})
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,203 @@
+"""observe → plan → guard → journal → apply in batches → report: one pool, whatever the agents."""
+
+import getpass
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from multiall_cli.domain.change import Plan
+from multiall_cli.domain.errors import MultiAllError, Refused
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.inventory import GuardLimit, Pool
+from multiall_cli.domain.run import Holder, MemberReport, MemberState, Report, Run, Standing, Step
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.look import Seen, Sight, look
+from multiall_cli.engine.member import bring_up_to_date
+from multiall_cli.engine.world import Assignment, World
+from multiall_cli.planning import guard
+from multiall_cli.planning.order import batches, too_many_failed
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the admin asked for. `plan`: an id that must still hold ('': any); `confirm` sees the plan and decides.
+
+    `catches_up`: whether absent members get what they missed later; a one-off copy is not owed to anyone.
+    """
+
+    verb: str = "sync"
+    catches_up: bool = True
+    plan: str = ""
+    forced: frozenset[str] = frozenset()
+    lock_wait: float = 0.0
+    limits: Mapping[str, GuardLimit] = field(default_factory=dict)
+    confirm: Callable[[Plan], bool] = lambda plan: True
+
+
+def holder(world: World, verb: str) -> Holder:
+    """Who we are, for locks and the journal."""
+    return Holder(who(), socket.gethostname(), os.getpid(), world.clock.now(), verb)
+
+
+def who() -> str:
+    """The person at the keyboard, also behind sudo."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def new_run_id(now: float) -> str:
+    """Sorts by time; unique among admins."""
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)
+
+
+def sync(world: World, pool: Pool, assignments: Sequence[Assignment], wish: Wish) -> Report:
+    """Make the members of a pool as declared. Errors: Locked, Refused, Unreachable (a source)."""
+    me = holder(world, f"{wish.verb} {pool.name}")
+    with world.store.lock(pool.name, me, wish.lock_wait):
+        world.watch(Step("locked"))
+        sight = look(world, pool.name, assignments)
+        try:
+            return _sync(world, pool, sight, wish, me)
+        finally:
+            sight.close()
+
+
+def _sync(world: World, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
+    plan = sight.plan
+    if world.stop():
+        return _report("", pool, plan, {}, "interrupted before anything was changed", Exit.INTERRUPTED)
+    if wish.plan and wish.plan != plan.id:
+        raise Refused(
+            f"pool {pool.name}",
+            f"the plan is now {plan.id}, not {wish.plan}: something changed since",
+            f"look at `multiall pool plan {pool.name}` again",
+        )
+    guard.check(plan, wish.limits, wish.forced)
+    if plan.does_something and not wish.confirm(plan):
+        return _report("", pool, plan, {}, "not confirmed; nothing was changed", Exit.REFUSED)
+    if not _anything_to_do(world, pool, plan):
+        same = {name: MemberReport(name, MemberState.SAME) for name in sight.seen}
+        return _stand(world, _report("", pool, plan, same, ""))
+    return _run(world, pool, sight, wish, me)
+
+
+def _anything_to_do(world: World, pool: Pool, plan: Plan) -> bool:
+    """Whether there is something that the journal must know of."""
+    waiting = {entry.server for entry in world.store.outbox(pool.name)}
+    newly_away = any(each.server not in waiting for each in plan.deferred)
+    back = waiting - {each.server for each in plan.deferred}
+    unfinished = {each.server for each in world.store.owed(pool.name)}
+    unfinished |= {each.server for each in world.store.pending(pool.name)}
+    here = (unfinished & set(plan.targets)) - {each.server for each in plan.deferred}
+    return bool(plan.changes or newly_away or here or back & set(plan.targets))
+
+
+def _run(world: World, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
+    now = world.clock.now()
+    run = Run(new_run_id(now), wish.verb, pool.name, sight.plan.targets, sight.plan.id, me.who, me.host, me.pid, now)
+    world.store.begin(run)
+    world.watch(Step("begun"))
+    if wish.catches_up:
+        _defer(world, pool, run.id, sight)
+    ended = Exit.ERROR  # what the journal says where the store or the admin host itself gives out
+    try:
+        reports, stopped, code = _roll_out(world, pool, run.id, sight, wish)
+        report = _stand(world, _report(run.id, pool, sight.plan, reports, stopped, code))
+        ended = report.exit
+    finally:
+        world.store.end(run.id, ended, world.clock.now())
+    world.watch(Step("ended"))
+    return report
+
+
+def _defer(world: World, pool: Pool, run: str, sight: Sight) -> None:
+    """Note what absent members miss: again only where this run changes something that they do not have yet."""
+    waiting = {entry.server for entry in world.store.outbox(pool.name)}
+    for each in sight.plan.deferred:
+        if each.server not in waiting or sight.plan.changes:
+            world.store.defer(pool.name, each.server, run, each.what, world.clock.now())
+            world.watch(Step("deferred", each.server))
+
+
+def _roll_out(
+    world: World, pool: Pool, run: str, sight: Sight, wish: Wish
+) -> tuple[dict[str, MemberReport], str, Exit | None]:
+    """Batch after batch, until all are done or too many failed; why it stopped before ('' where it did not).
+
+    Members that need nothing come first and make no batch: a canary that was as wanted would try nothing out.
+    """
+    reports: dict[str, MemberReport] = {}
+    failed = len(sight.plan.deferred)
+    total = len(sight.plan.targets)
+    owing = {each.server for each in world.store.owed(pool.name)}
+    busy = [name for name, seen in sight.seen.items() if name in owing or any(plan.changes for plan in seen.plans)]
+    idle = tuple(name for name in sight.seen if name not in busy)
+    for batch in filter(None, [idle, *batches(busy, pool.rollout)]):
+        if world.stop():
+            return reports, "interrupted", Exit.INTERRUPTED
+        if batch is not idle and too_many_failed(failed, total, pool.rollout):
+            why = f"{failed} of {total} members failed or are away; max_fail is {pool.rollout.max_fail}"
+            return reports, why, Exit.PARTIAL
+        for report in _batch(world, pool.name, run, [sight.seen[name] for name in batch]):
+            reports[report.server] = report
+            failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
+            if report.state is MemberState.DEFERRED and wish.catches_up:
+                world.store.defer(pool.name, report.server, run, report.reason, world.clock.now())
+    if len(reports) < len(sight.seen):
+        return reports, "interrupted", Exit.INTERRUPTED
+    return reports, "", None
+
+
+def _batch(world: World, pool: str, run: str, members: Sequence[Seen]) -> list[MemberReport]:
+    done: list[MemberReport] = []
+    broken: list[MultiAllError] = []
+    for _, result in fan_out(
+        members,
+        lambda member: bring_up_to_date(world, pool, run, member),
+        world.parallel,
+        lambda: bool(broken) or world.stop(),
+    ):
+        if isinstance(result, MultiAllError):
+            broken.append(result)  # the store or the admin host itself failed: no member's fault
+        else:
+            done.append(result)
+            world.watch(Step("member done", result.server))
+    if broken:
+        raise broken[0]
+    return done
+
+
+def _stand(world: World, report: Report) -> Report:
+    """Remember how each member came out; the report, as it was."""
+    now = world.clock.now()
+    dealt_with = [each for each in report.members if each.state is not MemberState.LEFT]
+    world.store.stand(
+        [Standing(report.pool, each.server, each.state, report.run, each.reason, now) for each in dealt_with]
+    )
+    return report
+
+
+def _report(
+    run: str, pool: Pool, plan: Plan, reports: Mapping[str, MemberReport], stopped: str, code: Exit | None = None
+) -> Report:
+    """Every target once, in the order of the inventory. `code` None: as the members came out."""
+    away = {
+        each.server: MemberReport(
+            each.server,
+            MemberState.FAILED if each.reason == "fault" else MemberState.DEFERRED,
+            reason=each.what,
+            todo=each.todo,
+        )
+        for each in plan.deferred
+    }
+    members = tuple(
+        reports.get(name) or away.get(name) or MemberReport(name, MemberState.LEFT) for name in plan.targets
+    )
+    good = (MemberState.SAME, MemberState.CHANGED)
+    as_they_are = Exit.OK if all(member.state in good for member in members) else Exit.PARTIAL
+    return Report(run, pool.name, plan, members, stopped, as_they_are if code is None else code)

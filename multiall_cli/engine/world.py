@@ -1,0 +1,39 @@
+"""What every loop of the engine is given: the ports, and how it is watched and stopped."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from multiall_cli.domain.errors import Unreachable
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.run import Step
+from multiall_cli.ports import Clock, Store, SyncAgent, Transport
+
+Agent = SyncAgent[Any]
+"""Any agent: the engine never looks into its items."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`watch` is told each step; `stop` answers whether no further member is to be begun.
+
+    `vantage`: our own name as an observer, for what we meet on the way; `away`: the servers that the topology holds
+    to be in maintenance or down: no connection to them is tried.
+    """
+
+    transport: Transport
+    store: Store
+    clock: Clock
+    parallel: int = 32
+    watch: Callable[[Step], None] = lambda step: None
+    stop: Callable[[], bool] = lambda: False
+    vantage: str = ""
+    away: Mapping[str, Unreachable] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One agent and the members on which it is to be as declared."""
+
+    agent: Agent
+    servers: tuple[Server, ...]

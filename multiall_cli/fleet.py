@@ -1,0 +1,512 @@
+"""The Python API, and the one place where the ports are given their adapters. Every verb of the CLI is a method."""
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from multiall_cli.adapters.clock import SystemClock
+from multiall_cli.adapters.secrets import reveal
+from multiall_cli.adapters.site.read import find_site, read_site
+from multiall_cli.domain.answer import (
+    Difference,
+    Executed,
+    Facts,
+    Finding,
+    MemberStatus,
+    Offer,
+    Pending,
+    PoolStatus,
+    RunDetails,
+)
+from multiall_cli.domain.change import Plan
+from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
+from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
+from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
+from multiall_cli.domain.topology import Downtime, Event, Planned, Round, Topology
+from multiall_cli.drivers.become import sudoers
+from multiall_cli.drivers.openssh import ssh_command
+from multiall_cli.planning.assign import assign
+from multiall_cli.planning.guard import NAMES
+from multiall_cli.planning.merge import Explained, explain
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.targets import select, world_of
+
+if TYPE_CHECKING:
+    from multiall_cli.adapters.network import Elsewhere
+    from multiall_cli.adapters.ssh import SshTransport
+    from multiall_cli.engine.execute import OnLine
+    from multiall_cli.engine.probe import Watcher
+    from multiall_cli.engine.world import Assignment, World
+    from multiall_cli.ports import Store, Transport
+
+RUNS_SHOWN = 20
+VANTAGE = socket.gethostname()
+"""Our own name as an observer."""
+COPIES = "(cp)"  # what copies are journalled and locked as: no pool of an inventory can be called so
+SCANS = "(topology)"  # what scans are locked as: two at once would forget what the other saw
+SCAN_WAIT = 30.0  # seconds that a scan waits for another one
+COPY_WAIT = 60.0  # seconds that a copy waits for another one
+LEAST_ROOM = 64 << 20  # bytes free where the store is, before doctor says so
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the admin may say per call; None: as the site's settings say. Times in seconds."""
+
+    parallel: int | None = None
+    timeout: float | None = None
+
+
+@dataclass(slots=True)
+class Fleet:
+    """All of a site. Use it as a context manager, or `close` it.
+
+    `watch` is told each step of a longer verb; `stop` answers whether no further member is to be begun.
+    """
+
+    site: Site
+    limits: Limits = Limits()
+    watch: Callable[[Step], None] = lambda step: None
+    stop: Callable[[], bool] = lambda: False
+    _store: "Store | None" = field(default=None, repr=False)
+    _transport: "Transport | None" = field(default=None, repr=False)
+    _ssh: "SshTransport | None" = field(default=None, repr=False)
+    _network: "Elsewhere | None" = field(default=None, repr=False)
+
+    @classmethod
+    def load(cls, site: str | None = None, limits: Limits = Limits()) -> Self:
+        """The site at a path, or the one that is found from here. Errors: UsageError, InputFaults."""
+        return cls(read_site(find_site(site, os.environ, Path.cwd())), limits)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        try:
+            if self._ssh is not None:
+                self._ssh.close()
+        finally:
+            if self._store is not None:
+                self._store.close()
+            if self._network is not None:
+                self._network.close()
+
+    # --- the inventory ------------------------------------------------------------------------------------------
+
+    @property
+    def inventory(self) -> Inventory:
+        return self.site.inventory
+
+    def pool(self, name: str) -> Pool:
+        """Errors: UsageError with the nearest known name."""
+        known = self.inventory.pools
+        if name not in known:
+            todo = f"{did_you_mean(name, known)}`multiall pool list` shows all"
+            raise UsageError(f"pool {name}", "there is no such pool", todo)
+        return known[name]
+
+    def server(self, name: str) -> Server:
+        """Errors: UsageError with the nearest known name."""
+        known = self.inventory.servers
+        if name not in known:
+            todo = f"{did_you_mean(name, known)}`multiall server list` shows all"
+            raise UsageError(f"server {name}", "there is no such server", todo)
+        return known[name]
+
+    def select(self, target: str) -> tuple[Server, ...]:
+        """The servers that a target expression means. Errors: UsageError where it means none."""
+        special = self._left_behind() if "@failed" in target or "@deferred" in target else {}
+        names = select(target, world_of(self.inventory, special=special))
+        return tuple(self.inventory.servers[name] for name in names)
+
+    def _left_behind(self) -> dict[str, tuple[str, ...]]:
+        """Which members the last run of each pool left failed or deferred."""
+        standings = [each for pool in self.inventory.pools for each in self.store.standings(pool)]
+        return {
+            word: tuple(dict.fromkeys(each.server for each in standings if each.state is state))
+            for word, state in (("failed", MemberState.FAILED), ("deferred", MemberState.DEFERRED))
+        }
+
+    def explain(self, server: str) -> tuple[Explained, ...]:
+        """Every effective value of a server, with the pool and the place that gave it. Errors: UsageError."""
+        return explain(self.inventory, self.server(server).name)
+
+    # --- what a pool is, and making it so -----------------------------------------------------------------------
+
+    def plan(self, pool: str, only: str = "") -> Plan:
+        """What a sync would change. Reads only. Errors: Refused, UsageError, Unreachable (a source)."""
+        from multiall_cli.engine.look import look
+
+        sight = look(self._world_that_is_up, pool, self._assignments(self.pool(pool), only))
+        sight.close()
+        return sight.plan
+
+    def sync(
+        self,
+        pool: str,
+        *,
+        only: str = "",
+        plan: str = "",
+        forced: Sequence[str] = (),
+        lock_wait: float = 0.0,
+        confirm: Callable[[Plan], bool] = lambda plan: True,
+    ) -> Report:
+        """Make the pool as declared. `only`: a target within it; `plan`: an id that must still hold; `forced`: guards
+        that may be passed; `confirm` sees the plan and decides. Errors: Locked, Refused, UsageError, Unreachable.
+        """
+        from multiall_cli.engine.sync import Wish, sync
+
+        wish = Wish(plan=plan, forced=frozenset(forced), lock_wait=lock_wait, limits=self.site.guards, confirm=confirm)
+        declared = self.pool(pool)
+        return sync(self._world_that_is_up, declared, self._assignments(declared, only), wish)
+
+    def diff(self, pool: str, only: str = "") -> tuple[Difference, ...]:
+        """What a sync would change, as text. Reads only."""
+        from multiall_cli.engine.compare import differences
+        from multiall_cli.engine.look import look
+
+        sight = look(self._world_that_is_up, pool, self._assignments(self.pool(pool), only))
+        try:
+            return differences(sight)
+        finally:
+            sight.close()
+
+    def status(self, pool: str) -> PoolStatus:
+        """What the store knows of a pool's members; no server is asked."""
+        declared = self.pool(pool)
+        standings = {each.server: each for each in self.store.standings(pool)}
+        missed, pending, owed = self.store.outbox(pool), self.store.pending(pool), self.store.owed(pool)
+        members = tuple(
+            MemberStatus(
+                name,
+                standings.get(name),
+                tuple(each for each in missed if each.server == name),
+                sum(1 for each in pending if each.server == name),
+                tuple(each for each in owed if each.server == name),
+            )
+            for name in declared.members
+        )
+        return PoolStatus(pool, members, next(iter(self.store.runs(1, pool)), None))
+
+    def copy(self, source: str, target: str, path: str, *, confirm: Callable[[Plan], bool]) -> Report:
+        """Copy a file or a folder of the admin host to a path on servers; nothing is deleted there."""
+        from multiall_cli.engine.copying import outgoing
+        from multiall_cli.engine.sync import Wish, sync
+
+        servers = self.select(target)
+        with outgoing(Path(source), path) as declared:
+            pool = Pool(COPIES, tuple(server.name for server in servers))
+            wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm)
+            return sync(self._world, pool, [self._assignment(declared, servers)], wish)
+
+    def fetch(self, target: str, path: str, folder: str) -> tuple[Report, ...]:
+        """Copy a file or a folder of servers to `folder`/SERVER on the admin host: a report per server."""
+        return tuple(self._fetch(server, path, Path(folder)) for server in self.select(target))
+
+    def _fetch(self, server: Server, path: str, folder: Path) -> Report:
+        from multiall_cli.agents.files import FileTree
+        from multiall_cli.domain.inventory import ADMIN
+        from multiall_cli.engine.copying import incoming, not_fetched, of_server
+        from multiall_cli.engine.sync import Wish, sync
+        from multiall_cli.engine.world import Assignment
+
+        declared, root = incoming(server.name, path, folder)
+        if self.stop():
+            return not_fetched(server.name, None)
+        wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT)
+        agent = FileTree(declared, server, root, self.store)
+        try:
+            return of_server(
+                server.name, sync(self._world, Pool(COPIES, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], wish)
+            )
+        except Refused:
+            gone = Refused(
+                server.name, f"{path} is not there, or is empty", "copies take no patterns; look at the path"
+            )
+            return not_fetched(server.name, gone)
+        except (Unreachable, MemberFault, Locked) as fault:  # one server's trouble is not the others'
+            return not_fetched(server.name, fault)
+
+    def _assignments(self, pool: Pool, only: str) -> "list[Assignment]":
+        """The agents of a pool's declarations with their members. Errors: Refused, UsageError."""
+        chosen = frozenset(server.name for server in self.select(only)) if only else None
+        holders = assign(self.inventory, pool, chosen, only)
+        return [self._assignment(declared, servers) for declared, servers in holders.items()]
+
+    def _assignment(self, declared: FilesDeclaration, servers: tuple[Server, ...]) -> "Assignment":
+        from multiall_cli.agents.files import file_tree
+        from multiall_cli.engine.world import Assignment
+
+        return Assignment(file_tree(declared, self.inventory.servers, self.store), servers)
+
+    # --- servers ------------------------------------------------------------------------------------------------
+
+    def execute(
+        self, target: str, argv: Sequence[str], *, stdin: bytes = b"", on_output: "OnLine | None" = None
+    ) -> Iterator[Executed]:
+        """Run a command on servers, results as they come."""
+        from multiall_cli.engine.execute import execute
+
+        return execute(self._world, self.select(target), argv, stdin, self.limits.timeout, on_output)
+
+    def facts(self, target: str) -> Iterator[Facts]:
+        from multiall_cli.engine.execute import facts
+
+        return facts(self._world, self.select(target))
+
+    def examine(self, target: str = "") -> Iterator[Finding]:
+        """What is wrong with the connections to servers (all, where no target is named), and what mends it."""
+        from multiall_cli.adapters.names import examine as examine_name
+        from multiall_cli.engine.doctor import examine
+
+        servers = self.select(target) if target else tuple(self.inventory.servers.values())
+        nameless = {}
+        for finding in examine(self._world, servers):
+            if finding.reason == "name" and finding.subject not in nameless:
+                nameless[finding.subject] = examine_name(finding.subject, self.server(finding.subject).address)
+                yield nameless[finding.subject] or finding
+            else:
+                yield finding
+
+    def examine_site(self) -> Iterator[Finding]:
+        """What is wrong on the admin host itself: the store, and who may read it."""
+        from multiall_cli.domain.answer import Health
+
+        words = f"{len(self.inventory.servers)} servers, {len(self.inventory.pools)} pools, no faults in its files"
+        yield Finding("site", Health.WELL, f"{self.site.root}: {words}")
+        for pool in self.inventory.pools.values():
+            for each in pool.files:
+                if not each.from_member and not Path(each.source).is_dir():
+                    what = f"the source of {each.path}, {each.source}, is no folder here"
+                    yield Finding(f"pool {pool.name}", Health.ILL, what, f"make it, or mend `source:` at {each.origin}")
+        self.store.runs(1)
+        free = os.statvfs(self.state_folder)
+        room = free.f_bavail * free.f_frsize
+        if room < LEAST_ROOM:
+            yield Finding(
+                "store",
+                Health.ILL,
+                f"{room >> 20} MiB are free at {self.state_folder}",
+                "free some, or move it with `store:`",
+            )
+        else:
+            yield Finding("store", Health.WELL, f"{self.state_folder}, {room >> 20} MiB free")
+
+    def sudoers(self, target: str = "") -> tuple[str, ...]:
+        """The sudoers lines that the servers' `become: sudo` needs, one per user."""
+        servers = self.select(target) if target else tuple(self.inventory.servers.values())
+        return sudoers(servers)
+
+    def ssh_command(self, server: Server) -> list[str]:
+        """The `ssh` client's argv for a login, with what the site says of the server."""
+        return ssh_command(server, self.inventory.servers, str(self.known_hosts))
+
+    def offer(self, server: str) -> Offer:
+        """The host key that a server shows now, and how it stands to the known ones. Errors: Unreachable."""
+        wanted = self.server(server)
+        key = self._ssh_transport().offered(wanted)
+        try:
+            self._ssh_transport().open(wanted).close()
+            known = "known"
+        except Unreachable as fault:
+            standing = {"host-key-unknown": "unknown", "host-key-changed": "changed", "auth": "known"}
+            if fault.reason not in standing:
+                raise
+            known = standing[fault.reason]
+        return Offer(server, key.name, key.kind, key.fingerprint, key.line, known)
+
+    def trust(self, server: str, fingerprint: str, *, replace: bool = False) -> Path:
+        """Pin the key that a server shows, if it has this fingerprint. Errors: Refused, Unreachable."""
+        from multiall_cli.adapters.ssh import pin
+
+        key = self._ssh_transport().offered(self.server(server))
+        if key.fingerprint != fingerprint:
+            what = f"it shows {key.fingerprint} now, not {fingerprint}"
+            raise Refused(f"server {server}", what, f"`multiall server trust {server}` again, and ask its owner")
+        pin(self.known_hosts, key, replace=replace)
+        return self.known_hosts
+
+    @property
+    def known_hosts(self) -> Path:
+        return Path(self.site.root) / "known_hosts"
+
+    # --- the topology -------------------------------------------------------------------------------------------
+
+    def scan(self, *, links: bool | None = None, logins: bool = True) -> Round:
+        """Look at every server once, and remember what came of it. `links`: ask servers about each other too;
+        `logins`: log in to those whose turn it is.
+        """
+        from multiall_cli.engine.sync import who
+
+        me = Holder(who(), VANTAGE, os.getpid(), SystemClock().now(), "topology scan")
+        with self.store.lock(SCANS, me, SCAN_WAIT):
+            return self._scan(links=links, logins=logins)
+
+    def _scan(self, *, links: bool | None, logins: bool) -> Round:
+        from multiall_cli.engine.probe import scan
+
+        return scan(self._watcher, tuple(self.inventory.servers.values()), links=links, logins=logins)
+
+    def topology(self) -> Topology:
+        """The picture as the last scan left it, with what operators said since; no server is asked."""
+        from multiall_cli.engine.probe import recalled
+
+        return recalled(VANTAGE, self.store, SystemClock().now(), tuple(self.inventory.servers.values()))
+
+    def events(self, limit: int, server: str | None = None, until: float | None = None) -> tuple[Event, ...]:
+        """What changed, newest first; `server`: of it and of the whole."""
+        return tuple(self.store.events(limit, self.server(server).name if server else None, until))
+
+    def promise(self, target: str, what: Downtime, begins: float, ends: float, because: str) -> tuple[Planned, ...]:
+        """Say of servers that they are drained, in maintenance or pinned, until a time. Errors: UsageError."""
+        from multiall_cli.engine.sync import who
+
+        said = tuple(Planned(each.name, what, begins, ends, who(), because) for each in self.select(target))
+        for each in said:
+            self.store.promise(each)
+        return said
+
+    def withdraw(self, target: str) -> tuple[Planned, ...]:
+        """End what was said of servers; what that was."""
+        now = SystemClock().now()
+        return tuple(ended for server in self.select(target) for ended in self.store.withdraw(server.name, now))
+
+    @property
+    def _watcher(self) -> "Watcher":
+        from multiall_cli.engine.probe import Watcher
+
+        settings = self.site.settings.topology
+        parallel = self.limits.parallel or self.site.settings.parallel
+        prober = self._ssh_transport().prober(VANTAGE, settings.timeout)
+        return Watcher(VANTAGE, prober, self.store, SystemClock(), settings, parallel, self.watch, self.stop)
+
+    # --- the journal --------------------------------------------------------------------------------------------
+
+    def runs(self, limit: int = RUNS_SHOWN, pool: str | None = None) -> tuple[Run, ...]:
+        return tuple(self.store.runs(limit, pool))
+
+    def run(self, run_id: str) -> RunDetails:
+        """A run with all that it changed. Errors: UsageError."""
+        run = self.store.run(run_id)
+        if run is None:
+            raise UsageError(f"run {run_id}", "there is no such run", "`multiall journal list` shows them")
+        missed = [*self.store.outbox(run.pool), *self.store.outbox(run.pool, delivered=True)]
+        return RunDetails(run, tuple(self.store.entries(run.id)), tuple(each for each in missed if each.run == run.id))
+
+    def pending(self, pool: str | None = None) -> Pending:
+        """What is still open, and what the next sync of each pool will settle."""
+        pools = [pool] if pool else list(self.inventory.pools)
+        owed = [each for name in pools for each in self.store.owed(name)]
+        return Pending(tuple(self.store.pending(pool)), tuple(self.store.outbox(pool)), tuple(owed))
+
+    # --- the adapters -------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> "Store":
+        """The site's store, opened when it is first needed."""
+        if self._store is None:
+            from multiall_cli.adapters.sqlite import SqliteStore
+
+            self._store = SqliteStore(self.state_folder)
+        return self._store
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the site's store is: as `store:` says, else below $XDG_STATE_HOME by the site's path."""
+        if self.site.settings.store:
+            return Path(self.site.settings.store)
+        root = os.path.realpath(self.site.root)
+        site_id = f"{Path(root).name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:8]}"
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return Path(state) / "multiall" / site_id
+
+    @property
+    def transport(self) -> "Transport":
+        if self._transport is None:
+            from multiall_cli.adapters.links import LinkTransport
+            from multiall_cli.adapters.local import LocalTransport
+
+            _ = self.network  # that it is not there is told once, not by every member
+            self._transport = LinkTransport(self._ssh_transport, LocalTransport(self._timeout))
+        return self._transport
+
+    def _ssh_transport(self) -> "SshTransport":
+        if self._ssh is None:
+            from multiall_cli.adapters.ssh import SshTransport
+
+            self._ssh = SshTransport(
+                connect_timeout=self.site.settings.connect_timeout,
+                timeout=self._timeout,
+                known_hosts=[self.known_hosts],
+                servers=self.inventory.servers,
+                cache=self.store,
+                reveal=reveal,
+                network=self.network.entered if self.network else nullcontext,
+            )
+        return self._ssh
+
+    @property
+    def network(self) -> "Elsewhere | None":
+        """The network that sessions start from, where `network:` names one. Errors: MultiAllError."""
+        if self._network is None and self.site.settings.network:
+            from multiall_cli.adapters.network import Elsewhere
+
+            self._network = Elsewhere(self.site.settings.network)
+        return self._network
+
+    @property
+    def _timeout(self) -> float:
+        return self.limits.timeout or self.site.settings.timeout
+
+    @property
+    def _world(self) -> "World":
+        from multiall_cli.engine.world import World
+
+        parallel = self.limits.parallel or self.site.settings.parallel
+        return World(self.transport, self.store, SystemClock(), parallel, self.watch, self.stop, VANTAGE)
+
+    @property
+    def _world_that_is_up(self) -> "World":
+        """The world of a verb that works on pools: whom the topology holds to be away is not tried."""
+        from multiall_cli.planning.whom import away
+
+        return replace(self._world, away=away(self.topology(), self.site.settings.topology))
+
+
+def to_yaml(value: object, *, ascii_only: bool = False) -> str:
+    """A plain value as YAML, in its own order."""
+    from multiall_cli.adapters.site.dump import dump
+
+    return dump(value, ascii_only=ascii_only)
+
+
+def make_site(folder: Path) -> list[Path]:
+    """Begin a site; what was written. Errors: UsageError where there is one already."""
+    from multiall_cli.adapters.site.init import create_site
+
+    config = Path.home() / ".ssh" / "config"
+    return create_site(folder, config if config.is_file() else None)
+
+
+def schemas() -> dict[str, str]:
+    """The JSON Schemas of a site's files, by name."""
+    from multiall_cli.adapters.site.schema import schemas as generate
+
+    return generate()
+
+
+def imported(kind: str, file: Path) -> tuple[str, tuple[str, ...]]:
+    """Another tool's inventory as the text of ours, and what was left out, each with its place. Errors: UsageError."""
+    from multiall_cli.adapters.site import imports
+
+    take = {"ssh-config": imports.import_ssh_config, "ansible": imports.import_ansible}[kind]
+    found = take(file)
+    return imports.render(found, f"imported from {file}"), tuple(str(each) for each in found.dropped)

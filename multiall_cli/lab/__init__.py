@@ -1,0 +1,5 @@
+"""Pools of SSH servers on this machine: for anyone (`demo`), and with real hosts for root (`real`)."""
+
+from multiall_cli.lab.demo.lab import Lab, kept
+
+__all__ = ["Lab", "kept"]

@@ -1,0 +1,222 @@
+"""The parent of a lab's servers: starts and ends them, and cleans up when its user is gone."""
+
+import contextlib
+import fcntl
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import paramiko
+import psutil
+
+from multiall_cli.lab.demo import kernel, layout, member
+from multiall_cli.lab.files import write
+
+PORT = 2222
+BACKLOG = 128
+
+
+class Keeper:
+    """One lab's children and files."""
+
+    def __init__(self, folder: Path, *, keep: bool) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._key = paramiko.ECDSAKey.from_private_key_file(str(folder / "key"))  # a file that we have just made
+        self._pids: dict[str, int] = {}
+        self._at: dict[str, tuple[str, int]] = {}
+        self._sockets: dict[str, socket.socket] = {}  # bound also while a server is off: its port is its own
+        self._life = os.pipe()  # its write end is only ours: members read its end when we are gone
+
+    def start(self, name: str) -> str:
+        """Words why it cannot be, or ''."""
+        if self._runs(name):
+            return "it runs already"
+        if name not in self._sockets:
+            self._sockets[name] = _bind(self._at[name]) if name in self._at else _bound(len(self._at))
+            self._at[name] = self._sockets[name].getsockname()[:2]
+        listening = self._sockets[name]
+        listening.listen(BACKLOG)
+        pid = os.fork()
+        if pid == 0:
+            os.close(self._life[1])
+            home, host_key = layout.home(self._folder, name), layout.host_key(self._folder, name)
+            member.serve(listening, home, host_key, self._key, self._life[0])
+        self._pids[name] = pid
+        self._tell()
+        return ""
+
+    def kill(self, name: str) -> str:
+        if not self._runs(name):
+            return "it does not run"
+        pid = self._pids.pop(name)
+        os.killpg(pid, signal.SIGSTOP)  # so that nothing is started while we look
+        below = psutil.Process(pid).children(recursive=True)
+        for one in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        self._refuse(name)
+        for one in below:
+            # Ours by now, since we adopt orphans; where that is not known, the machine's init reaps it.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(one.pid, 0)
+        self._tell()
+        return ""
+
+    def _refuse(self, name: str) -> None:
+        """Stop listening, stay bound: Linux allows it; elsewhere the port is free until the server is started."""
+        try:
+            self._sockets[name].shutdown(socket.SHUT_RDWR)
+        except OSError:
+            self._sockets.pop(name).close()
+
+    def freeze(self, name: str) -> str:
+        return self._signal(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> str:
+        return self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, which: signal.Signals) -> str:
+        if not self._runs(name):
+            return "it does not run"
+        for one in psutil.Process(self._pids[name]).children(recursive=True):
+            one.send_signal(which)
+        os.killpg(self._pids[name], which)
+        return ""
+
+    def _runs(self, name: str) -> bool:
+        pid = self._pids.get(name)
+        if pid is None:
+            return False
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            del self._pids[name]
+            return False
+        return True
+
+    def end(self) -> None:
+        for name in list(self._pids):
+            self.kill(name)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def order(self, verb: str, name: str) -> str:
+        if name not in self._at:
+            return "there is no such server"
+        return {"start": self.start, "kill": self.kill, "freeze": self.freeze, "thaw": self.thaw}[verb](name)
+
+    def _tell(self) -> None:
+        told = {"keeper": os.getpid(), "keep": self._keep, "pids": self._pids, "servers": self._at}
+        write(self._folder / "lab.json", json.dumps(told, indent=1))
+
+    @property
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        return self._at
+
+
+def _bound(number: int) -> socket.socket:
+    """A socket on an address of its own, or on a free port of 127.0.0.1."""
+    try:
+        return _bind((f"127.77.{number // 250}.{number % 250 + 1}", PORT))
+    except OSError:
+        with _bind(("127.0.0.1", 0)) as free:
+            address = free.getsockname()
+        return _bind(address)  # named, since a port that the kernel chose is given back when listening ends
+
+
+def _bind(address: tuple[str, int]) -> socket.socket:
+    """Bound, not listening, and not to be shared: another lab would take the port of a server that is switched off."""
+    made = socket.socket()
+    try:
+        made.bind(address)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only now: to listen again beside old connections
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+class Desk:
+    """Where orders come in. They are short, and their senders are the lab's own user: no limits, no threads."""
+
+    def __init__(self, keeper: Keeper, control: socket.socket) -> None:
+        self._keeper = keeper
+        self._control = control
+        self._over = False
+        self._visitors: set[socket.socket] = set()  # open until the lab is gone: whoever orders its end sees it
+
+    def attend(self, *, keep: bool) -> None:
+        """Do what is ordered, until the lab is ended or (unless `keep`) its user is gone."""
+        woken, wake = socket.socketpair()
+        with woken, wake, selectors.DefaultSelector() as self._selector:
+            self._selector.register(self._control, selectors.EVENT_READ, self._welcome)
+            self._selector.register(woken, selectors.EVENT_READ, self._end)
+            if not keep:
+                self._selector.register(sys.stdin, selectors.EVENT_READ, self._end)
+            wake.setblocking(False)
+            signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, lambda *_: None)
+            os.write(1, b"ready\n")  # only now: whoever ends us from here on finds that we clean up
+            while not self._over:
+                for key, _ in self._selector.select():
+                    key.data()
+
+    def _end(self) -> None:
+        self._over = True
+
+    def _welcome(self) -> None:
+        visitor, _ = self._control.accept()
+        self._visitors.add(visitor)
+        self._selector.register(visitor, selectors.EVENT_READ, partial(self._listen, visitor, visitor.makefile("rb")))
+
+    def _listen(self, visitor: socket.socket, lines: BinaryIO) -> None:
+        """One order, answered by words of trouble, or ''. `end` is answered by the end."""
+        line = lines.readline()
+        if not line:
+            self._selector.unregister(visitor)
+            self._visitors.discard(visitor)
+            visitor.close()
+            return
+        verb, name = json.loads(line)
+        if verb == "end":
+            self._end()
+            return
+        try:
+            words = self._keeper.order(verb, name)
+        except (OSError, psutil.Error) as fault:
+            words = str(fault)
+        with contextlib.suppress(OSError):  # the visitor did not wait for the answer
+            visitor.sendall(json.dumps(words).encode() + b"\n")
+
+
+def main(folder: Path, name: str, count: int, *, keep: bool) -> None:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.set_inheritable(lock, False)
+    kernel.adopt_orphans()
+    names = [f"{name}{number}" for number in range(1, count + 1)]
+    layout.make(folder, names)
+    keeper = Keeper(folder, keep=keep)
+    try:
+        for one in names:
+            keeper.start(one)
+        layout.site(folder, keeper.addresses, name)
+        with layout.control(folder) as path, socket.socket(socket.AF_UNIX) as control:
+            control.bind(path)
+            control.listen()
+            desk = Desk(keeper, control)
+            desk.attend(keep=keep)
+    finally:
+        keeper.end()  # the desk's visitors are still connected, and see the end when all of it is done
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), keep=sys.argv[4] == "keep")

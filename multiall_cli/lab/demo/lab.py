@@ -1,0 +1,181 @@
+"""The lab as its user sees it: up, kill, start, freeze, thaw, down, and a site that fits it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from multiall_cli.domain.errors import MultiAllError, UsageError
+from multiall_cli.lab import folder as folders
+from multiall_cli.lab.demo import layout
+
+PREFIX = "multiall-lab-"
+MOST = 250  # servers of one lab: each is a process
+LIMIT = 30.0  # seconds that the keeper may take for one order
+
+
+class LabFault(MultiAllError):
+    """The lab itself does not work."""
+
+
+class Lab:
+    """A running lab. Used as a context manager it is gone afterwards, unless it is kept.
+
+    Below `folder`: `site` (inventory and known_hosts that fit it), `homes/NAME` (what a server has for a disk;
+    programs in `homes/NAME/bin` come first in its PATH), `key` (the only key that logs in), `lab.json` (its pids).
+    """
+
+    def __init__(self, folder: Path, alive: int | None = None, keeper: "subprocess.Popen[bytes] | None" = None) -> None:
+        """Of a lab that runs: `Lab.up` makes one, `Lab.attach` finds one."""
+        self.folder = folder
+        self._alive = alive
+        self._keeper = keeper
+        self._control = socket.socket(socket.AF_UNIX)
+        self._control.settimeout(LIMIT)
+        with layout.control(folder) as path:
+            self._control.connect(path)
+        self._answers = self._control.makefile("rb")
+
+    @classmethod
+    def up(cls, count: int, folder: Path | None = None, *, name: str = "web", keep: bool = False) -> Self:
+        """Start servers `web1` … `webN`. `folder`: a new or empty one; None: a temporary one.
+
+        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabFault.
+        """
+        if not 1 <= count <= MOST:
+            raise UsageError("lab", f"{count} servers", f"ask for 1 to {MOST}")
+        collect()
+        place = folders.take(folder, Path(tempfile.gettempdir()), PREFIX)
+        theirs, ours = os.pipe()
+        package = Path(__file__).parents[3]
+        search = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
+        keeper = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "multiall_cli.lab.demo.keeper",
+                str(place),
+                name,
+                str(count),
+                "keep" if keep else "end",
+            ],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": search},
+            start_new_session=True,
+        )
+        os.close(theirs)
+        assert keeper.stdout is not None  # noqa: S101  (it is a PIPE)
+        assert keeper.stderr is not None  # noqa: S101  (it is a PIPE)
+        with keeper.stdout, keeper.stderr:
+            if keeper.stdout.readline() == b"ready\n":
+                return cls(place, ours, keeper)
+            words = keeper.stderr.read().decode("utf-8", "replace").strip().splitlines()
+        os.close(ours)
+        keeper.wait()
+        shutil.rmtree(place, ignore_errors=True)
+        raise LabFault("lab", f"it did not start ({words[-1] if words else 'no reason given'})", "run it with --debug")
+
+    @classmethod
+    def attach(cls, folder: Path) -> Self:
+        """A lab that another process started. Errors: UsageError where none runs in that folder."""
+        if not folders.lives(folder):
+            raise UsageError(str(folder), "no lab runs here", "start one with `multiall demo --keep`")
+        return cls(folder)
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "site"
+
+    @property
+    def key(self) -> Path:
+        """The private key that every server of the lab takes, for any user name."""
+        return self.folder / "key"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.addresses)
+
+    @property
+    def addresses(self) -> Mapping[str, tuple[str, int]]:
+        """Where each server listens, or will again: name → (address, port)."""
+        told = json.loads((self.folder / "lab.json").read_text("utf-8"))
+        return {name: (address, port) for name, (address, port) in told["servers"].items()}
+
+    def home(self, name: str) -> Path:
+        return layout.home(self.folder, name)
+
+    def kill(self, name: str) -> None:
+        """As if the power failed: port closed, sessions cut, its commands killed; its home stays."""
+        self._order("kill", name)
+
+    def start(self, name: str) -> None:
+        """Switch it on again; it listens when this returns."""
+        self._order("start", name)
+
+    def freeze(self, name: str) -> None:
+        """Stop it and its commands: connections are still taken (by the kernel), nothing is ever said."""
+        self._order("freeze", name)
+
+    def thaw(self, name: str) -> None:
+        self._order("thaw", name)
+
+    def down(self) -> None:
+        """End every server and remove the folder; both is done when this returns."""
+        self._order("end", "")  # answered by the end of the keeper, which comes last
+        self._let_go()
+        if self._keeper is not None:
+            self._keeper.wait(LIMIT)
+
+    def _order(self, verb: str, name: str) -> None:
+        try:
+            self._control.sendall(json.dumps([verb, name]).encode() + b"\n")
+            answer = self._answers.readline()
+        except OSError:
+            answer = b""
+        if not answer and verb != "end":
+            raise LabFault("lab", "its keeper is gone", "start a new one with `multiall demo --keep`")
+        if answer and (words := json.loads(answer)):
+            raise UsageError(f"lab {name}", words, f"its servers are {', '.join(self.names)}")
+
+    def _let_go(self) -> None:
+        self._answers.close()
+        self._control.close()
+        if self._alive is not None:
+            os.close(self._alive)
+            self._alive = None
+
+    def leave(self) -> None:
+        """Let go of it: a kept lab goes on."""
+        self._let_go()
+        if self._keeper is not None and not folders.is_kept(self.folder):
+            self._keeper.wait(LIMIT)
+        elif self._keeper is not None:
+            self._keeper.returncode = 0  # it goes on without us, on purpose
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+
+def collect() -> list[Path]:
+    """Remove what labs left that were killed together with their keeper; which folders that were."""
+    return folders.collect(Path(tempfile.gettempdir()), PREFIX)
+
+
+def kept() -> list[Lab]:
+    """The labs of this user that were left running on purpose, where `up` puts them unless it is told otherwise."""
+    found = folders.mine(Path(tempfile.gettempdir()), PREFIX)
+    return [Lab.attach(each) for each in found if folders.is_kept(each) and folders.lives(each)]

@@ -1,0 +1,59 @@
+"""Where things lie in a lab's folder, and the site that fits it."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from multiall_cli.lab import keys
+from multiall_cli.lab.files import write
+
+LONGEST = 100  # bytes of a Unix socket's path: 104 on macOS, 108 on Linux, with their end
+
+
+def home(folder: Path, name: str) -> Path:
+    return folder / "homes" / name
+
+
+def host_key(folder: Path, name: str) -> Path:
+    return folder / "hostkeys" / name
+
+
+@contextmanager
+def control(folder: Path) -> Iterator[str]:
+    """The path of the keeper's socket, short enough for the kernel wherever the folder is."""
+    path = str(folder / "control")
+    if len(os.fsencode(path)) <= LONGEST or not sys.platform.startswith("linux"):
+        yield path
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{handle}/control"
+    finally:
+        os.close(handle)
+
+
+def make(folder: Path, names: Sequence[str]) -> None:
+    """Keys and homes."""
+    for part in ("homes", "hostkeys", "site/inventory"):
+        (folder / part).mkdir(parents=True)
+    keys.generate(folder / "key")
+    for name in names:
+        (home(folder, name) / "bin").mkdir(parents=True)
+        keys.generate(host_key(folder, name))
+
+
+def site(folder: Path, addresses: Mapping[str, tuple[str, int]], pool: str) -> None:
+    """An inventory of the lab's servers, one pool of them all, and their host keys."""
+    servers = "".join(
+        f"  {name}:\n    address: {address}\n    ssh: {{user: lab, port: {port}, identity: '{folder / 'key'}'}}\n"
+        for name, (address, port) in addresses.items()
+    )
+    pools = f"pools:\n  {pool}:\n    members: [{', '.join(addresses)}]\n"
+    write(folder / "site" / "inventory" / "lab.yaml", f"servers:\n{servers}{pools}")
+    known = ""
+    for name, (address, port) in addresses.items():
+        kind, blob, _ = host_key(folder, name).with_name(f"{name}.pub").read_text("ascii").split()
+        known += f"[{address}]:{port} {kind} {blob}\n"
+    write(folder / "site" / "known_hosts", known)

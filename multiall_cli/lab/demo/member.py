@@ -1,0 +1,81 @@
+"""One server of a lab: a process that speaks SSH on a listening socket and runs commands in its own home."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+import paramiko
+
+from multiall_cli.lab.demo import kernel
+from multiall_cli.lab.demo.account import Account
+
+
+def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, life: int) -> NoReturn:
+    """Never returns: runs in a freshly forked child of the keeper until it is killed or the keeper is gone.
+
+    `life`: a descriptor that is read to its end when the keeper ends.
+    """
+    try:
+        os.setsid()
+        _let_go({listening.fileno(), life})
+        kernel.die_with_parent()  # also while we are frozen
+        kernel.adopt_orphans()  # what our commands leave behind stays below us, so that it can be found
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        threading.Thread(target=_watch, args=(life,), daemon=True).start()
+        own = paramiko.ECDSAKey.from_private_key_file(str(host_key))
+        environment = surroundings(home)
+        while True:
+            visitor, _ = listening.accept()
+            visitor.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=_converse, args=(visitor, own, key, home, environment), daemon=True).start()
+    finally:
+        os._exit(1)
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """The environment of a server's commands: its own bin first, then a python3 that exists, then the machine's."""
+    ours = Path(sys.executable).parent
+    if not (ours / "python3").exists() and not (home / "bin" / "python3").exists():
+        (home / "bin" / "python3").symlink_to(sys.executable)
+    path = os.pathsep.join([str(home / "bin"), str(ours), os.environ.get("PATH") or os.defpath])
+    return {"PATH": path, "HOME": str(home), "USER": "lab", "LOGNAME": "lab", "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
+
+
+def _let_go(keep: set[int]) -> None:
+    """Close what the fork brought along: the keeper's lock, its control socket, its user's pipes."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    above = sorted(handle for handle in keep if handle > 2)
+    for low, high in zip([2, *above], [*above, 4096], strict=True):
+        os.closerange(low + 1, high)
+
+
+def _watch(life: int) -> None:
+    os.read(life, 1)  # nothing is ever written: it returns when the keeper is gone
+    os.killpg(0, signal.SIGKILL)
+
+
+def _converse(
+    visitor: socket.socket, own: paramiko.PKey, key: paramiko.PKey, home: Path, environment: dict[str, str]
+) -> None:
+    """One connection, from its key exchange to its end."""
+    connection = paramiko.Transport(visitor)
+    connection.add_server_key(own)
+    account = Account(key, home, environment)
+    try:
+        connection.start_server(event=threading.Event(), server=account)
+        while connection.is_active():
+            channel = connection.accept(1)
+            if channel is not None:
+                account.opened(channel)
+    except (paramiko.SSHException, EOFError, OSError):
+        return  # a visitor that hung up or spoke nonsense
+    finally:
+        connection.close()
+        account.close()

@@ -1,0 +1,48 @@
+"""The site that `multiall demo` shows: a small web tree, five servers that have grown apart."""
+
+from pathlib import Path
+
+from multiall_cli.lab.demo.lab import Lab
+from multiall_cli.lab.files import write
+
+POOL = "web"
+DECLARATION = """\
+    files:
+      - path: ~/www
+        source: ./trees/www
+        delete: true
+        after:
+          - {run: [sh, -c, 'echo reloaded >> ~/reloads'], watch: ['*.conf']}
+    rollout: {batch: [1, 50%]}
+"""
+TREE = {
+    "index.html": "<h1>Release 2</h1>\n",
+    "css/site.css": "body { margin: 2em }\n",
+    "conf/app.conf": "workers = 4\nlog = info\n",
+    "img/logo.svg": '<svg xmlns="http://www.w3.org/2000/svg"><circle r="9"/></svg>\n',
+}
+OLD = {"index.html": "<h1>Release 1</h1>\n", "css/site.css": "body { margin: 2em }\n"}
+
+
+def furnish(lab: Lab) -> None:
+    """Write the site's tree and declaration, keep its store within the lab, and let the servers differ."""
+    site = lab.site
+    _fill(site / "trees" / "www", TREE)
+    inventory = site / "inventory" / "lab.yaml"
+    write(inventory, inventory.read_text("utf-8") + DECLARATION)
+    write(site / "multiall.yaml", f"store: {lab.folder / 'state'}\nconnect_timeout: 5s\n")
+    for name in lab.names[:-1]:
+        _fill(lab.home(name) / "www", OLD)
+    stray = lab.home(lab.names[1]) / "www" / "index.html.bak"
+    stray.write_text("someone was here\n", "utf-8")
+
+
+def release(lab: Lab, number: int) -> None:
+    """Change the tree: what an absent member will have missed."""
+    (lab.site / "trees" / "www" / "index.html").write_text(f"<h1>Release {number}</h1>\n", "utf-8")
+
+
+def _fill(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")

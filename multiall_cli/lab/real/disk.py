@@ -1,0 +1,147 @@
+"""A host's disk: the machine's system below, a layer that all hosts share, and a layer of its own on top."""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from multiall_cli.lab.real import kernel, services
+
+SYSTEM = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "var", "opt"})
+"""What a host sees of the machine's `/`. All else (homes, work trees, mounts) it has empty and of its own."""
+HIDDEN = ("etc/ssh", "etc/cron.d", "etc/sudoers.d", "var/tmp", "var/spool/cron")
+OPAQUE = "trusted.overlay.opaque"
+
+
+@dataclass(frozen=True, slots=True)
+class Disks:
+    """The hosts' disks, below one tmpfs that only the keeper's mount namespace has."""
+
+    place: Path
+    size: str
+
+    def make(self, key: str, asked: tuple[str, ...]) -> None:
+        """The tmpfs and the layer that all hosts share. `key`: the public key that logs in; `asked`: services."""
+        self.place.mkdir(exist_ok=True)
+        # Overlay takes no upper layer from within its lower one: this must not be on the machine's own disk.
+        kernel.mount("tmpfs", str(self.place), "tmpfs", 0, "mode=755")
+        shared = self.place / "shared"
+        shared.mkdir()
+        for entry in sorted(os.scandir("/"), key=lambda each: each.name):
+            if entry.is_dir(follow_symlinks=False) and entry.name not in SYSTEM:
+                _opaque(shared / entry.name, entry.stat(follow_symlinks=False).st_mode)
+        for inner in HIDDEN:
+            if Path("/", inner).is_dir():
+                _opaque(shared / inner, Path("/", inner).stat().st_mode)
+        (shared / "tmp").chmod(0o1777)
+        (shared / "root").chmod(0o700)
+        _write(shared / services.INIT_PATH[1:], services.INIT, 0o755)
+        _write(shared / "etc/multiall-lab/services", "\n".join(asked) + "\n")
+        _write(shared / "etc/ssh/sshd_config", services.SSHD)
+        _write(shared / "etc/ssh/sshd_config.d/README", "")
+        _write(shared / "etc/ssh/lab_keys", key)
+        _write(shared / "etc/resolv.conf", services.RESOLV)
+        _write(shared / "etc/dpkg/dpkg.cfg.d/lab", "force-unsafe-io\n")
+        _write(shared / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 0\n", 0o755)  # image builders forbid services
+        if Path("/etc/mysql/mariadb.conf.d").is_dir():
+            _write(shared / "etc/mysql/mariadb.conf.d/99-lab.cnf", services.SMALL_MARIADB)
+        units = shared / "etc/systemd/system"
+        units.mkdir(parents=True)
+        for unit in services.MASKED:
+            (units / unit).symlink_to("/dev/null")
+        for service in asked:
+            _wanted(units, service)
+
+    def renew(self, name: str, host_key: str, hosts: str) -> None:
+        """A clean disk for a host that does not run. `hosts`: its /etc/hosts."""
+        here = self.place / name
+        if here.exists():
+            kernel.unmount(str(here))
+        here.mkdir(exist_ok=True)
+        kernel.mount("tmpfs", str(here), "tmpfs", 0, f"size={self.size},mode=755")
+        upper = here / "upper"
+        upper.mkdir(0o755)
+        for folder in ("work", "root"):
+            (here / folder).mkdir()
+        _write(upper / "etc/hostname", f"{name}\n")
+        _write(upper / "etc/hosts", hosts)
+        _write(upper / "etc/machine-id", f"{_number(name):032x}\n", 0o444)
+        _write(upper / "etc/ssh/host_key", host_key, 0o600)
+
+    def assemble(self, name: str) -> str:
+        """Mount a host's root, in the mount namespace of whoever asks; where it is."""
+        os.chdir(self.place)  # short names: none of ours has a colon or a comma, the lab's folder might
+        root = f"{name}/root"
+        layers = f"lowerdir=shared:/,upperdir={name}/upper,workdir={name}/work"
+        kernel.mount("overlay", root, "overlay", 0, layers)
+        return str(self.place / root)
+
+    def fill(self, name: str) -> None:
+        """Take all that is free on a host's disk, as a runaway log would."""
+        free = os.statvfs(self.place / name)
+        with (self.place / name / "filler").open("wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, max(free.f_bavail * free.f_frsize, 1))
+
+    def free(self, name: str) -> None:
+        (self.place / name / "filler").unlink(missing_ok=True)
+
+
+def furnish(root: str, own: Mapping[str, str]) -> None:
+    """The mounts that a running system has, below a host's root. `own`: files that are bound over the machine's."""
+    kernel.mount("proc", f"{root}/proc", "proc", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+    kernel.mount("tmpfs", f"{root}/run", "tmpfs", kernel.NOSUID | kernel.NODEV, "mode=755,size=64m")
+    kernel.mount("tmpfs", f"{root}/dev", "tmpfs", kernel.NOSUID, "mode=755,size=64k")
+    before = os.umask(0)
+    for name, major, minor in (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)):
+        os.mknod(f"{root}/dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(major, minor))
+    os.mknod(f"{root}/dev/tty", 0o666 | stat.S_IFCHR, os.makedev(5, 0))
+    os.umask(before)
+    for name in ("pts", "shm"):
+        Path(root, "dev", name).mkdir()
+    kernel.mount("devpts", f"{root}/dev/pts", "devpts", kernel.NOSUID | kernel.NOEXEC,
+                 "newinstance,ptmxmode=0666,mode=0620,gid=5")  # fmt: skip
+    kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", kernel.NOSUID | kernel.NODEV, "mode=1777")  # noqa: S108
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink(f"/proc/self/fd/{number}", f"{root}/dev/{name}")
+    os.symlink("/proc/self/fd", f"{root}/dev/fd")
+    os.symlink("pts/ptmx", f"{root}/dev/ptmx")
+    # The kernel's settings are the machine's: only those of the network are the host's own.
+    kernel.mount(f"{root}/proc/sys", f"{root}/proc/sys", None, kernel.BIND)
+    kernel.mount(f"{root}/proc/sys/net", f"{root}/proc/sys/net", None, kernel.BIND)
+    kernel.mount(None, f"{root}/proc/sys", None, kernel.BIND | kernel.REMOUNT | kernel.READ_ONLY)
+    for file, text in own.items():
+        aside = Path(root, "run", f"lab-{Path(file).name}")
+        aside.write_text(text, "ascii")
+        kernel.mount(str(aside), f"{root}{file}", None, kernel.BIND)
+    for file in ("sysrq-trigger", "kcore"):
+        if Path(root, "proc", file).exists():
+            kernel.mount("/dev/null", f"{root}/proc/{file}", None, kernel.BIND)
+    kernel.mount("sysfs", f"{root}/sys", "sysfs", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC | kernel.READ_ONLY)
+
+
+def _write(file: Path, text: str, mode: int = 0o644) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+    file.chmod(mode)
+
+
+def _opaque(folder: Path, mode: int) -> None:
+    """An empty folder in place of the machine's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(stat.S_IMODE(mode))
+    os.setxattr(folder, OPAQUE, b"y")
+
+
+def _wanted(units: Path, service: str) -> None:
+    """Started at boot where systemd is PID 1."""
+    unit = Path("/lib/systemd/system", f"{service}.service")
+    if unit.exists():
+        wants = units / "multi-user.target.wants"
+        wants.mkdir(exist_ok=True)
+        (wants / unit.name).symlink_to(unit)
+
+
+def _number(name: str) -> int:
+    """The same for the same name: a machine id."""
+    return int.from_bytes(name.encode()[:16].rjust(16, b"m"), "big")

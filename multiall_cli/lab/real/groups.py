@@ -1,0 +1,66 @@
+"""Control groups of hosts whose first process is systemd: it insists on some, and must not find the machine's own."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from multiall_cli.lab import folder as folders
+from multiall_cli.lab.real import kernel
+
+_PREFIX = "multiall-lab"
+_SLASH = "!"  # in place of each / of the lab's folder: a group's name tells whose it is
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """A lab's groups: one for each host, below one of the lab's, in the keeper's own view of the hierarchy."""
+
+    top: Path
+    folder: Path
+
+    def make(self) -> None:
+        self.top.mkdir()
+        kernel.mount("cgroup2", str(self.top), "cgroup2", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+
+    def enter(self, name: str) -> None:
+        """Move this process to a host's group, which is the topmost that it and its children will see."""
+        group = self._group / name
+        group.mkdir(parents=True, exist_ok=True)
+        (group / "cgroup.procs").write_text("0")
+        kernel.unshare(kernel.NEWCGROUP)
+
+    def show(self, root: str) -> None:
+        """Below a host's root, where it looks for them."""
+        kernel.mount("cgroup2", f"{root}/sys/fs/cgroup", "cgroup2", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+
+    def end(self) -> None:
+        """No host may run any more."""
+        _remove(self._group)
+
+    @property
+    def _group(self) -> Path:
+        return self.top / (_PREFIX + str(self.folder).replace("/", _SLASH))
+
+
+def collect() -> None:
+    """Remove the groups, empty by now, of labs that were killed together with their keeper."""
+    for top in _mounted():
+        for group in top.glob(f"{_PREFIX}{_SLASH}*"):
+            if not folders.lives(Path(group.name.removeprefix(_PREFIX).replace(_SLASH, "/"))):
+                _remove(group)
+
+
+def _mounted() -> Iterator[Path]:
+    for line in Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines():
+        _, where, kind, *_ = line.split()
+        if kind == "cgroup2":
+            yield Path(where)
+
+
+def _remove(group: Path) -> None:
+    for folder, _, _ in os.walk(group, topdown=False):
+        try:
+            Path(folder).rmdir()
+        except OSError:
+            return  # its last process is still on its way out: the next start removes it

@@ -1,0 +1,108 @@
+"""One host: from its first process to its last."""
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from multiall_cli.lab.real import kernel, services
+from multiall_cli.lab.real.disk import Disks, furnish
+from multiall_cli.lab.real.groups import Groups
+from multiall_cli.lab.real.network import Network
+
+SPACES = kernel.NEWNET | kernel.NEWNS | kernel.NEWUTS | kernel.NEWIPC | kernel.NEWPID
+INITS = ("sysv", "systemd")
+
+
+@dataclass(slots=True)
+class Host:
+    """What the keeper knows of one. `pid`: of its PID 1, as the keeper counts; 0: it does not run."""
+
+    name: str
+    key: str
+    pid: int = 0
+    faults: dict[str, dict[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A host on its way up: `go` is written when its link is there, `told` is read to its end when its services run."""
+
+    host: Host
+    go: int
+    told: int
+
+
+def begin(host: Host, disks: Disks, network: Network, groups: Groups | None) -> Boot:
+    """Start its PID 1, which waits for its link. Errors: OSError."""
+    said, say = os.pipe()
+    wait, go = os.pipe()
+    told, tell = os.pipe()
+
+    def between() -> None:
+        """Our child that makes the namespaces: its own child is PID 1 there, and ours when this one is gone."""
+        os.close(go)
+        if groups:
+            groups.enter(host.name)
+        kernel.unshare(SPACES)
+        if kernel.has_time_namespaces():
+            kernel.unshare(kernel.NEWTIME)
+            up = time.clock_gettime(time.CLOCK_BOOTTIME)  # its uptime begins now
+            Path("/proc/self/timens_offsets").write_text(f"boottime -{int(up)} 0\n")
+        pid = kernel.child(lambda: _live(host.name, disks, network, groups, wait, tell))
+        os.write(say, str(pid).encode())
+
+    pid = kernel.child(between)
+    for ours in (say, wait, tell):
+        os.close(ours)
+    os.waitpid(pid, 0)
+    number = os.read(said, 20)
+    os.close(said)
+    if not number:
+        os.close(go)
+        os.close(told)
+        raise OSError(f"{host.name} got no namespaces")
+    host.pid = int(number)
+    return Boot(host, go, told)
+
+
+def _live(name: str, disks: Disks, network: Network, groups: Groups | None, wait: int, tell: int) -> NoReturn:
+    """As PID 1 of the new host: move in, then become its init."""
+    root = disks.assemble(name)
+    furnish(root, {"/proc/sys/kernel/random/boot_id": f"{uuid.uuid4()}\n"})
+    if groups:
+        groups.show(root)
+    socket.sethostname(name)
+    os.read(wait, 1)
+    network.configure(name)
+    kernel.change_root(root)
+    os.setsid()
+    nothing = os.open("/dev/null", os.O_RDWR)
+    if tell != 3:
+        os.dup2(tell, 3)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    os.closerange(4, 4096)
+    os.set_inheritable(3, not groups)  # systemd has other ways to say that it is ready
+    kernel.drop_machine_rights()
+    program = "/sbin/init" if groups else services.INIT_PATH
+    os.execve(program, [program], services.ENVIRONMENT)  # noqa: S606
+
+
+def ready(boot: Boot) -> tuple[str, ...]:
+    """Wait until its services run; those that failed."""
+    said = b""
+    while piece := os.read(boot.told, 4096):
+        said += piece
+    os.close(boot.told)
+    return tuple(said.decode("utf-8", "replace").split())
+
+
+def inside(pid: int, argv: Sequence[str]) -> list[str]:
+    """The argv that runs a command within a host, past its sshd. `pid`: of its PID 1, as the caller counts."""
+    clock = ["--time"] if kernel.has_time_namespaces() else []
+    return ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", *clock, "--wdns=/", *argv]

@@ -1,0 +1,187 @@
+"""PID 1 of a lab's own PID namespace: boots its hosts, does as ordered; when it ends, the kernel ends all of it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.lab.real import line, network
+from multiall_cli.lab.real.breakage import Breaker
+from multiall_cli.lab.real.disk import Disks
+from multiall_cli.lab.real.faults import Fault, fitting
+from multiall_cli.lab.real.groups import Groups
+from multiall_cli.lab.real.host import Host
+from multiall_cli.lab.real.network import Network
+from multiall_cli.lab.real.yard import Yard
+
+OFTEN = 0.001  # seconds between two looks at a host that is to die in mid-transfer
+
+
+class Keeper:
+    """Orders by name. Each takes the order's words and answers with a value, and a descriptor where there is one."""
+
+    def __init__(self, folder: Path) -> None:
+        told = json.loads((folder / "lab.json").read_text("utf-8"))
+        names = list(told["servers"])
+        hosts = {name: Host(name, (folder / "hostkeys" / name).read_text("ascii")) for name in names}
+        disks = Disks(folder / "disks", told["disk"])
+        net = Network({name: number for number, name in enumerate(names, 1)}, disks.place / "sys")
+        groups = Groups(disks.place / "groups", folder) if told["init"] == "systemd" else None
+        self._yard = Yard(hosts, disks, net, groups)
+        disks.make((folder / "key.pub").read_text("ascii"), tuple(told["services"]))
+        net.make()
+        if groups:
+            groups.make()
+        self._breaker = Breaker(self._yard, told["seed"], line.has_netem())
+        self._yard.clean(names)
+        self._yard.boot(names)
+
+    def order(self, verb: str, words: list[Any]) -> tuple[object, int | None]:
+        """Errors: OSError, MultiAllError."""
+        return getattr(self, f"_do_{verb}")(*words)  # type: ignore[no-any-return]
+
+    def _do_status(self) -> tuple[object, None]:
+        hosts = self._yard.hosts.values()
+        return [{"name": one.name, "runs": self._yard.runs(one.name), "faults": one.faults} for one in hosts], None
+
+    def _do_break(self, name: str, fault: str, values: dict[str, object]) -> tuple[object, None]:
+        self._breaker.do(name, Fault(fault), fitting(Fault(fault), values))
+        return None, None
+
+    def _do_mend(self, name: str, faults: list[str]) -> tuple[object, None]:
+        for fault in faults or list(self._yard.hosts[name].faults):
+            self._breaker.undo(name, Fault(fault))
+        return None, None
+
+    def _do_reset(self, names: list[str]) -> tuple[object, None]:
+        for name in names:
+            self._breaker.forget(name)
+        self._yard.reset(names)
+        return None, None
+
+    def _do_reach(self, name: str) -> tuple[object, int]:
+        """A descriptor of its PID 1, from which the asker learns its number as the asker counts."""
+        if not self._yard.runs(name):
+            raise OSError("it does not run")
+        return None, os.pidfd_open(self._yard.pid(name))
+
+    def look(self) -> None:
+        self._breaker.look()
+
+    @property
+    def hurried(self) -> bool:
+        return bool(self._breaker.dying)
+
+    def end(self) -> None:
+        self._yard.end()
+
+
+class Desk:
+    """Where orders come in: short, from the lab's own user, one at a time."""
+
+    def __init__(self, keeper: Keeper, control: socket.socket, door: socket.socket) -> None:
+        self._keeper = keeper
+        self._selector = selectors.DefaultSelector()
+        self._over = False
+        self._on(control, lambda: self._welcome(control))
+        self._on(door, lambda: _open_door(door))
+
+    def attend(self, *, keep: bool) -> None:
+        """Do what is ordered, until the lab is ended or (unless `keep`) its user is gone."""
+        woken, wake = socket.socketpair()
+        wake.setblocking(False)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        self._on(woken, self._end)
+        if not keep:
+            self._on(sys.stdin, self._end)
+        while not self._over:
+            for key, _ in self._selector.select(OFTEN if self._keeper.hurried else None):
+                key.data()
+            self._keeper.look()
+
+    def _on(self, source: Any, work: Callable[[], None]) -> None:
+        self._selector.register(source, selectors.EVENT_READ, work)
+
+    def _end(self) -> None:
+        self._over = True
+
+    def _welcome(self, control: socket.socket) -> None:
+        visitor, _ = control.accept()
+        self._on(visitor, partial(self._listen, visitor, visitor.makefile("rb")))
+
+    def _listen(self, visitor: socket.socket, lines: BinaryIO) -> None:
+        """One order, answered by {"value": …} or {"fault": …}. `end` is answered by the end."""
+        said = lines.readline()
+        if not said:
+            self._selector.unregister(visitor)
+            lines.close()
+            visitor.close()
+            return
+        verb, words = json.loads(said)
+        if verb == "end":
+            self._end()
+            return
+        answer: dict[str, object] = {}
+        handle = None
+        try:
+            answer["value"], handle = self._keeper.order(verb, words)
+        except MultiAllError as fault:
+            answer["fault"] = fault.what
+        except OSError as fault:
+            answer["fault"] = fault.strerror or str(fault)
+        with contextlib.suppress(OSError):  # the visitor did not wait for the answer
+            _answer(visitor, json.dumps(answer).encode() + b"\n", handle)
+
+
+def _answer(visitor: socket.socket, text: bytes, handle: int | None) -> None:
+    if handle is None:
+        visitor.sendall(text)
+        return
+    socket.send_fds(visitor, [text], [handle])
+    os.close(handle)
+
+
+def _open_door(door: socket.socket) -> None:
+    """Whoever comes gets our network namespace: sockets that are made there reach the hosts."""
+    visitor, _ = door.accept()
+    handle = network.namespace()
+    with visitor, contextlib.suppress(OSError):
+        socket.send_fds(visitor, [b"."], [handle])
+    os.close(handle)
+
+
+def _listening(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    path.chmod(0o600)
+    listening.listen()
+    return listening
+
+
+def main(folder: Path, *, keep: bool) -> None:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        keeper = Keeper(folder)
+        with _listening(folder / "control") as control, _listening(folder / "network") as door:
+            os.write(1, b"ready\n")
+            Desk(keeper, control, door).attend(keep=keep)
+        keeper.end()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), keep=sys.argv[2] == "keep")

@@ -1,0 +1,89 @@
+"""Linux's own calls for namespaces and mounts, which Python 3.11 does not have."""
+
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWPID, NEWNET = (
+    0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000,
+)  # fmt: skip
+READ_ONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+DETACH = 2
+_PR_CAPBSET_DROP = 24
+_MACHINE_RIGHTS = (16, 17, 25, 27, 30, 34, 35, 36, 37, 38)
+"""MODULE RAWIO TIME MKNOD AUDIT_CONTROL SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON: of the machine, not of
+a host: its clock, its modules, its disks."""
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str = "") -> None:
+    words = [None if word is None else os.fsencode(word) for word in (source, target, kind)]
+    _checked(f"mount {target}", _libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data)))
+
+
+def unmount(target: str) -> None:
+    """At once for whoever looks, for real when its last user is gone."""
+    _checked(f"umount {target}", _libc.umount2(os.fsencode(target), DETACH))
+
+
+def unshare(flags: int) -> None:
+    _checked("unshare", _libc.unshare(flags))
+
+
+def enter(namespace: int) -> None:
+    """Join a namespace by its descriptor. Errors: OSError."""
+    _checked("setns", _libc.setns(namespace, 0))
+
+
+def change_root(new: str) -> None:
+    """Let `new` be the root of this mount namespace, and nothing else be left in it."""
+    os.chdir(new)
+    number = _PIVOT_ROOT[os.uname().machine]
+    _checked(f"pivot_root {new}", _libc.syscall(number, b".", b"."))
+    unmount(".")
+    os.chdir("/")
+
+
+def drop_machine_rights() -> None:
+    """For this process and all that it will start; exec makes it so."""
+    for right in _MACHINE_RIGHTS:
+        _libc.prctl(_PR_CAPBSET_DROP, right, 0, 0, 0)
+
+
+def child(work: Callable[[], object]) -> int:
+    """Run `work` in a forked child, which never returns; its pid. Where that fails it says so and ends with 1."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException as fault:  # noqa: BLE001  (whatever it is, the parent's code must not run twice)
+        os.write(2, f"{type(fault).__name__}: {fault}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def in_network_of(pid: int, work: Callable[[], object]) -> None:
+    """Run `work` in a child within the network namespace of a process. Errors: OSError."""
+
+    def there() -> None:
+        handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+        enter(handle)
+        work()
+
+    if os.waitstatus_to_exitcode(os.waitpid(child(there), 0)[1]):
+        raise OSError(f"the network of process {pid} cannot be changed")
+
+
+def has_time_namespaces() -> bool:
+    return Path("/proc/self/ns/time").exists()
+
+
+def _checked(what: str, result: int) -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")

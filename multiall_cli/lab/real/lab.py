@@ -1,0 +1,294 @@
+"""The lab of real hosts as its user sees it: up, reset, break, mend, down, and a site that fits it."""
+
+import json
+import os
+import secrets
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from multiall_cli.domain.errors import UsageError
+from multiall_cli.lab import folder as folders
+from multiall_cli.lab.real import groups
+from multiall_cli.lab.real import site as layout
+from multiall_cli.lab.real.faults import Fault, fitting
+from multiall_cli.lab.real.host import INITS, inside
+from multiall_cli.lab.real.needs import LabFault, possible, search_path
+from multiall_cli.lab.real.wire import Wire
+
+WHERE = Path("/run/multiall-lab")
+MOST = 1000  # hosts of one lab
+LIMIT = 120.0  # seconds that the keeper may take for one order
+LONGEST = 90  # bytes of the folder's path: a Unix socket below it has 107 at most
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a host is: its faults are those that were brought about and not undone, with their values."""
+
+    name: str
+    address: str
+    runs: bool
+    faults: Mapping[str, Mapping[str, object]]
+
+
+class Lab:
+    """A running lab. Used as a context manager it is gone afterwards, unless it is kept.
+
+    Below `folder`: `site` (what `multiall --site` takes), `key` (the only key that logs in, as any user), `ssh_config`
+    (for other programs), `network` (whoever connects is handed the lab's network namespace), `lab.json`.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, folder: Path, alive: int | None = None, parent: "subprocess.Popen[bytes] | None" = None) -> None:
+        """Of a lab that runs: `Lab.up` makes one, `Lab.attach` finds one."""
+        self.folder = folder
+        self._alive = alive
+        self._parent = parent
+        self._wire = Wire(folder / "control", LIMIT)
+        told = json.loads((folder / "lab.json").read_text("utf-8"))
+        self._servers: dict[str, str] = told["servers"]
+        self._keep = bool(told["keep"])
+        self.pool: str = told["pool"]
+        self.seed: int = told["seed"]
+
+    @classmethod
+    def up(
+        cls,
+        hosts: int = 3,
+        folder: Path | None = None,
+        *,
+        name: str = "web",
+        services: Sequence[str] = (),
+        init: str = "sysv",
+        disk: str = "256m",
+        seed: int | None = None,
+        keep: bool = False,
+    ) -> Self:
+        """Boot hosts `web1` … `webN`; returns when their sshd answer and their services run.
+
+        `folder`: a new or empty one; None: a temporary one. `services`: names as `service NAME start` takes them;
+        `init`: `sysv` or `systemd`; `disk`: the most that each may write; `seed`: of lossy lines.
+        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabFault.
+        """
+        possible()
+        if not 1 <= hosts <= MOST:
+            raise UsageError("lab", f"{hosts} hosts", f"ask for 1 to {MOST}")
+        if init not in INITS:
+            raise UsageError("lab", f"there is no init `{init}`", f"it is one of {', '.join(INITS)}")
+        WHERE.mkdir(mode=0o700, exist_ok=True)
+        collect()
+        place = folders.take(folder, WHERE, "lab-")
+        if len(os.fsencode(place)) > LONGEST:
+            place.rmdir()
+            raise UsageError(str(place), f"its path is longer than {LONGEST} bytes", "name a folder nearer to /")
+        seed = secrets.randbelow(1 << 32) if seed is None else seed
+        told = {"keep": keep, "services": list(services), "init": init, "disk": disk, "seed": seed}
+        layout.make(place, name, layout.names(name, hosts), told)
+        return cls._started(place, keep=keep)
+
+    @classmethod
+    def _started(cls, place: Path, *, keep: bool) -> Self:
+        theirs, ours = os.pipe()
+        package = Path(__file__).parents[3]
+        search = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
+        spaces = ["--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+        keeper = [sys.executable, "-m", "multiall_cli.lab.real.keeper", str(place), "keep" if keep else "end"]
+        with (place / "keeper.log").open("wb") as log:
+            parent = subprocess.Popen(
+                ["unshare", *spaces, *keeper],
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": search, "PATH": search_path()},
+                cwd="/",
+                start_new_session=True,
+            )
+            words = log.name
+        os.close(theirs)
+        assert parent.stdout is not None  # noqa: S101  (it is a PIPE)
+        said = os.open(words, os.O_RDONLY)
+        with parent.stdout, open(said, "rb") as reading:
+            if parent.stdout.readline() == b"ready\n":
+                return cls(place, ours, parent)
+            parent.wait()
+            last = reading.read().decode("utf-8", "replace").strip().splitlines()
+        os.close(ours)
+        shutil.rmtree(place, ignore_errors=True)
+        why = last[-1] if last else "no reason given"
+        raise LabFault("lab", f"it did not start ({why})", "see that the kernel has overlay, veth and bridge")
+
+    @classmethod
+    def attach(cls, folder: Path) -> Self:
+        """A lab that another process started. Errors: UsageError where none runs in that folder."""
+        none = UsageError(str(folder), "no lab runs here", "start one with `multiall lab up`")
+        if not folders.lives(folder) or not (folder / "control").exists():
+            raise none
+        try:
+            return cls(folder)
+        except OSError:  # it is just ending, or was not there yet
+            raise none from None
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "site"
+
+    @property
+    def key(self) -> Path:
+        """The private key that every host takes, for any user it has."""
+        return self.folder / "key"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.folder / "ssh_config"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._servers)
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        return self._servers
+
+    def status(self) -> tuple[Standing, ...]:
+        told: Any = self._order("status")
+        return tuple(Standing(one["name"], self._servers[one["name"]], one["runs"], one["faults"]) for one in told)
+
+    def reset(self, *names: str) -> None:
+        """A clean disk, booted afresh, no fault left: all hosts, or these; returns when their sshd answer."""
+        self._order("reset", [self._known(name) for name in names or self.names])
+
+    def do(self, name: str, fault: Fault, **values: object) -> None:
+        """Bring a fault about. `values`: as `FAULTS[fault].takes`, in seconds, bytes and shares. Errors: UsageError."""
+        self._order("break", self._known(name), fault, fitting(fault, values), about=name)
+
+    def undo(self, name: str, *faults: Fault) -> None:
+        """Undo these faults, or all that are in force on a host."""
+        self._order("mend", self._known(name), faults, about=name)
+
+    @contextmanager
+    def broken(self, name: str, fault: Fault, **values: object) -> Iterator[None]:
+        """The fault, for as long as the block runs."""
+        self.do(name, fault, **values)
+        try:
+            yield
+        finally:
+            self.undo(name, fault)
+
+    def kill(self, name: str) -> None:
+        self.do(name, Fault.KILL)
+
+    def start(self, name: str) -> None:
+        """Switch on again what was killed, powered off or died; its disk is as it was."""
+        self.undo(name, Fault.KILL, Fault.POWER_OFF, Fault.DIE_MID_TRANSFER)
+
+    def run(self, name: str, argv: Sequence[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        """A command in a host as its root, past its sshd and its faults."""
+        return subprocess.run(self.argv(name, argv), input=stdin, capture_output=True, check=False)
+
+    def argv(self, name: str, argv: Sequence[str]) -> list[str]:
+        """What to start for that."""
+        return inside(self.pid(name), argv)
+
+    def pid(self, name: str) -> int:
+        """A host's PID 1, as this process counts. Errors: UsageError where it does not run."""
+        handle: Any = self._order("reach", self._known(name), about=name)
+        try:
+            lines = Path(f"/proc/self/fdinfo/{handle}").read_text("ascii").splitlines()
+        finally:
+            os.close(handle)
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
+
+    def beside(self, argv: Sequence[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        """A command on this machine, in the lab's network: where an admin would be."""
+        return subprocess.run(self.argv_beside(argv), input=stdin, capture_output=True, check=False)
+
+    def argv_beside(self, argv: Sequence[str]) -> list[str]:
+        return ["nsenter", "--target", str(self._keeper()), "--net", *argv]
+
+    def processes(self) -> tuple[int, int]:
+        """The keeper, and `unshare`, which started it and ends after it, as this process counts."""
+        lines = Path(f"/proc/{self._keeper()}/status").read_text("ascii").splitlines()
+        return self._keeper(), next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))
+
+    def _keeper(self) -> int:
+        """Its pid, as this process counts: told by the kernel, of whom we are connected with."""
+        return self._wire.peer
+
+    def down(self) -> None:
+        """End every host and remove the folder; all of it is gone when this returns. Errors: LabFault."""
+        lives = [os.pidfd_open(pid) for pid in self.processes()]
+        try:
+            self._order("end")
+            for life in lives:
+                if not select.select([life], [], [], LIMIT)[0]:
+                    raise LabFault("lab", f"its keeper did not end within {LIMIT:g} s", f"kill -9 {self._keeper()}")
+        finally:
+            for life in lives:
+                os.close(life)
+            self._let_go()
+        if self._parent is not None:
+            self._parent.wait(LIMIT)
+        shutil.rmtree(self.folder, ignore_errors=True)  # its mount point, which the keeper could not remove
+
+    def leave(self) -> None:
+        """Let go of it: a kept lab goes on, and so does one that another process started."""
+        if self._alive is not None and not self._keep:
+            self.down()
+            return
+        self._let_go()
+        if self._parent is not None:
+            self._parent.returncode = 0  # it goes on without us, on purpose
+
+    def _known(self, name: str) -> str:
+        if name not in self._servers:
+            raise UsageError(f"lab {name}", "there is no such host", f"its hosts are {', '.join(self.names)}")
+        return name
+
+    def _order(self, verb: str, *words: object, about: str = "") -> object:
+        answer, handles = self._wire.order(verb, words)
+        if verb == "end":
+            return None
+        if not answer:
+            raise LabFault("lab", "its keeper is gone", "start a new one with `multiall lab up`")
+        told = json.loads(answer)
+        if "fault" in told:
+            raise UsageError(f"lab {about}".strip(), told["fault"], "`multiall lab status` shows how its hosts are")
+        return handles[0] if handles else told["value"]
+
+    def _let_go(self) -> None:
+        self._wire.close()
+        if self._alive is not None:
+            os.close(self._alive)
+            self._alive = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+
+def collect() -> list[Path]:
+    """Remove what labs left that were killed together with their keeper; which folders that were."""
+    groups.collect()
+    return folders.collect(WHERE, "")
+
+
+def kept() -> list[Lab]:
+    """The labs that were left running on purpose, where `up` puts them unless it is told otherwise."""
+    found = []
+    for each in folders.mine(WHERE, ""):
+        if folders.is_kept(each) and folders.lives(each):
+            with suppress(UsageError):  # it has just ended
+                found.append(Lab.attach(each))
+    return found

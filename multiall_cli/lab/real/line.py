@@ -1,0 +1,177 @@
+"""A slow, lossy line to a host: the kernel's netem where it has one, else frames carried by a process of ours."""
+
+import array
+import contextlib
+import fcntl
+import heapq
+import os
+import random
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from multiall_cli.lab.real import kernel
+from multiall_cli.lab.real.network import BRIDGE, ip
+
+_OFFLOADS = (0x17, 0x19, 0x1F, 0x24, 0x2C)  # of linux/ethtool.h: transmit checksum, scatter, TSO, GSO, GRO
+_SIOCETHTOOL = 0x8946
+_OUTGOING = 4  # PACKET_OUTGOING: what we have sent ourselves
+LONGEST_QUEUE = 0.5  # seconds of a full line before frames are dropped
+BURST = 64  # frames taken at once before what is due is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Each way: delay and jitter in seconds, loss from 0 to 1, rate in bytes a second (0: no limit)."""
+
+    delay: float = 0.0
+    jitter: float = 0.0
+    loss: float = 0.0
+    rate: float = 0.0
+
+    def netem(self) -> list[str]:
+        words = ["delay", f"{self.delay * 1e6:.0f}us", f"{self.jitter * 1e6:.0f}us", "loss", f"{self.loss:.4%}"]
+        return words + (["rate", f"{self.rate * 8:.0f}bit"] if self.rate else [])
+
+
+def has_netem() -> bool:
+    """Whether the kernel can do it itself. Asked once, in the lab's own network."""
+    told = subprocess.run(["tc", "qdisc", "add", "dev", "lo", "root", "netem"], capture_output=True, check=False)
+    if told.returncode == 0:
+        subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], capture_output=True, check=True)
+    return told.returncode == 0
+
+
+def slow(port: str, pid: int, line: Line) -> None:
+    """Let the kernel do it, on both ends of a host's link. `pid`: of its PID 1."""
+    _tc(port, line)
+    kernel.in_network_of(pid, lambda: _tc("eth0", line))
+
+
+def _tc(device: str, line: Line) -> None:
+    argv = ["tc", "qdisc", "replace", "dev", device, "root", "netem", "limit", "100000", *line.netem()]
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def quick(port: str, pid: int) -> None:
+    def clear(device: str) -> None:
+        subprocess.run(["tc", "qdisc", "del", "dev", device, "root"], check=False, capture_output=True)
+
+    clear(port)
+    kernel.in_network_of(pid, lambda: clear("eth0"))
+
+
+def relay(port: str, pid: int, line: Line, seed: int) -> int:
+    """Put a process between a host's link and the bridge; its pid. It stays in our PID namespace and ends with it."""
+    kernel.in_network_of(pid, lambda: _whole_frames("eth0"))
+    far, near = f"w{port}", f"n{port}"
+    ip(
+        f"link add {far} type veth peer name {near}",
+        f"link set {port} nomaster",
+        f"link set {port} promisc on",
+        f"link set {near} up promisc on",
+        f"link set {far} master {BRIDGE} up",
+    )
+    _whole_frames(port, far, near)
+    ends = (_raw(near), _raw(port))
+    child = kernel.child(lambda: _become_relay(ends, line, seed))
+    for end in ends:
+        end.close()
+    return child
+
+
+def end_relay(port: str, pid: int, *, plugged: bool) -> None:
+    """`plugged`: the host's link is still there, and goes back to the bridge."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    ip(f"link del w{port}")
+    if plugged:
+        ip(f"link set {port} promisc off", f"link set {port} master {BRIDGE}")
+
+
+def _become_relay(ends: tuple[socket.socket, socket.socket], line: Line, seed: int) -> NoReturn:
+    """Let go of what the keeper has, and carry."""
+    low, high = sorted(end.fileno() for end in ends)
+    for first, last in ((3, low), (low + 1, high), (high + 1, 4096)):
+        os.closerange(first, last)
+    _Relay(ends, line, random.Random(seed)).carry()  # noqa: S311  (a line's luck is no secret)
+
+
+@dataclass(slots=True)
+class _Relay:
+    """Frames that come in at one end leave by the other, when their time has come."""
+
+    ends: Sequence[socket.socket]
+    line: Line
+    luck: random.Random
+    free: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when the line is idle again, each way
+    last: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when its latest frame arrives: jitter keeps order
+    due: list[tuple[float, int, int, bytes]] = field(default_factory=list)  # (when, number, by which end, frame)
+    number: int = 0
+
+    def carry(self) -> NoReturn:
+        poll = select.poll()
+        for end in self.ends:
+            poll.register(end, select.POLLIN)
+        out = {self.ends[0].fileno(): 1, self.ends[1].fileno(): 0}
+        while True:
+            self._send()
+            wait = max(0.0, (self.due[0][0] - time.monotonic()) * 1000) if self.due else None
+            for handle, _ in poll.poll(wait):
+                self._take(self.ends[1 - out[handle]], out[handle])
+
+    def _send(self) -> None:
+        now = time.monotonic()
+        while self.due and self.due[0][0] <= now:
+            _, _, way, frame = heapq.heappop(self.due)
+            with contextlib.suppress(OSError):  # the link is down: a frame that is lost
+                self.ends[way].send(frame)
+
+    def _take(self, end: socket.socket, way: int) -> None:
+        for _ in range(BURST):
+            try:
+                frame, origin = end.recvfrom(70000)
+            except OSError:
+                return
+            if origin[2] != _OUTGOING:
+                self._schedule(way, frame)
+
+    def _schedule(self, way: int, frame: bytes) -> None:
+        if self.line.loss and self.luck.random() < self.line.loss:
+            return
+        now = time.monotonic()
+        start = max(now, self.free[way])
+        if self.line.rate:
+            if start - now > LONGEST_QUEUE:
+                return
+            start += len(frame) / self.line.rate
+            self.free[way] = start
+        jitter = self.luck.uniform(-self.line.jitter, self.line.jitter) if self.line.jitter else 0.0
+        self.last[way] = max(self.last[way], start + self.line.delay + jitter)
+        self.number += 1
+        heapq.heappush(self.due, (self.last[way], self.number, way, frame))
+
+
+def _raw(device: str) -> socket.socket:
+    end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    end.bind((device, 3))
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+    end.setblocking(False)
+    return end
+
+
+def _whole_frames(*devices: str) -> None:
+    """Frames must come with their checksums, and no larger than the link takes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for device in devices:
+            for command in _OFFLOADS:
+                value = array.array("B", struct.pack("II", command, 0))
+                request = struct.pack("16sP8x", device.encode(), value.buffer_info()[0])
+                with contextlib.suppress(OSError):  # an offload that this kernel does not know
+                    fcntl.ioctl(any_socket, _SIOCETHTOOL, request)

@@ -1,0 +1,45 @@
+"""The site that fits a lab of real hosts, and the ssh_config for programs that are not ours."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from multiall_cli.lab import keys
+from multiall_cli.lab.files import write
+from multiall_cli.lab.real.network import address
+
+USER = "root"
+
+
+def names(pool: str, count: int) -> list[str]:
+    return [f"{pool}{number}" for number in range(1, count + 1)]
+
+
+def make(folder: Path, pool: str, hosts: Sequence[str], told: Mapping[str, object]) -> None:
+    """Keys, site and `lab.json`, where the keeper reads what it is to make. `told`: what is asked of it."""
+    for part in ("hostkeys", "site/inventory"):
+        (folder / part).mkdir(parents=True)
+    folder.chmod(0o700)
+    keys.generate(folder / "key")
+    at = {name: address(number) for number, name in enumerate(hosts, 1)}
+    public = {name: keys.generate(folder / "hostkeys" / name) for name in hosts}
+    servers = "".join(
+        f"  {name}:\n    address: {where}\n    ssh: {{user: {USER}, identity: '{folder / 'key'}'}}\n"
+        for name, where in at.items()
+    )
+    pools = f"pools:\n  {pool}:\n    members: [{', '.join(hosts)}]\n"
+    write(folder / "site/inventory/lab.yaml", f"servers:\n{servers}{pools}")
+    write(folder / "site/known_hosts", "".join(f"{at[name]} {key}\n" for name, key in public.items()))
+    settings = {"network": folder / "network", "store": folder / "state", "connect_timeout": "5s"}
+    write(folder / "site/multiall.yaml", "".join(f"{key}: {value}\n" for key, value in settings.items()))
+    write(folder / "ssh_config", _ssh_config(folder, at))
+    write(folder / "lab.json", json.dumps({**told, "pool": pool, "servers": at}, indent=1))
+
+
+def _ssh_config(folder: Path, at: Mapping[str, str]) -> str:
+    """For ssh, rsync and peers' programs, within the lab's network (`multiall lab shell -- ssh -F … web1`)."""
+    each = "".join(f"Host {name}\n  HostName {where}\n" for name, where in at.items())
+    return (
+        f"{each}Host *\n  User {USER}\n  IdentityFile {folder / 'key'}\n  IdentitiesOnly yes\n"
+        f"  UserKnownHostsFile {folder / 'site/known_hosts'}\n  BatchMode yes\n  ConnectTimeout 5\n"
+    )

@@ -1,0 +1,122 @@
+"""All hosts of a lab with their disks and links: boot, kill, reset. Lives in the keeper."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from multiall_cli.lab.real import host, kernel
+from multiall_cli.lab.real.disk import Disks
+from multiall_cli.lab.real.groups import Groups
+from multiall_cli.lab.real.host import Host
+from multiall_cli.lab.real.network import ADMIN, Network
+
+LIMIT = 60.0  # seconds that a host may take until its sshd answers
+LEAST_PATIENCE, MOST_PATIENCE = 0.02, 5.0  # seconds that one try to connect may take
+LOOK_AGAIN = 0.003  # seconds between two tries
+
+
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """The hosts by name, and what they stand on."""
+
+    hosts: Mapping[str, Host]
+    disks: Disks
+    network: Network
+    groups: Groups | None
+    """Where systemd is what they start."""
+
+    def pid(self, name: str) -> int:
+        return self.hosts[name].pid
+
+    def clean(self, names: Iterable[str]) -> None:
+        """Disks as at the beginning. The hosts must not run."""
+        everyone = [(self.network.address(name), name) for name in (ADMIN, *self.hosts)]
+        known = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for address, name in everyone)
+        for name in names:
+            self.disks.renew(name, self.hosts[name].key, known)
+
+    def boot(self, names: Sequence[str]) -> None:
+        """Returns when their sshd answers and their services run. Errors: OSError."""
+        self.network.unplug(names)  # what a host left that ended by itself
+        boots = [host.begin(self.hosts[name], self.disks, self.network, self.groups) for name in names]
+        self.network.plug({name: self.pid(name) for name in names})
+        for boot in boots:
+            os.write(boot.go, b".")
+            os.close(boot.go)
+        deadline = time.monotonic() + LIMIT
+        for boot in boots:
+            failed = host.ready(boot)
+            if failed:
+                raise OSError(f"{boot.host.name}: {', '.join(failed)} did not start (/run/services.log there says why)")
+            self.wait_for_sshd(boot.host.name, deadline)
+
+    def wait_for_sshd(self, name: str, deadline: float | None = None) -> None:
+        """Until it shows its banner. Errors: OSError."""
+        deadline = deadline or time.monotonic() + LIMIT
+        patience = LEAST_PATIENCE
+        while not self._greets(name, patience):
+            patience = min(patience * 1.5, MOST_PATIENCE)
+            if not self.runs(name):
+                raise OSError(f"{name} ended while it booted")
+            if time.monotonic() > deadline:
+                raise OSError(f"the sshd of {name} did not answer within {LIMIT:g} s")
+            time.sleep(LOOK_AGAIN)
+
+    def _greets(self, name: str, patience: float) -> bool:
+        """Little patience at first: a packet that came too early is sent again only after a second."""
+        try:
+            with socket.create_connection((self.network.address(name), 22), timeout=patience) as visitor:
+                visitor.settimeout(MOST_PATIENCE)
+                return visitor.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def runs(self, name: str) -> bool:
+        one = self.hosts[name]
+        if one.pid and os.waitpid(one.pid, os.WNOHANG)[0]:
+            one.pid = 0
+        return one.pid != 0
+
+    def kill(self, names: Iterable[str]) -> None:
+        """Every process of theirs: they are gone when this returns."""
+        running = [name for name in names if self.runs(name)]
+        for name in running:
+            os.kill(self.pid(name), signal.SIGKILL)
+        for name in running:
+            os.waitpid(self.pid(name), 0)  # the kernel ends a PID 1 only after all others
+            self.hosts[name].pid = 0
+        self.network.unplug(running)
+
+    def reset(self, names: Sequence[str]) -> None:
+        self.kill(names)
+        self.clean(names)
+        self.boot(names)
+
+    def processes(self, name: str) -> list[int]:
+        """All pids of a host, as we count."""
+        space = os.readlink(f"/proc/{self.pid(name)}/ns/pid")
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _space(pid) == space]
+
+    def order(self, name: str, *argv: str) -> str:
+        """Run a command within a host; what it said. Errors: OSError."""
+        done = subprocess.run(host.inside(self.pid(name), argv), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise OSError(f"{argv[0]} failed on {name}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def end(self) -> None:
+        if self.groups:
+            self.kill(self.hosts)
+            self.groups.end()
+        kernel.unmount(str(self.disks.place))
+
+
+def _space(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""  # it has just ended

@@ -1,0 +1,37 @@
+"""Which members of a pool hold which of its declarations."""
+
+from collections.abc import Mapping, Set
+
+from multiall_cli.domain.errors import Refused, UsageError
+from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server
+from multiall_cli.planning.merge import effective_files
+
+
+def assign(
+    inventory: Inventory, pool: Pool, chosen: Set[str] | None = None, target: str = ""
+) -> Mapping[FilesDeclaration, tuple[Server, ...]]:
+    """Each declaration with its members, in the order of the inventory.
+
+    `chosen`: only these servers (None: all), as `target` names them. Errors: Refused where pools contradict each
+    other on one of them, UsageError where nothing is declared or no member is meant.
+    """
+    members = [name for name in pool.members if chosen is None or name in chosen]
+    if not members:
+        what = f"{target} means no member of pool {pool.name}"
+        raise UsageError("target", what, f"`multiall pool show {pool.name}` shows its members")
+    holders: dict[FilesDeclaration, list[Server]] = {}
+    for name in members:
+        for declared in _of_pool(inventory, pool, name):
+            holders.setdefault(declared, []).append(inventory.servers[name])
+    if not holders:
+        raise UsageError(f"pool {pool.name}", "it declares nothing to sync", f"add `files:` to it at {pool.origin}")
+    return {declared: tuple(servers) for declared, servers in holders.items()}
+
+
+def _of_pool(inventory: Inventory, pool: Pool, server: str) -> list[FilesDeclaration]:
+    """What of this pool holds on this server: a claim of another pool with a higher priority may win."""
+    declarations, conflicts = effective_files(inventory, server)
+    if conflicts:
+        more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
+        raise Refused(conflicts[0].subject, conflicts[0].what + more, conflicts[0].todo)
+    return [each for each in declarations if pool.name in each.pools]

@@ -1,0 +1,31 @@
+"""The one diff, shared by all agents: what is there, what is wanted, what has to change."""
+
+from multiall_cli.domain.change import Apart, Change, Item, Snapshot
+
+
+def diff(observed: Snapshot[Item], desired: Snapshot[Item]) -> list[Change[Item]]:
+    """The changes that turn `observed` into `desired`, sorted by key. Equal items need none.
+
+    An agent that knows the two to be equal may hand in the same mapping twice: then it is not even looked at. Of a
+    snapshot that is apart from `desired`, only what differs is.
+    """
+    if observed is desired:
+        return []
+    if isinstance(observed, Apart) and observed.other is desired:
+        pairs = ((key, item, desired.get(key)) for key, item in observed.differing.items())
+        changes = [Change(key, before, after) for key, before, after in pairs if before != after]
+    else:
+        changes = [Change(key, observed.get(key), item) for key, item in desired.items() if observed.get(key) != item]
+        changes += [Change(key, item, None) for key, item in observed.items() if key not in desired]
+    return sorted(changes, key=lambda change: change.key)
+
+
+def patch(observed: Snapshot[Item], changes: list[Change[Item]]) -> dict[str, Item]:
+    """What is there once the changes are made; the inverse of `diff`."""
+    after = dict(observed)
+    for change in changes:
+        if change.after is None:
+            after.pop(change.key, None)
+        else:
+            after[change.key] = change.after
+    return after

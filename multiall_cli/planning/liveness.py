@@ -1,0 +1,408 @@
+"""Which servers live: a pure state machine that is given evidence and the time, and says what changed.
+
+Evidence is only kept by `observe`; all decisions are made by `tick`, from what is known then. So the order in which
+testimonies of one moment come never matters. Nothing here knows a clock, a socket or a store.
+
+The rules, by the names that events carry:
+- *lag*: a sample taken while the prober itself was late says nothing.
+- *first failure*: who was up and does not answer is suspect; the window opens and brothers are asked.
+- *answered*: who is suspect and shows life is up again at once.
+- *window*: a suspect is down once its window has passed *and* enough observers deny it; unreachable where a brother
+  of ours reaches it, partitioned where only others do.
+- *powered*: who shows life is never down, whatever else is wrong with it; it is degraded.
+- *isolation*: where the vantage lost much of what it saw, it is itself the suspect, and nothing is decided.
+- *recovery*: who was down is up after several good rounds over some time, one of them a login; more with each flap.
+- *group*: where all that share a label went down, that is told once, and each carries it as its cause.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from multiall_cli.domain.topology import REST, Event, Evidence, Rung, State, Verdict
+
+LAG = 0.1  # seconds that a prober may be late before its sample is thrown away
+SILENCES = 50  # suspicions that ended well, kept for a server's own window
+SILENT = (State.SUSPECT, State.UNREACHABLE, State.PARTITIONED)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How patient we are; times in seconds.
+
+    `every`: between two probes of a server; `again`: between two of a suspect; `window`: least length of a suspicion,
+    `longest`: its most; `denials`: other observers that must deny a server before it is down (fewer where there are
+    fewer); `rounds`, `over`: good rounds of a recovery, and over how long; `share`, `span`: of first probes that fail
+    within a time before the vantage suspects itself; `quorum`: of those last up that it must reach.
+    """
+
+    every: float = 3.0
+    again: float = 1.0
+    window: float = 20.0
+    longest: float = 60.0
+    denials: int = 3
+    rounds: int = 3
+    over: float = 10.0
+    share: float = 0.25
+    span: float = 20.0
+    quorum: float = 0.5
+    half_life: float = 900.0
+    flaps: float = 3.0
+    calm: float = 1.0
+
+    @property
+    def bound(self) -> float:
+        """Seconds within which a loss is seen, if it is looked for as often as this says."""
+        return self.every + self.window
+
+
+NORMAL = Profile()
+FAST = Profile(every=0.5, again=0.5, window=3.0)
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What is kept of a server between two runs; plain values only.
+
+    `heard`: of when its newest sample was; `depth`: the rung at which its trouble was met, which only a higher one
+    can refute.
+    """
+
+    state: State = State.UNKNOWN
+    since: float = 0.0
+    reason: str = ""
+    rule: str = ""
+    cause: str = ""
+    seen: float = 0.0
+    heard: float = 0.0
+    suspected: float = 0.0
+    depth: int = -1
+    good: int = 0
+    good_since: float = 0.0
+    login: bool = False
+    penalty: float = 0.0
+    penalty_at: float = 0.0
+    flapping: bool = False
+    silences: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is kept between two runs: of each server, and of the whole.
+
+    `frozen`: why nothing is decided, since `frozen_at`; `answered`: the sentinels that ever did.
+    """
+
+    servers: dict[str, Remembered] = field(default_factory=dict)
+    frozen: str = ""
+    frozen_at: float = 0.0
+    answered: set[str] = field(default_factory=set)
+
+
+class Liveness:
+    """What is held of each server of a vantage.
+
+    `domains`: server → failure domain; `labels`: server → the labels (`site=b`) that it shares with others;
+    `memory`: what an earlier run kept.
+    """
+
+    def __init__(
+        self,
+        vantage: str,
+        domains: Mapping[str, str],
+        profile: Profile = NORMAL,
+        *,
+        labels: Mapping[str, Iterable[str]] | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        kept = memory or Memory()
+        self.vantage = vantage
+        self.profile = profile
+        self.frozen = kept.frozen
+        self._frozen_at = kept.frozen_at
+        self._answered = set(kept.answered)
+        self._domains = domains
+        self._labels = {name: tuple(each) for name, each in (labels or {}).items()}
+        self._of = {name: kept.servers.get(name) or Remembered() for name in domains}
+        self._told: dict[str, dict[str, Evidence]] = {name: {} for name in domains}
+        self._fresh: set[str] = set()
+        self._restless = {name for name, one in self._of.items() if one.state not in REST}
+        self._unseen = {name for name, one in self._of.items() if one.state is State.UNKNOWN}
+        self._firsts: dict[str, tuple[float, bool]] = {}
+        self._sentinels: dict[str, bool] = {}
+        self._away = {name for name, one in self._of.items() if one.state in SILENT and one.seen}
+        self._there = sum(1 for one in self._of.values() if one.state in REST)
+
+    # --- what comes in ----------------------------------------------------------------------------------------
+
+    def observe(self, evidence: Evidence, t: float) -> None:
+        """Keep a testimony. What was taken by a late prober, or is of a stranger, says nothing."""
+        if evidence.lag > LAG or evidence.target not in self._of:
+            return
+        told = self._told[evidence.target]
+        before = told.get(evidence.observer)
+        if before is None or (before.at, before.rung, before.trouble) < (evidence.at, evidence.rung, evidence.trouble):
+            told[evidence.observer] = evidence
+            self._fresh.add(evidence.target)
+
+    def sentinel(self, name: str, *, answers: bool) -> None:
+        """Whether something answers that is there as long as our own network is: a gateway, a name server.
+
+        One that never did shows nothing by its silence.
+        """
+        if answers:
+            self._answered.add(name)
+        if name in self._answered:
+            self._sentinels[name] = answers
+
+    def pass_over(self, names: Iterable[str]) -> None:
+        """No one can try these as things are: no verdict waits for a first look at them."""
+        self._unseen.difference_update(names)
+
+    # --- what comes out ---------------------------------------------------------------------------------------
+
+    def tick(self, t: float, *, judge: bool = True) -> list[Event]:
+        """Decide what is known now; what changed, in the order of the servers' names.
+
+        `judge`: whether silences may end in a verdict; not while those who were asked are still answering.
+        """
+        events: list[Event] = []
+        fresh, self._fresh = self._fresh, set()
+        for name in sorted(fresh):
+            events += self._hear(name, t)
+        events += self._guard(t)
+        if judge and not self.frozen and not self._unseen:
+            events += self._blame(self._expire(t))
+        return events
+
+    def suspects(self) -> list[str]:
+        """Those that more observers should be asked about, by name."""
+        return sorted(name for name in self._restless if self._of[name].state in SILENT)
+
+    def due(self, name: str, t: float) -> float:
+        """When a server should be probed next (at once: `t` or before)."""
+        own = self._told[name].get(self.vantage)
+        if own is None:
+            return t
+        return own.at + (self.profile.every if self._of[name].state in REST else self.profile.again)
+
+    def verdict(self, name: str) -> Verdict:
+        one = self._of[name]
+        evidence = tuple(sorted(self._told[name].values(), key=lambda each: (-each.rung, -each.at, each.observer)))
+        return Verdict(name, one.state, one.since, one.reason, one.rule, one.cause, one.flapping, one.seen, evidence)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        return {name: self.verdict(name) for name in self._of}
+
+    def held(self, name: str) -> Remembered:
+        """What is held of a server now."""
+        return self._of[name]
+
+    def memory(self) -> Memory:
+        """For the next run."""
+        return Memory(self._of, self.frozen, self._frozen_at, self._answered)
+
+    def window_of(self, name: str) -> float:
+        """Seconds that this server may be silent: learnt from silences that ended well, within limits."""
+        silences = sorted(self._of[name].silences)
+        if not silences:
+            return self.profile.window
+        longest = silences[math.ceil(0.99 * len(silences)) - 1]
+        return max(self.profile.window, min(1.5 * longest, self.profile.longest))
+
+    # --- one server -------------------------------------------------------------------------------------------
+
+    def _hear(self, name: str, t: float) -> list[Event]:
+        """What the vantage's own newest sample makes of a server. Others' testimony only counts in `_expire`."""
+        own = self._told[name].get(self.vantage)
+        one = self._of[name]
+        if own is None or own.at <= one.heard:
+            return []
+        one.heard = own.at
+        self._note_first(name, one, own, t)
+        if own.rung.shows_life:
+            return self._alive(name, one, own, t)
+        one.good, one.login = 0, False
+        self._unseen.discard(name)
+        if one.state in (*REST, State.UNKNOWN):
+            one.suspected = own.at
+            return [self._become(name, State.SUSPECT, "first failure", own.rung.word, t)]
+        return []
+
+    def _alive(self, name: str, one: Remembered, own: Evidence, t: float) -> list[Event]:
+        self._unseen.discard(name)
+        one.seen = max(one.seen, own.at)
+        state, reason = _health(own)
+        if one.state is State.DOWN:
+            return self._recover(name, one, own, t)
+        if one.state is State.SUSPECT and one.suspected and not self.frozen:  # else the silence was ours
+            one.silences = [*one.silences, max(0.0, own.at - one.suspected)][-SILENCES:]
+        one.suspected = 0.0
+        if one.state is State.DEGRADED and state is State.UP and own.rung <= one.depth:
+            return []  # it did not get as far as the trouble
+        one.depth = -1 if state is State.UP else int(own.rung)
+        if one.state is state and one.reason == reason:
+            return []
+        rule = "answered" if state is State.UP else "powered"
+        return [self._become(name, state, rule, reason, t)]
+
+    def _recover(self, name: str, one: Remembered, own: Evidence, t: float) -> list[Event]:
+        """Good rounds are counted; a login shows that more than a kernel answers."""
+        state, reason = _health(own)
+        if state is not State.UP:
+            one.good, one.login, one.depth = 0, False, int(own.rung)
+            return [self._become(name, state, "powered", reason, t)]
+        if one.good == 0:
+            one.good_since = own.at
+        one.good += 1
+        one.login = one.login or own.rung is Rung.AUTH
+        harder = 2 ** min(int(self._penalty(one, t)), 4) if one.flapping else 1
+        enough = one.good >= self.profile.rounds * harder and own.at - one.good_since >= self.profile.over * harder
+        if not (enough and one.login):
+            return []
+        one.suspected = 0.0
+        return [self._become(name, State.UP, "recovery", "", t)]
+
+    def _become(self, name: str, state: State, rule: str, reason: str, t: float, cause: str = "") -> Event:
+        one = self._of[name]
+        before, evidence = one.state, self.verdict(name).evidence
+        self._there += (state in REST) - (before in REST)
+        if State.DOWN in (before, state) and before is not State.UNKNOWN:
+            one.penalty, one.penalty_at = self._penalty(one, t) + 1, t
+            one.flapping = one.flapping or one.penalty >= self.profile.flaps
+        elif one.flapping and self._penalty(one, t) < self.profile.calm:
+            one.flapping = False
+        if before is not state:
+            one.since = t
+        one.state, one.rule, one.reason, one.cause = state, rule, reason, cause
+        one.good = 0
+        (self._restless.discard if state in REST else self._restless.add)(name)
+        (self._away.add if state in SILENT and one.seen else self._away.discard)(name)
+        words = f"{name} is {state}" + (f" ({reason})" if reason else "")
+        return Event(t, name, before.value, state.value, rule, words, cause, evidence)
+
+    def _penalty(self, one: Remembered, t: float) -> float:
+        """Flaps, each worth half as much after `half_life`."""
+        return one.penalty * math.exp2(-max(0.0, t - one.penalty_at) / self.profile.half_life)
+
+    # --- the vantage itself -----------------------------------------------------------------------------------
+
+    def _note_first(self, name: str, one: Remembered, own: Evidence, t: float) -> None:
+        if one.state in REST:
+            self._firsts[name] = (own.at, own.rung.shows_life)
+
+    def _guard(self, t: float) -> list[Event]:
+        why = self._isolated(t)
+        before, self.frozen = self.frozen, why
+        if bool(why) == bool(before):
+            return []
+        self._frozen_at = t
+        if why:
+            return [Event(t, "", "free", "frozen", "isolation", f"nothing is decided: {why}")]
+        for name in self._restless:  # their silence may have been ours: it begins anew
+            if self._of[name].state is State.SUSPECT:
+                self._of[name].suspected = t
+        self._firsts.clear()
+        return [Event(t, "", "frozen", "free", "isolation", "the vantage has its network back")]
+
+    def _isolated(self, t: float) -> str:
+        """Why the vantage suspects itself; '' where it does not."""
+        gone = sorted(name for name, answers in self._sentinels.items() if not answers)
+        if gone and len(gone) == len(self._sentinels):
+            return f"{', '.join(gone)} cannot be reached from here"
+        held = self._there + len(self._away)
+        if len(self._away) > (1 - self.profile.quorum) * held:
+            return f"only {self._there} of {held} servers that were up can be reached"
+        return self._much_at_once(t, held)
+
+    def _much_at_once(self, t: float, held: int) -> str:
+        """Many first probes failed within a short time, in more than one place; and since then not much came back.
+
+        For so long as brothers need to be heard: if those that we reach deny them too, it was not us. Where our own
+        word is enough, it is not enough for this.
+        """
+        many = len(self._away) > self.profile.share * held
+        if self.frozen:
+            patient = t - self._frozen_at < self.profile.longest or not self.profile.denials
+            return self.frozen if many and patient else ""
+        recent = {name: ok for name, (at, ok) in self._firsts.items() if at >= t - self.profile.span}
+        failed = [name for name, ok in recent.items() if not ok and name in self._away]
+        places = {self._domains[name] for name in failed}
+        if len(failed) > self.profile.share * len(recent) and len(places) >= 2:
+            return f"{len(failed)} of {len(recent)} probes failed at once, in {len(places)} failure domains"
+        return ""
+
+    # --- the end of a suspicion -------------------------------------------------------------------------------
+
+    def _expire(self, t: float) -> list[Event]:
+        events = []
+        for name in sorted(self._restless):
+            one = self._of[name]
+            if one.state in SILENT and one.suspected:
+                after, rule, reason = self._judge(name, one, t)
+                if after is not one.state:
+                    events.append(self._become(name, after, rule, reason, t))
+        return events
+
+    def _judge(self, name: str, one: Remembered, t: float) -> tuple[State, str, str]:
+        """What a silent server is held to be now."""
+        recent = self._testimony(name, one)
+        living = sorted(each.observer for each in recent if each.rung.shows_life)
+        ours = [each for each in living if each in self._of]
+        if ours and one.heard > one.suspected:  # a probe of ours has failed since: not one lost packet
+            return State.UNREACHABLE, "window", f"not from {self.vantage}, but from {ours[0]}"
+        if ours:
+            return one.state, one.rule, one.reason
+        if living:
+            return State.PARTITIONED, "window", f"only {living[0]} reaches it, whom we do not"
+        window = self.window_of(name)
+        if t - one.suspected < window:
+            return one.state, one.rule, one.reason
+        denying = {each.observer for each in recent if not each.rung.shows_life}
+        wanted = min(self.profile.denials, max(1, self._could_be_asked(name)))
+        if self.profile.denials and len(denying) < wanted:
+            return one.state, one.rule, one.reason
+        words = f"silent for {t - one.suspected:.0f} s"
+        if denying:
+            words += f"; denied by {', '.join(sorted(denying)[:5])}"
+        return State.DOWN, "window", words
+
+    def _testimony(self, name: str, one: Remembered) -> list[Evidence]:
+        """What others told since the silence began: not long before the newest, and not by brothers who are away."""
+        told = self._told[name].values()
+        oldest = max(one.suspected, max((each.at for each in told), default=0.0) - self.profile.longest)
+        others = [each for each in told if each.observer != self.vantage and each.at >= oldest]
+        return [each for each in others if each.observer not in self._of or self._of[each.observer].state in REST]
+
+    def _could_be_asked(self, name: str) -> int:
+        """Brothers that are up."""
+        return self._there - (self._of[name].state in REST)
+
+    def _blame(self, events: list[Event]) -> list[Event]:
+        """One event for all that went down together, and that as the cause of each."""
+        went = {event.server for event in events if event.after == State.DOWN}
+        if len(went) < 2:
+            return events
+        causes: dict[str, str] = {}
+        told = []
+        for label in sorted({label for name in went for label in self._labels.get(name, ())}):
+            group = {name for name, labels in self._labels.items() if label in labels}
+            lost = {name for name in group if self._of[name].state is State.DOWN}
+            if len(group) > 1 and lost == group and not went.isdisjoint(group - causes.keys()):
+                causes |= {name: label for name in group if name not in causes}
+                at = events[0].at
+                told.append(Event(at, "", "there", "lost", "group", f"{label} is lost ({len(group)} servers)", label))
+        for name, cause in causes.items():
+            self._of[name].cause = cause
+        return told + [replace(event, cause=causes.get(event.server, "")) for event in events]
+
+
+def _health(own: Evidence) -> tuple[State, str]:
+    """What a server that shows life is."""
+    if own.trouble:
+        return State.DEGRADED, own.trouble
+    if own.rung is Rung.REFUSED:
+        return State.DEGRADED, "its sshd refuses connections"
+    if own.rung is Rung.ICMP:
+        return State.DEGRADED, "it answers pings only"
+    return State.UP, ""

@@ -1,0 +1,140 @@
+"""What holds for one server: the declarations of all its pools, folded into one."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+from multiall_cli.domain.change import Conflict
+from multiall_cli.domain.errors import Origin
+from multiall_cli.domain.inventory import NOWHERE, FilesDeclaration, Inventory, Server
+
+_KEYS = {"group": "owner", "from_member": "source", "file_mode": "mode.files", "dir_mode": "mode.dirs"}
+"""Fields of a declaration that a site's file writes under another key."""
+
+_FIELDS = tuple(field.name for field in fields(FilesDeclaration) if field.compare)
+
+_SPECIAL = re.compile(r"[*?\[\\]")
+"""What a pattern of `exclude` would read as more than itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One effective value of a server, the pool that gave it ('': the server's own), and where it is written."""
+
+    key: str
+    value: str
+    pool: str
+    origin: Origin
+
+
+def effective_files(inventory: Inventory, server: str) -> tuple[tuple[FilesDeclaration, ...], tuple[Conflict, ...]]:
+    """The file trees of a server, and the paths on which its pools contradict each other.
+
+    Equal claims on a path become one, which names all their pools. Of unequal claims those of the highest
+    priority hold; where these differ too, the path is a conflict and is left out. A tree below another one is
+    carved out of it: the outer one excludes it, anchored at its own root.
+    """
+    claims: dict[str, list[tuple[int, FilesDeclaration]]] = {}
+    for pool in inventory.pools_of(server):
+        for declaration in pool.files:
+            claims.setdefault(declaration.path, []).append((pool.priority, declaration))
+    settled: list[FilesDeclaration] = []
+    conflicts: list[Conflict] = []
+    for path in sorted(claims):
+        rivals = _highest(claims[path])
+        unequal = [rival for rival in rivals if rival != rivals[0]]
+        conflicts += [_conflict(server, rivals[0], rival) for rival in unequal]
+        if not unequal:
+            settled.append(replace(rivals[0], pools=tuple(pool for rival in rivals for pool in rival.pools)))
+    return tuple(_carved(declaration, claims) for declaration in settled), tuple(conflicts)
+
+
+def explain(inventory: Inventory, server: str) -> tuple[Explained, ...]:
+    """Every effective value of a server with the pool and the place that gave it; conflicts are left out."""
+    found = inventory.servers[server]
+    return (
+        *_of_server(found),
+        *_of_pools(inventory, server),
+        *_of_files(effective_files(inventory, server)[0]),
+    )
+
+
+def _highest(claims: Sequence[tuple[int, FilesDeclaration]]) -> list[FilesDeclaration]:
+    top = max(priority for priority, _ in claims)
+    return [declaration for priority, declaration in claims if priority == top]
+
+
+def _conflict(server: str, one: FilesDeclaration, other: FilesDeclaration) -> Conflict:
+    differing = [name for name in _FIELDS if getattr(one, name) != getattr(other, name)]
+    # Keys, not fields: owner and group are one key, and so are source and from_member.
+    keys = ", ".join(dict.fromkeys(_key(name) for name in differing))
+    return Conflict(
+        f"{server} files:{one.path}",
+        f"pools {', '.join(one.pools)} ({one.origin}) and {', '.join(other.pools)} ({other.origin}) differ in {keys}",
+        "make them equal, or give one of the pools a higher `priority:`",
+    )
+
+
+def _key(field: str) -> str:
+    return _KEYS.get(field, field)
+
+
+def _carved(declaration: FilesDeclaration, paths: Iterable[str]) -> FilesDeclaration:
+    """The declaration without the trees that are claimed below it, contested ones among them."""
+    root = declaration.path + "/"
+    below = sorted(path for path in paths if path.startswith(root))
+    tops = [path for path in below if not any(path.startswith(other + "/") for other in below)]
+    extra = tuple("/" + _SPECIAL.sub(r"\\\g<0>", path.removeprefix(root)) for path in tops)
+    return replace(declaration, exclude=declaration.exclude + extra) if extra else declaration
+
+
+def _of_server(server: Server) -> Iterator[Explained]:
+    def told(key: str, value: object) -> Explained:
+        return Explained(key, str(value), "", server.where.get(key, NOWHERE))
+
+    yield Explained("name", server.name, "", server.origin)
+    yield told("address", server.address)
+    yield told("transport", server.link.value)
+    ssh = server.ssh
+    for key in ("user", "port", "jump", "identity", "password"):
+        value = getattr(ssh, key)
+        yield told(f"ssh.{key}", "as ~/.ssh/config says" if value is None else value)
+    become = server.become
+    # `become: sudo` is short for its method.
+    written = server.where.get("become.method") or server.where.get("become", NOWHERE)
+    yield Explained("become.method", become.method.value, "", written)
+    yield told("become.user", become.user)
+    if become.password is not None:
+        yield told("become.password", become.password)
+    for label, value in server.labels.items():
+        yield told(f"labels.{label}", value)
+
+
+def _of_pools(inventory: Inventory, server: str) -> Iterator[Explained]:
+    for pool in inventory.pools_of(server):
+        yield Explained("pool", pool.name, pool.name, pool.origin)
+
+
+def _of_files(declarations: Iterable[FilesDeclaration]) -> Iterator[Explained]:
+    for declaration in declarations:
+        for name in _FIELDS:
+            if name in ("path", "from_member"):
+                continue
+            origin = declaration.where.get(_key(name), NOWHERE)
+            value = _told(name, getattr(declaration, name))
+            key = _key(name) if name.endswith("_mode") else name
+            yield Explained(f"files:{declaration.path} {key}", value, ", ".join(declaration.pools), origin)
+
+
+def _told(field: str, value: object) -> str:
+    if value is None:
+        return "as in the source" if field in ("file_mode", "dir_mode") else "as it is"
+    if isinstance(value, tuple):
+        return ", ".join(str(part) for part in value) or "none"
+    if field in ("file_mode", "dir_mode"):
+        return f"{value:04o}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if field == "trash":
+        return f"{value} day{'' if value == 1 else 's'}"
+    return str(value)

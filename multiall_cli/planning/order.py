@@ -1,0 +1,45 @@
+"""In which order members are changed, and when too many have failed to go on."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from multiall_cli.domain.change import Describable, MemberPlan
+from multiall_cli.domain.inventory import Rollout
+
+
+def plan_id(members: Iterable[MemberPlan[Describable]], owed: Iterable[tuple[str, str]] = ()) -> str:
+    """A hash of all changes and actions: equal plans have equal ids, whatever their order. 12 hex digits."""
+    members = list(members)
+    actions = [repr((member.server, action)) for member in members for action in member.actions]
+    lines = sorted([*actions, *map(repr, owed)]) + sorted(
+        repr((member.server, member.agent, change.key, change.before, change.after))
+        for member in members
+        for change in member.changes
+    )
+    whole = hashlib.sha256()
+    for line in lines:
+        whole.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    return whole.hexdigest()[:12]
+
+
+def batches(servers: Sequence[str], rollout: Rollout) -> list[tuple[str, ...]]:
+    """The members in turn: the declared sizes one after the other (canary first), the last one again and again."""
+    out, place, turn = [], 0, 0
+    while place < len(servers):
+        size = rollout.batch[min(turn, len(rollout.batch) - 1)].of(len(servers))
+        out.append(tuple(servers[place : place + size]))
+        place += size
+        turn += 1
+    return out
+
+
+def too_many_failed(failed: int, total: int, rollout: Rollout) -> bool:
+    """Whether the run must stop: more than `max_fail` of all members failed or could not be reached.
+
+    A share is rounded down here, so that `10%` of 8 members tolerates none.
+    """
+    if rollout.max_fail is None:
+        return False
+    limit = rollout.max_fail
+    allowed = total * limit.number // 100 if limit.percent else limit.number
+    return failed > allowed

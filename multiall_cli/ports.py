@@ -1,0 +1,316 @@
+"""The holes in the house: what the engine needs of the world, as protocols. Adapters fill them."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from multiall_cli.domain.change import Change, Item, Outcome, Snapshot
+from multiall_cli.domain.inventory import After, Server
+from multiall_cli.domain.run import Entry, Holder, OutboxEntry, OwedAction, Run, Stage, Standing
+from multiall_cli.domain.topology import Event, Evidence, Planned
+
+HEAD = TAIL = 1 << 20
+"""Bytes kept of the beginning and of the end of a command's output; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A command's output: the first and the last megabyte, and how many bytes between them were let go."""
+
+    head: bytes = b""
+    tail: bytes = b""
+    dropped: int = 0
+
+    def whole(self) -> bytes:
+        if not self.dropped:
+            return self.head + self.tail
+        return self.head + b"\n[... %d bytes left out ...]\n" % self.dropped + self.tail
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended. `exit_code` is 128 + n where signal n ended it."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: Captured
+    stderr: Captured
+
+
+OnOutput = Callable[[str, bytes], None]
+"""Told each piece of output as it comes: ("stdout" | "stderr", bytes)."""
+
+
+class Reply(Protocol):
+    """An operation's answer: first every payload piece in order, then the value."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """The payload, as it comes. Read it to its end before `value`."""
+        ...
+
+    def value(self) -> Mapping[str, object]:
+        """The operation's result; pieces that were not read are passed over."""
+        ...
+
+
+class Session(Protocol):
+    """A conversation with one server. Used by one thread at a time.
+
+    Errors of `run` and `call`: Unreachable (the link is gone), MemberFault (it answered wrongly or not in time).
+    """
+
+    @property
+    def server(self) -> Server: ...
+
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        on_output: OnOutput | None = None,
+    ) -> Completed:
+        """Run a command with the server's `become` rights. `timeout`: seconds without any output; None: the site's."""
+        ...
+
+    def call(
+        self,
+        operation: str,
+        payload: Iterable[bytes] = (),
+        timeout: float | None = None,
+        **arguments: object,
+    ) -> Reply:
+        """Run an operation of `remote/` in the member's python3. `timeout`: seconds without an answer's next piece.
+
+        Payload pieces (at most MAX_PIECE bytes each) are sent as they are produced, then the answer is read; an
+        operation that fails early ends the sending early.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    """Opens sessions. Safe to use from many threads."""
+
+    def open(self, server: Server) -> Session:
+        """A session, authenticated and with its host key checked. Errors: Unreachable, MemberFault."""
+        ...
+
+    def close(self) -> None:
+        """End whatever is kept open between sessions (jump hosts, keys)."""
+        ...
+
+
+class Observer(Protocol):
+    """A brother that is asked whom it reaches. Safe to use from many threads."""
+
+    def reach(self, target: Server) -> Evidence | None:
+        """What its own sshd meets at the target's SSH port; None where it may not be asked. Errors: Unreachable."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Prober(Protocol):
+    """Takes samples of servers for the topology. Safe to use from many threads."""
+
+    def knock(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
+        """The cheap sample of each that can be reached straight; `listen`: whose SSH banner is waited for."""
+        ...
+
+    def login(self, server: Server) -> tuple[Evidence, Observer | None]:
+        """The dear sample: a whole login; and what it opened, to be asked about others."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, for measuring."""
+        ...
+
+
+class Cache(Protocol):
+    """Keeps bytes between runs to save work; losing one costs time, never truth."""
+
+    def cached(self, key: str) -> bytes | None: ...
+
+    def keep(self, key: str, value: bytes) -> None: ...
+
+
+class Store(Cache, Protocol):
+    """The site's memory: journal, outbox, owed actions, agreed snapshots, locks. Safe to use from many threads."""
+
+    def lock(self, pool: str, holder: Holder, wait: float) -> AbstractContextManager[None]:
+        """Hold the pool; waits up to `wait` seconds. Errors: Locked, with the present holder."""
+        ...
+
+    def begin(self, run: Run) -> None: ...
+
+    def end(self, run: str, result: int, at: float) -> None: ...
+
+    def intend(self, entries: Sequence[Entry], owed: Sequence[OwedAction]) -> None:
+        """Write what is about to be done, durably, in one transaction."""
+        ...
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Write how intents came out: their stage, detail and time. What was before and after stays as intended."""
+        ...
+
+    def settle(self, pool: str, server: str, agents: Sequence[str], at: float) -> int:
+        """Close the intents that cut-off runs of these agents left on a member, now that it is as they want it."""
+        ...
+
+    def owed(self, pool: str, server: str | None = None) -> Sequence[OwedAction]: ...
+
+    def paid(self, owed: OwedAction) -> None: ...
+
+    def defer(self, pool: str, server: str, run: str, reason: str, at: float) -> None:
+        """Add an outbox entry; once per run and member."""
+        ...
+
+    def outbox(self, pool: str | None = None, *, delivered: bool = False) -> Sequence[OutboxEntry]: ...
+
+    def deliver(self, pool: str, server: str, run: str, at: float) -> int:
+        """Mark all that the member missed as delivered by `run`; how many entries that were."""
+        ...
+
+    def agreed(self, server: str, agent: str) -> bytes | None:
+        """The last snapshot that member and admin agreed on, as the agent packed it."""
+        ...
+
+    def agree(self, server: str, agent: str, snapshot: bytes, run: str) -> None: ...
+
+    def stand(self, standings: Sequence[Standing]) -> None:
+        """Remember how members came out."""
+        ...
+
+    def standings(self, pool: str) -> Sequence[Standing]: ...
+
+    def remember(
+        self, vantage: str, servers: Mapping[str, bytes], evidence: Sequence[Evidence], events: Sequence[Event]
+    ) -> None:
+        """One round of the topology, in one transaction: what is kept of servers, what was seen, what changed.
+
+        Of each observer's samples of a server the newest is kept; events are only ever added.
+        """
+        ...
+
+    def remembered(self, vantage: str) -> Mapping[str, bytes]:
+        """What was kept of servers."""
+        ...
+
+    def evidence(self) -> Sequence[Evidence]:
+        """The newest sample of each observer and server, whoever took it."""
+        ...
+
+    def events(self, limit: int, server: str | None = None, until: float | None = None) -> Sequence[Event]:
+        """The newest events first; `server`: its own and those of the whole; `until`: none after this."""
+        ...
+
+    def promise(self, planned: Planned) -> None:
+        """An operator's word on a server. It takes the place of one of the same kind that it overlaps."""
+        ...
+
+    def withdraw(self, server: str, now: float) -> Sequence[Planned]:
+        """End every word that holds or will hold; which those were."""
+        ...
+
+    def promised(self, now: float | None = None) -> Sequence[Planned]:
+        """The words that have not ended by then; None: all that there ever were."""
+        ...
+
+    def runs(self, limit: int, pool: str | None = None) -> Sequence[Run]: ...
+
+    def run(self, run_id: str) -> Run | None:
+        """The run with this id, or the only one whose id begins so."""
+        ...
+
+    def entries(self, run_id: str, stage: Stage | None = None) -> Sequence[Entry]: ...
+
+    def pending(self, pool: str | None = None) -> Sequence[Entry]:
+        """Intents without an outcome."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SyncAgent(Protocol[Item]):
+    """One kind of thing that is kept the same. An instance is its declaration; all four agents have this shape."""
+
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """Kind and subject, unique within a pool: `files:/srv/www`."""
+        ...
+
+    def desired(self, server: Server) -> Snapshot[Item]:
+        """What the server is to have. Pure."""
+        ...
+
+    def observe(self, session: Session, only: Collection[str] | None = None) -> Snapshot[Item]:
+        """What the server has. Reads only. `only`: no one asks for anything but these keys."""
+        ...
+
+    def apply(self, session: Session, changes: Sequence[Change[Item]], run: str) -> Iterator[Outcome[Item]]:
+        """Make the changes; exactly one outcome per change. `run` names the run in what stays on the member."""
+        ...
+
+
+@runtime_checkable
+class Sourced(Protocol):
+    """An agent whose wanted state is read from a server first: a folder of the admin host, or a member."""
+
+    @property
+    def source(self) -> Server: ...
+
+    def read(self, session: Session) -> Self:
+        """The same agent with its source read, so that `desired` is pure from here on. Errors: Refused.
+
+        The session is the agent's until `release`.
+        """
+        ...
+
+    def release(self) -> None:
+        """Let go of what `read` opened."""
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """An agent with actions to be done once per member where something changed."""
+
+    @property
+    def actions(self) -> Sequence[After]:
+        """All that are declared."""
+        ...
+
+    def after(self, changes: Sequence[Change[Any]]) -> Sequence[After]:
+        """Those that the changes call for."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An agent that wants to know next time what a member and the admin host last agreed on."""
+
+    def remember(self, server: Server, *, complete: bool) -> bytes | None:
+        """What they agree on; None where this agent will not ask for it.
+
+        `complete`: the server is as wanted. Else it was given something, and what it had before may still be there.
+        """
+        ...
+
+
+@runtime_checkable
+class Legible(Protocol):
+    """An agent whose changes can be read as text, for `pool diff`."""
+
+    def texts(self, session: Session, changes: Sequence[Change[Any]]) -> Iterator[tuple[str, bytes, bytes]]:
+        """(key, content before, content after) of each change that has content."""
+        ...

@@ -1,0 +1,68 @@
+"""What a member says of itself: read from the kernel and from files, no program is started."""
+
+import os
+import platform
+import pwd
+import sys
+import time
+
+
+def _first_line(path, default=""):
+    try:
+        with open(path, errors="replace") as lines:
+            return lines.readline().strip()
+    except OSError:
+        return default
+
+
+def _release():
+    """The pairs of /etc/os-release."""
+    pairs = {}
+    try:
+        with open("/etc/os-release", errors="replace") as lines:
+            for line in lines:
+                name, equals, value = line.strip().partition("=")
+                if equals:
+                    pairs[name] = value.strip("\"'")
+    except OSError:
+        return {}
+    return pairs
+
+
+def _memory():
+    """Bytes of memory, or None where the kernel does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def _user():
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def facts(exchange):
+    """hostname, system, kernel, architecture, python, user, uid, cpus, memory, uptime, machine_id, now."""
+    system = os.uname()
+    release = _release()
+    uptime = _first_line("/proc/uptime").split(" ")[0]
+    return {
+        "hostname": system.nodename,
+        "system": release.get("PRETTY_NAME", platform.system()),
+        "distribution": release.get("ID", ""),
+        "version": release.get("VERSION_ID", ""),
+        "kernel": system.release,
+        "architecture": system.machine,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "user": _user(),
+        "uid": os.geteuid(),
+        "cpus": os.cpu_count(),
+        "memory": _memory(),
+        "uptime": float(uptime) if uptime else None,
+        "now": time.time(),
+        "machine_id": _first_line("/etc/machine-id"),
+    }

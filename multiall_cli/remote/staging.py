@@ -1,0 +1,181 @@
+"""Puts new files together aside, block by block, and checks them before they may take anyone's place."""
+
+import grp
+import hashlib
+import os
+import pwd
+import zlib
+
+from multiall_cli.remote import records
+from multiall_cli.remote.content import BLOCK, RAW, blocks_of, identity
+from multiall_cli.remote.handles import proper
+from multiall_cli.remote.loop import Refusal
+from multiall_cli.remote.scan import read_xattrs
+
+WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MANY = 8  # from so many new files on, one syncfs is cheaper than an fsync each
+
+
+def owner_ids(owner, group):
+    """(uid, gid) of names or numbers; -1 where none is wanted. Refusal where a name is unknown here."""
+    return _id(owner, "user", lambda name: pwd.getpwnam(name).pw_uid), _id(
+        group, "group", lambda name: grp.getgrnam(name).gr_gid
+    )
+
+
+def _id(name, what, look_up):
+    if not name:
+        return -1
+    try:
+        return look_up(name)
+    except KeyError:
+        if name.isdigit():
+            return int(name)
+        raise Refusal("there is no %s %s" % (what, name), "make it, or name another in the inventory")
+
+
+def dress(target, change):
+    """Give owner, mode, attributes and time to an open file or directory. Owner first: it clears setuid bits."""
+    uid, gid = owner_ids(change.get("owner"), change.get("group"))
+    if uid != -1 or gid != -1:
+        found = os.fstat(target)
+        if (uid not in (-1, found.st_uid)) or (gid not in (-1, found.st_gid)):
+            os.fchown(target, uid, gid)
+    if change.get("mode") is not None:
+        os.fchmod(target, change["mode"])
+    if change.get("xattrs") is not None:
+        set_xattrs(target, bytes.fromhex(change["xattrs"]))
+    if change.get("mtime") is not None:
+        os.utime(target, ns=(change["mtime"], change["mtime"]))
+
+
+def set_xattrs(handle, packed):
+    """Exactly these, as `read_xattrs` packs them."""
+    wanted = dict(records.unpack_xattrs(packed))
+    for name, _ in records.unpack_xattrs(read_xattrs(handle)):
+        if name not in wanted:
+            os.removexattr(handle, name)
+    for name, value in wanted.items():
+        os.setxattr(handle, name, value)
+
+
+def write_all(handle, block):
+    """All of it: a write may be short."""
+    view = memoryview(block)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+class Part(object):
+    """A file being put together in the stage."""
+
+    def __init__(self, stage, tree, change):
+        self.change = change
+        self._stage = stage
+        self._name = b"part-%d" % change["index"]
+        self._base = None
+        base = change.get("base")
+        if base is not None:
+            self._base = tree.open_file(proper(base["path"]))
+            if identity(os.fstat(self._base)) != base["identity"]:
+                os.close(self._base)
+                raise Stale()
+        self._handle = os.open(self._name, WRITE, 0o600, dir_fd=stage)
+        self._digest = hashlib.sha256()
+        self._next = 0
+        self._closed = False
+
+    def block(self, what, number, body):
+        """Take a block in; the blocks before it that did not come are the old file's."""
+        self._copy_until(number)
+        self._write(body if what == RAW else _inflate(body))
+        self._next = number + 1
+
+    def _copy_until(self, number):
+        if self._base is None or number <= self._next:
+            return
+        while self._next < number:
+            block = os.pread(self._base, BLOCK, self._next * BLOCK)
+            if not block:
+                return
+            self._write(block)
+            self._next += 1
+
+    def _write(self, block):
+        self._digest.update(block)
+        write_all(self._handle, block)
+
+    def finish(self):
+        """The finished file's name in the stage; Stale where it is not what was announced."""
+        self._copy_until(-(-self.change["size"] // BLOCK))
+        wanted = self.change["digest"]
+        if self._digest.hexdigest() != wanted:
+            raise Stale()
+        dress(self._handle, self.change)
+        finished = wanted.encode("ascii") + b"-%d" % self.change["index"]
+        os.replace(self._name, finished, src_dir_fd=self._stage, dst_dir_fd=self._stage)
+        return finished
+
+    def close(self):
+        """Let go of both files; a second time is no harm."""
+        if self._closed:
+            return
+        self._closed = True
+        os.close(self._handle)
+        if self._base is not None:
+            os.close(self._base)
+
+
+class Stale(Exception):
+    """What a change builds on is no longer what was observed."""
+
+
+def _inflate(body):
+    unpacker = zlib.decompressobj()
+    block = unpacker.decompress(body, BLOCK)
+    if unpacker.unconsumed_tail:
+        raise Refusal("a block of more than %d bytes" % BLOCK, "use the same release on both sides")
+    return block
+
+
+def adopt(stage, name, change):
+    """Take a finished file of an interrupted run, if it is whole; its new name, or None."""
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
+    try:
+        digest = hashlib.sha256()
+        for _, block in blocks_of(handle):
+            digest.update(block)
+        if digest.hexdigest() != change["digest"]:
+            return None
+        dress(handle, change)
+    finally:
+        os.close(handle)
+    finished = change["digest"].encode("ascii") + b"-%d" % change["index"]
+    os.replace(name, finished, src_dir_fd=stage, dst_dir_fd=stage)
+    return finished
+
+
+def make_durable(stage, names):
+    """What is staged survives a power cut from here on."""
+    if len(names) >= _MANY and _syncfs(stage):
+        return
+    for name in names:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _syncfs(handle):
+    """One sync for the whole file system; False where the C library has none."""
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.syncfs(handle) == 0:
+            return True
+        number = ctypes.get_errno()
+    except (ImportError, OSError, AttributeError):
+        return False
+    raise OSError(number, os.strerror(number))

@@ -1,0 +1,62 @@
+"""The numbered moments of a run: each step that the engine tells, and each piece of content before it is sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.run import Report, Step
+from multiall_cli.fleet import Fleet
+from multiall_cli.ports import Session, Transport
+from tests.fixtures.pipes import Kept
+
+FORCED = ("deletions", "changes", "empties")
+
+
+@dataclass
+class Moments:
+    """Counts them from 1; `at` is called at the chosen one, with nothing before or after it touched."""
+
+    chosen: int
+    at: Callable[[], object]
+    passed: int = 0
+    _turn: Lock = field(default_factory=Lock, repr=False)
+
+    def step(self, _: Step) -> None:
+        self._pass()
+
+    def piece(self, operation: str, _: bytes) -> None:
+        if operation == "apply":
+            self._pass()
+
+    def _pass(self) -> None:
+        with self._turn:
+            self.passed += 1
+            chosen = self.passed == self.chosen
+        if chosen:
+            self.at()
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A transport whose sessions tell each piece that they are about to send."""
+
+    transport: Transport
+    on_piece: Callable[[str, bytes], None]
+    only: str = ""
+
+    def open(self, server: Server) -> Session:
+        session = self.transport.open(server)
+        return Kept(session, on_piece=self.on_piece) if self.only in ("", server.name) else session
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+def sync_through(site: str, moments: Moments, only: str = "") -> Report:
+    """One `pool sync web` that passes through the moments: all, or only the pieces that are sent to one member."""
+    with Fleet.load(site) as fleet:
+        if not only:
+            fleet.watch = moments.step
+        fleet._transport = Listening(fleet.transport, moments.piece, only)
+        return fleet.sync("web", forced=FORCED)

@@ -1,0 +1,193 @@
+"""The topology of real hosts under real faults: what is held of each, and what nobody may be held to be."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.topology import Downtime, LinkState, Round, State, Topology
+from multiall_cli.fleet import Fleet
+from multiall_cli.lab.real.faults import Fault
+from tests.lab.ground import Ground, member, states
+
+IMPATIENT = {"every": "1s", "window": "1s", "timeout": "500ms"}
+LIMIT = 90.0  # seconds after which what is awaited will not come
+HOSTS = ("web1", "web2", "web3", "web4")
+
+
+@dataclass
+class Eyes:
+    """Scans of a ground, all of them kept."""
+
+    fleet: Fleet
+    rounds: list[Round]
+
+    def scan(self) -> Topology:
+        self.rounds.append(self.fleet.scan())
+        return self.rounds[-1].topology
+
+    def until(self, wanted: Callable[[Topology], bool]) -> Topology:
+        """Scan until it is so."""
+        began = time.monotonic()
+        while time.monotonic() - began < LIMIT:
+            if wanted(topology := self.scan()):
+                return topology
+        pytest.fail(f"it did not come to that: {topology.verdicts}")
+
+    def sees(self, name: str, state: State) -> Topology:
+        return self.until(lambda topology: topology.state_of(name) is state)
+
+    @property
+    def ever(self) -> set[str]:
+        """All states that any server was in."""
+        return {event.after for each in self.rounds for event in each.events}
+
+
+@contextmanager
+def eyes(ground: Ground, **settings: object) -> Iterator[Eyes]:
+    """All hosts are seen to be up."""
+    ground.write(topology={**IMPATIENT, **settings})
+    with Fleet.load(str(ground.root)) as fleet:
+        found = Eyes(fleet, [])
+        topology = found.scan()
+        assert {name: topology.state_of(name) for name in HOSTS} == dict.fromkeys(HOSTS, State.UP)
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "words"),
+    [
+        (Fault.KILL, State.DOWN, "denied by web"),
+        (Fault.POWER_OFF, State.DOWN, "denied by web"),
+        (Fault.CUT, State.DOWN, "denied by web"),
+        (Fault.KILL_SSHD, State.DEGRADED, "its sshd refuses connections"),
+        (Fault.HUNG_SSHD, State.DEGRADED, "its sshd says nothing"),
+        (Fault.FREEZE, State.DEGRADED, "its sshd says nothing"),
+    ],
+    ids=lambda each: str(each) if isinstance(each, Fault) else "",
+)
+def test_what_a_fault_makes_of_a_server(ground: Ground, fault: Fault, state: State, words: str) -> None:
+    """Who is silent is down; who shows life is degraded, and is never held to be down."""
+    with eyes(ground) as seen:
+        ground.lab.do("web2", fault)
+        topology = seen.sees("web2", state)
+        assert words in topology.verdicts["web2"].reason
+        assert {topology.state_of(name) for name in HOSTS if name != "web2"} == {State.UP}
+        if state is State.DEGRADED:
+            assert State.DOWN not in seen.ever
+            ground.lab.undo("web2", fault)
+            seen.sees("web2", State.UP)
+
+
+def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> None:
+    """And the picture names whom to go through."""
+    with eyes(ground) as seen, ground.lab.broken("web2", Fault.PARTITION, **{"from": ["admin"]}):
+        topology = seen.sees("web2", State.UNREACHABLE)
+        assert topology.relays["web2"] in HOSTS
+        assert State.DOWN not in seen.ever
+
+
+def test_a_way_that_is_closed_in_one_direction_is_asymmetric(ground: Ground) -> None:
+    """web1 reaches web2, web2 does not reach web1: its host's firewall drops what it begins."""
+    with eyes(ground) as seen:
+        drop = ["-p", "tcp", "--dport", "22", "-d", ground.lab.addresses["web1"], "-j", "DROP"]
+        if ground.lab.run("web2", ["iptables", "-A", "OUTPUT", *drop]).returncode:
+            pytest.skip("this kernel has no iptables in a network namespace")
+        topology = seen.scan()
+        links = {(edge.observer, edge.target): edge.state for edge in topology.edges}
+        assert links["web1", "web2"] is LinkState.ASYMMETRIC
+        assert links["web2", "web1"] is LinkState.FILTERED
+
+
+def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
+    """web3 and web4 see each other and no one else does: no brother of ours can speak for them."""
+    with eyes(ground) as seen:
+        for name in ("web3", "web4"):
+            ground.lab.do(name, Fault.PARTITION, **{"from": ["admin", "web1", "web2"]})
+        topology = seen.until(lambda found: found.state_of("web3") is found.state_of("web4") is State.DOWN)
+        links = {(edge.observer, edge.target): edge.state for edge in topology.edges}
+        assert links["web1", "web3"] is links["web2", "web4"] is LinkState.FILTERED
+        assert topology.components[0] == tuple(sorted(("web1", "web2", topology.vantage)))
+        assert {topology.state_of("web1"), topology.state_of("web2")} == {State.UP}
+
+
+def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground) -> None:
+    """However long: one message, nobody down, and all is well again at the first scan after it."""
+    with eyes(ground) as seen:
+        for name in HOSTS:
+            ground.lab.do(name, Fault.CUT)
+        for _ in range(4):
+            topology = seen.scan()
+            assert topology.frozen
+        told = [event.words for each in seen.rounds for event in each.events if not event.server]
+        assert told == [f"nothing is decided: {seen.rounds[1].topology.frozen}"]
+        for name in HOSTS:
+            ground.lab.undo(name, Fault.CUT)
+        topology = seen.scan()
+        assert ({topology.state_of(name) for name in HOSTS}, topology.frozen) == ({State.UP}, "")
+        assert State.DOWN not in seen.ever
+
+
+def test_a_lossy_line_brings_no_one_down(ground: Ground) -> None:
+    """Three in ten packets are lost."""
+    with eyes(ground, timeout="2s", window="15s") as seen:
+        ground.lab.do("web2", Fault.LINE, loss=0.3)
+        for _ in range(5):
+            seen.scan()
+        assert State.DOWN not in seen.ever
+
+
+def test_a_changed_host_key_is_told_and_is_no_death(ground: Ground) -> None:
+    """The member is quarantined, as for every other verb."""
+    with eyes(ground) as seen:
+        ground.run("web2", "sh", "-c", "rm /etc/ssh/host_key; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/host_key")
+        ground.run("web2", "sh", "-c", "kill -HUP $(pgrep -o sshd)")
+        topology = seen.sees("web2", State.DEGRADED)
+        assert topology.verdicts["web2"].reason == "its host key has changed"
+
+
+def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:
+    """A sync defers it at once, and it catches up once it is back."""
+    ground.tree({"page": "one"})
+    with eyes(ground) as seen:
+        ground.lab.do("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.DOWN)
+        said = seen.fleet.promise("web3", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
+        assert [each.server for each in said] == ["web3"]
+        report = ground.sync()
+        assert states(report) == {
+            "web1": MemberState.CHANGED,
+            "web2": MemberState.DEFERRED,
+            "web3": MemberState.DEFERRED,
+            "web4": MemberState.CHANGED,
+        }
+        assert "it is down: " in member(report, "web2").reason
+        assert member(report, "web3").reason == "maintenance: its disk"
+        assert [each.what for each in seen.fleet.withdraw("@web")] == [Downtime.MAINTENANCE]
+        assert states(ground.sync())["web3"] is MemberState.CHANGED
+
+
+def test_what_a_sync_met_is_evidence(ground: Ground) -> None:
+    """The next scan begins where the sync's failure was."""
+    ground.tree({"page": "one"})
+    with eyes(ground) as seen:
+        ground.lab.do("web2", Fault.POWER_OFF)
+        assert states(ground.sync())["web2"] is MemberState.DEFERRED
+        topology = seen.fleet.scan(links=False).topology
+        assert topology.verdicts["web2"].state in (State.SUSPECT, State.DOWN)
+
+
+def test_a_server_that_is_back_is_up_after_some_rounds(ground: Ground) -> None:
+    """Not at its first answer: over ten seconds, with a login."""
+    with eyes(ground) as seen:
+        ground.lab.do("web2", Fault.CUT)
+        seen.sees("web2", State.DOWN)
+        ground.lab.undo("web2", Fault.CUT)
+        went = seen.rounds[-1].topology.verdicts["web2"].since
+        topology = seen.sees("web2", State.UP)
+        verdict = topology.verdicts["web2"]
+        assert verdict.rule == "recovery"
+        assert verdict.since - went >= 10.0

@@ -1,0 +1,14 @@
+"""Small stand-ins that several tests share."""
+
+
+class Kept:
+    """A Cache in a dictionary."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+
+    def cached(self, key: str) -> bytes | None:
+        return self.values.get(key)
+
+    def keep(self, key: str, value: bytes) -> None:
+        self.values[key] = value

@@ -1,0 +1,37 @@
+"""A lab of three hosts, as new for each case; without the peers' programs or a lab the cases are skipped."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.lab.real.lab import Lab
+from multiall_cli.lab.real.needs import possible
+from tests.lab.ground import Ground
+from tests.peers.stage import PEERS, Stage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    why = "" if (PEERS / "ready").exists() else "the peers' programs are not installed; ./dev peers installs them"
+    try:
+        possible()
+    except MultiAllError as fault:
+        why = why or str(fault)
+    for item in items:
+        if Path(__file__).parent in item.path.parents and why:
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def three() -> Iterator[Lab]:
+    with Lab.up(3) as lab:
+        yield lab
+
+
+@pytest.fixture
+def stage(three: Lab, tmp_path: Path) -> Stage:
+    three.reset()
+    made = Stage(Ground(three, tmp_path / "site"), tmp_path)
+    made.settle()
+    return made

@@ -1,0 +1,116 @@
+"""OpenSSH's configuration as an inventory."""
+
+import pytest
+
+from multiall_cli.adapters.site.imports import import_ssh_config
+from multiall_cli.domain.errors import InputFaults
+
+
+@pytest.fixture
+def imported(tmp_path):
+    def read(text, **files):
+        for name, content in {"config": text, **files}.items():
+            (tmp_path / name).write_text(content)
+        return import_ssh_config(tmp_path / "config")
+
+    return read
+
+
+def dropped(found):
+    return [f"{one.origin.line}: {one.what}" for one in found.dropped]
+
+
+def test_hosts_become_servers(imported):
+    text = """
+# a comment
+Host web1 web2
+    HostName = %h.example.com
+    user deploy
+    Port=2222
+    ProxyJump "b1,x@b2:22"
+    IdentityFile %d/.ssh/id
+Host web1
+    User late
+    Port 99
+"""
+    found = imported(text)
+    assert not found.dropped
+    one, two = found.servers
+    assert (one.name, one.address, two.address) == ("web1", "web1.example.com", "web2.example.com")
+    assert (one.ssh.user, one.ssh.port, one.ssh.jump, one.ssh.identity) == ("deploy", 2222, "b1,x@b2:22", "~/.ssh/id")
+    assert one.where["ssh.user"].line == 5
+
+
+DROPPED = {
+    "Host *\n User x": "1: 'Host *' is a pattern, not a server",
+    "Host web? !web1": "1: 'Host web?' is a pattern, not a server",
+    "Match user x\n User y": "1: the block 'Match user x'",
+    "User x": "1: 'user' for all hosts",
+    "Host a\n ProxyCommand nc %h": "2: 'proxycommand' of a",
+    "Host a\n User": "2: 'user' of a",
+    "Host a\n IdentityFile ~/a\n IdentityFile ~/b": "3: a further key of a, '~/b'",
+    "Host a\n IdentityFile id_%h": "2: the key 'id_%h' of a is no path",
+    "Host a\n IdentityFile /k/%h": "2: the key '/k/%h' of a is no path",
+    "Host a\n IdentityFile %d/": "2: '~/' is not taken as identity of a",
+    "Host -oProxyCommand=x": "1: '-oProxyCommand=x' is not taken as name",
+    "Host a/../b": "1: 'a/../b' is not taken as name",
+    "Host a\n HostName -oProxyCommand=x": "2: '-oProxyCommand=x' is not taken as address of a",
+    "Host a\n User -x": "2: '-x' is not taken as user of a",
+    "Host a\n Port 70000": "2: '70000' is not taken as port of a",
+    "Host a\n ProxyJump -x": "2: '-x' is not taken as jump of a",
+    'Host "a': "1: 'Host \"a' has a quote without its brother",
+    "Host a\n Foo \x1b[31m": "2: 'foo' of a",
+    "Match exec \x1b": r"1: \"the block 'Match exec \\x1b'\"",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), DROPPED.items())
+def test_what_is_not_taken_over_is_told(imported, text, told):
+    found = imported(text)
+    assert any(told.replace("\\\\", "\\").replace('\\"', '"') in one for one in dropped(found)), dropped(found)
+    assert all(str(one).isprintable() for one in found.dropped)
+
+
+def test_a_jump_of_none_is_none(imported):
+    found = imported("Host a\n ProxyJump none")
+    assert (found.servers[0].ssh.jump, found.dropped) == (None, ())
+
+
+def test_lines_behind_a_broken_host_belong_to_nobody(imported):
+    assert imported('Host a\nHost "b\n User x').servers[0].ssh.user is None
+
+
+def test_included_files_are_followed(imported, tmp_path):
+    text = f"Host a\n Include one\nUser x\nInclude {tmp_path}/t*\nInclude nowhere\n"
+    found = imported(text, one="Port 5\nHost b\n User y\n", two="Host c\n")
+    assert {server.name: (server.ssh.user, server.ssh.port) for server in found.servers} == {
+        "a": ("x", 5),
+        "b": ("y", None),
+        "c": (None, None),
+    }
+
+
+def test_a_circle_of_includes_ends(imported):
+    assert "Include more than 16 deep" in dropped(imported("Include config"))[0]
+
+
+def test_an_included_file_that_cannot_be_read_is_told(imported, tmp_path):
+    (tmp_path / "one").mkdir()
+    assert "is not a plain file" in dropped(imported("Include one"))[0]
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
+    with pytest.raises(InputFaults):
+        import_ssh_config(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("pattern", ["~\0x", "\0/*", "a\0b"])
+def test_an_include_that_no_file_can_be_called_is_passed_over(imported, pattern):
+    assert [server.name for server in imported(f"Host a\nInclude {pattern}\n").servers] == ["a"]
+
+
+@pytest.mark.timeout(30)
+def test_files_that_include_themselves_often_end_soon(imported):
+    found = imported("Host a\n" + "Include config config\n" * 20)
+    assert any("more than 1,000 files" in one for one in dropped(found))
+    assert len(found.dropped) < 100
