@@ -37,13 +37,20 @@ class Eyes:
                 return topology
         pytest.fail(f"it did not come to that: {topology.verdicts}")
 
-    def sees(self, name: str, state: State) -> Topology:
-        return self.until(lambda topology: topology.state_of(name) is state)
+    def sees(self, name: str, state: State, words: str = "") -> Topology:
+        """Scan until the server is in that state, and for that reason: a fault may show by and by."""
+        return self.until(lambda topology: topology.state_of(name) is state and words in topology.verdicts[name].reason)
 
-    @property
-    def ever(self) -> set[str]:
-        """All states that any server was in."""
-        return {event.after for each in self.rounds for event in each.events}
+    def all_well(self) -> Topology:
+        """Scan until nothing is amiss: on a busy machine, a host may be late for once."""
+        up = dict.fromkeys(HOSTS, State.UP)
+        return self.until(
+            lambda topology: not topology.frozen and {name: topology.state_of(name) for name in HOSTS} == up
+        )
+
+    def never(self, state: State, *, but: str = "") -> bool:
+        """Whether no server was ever in that state, but for one."""
+        return not any(event.after == state and event.server != but for each in self.rounds for event in each.events)
 
 
 @contextmanager
@@ -52,8 +59,7 @@ def eyes(ground: Ground, **settings: object) -> Iterator[Eyes]:
     ground.write(topology={**IMPATIENT, **settings})
     with Fleet.load(str(ground.root)) as fleet:
         found = Eyes(fleet, [])
-        topology = found.scan()
-        assert {name: topology.state_of(name) for name in HOSTS} == dict.fromkeys(HOSTS, State.UP)
+        found.all_well()
         yield found
 
 
@@ -73,11 +79,10 @@ def test_what_a_fault_makes_of_a_server(ground: Ground, fault: Fault, state: Sta
     """Who is silent is down; who shows life is degraded, and is never held to be down."""
     with eyes(ground) as seen:
         ground.lab.do("web2", fault)
-        topology = seen.sees("web2", state)
-        assert words in topology.verdicts["web2"].reason
-        assert {topology.state_of(name) for name in HOSTS if name != "web2"} == {State.UP}
+        seen.sees("web2", state, words)
+        assert seen.never(State.DOWN, but="web2")
         if state is State.DEGRADED:
-            assert State.DOWN not in seen.ever
+            assert seen.never(State.DOWN)
             ground.lab.undo("web2", fault)
             seen.sees("web2", State.UP)
 
@@ -87,7 +92,7 @@ def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> Non
     with eyes(ground) as seen, ground.lab.broken("web2", Fault.PARTITION, **{"from": ["admin"]}):
         topology = seen.sees("web2", State.UNREACHABLE)
         assert topology.relays["web2"] in HOSTS
-        assert State.DOWN not in seen.ever
+        assert seen.never(State.DOWN)
 
 
 def test_a_way_that_is_closed_in_one_direction_is_asymmetric(ground: Ground) -> None:
@@ -107,28 +112,29 @@ def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
     with eyes(ground) as seen:
         for name in ("web3", "web4"):
             ground.lab.do(name, Fault.PARTITION, **{"from": ["admin", "web1", "web2"]})
-        topology = seen.until(lambda found: found.state_of("web3") is found.state_of("web4") is State.DOWN)
+        halves = {"web1": State.UP, "web2": State.UP, "web3": State.DOWN, "web4": State.DOWN}
+        ours = {"web1", "web2", seen.rounds[0].topology.vantage}
+        topology = seen.until(
+            lambda found: {name: found.state_of(name) for name in HOSTS} == halves and set(found.components[0]) == ours
+        )
         links = {(edge.observer, edge.target): edge.state for edge in topology.edges}
         assert links["web1", "web3"] is links["web2", "web4"] is LinkState.FILTERED
-        assert topology.components[0] == tuple(sorted(("web1", "web2", topology.vantage)))
-        assert {topology.state_of("web1"), topology.state_of("web2")} == {State.UP}
 
 
 def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground) -> None:
-    """However long: one message, nobody down, and all is well again at the first scan after it."""
+    """However long: one message, nobody down, and all is well again soon after it."""
     with eyes(ground) as seen:
         for name in HOSTS:
             ground.lab.do(name, Fault.CUT)
+        seen.rounds.clear()
         for _ in range(4):
-            topology = seen.scan()
-            assert topology.frozen
+            assert seen.scan().frozen
         told = [event.words for each in seen.rounds for event in each.events if not event.server]
-        assert told == [f"nothing is decided: {seen.rounds[1].topology.frozen}"]
+        assert told == [f"nothing is decided: {seen.rounds[0].topology.frozen}"]
         for name in HOSTS:
             ground.lab.undo(name, Fault.CUT)
-        topology = seen.scan()
-        assert ({topology.state_of(name) for name in HOSTS}, topology.frozen) == ({State.UP}, "")
-        assert State.DOWN not in seen.ever
+        seen.all_well()
+        assert seen.never(State.DOWN)
 
 
 def test_a_lossy_line_brings_no_one_down(ground: Ground) -> None:
@@ -137,7 +143,7 @@ def test_a_lossy_line_brings_no_one_down(ground: Ground) -> None:
         ground.lab.do("web2", Fault.LINE, loss=0.3)
         for _ in range(5):
             seen.scan()
-        assert State.DOWN not in seen.ever
+        assert seen.never(State.DOWN)
 
 
 def test_a_changed_host_key_is_told_and_is_no_death(ground: Ground) -> None:
@@ -145,8 +151,8 @@ def test_a_changed_host_key_is_told_and_is_no_death(ground: Ground) -> None:
     with eyes(ground) as seen:
         ground.run("web2", "sh", "-c", "rm /etc/ssh/host_key; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/host_key")
         ground.run("web2", "sh", "-c", "kill -HUP $(pgrep -o sshd)")
-        topology = seen.sees("web2", State.DEGRADED)
-        assert topology.verdicts["web2"].reason == "its host key has changed"
+        seen.sees("web2", State.DEGRADED, "its host key has changed")
+        assert seen.never(State.DOWN)
 
 
 def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:
