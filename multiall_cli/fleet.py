@@ -39,6 +39,7 @@ from multiall_cli.planning.targets import select, world_of
 if TYPE_CHECKING:
     from multiall_cli.adapters.network import Elsewhere
     from multiall_cli.adapters.ssh import SshTransport
+    from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
     from multiall_cli.engine.world import Assignment, World
@@ -48,6 +49,7 @@ RUNS_SHOWN = 20
 VANTAGE = socket.gethostname()
 """Our own name as an observer."""
 COPIES = "(cp)"  # what copies are journalled and locked as: no pool of an inventory can be called so
+WARM = 256  # sessions that a watch keeps open
 SCANS = "(topology)"  # what scans are locked as: two at once would forget what the other saw
 SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 COPY_WAIT = 60.0  # seconds that a copy waits for another one
@@ -77,6 +79,8 @@ class Fleet:
     _transport: "Transport | None" = field(default=None, repr=False)
     _ssh: "SshTransport | None" = field(default=None, repr=False)
     _network: "Elsewhere | None" = field(default=None, repr=False)
+    _prober: "SshProber | None" = field(default=None, repr=False)
+    _warm: int = 0
 
     @classmethod
     def load(cls, site: str | None = None, limits: Limits = Limits()) -> Self:
@@ -91,6 +95,8 @@ class Fleet:
 
     def close(self) -> None:
         try:
+            if self._prober is not None:
+                self._prober.close()
             if self._ssh is not None:
                 self._ssh.close()
         finally:
@@ -359,7 +365,18 @@ class Fleet:
         """The picture as the last scan left it, with what operators said since; no server is asked."""
         from multiall_cli.engine.probe import recalled
 
-        return recalled(VANTAGE, self.store, SystemClock().now(), tuple(self.inventory.servers.values()))
+        now = SystemClock().now()
+        return recalled(VANTAGE, self.store, now, tuple(self.inventory.servers.values()), self._promised(now))
+
+    def keep_warm(self, most: int = WARM) -> None:
+        """From now on, scans leave open what they open: a sign of life over it is cheaper than a knock, and its end
+        is an instant hint.
+        """
+        self._warm = most
+
+    def hinted(self) -> bool:
+        """Whether something has happened since the last scan that makes the next one urgent."""
+        return self._prober is not None and self._prober.hinted()
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> tuple[Event, ...]:
         """What changed, newest first; `server`: of it and of the whole."""
@@ -385,8 +402,23 @@ class Fleet:
 
         settings = self.site.settings.topology
         parallel = self.limits.parallel or self.site.settings.parallel
-        prober = self._ssh_transport().prober(VANTAGE, settings.timeout)
-        return Watcher(VANTAGE, prober, self.store, SystemClock(), settings, parallel, self.watch, self.stop)
+        if self._prober is None:
+            self._prober = self._ssh_transport().prober(VANTAGE, settings.timeout, self._warm)
+        return Watcher(
+            VANTAGE,
+            self._prober,
+            self.store,
+            SystemClock(),
+            settings,
+            self._promised,
+            parallel,
+            self.watch,
+            self.stop,
+        )
+
+    def _promised(self, now: float) -> "Sequence[Planned]":
+        """What operators said of servers, and what the inventory says."""
+        return self.store.promised(now)
 
     # --- the journal --------------------------------------------------------------------------------------------
 

@@ -105,8 +105,8 @@ class Transport(Protocol):
 class Observer(Protocol):
     """A brother that is asked whom it reaches. Safe to use from many threads."""
 
-    def reach(self, target: Server) -> Evidence | None:
-        """What its own sshd meets at the target's SSH port; None where it may not be asked. Errors: Unreachable."""
+    def reach(self, targets: Sequence[Server]) -> Sequence[Evidence] | None:
+        """What it meets at the targets' SSH ports; None where it cannot be asked at all. Errors: Unreachable."""
         ...
 
     def close(self) -> None: ...
@@ -121,6 +121,15 @@ class Prober(Protocol):
 
     def login(self, server: Server) -> tuple[Evidence, Observer | None]:
         """The dear sample: a whole login; and what it opened, to be asked about others."""
+        ...
+
+    def kept(self, server: Server) -> Observer | None:
+        """What an earlier login opened, where such are kept."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """How many more of what logins open it would keep."""
         ...
 
 

@@ -24,6 +24,7 @@ MODULES = (
     "place",
     "apply",
     "facts",
+    "reach",
     "operations",
 )
 """The bundle, each module before those that import it."""

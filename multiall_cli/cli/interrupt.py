@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 from multiall_cli.domain.exits import Exit
@@ -26,10 +27,10 @@ class Interrupt:
     def asked(self) -> bool:
         return self._asked
 
-    def wait(self, seconds: float) -> bool:
-        """Do nothing for so long, or until it is asked; whether it was."""
+    def wait(self, seconds: float, hinted: Callable[[], bool] = lambda: False) -> bool:
+        """Do nothing for so long, or until it is asked or something hints at work; whether it was asked."""
         until = time.monotonic() + seconds
-        while not self._asked and (left := until - time.monotonic()) > 0:
+        while not self._asked and not hinted() and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, LOOK))  # a signal's handler that raises nothing does not end a sleep
         return self._asked
 

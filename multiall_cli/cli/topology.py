@@ -24,6 +24,8 @@ app = typer.Typer(
     help="Who reaches whom: scan, show, links, why, path, events, history, watch, drain, maintenance, pin, undrain.",
 )
 
+LINKS_EVERY = 12  # rounds of a watch in which servers are asked about each other once
+AGAIN = 0.5  # seconds between two rounds of a watch while someone is suspect
 MOST_EVENTS = 1_000_000  # of one list
 
 Target = Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")]
@@ -129,13 +131,15 @@ def watch(
     pause = max(seconds_of(every, "topology watch"), 1.0)
     with fleet(context) as found, Interrupt() as interrupt:
         found.stop = interrupt.asked
+        found.keep_warm()
         for number in range(rounds):
-            told = found.scan()
+            told = found.scan(links=None if number % LINKS_EVERY == 0 else False)
             if number == 0:
                 show(given(context), render.picture(told.topology, found.inventory))
             for event in told.events if number else ():
                 show(given(context), render.change(event))
-            if number == rounds - 1 or interrupt.wait(max(0.0, pause - told.took)):
+            rest = AGAIN if told.topology.doubts else pause
+            if number == rounds - 1 or interrupt.wait(max(0.0, rest - told.took), found.hinted):
                 break
     return 0
 

@@ -195,6 +195,11 @@ class Topology:
         verdict = self.verdicts.get(server)
         return State.UNKNOWN if verdict is None else verdict.state
 
+    @property
+    def doubts(self) -> bool:
+        """Whether a suspicion is open."""
+        return any(each.state is State.SUSPECT for each in self.verdicts.values())
+
     def seen_at(self, server: str) -> float:
         """When we last tried it, in seconds since the epoch; 0: never."""
         verdict = self.verdicts.get(server)

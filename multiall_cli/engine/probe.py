@@ -6,28 +6,35 @@ from dataclasses import dataclass, replace
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server, TopologySettings
 from multiall_cli.domain.run import Step
-from multiall_cli.domain.topology import Event, Evidence, Round, State, Topology
+from multiall_cli.domain.topology import Event, Evidence, Planned, Round, Rung, State, Topology
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.remembered import pack, recall
 from multiall_cli.planning.liveness import LAG, Liveness, Profile
 from multiall_cli.planning.neighbours import picture
 from multiall_cli.planning.whom import about, domain_of, labels_of, ring
-from multiall_cli.ports import Clock, Observer, Prober, Store
+from multiall_cli.ports import Clock, Prober, Store
+
+_Asked = tuple[Evidence | None, Sequence[Evidence] | None]
 
 MATRIX = 32  # servers up to which each is asked about each other
 NEIGHBOURS = 4  # observers of each server in a round beyond that
-SLOWLY = 30  # rounds in which every server is logged in to once
+SLOWLY = 20  # rounds in which every server is logged in to, and its banner read, once
+SELDOM = 600.0  # seconds in which that is done at most once: it leaves lines in the server's log
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """What a round is made with. `vantage`: our own name as an observer; `parallel`: logins at once."""
+    """What a round is made with. `vantage`: our own name as an observer; `parallel`: logins at once.
+
+    `promised`: what operators say of servers, in the store and in the inventory, that has not ended by then.
+    """
 
     vantage: str
     prober: Prober
     store: Store
     clock: Clock
     settings: TopologySettings
+    promised: Callable[[float], Sequence[Planned]]
     parallel: int = 32
     watch: Callable[[Step], None] = lambda step: None
     stop: Callable[[], bool] = lambda: False
@@ -57,6 +64,7 @@ class _Round:
         self._sampled: set[str] = set()
         self._kept = watcher.store.remembered(watcher.vantage)
         memory, self._turn = recall(self._kept, watcher.clock.now())
+        self._seldom = max(SLOWLY, round(SELDOM / watcher.settings.every))
         self._domains = {name: domain_of(server) for name, server in self._servers.items()}
         self._liveness = Liveness(
             watcher.vantage,
@@ -83,7 +91,7 @@ class _Round:
     def _listens(self, at: int, name: str) -> bool:
         """At first sight, where something is amiss, and now and then."""
         one = self._liveness.held(name)
-        return one.state is not State.UP or at % 20 == self._turn % 20
+        return one.state is not State.UP or at % self._seldom == self._turn % self._seldom
 
     def _sentinels(self) -> None:
         """What answers as long as our own network is there."""
@@ -94,50 +102,73 @@ class _Round:
     def ask(self, *, links: bool, rotation: bool) -> None:
         """Log in to those who are due or are to be asked about others, and ask them."""
         pairs = self._pairs(links=links)
-        names = sorted({observer for observer, _ in pairs} | set(self._due() if rotation else ()))
+        due = set(self._due() if rotation else ())
+        names = sorted({observer for observer, _ in pairs} | due)
         if not names:
             return
         self._watcher.watch(Step("asks", self._watcher.vantage, len(names)))
         asked: dict[str, list[Server]] = {name: [] for name in names}
         for observer, target in pairs:
             asked[observer].append(self._servers[target])
-        for _, found in fan_out(
-            names, lambda name: self._ask(name, asked[name]), self._watcher.parallel, self._watcher.stop
+        for name, found in fan_out(
+            names,
+            lambda name: self._ask(name, asked[name], login=name in due),
+            self._watcher.parallel,
+            self._watcher.stop,
         ):
             if isinstance(found, MultiAllError):
                 continue  # no sample: nothing is known
-            self._take(found)
+            login, told = found
+            if login is not None:
+                self._take([login])
+            if asked[name] and (login is None or login.rung is Rung.AUTH):
+                self._liveness.asked(name, speaks=told is not None)
+            self._take(told or ())
 
     def _due(self) -> list[str]:
-        """Who is logged in to in this round: in slow rotation, whoever is on the way back or in trouble, and those
-        whom no knock reaches (they are behind jump hosts).
+        """Who is logged in to in this round: in slow rotation, whoever is on the way back or in trouble above TCP, and those
+        whom no knock reaches (they are behind jump hosts); and those whose sessions are to be kept open.
         """
-        memory = self._liveness.memory().servers
+        memory, prober = self._liveness.memory().servers, self._watcher.prober
+        cold = [
+            name for name, each in self._servers.items() if memory[name].state is State.UP and not prober.kept(each)
+        ]
+        to_keep = set(cold[: max(0, prober.room)])
         return [
             name
             for at, name in enumerate(self._servers)
             if (memory[name].state is State.DOWN and memory[name].good)
-            or memory[name].state is State.DEGRADED
+            or (memory[name].state is State.DEGRADED and memory[name].depth >= Rung.TCP)
+            or name in to_keep
             or (name not in self._sampled and memory[name].state is not State.UP)
-            or (at % SLOWLY == self._turn % SLOWLY and memory[name].state is State.UP)
+            or (at % self._seldom == self._turn % self._seldom and memory[name].state is State.UP)
         ]
 
     def _pairs(self, *, links: bool) -> list[tuple[str, str]]:
         memory = self._liveness.memory().servers
         able = [name for name in self._servers if memory[name].state is State.UP]
-        pairs = set(about(self._liveness.suspects(), able, self._domains, self._turn))
+        speaking = [name for name in able if name not in self._liveness.memory().mute]
+        pairs = set(about(self._liveness.suspects(), speaking or able, self._domains, self._turn))
         if links:
             each = len(able) if len(self._servers) <= MATRIX else NEIGHBOURS
             pairs |= set(ring(list(self._servers), able, each, self._turn))
         return sorted(pairs)
 
-    def _ask(self, name: str, targets: Sequence[Server]) -> list[Evidence]:
-        login, observer = self._watcher.prober.login(self._servers[name])
-        found = [login]
+    def _ask(self, name: str, targets: Sequence[Server], *, login: bool) -> _Asked:
+        """Its login, where there was one, and what it told of others; None: it cannot be asked.
+
+        Who has a session open is logged in to only where that is what is wanted.
+        """
+        prober, server = self._watcher.prober, self._servers[name]
+        met, observer = None, None if login else prober.kept(server)
         if observer is None:
-            return found
+            met, observer = prober.login(server)
+        if observer is None:
+            return met, ()
         try:
-            return found + _reached(observer, targets)
+            return met, observer.reach(targets) if targets else ()
+        except MultiAllError:
+            return met, ()  # it went away meanwhile
         finally:
             observer.close()
 
@@ -162,24 +193,12 @@ class _Round:
             watcher.vantage,
             self._liveness.verdicts(),
             _known(watcher.store, self._servers, watcher.vantage),
-            watcher.store.promised(now),
+            watcher.promised(now),
             self._liveness.frozen,
             now,
         )
         bound = profile_of(watcher.settings).window
         return Round(topology, tuple(self._events), len(self._evidence), took, bound)
-
-
-def _reached(observer: Observer, targets: Sequence[Server]) -> list[Evidence]:
-    found = []
-    for target in targets:
-        try:
-            evidence = observer.reach(target)
-        except MultiAllError:
-            break  # it went away: what it said before still counts
-        if evidence is not None:
-            found.append(evidence)
-    return found
 
 
 def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Evidence]:
@@ -188,7 +207,9 @@ def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Ev
     return [each for each in store.evidence() if each.observer in there and each.target in servers]
 
 
-def recalled(vantage: str, store: Store, now: float, servers: Sequence[Server]) -> Topology:
+def recalled(
+    vantage: str, store: Store, now: float, servers: Sequence[Server], promised: Iterable[Planned]
+) -> Topology:
     """The picture as the last round left it, with what operators said since; no server is asked."""
     names = {server.name: server for server in servers}
     evidence = _known(store, names, vantage)
@@ -196,7 +217,7 @@ def recalled(vantage: str, store: Store, now: float, servers: Sequence[Server]) 
     liveness = Liveness(vantage, {name: domain_of(each) for name, each in names.items()}, memory=memory)
     for each in evidence:
         liveness.observe(each, now)
-    return picture(vantage, liveness.verdicts(), evidence, store.promised(now), memory.frozen, now)
+    return picture(vantage, liveness.verdicts(), evidence, promised, memory.frozen, now)
 
 
 def profile_of(settings: TopologySettings) -> Profile:

@@ -16,7 +16,7 @@ _TIMES = ("since", "seen", "heard", "suspected", "good_since", "penalty_at")
 def pack(memory: Memory, rounds: int) -> dict[str, bytes]:
     """name → what is kept under it; `rounds`: how many there were."""
     packed = {name: _packed({key: getattr(one, key) for key in _FIELDS}) for name, one in memory.servers.items()}
-    packed[WHOLE] = _packed([rounds, memory.frozen, memory.frozen_at, sorted(memory.answered)])
+    packed[WHOLE] = _packed([rounds, memory.frozen, memory.frozen_at, sorted(memory.answered), sorted(memory.mute)])
     return packed
 
 
@@ -28,8 +28,8 @@ def recall(kept: Mapping[str, bytes], now: float) -> tuple[Memory, int]:
     """The memory, and how many rounds there were. A time that is yet to come was told by a wrong clock."""
     servers = {name: one for name, value in kept.items() if name and (one := _server(value, now)) is not None}
     try:
-        rounds, frozen, at, answered = json.loads(kept.get(WHOLE, b""))
-        return Memory(servers, str(frozen), min(float(at), now), set(answered)), int(rounds)
+        rounds, frozen, at, answered, mute = json.loads(kept.get(WHOLE, b""))
+        return Memory(servers, str(frozen), min(float(at), now), set(answered), set(mute)), int(rounds)
     except (ValueError, TypeError):
         return Memory(servers), 0
 

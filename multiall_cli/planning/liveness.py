@@ -23,6 +23,7 @@ from multiall_cli.domain.topology import REST, Event, Evidence, Rung, State, Ver
 
 LAG = 0.1  # seconds that a prober may be late before its sample is thrown away
 SILENCES = 50  # suspicions that ended well, kept for a server's own window
+NO_ONE = "no brother can be asked about it (with `denials: 0` our own word would be enough)"
 SILENT = (State.SUSPECT, State.UNREACHABLE, State.PARTITIONED)
 
 
@@ -90,13 +91,15 @@ class Remembered:
 class Memory:
     """What is kept between two runs: of each server, and of the whole.
 
-    `frozen`: why nothing is decided, since `frozen_at`; `answered`: the sentinels that ever did.
+    `frozen`: why nothing is decided, since `frozen_at`; `answered`: the sentinels that ever did; `mute`: the servers
+    that cannot be asked about others.
     """
 
     servers: dict[str, Remembered] = field(default_factory=dict)
     frozen: str = ""
     frozen_at: float = 0.0
     answered: set[str] = field(default_factory=set)
+    mute: set[str] = field(default_factory=set)
 
 
 class Liveness:
@@ -121,6 +124,7 @@ class Liveness:
         self.frozen = kept.frozen
         self._frozen_at = kept.frozen_at
         self._answered = set(kept.answered)
+        self._mute = kept.mute & domains.keys()
         self._domains = domains
         self._labels = {name: tuple(each) for name, each in (labels or {}).items()}
         self._of = {name: kept.servers.get(name) or Remembered() for name in domains}
@@ -154,6 +158,10 @@ class Liveness:
             self._answered.add(name)
         if name in self._answered:
             self._sentinels[name] = answers
+
+    def asked(self, name: str, *, speaks: bool) -> None:
+        """Whether a server could be asked about others at all. Who cannot denies no one, and is not waited for."""
+        (self._mute.discard if speaks else self._mute.add)(name)
 
     def pass_over(self, names: Iterable[str]) -> None:
         """No one can try these as things are: no verdict waits for a first look at them."""
@@ -200,7 +208,7 @@ class Liveness:
 
     def memory(self) -> Memory:
         """For the next run."""
-        return Memory(self._of, self.frozen, self._frozen_at, self._answered)
+        return Memory(self._of, self.frozen, self._frozen_at, self._answered, self._mute)
 
     def window_of(self, name: str) -> float:
         """Seconds that this server may be silent: learnt from silences that ended well, within limits."""
@@ -342,6 +350,7 @@ class Liveness:
                 after, rule, reason = self._judge(name, one, t)
                 if after is not one.state:
                     events.append(self._become(name, after, rule, reason, t))
+                one.reason = reason
         return events
 
     def _judge(self, name: str, one: Remembered, t: float) -> tuple[State, str, str]:
@@ -361,7 +370,8 @@ class Liveness:
         denying = {each.observer for each in recent if not each.rung.shows_life}
         wanted = min(self.profile.denials, max(1, self._could_be_asked(name)))
         if self.profile.denials and len(denying) < wanted:
-            return one.state, one.rule, one.reason
+            waits = f"{len(denying)} of {wanted} brothers deny it" if self._could_be_asked(name) else NO_ONE
+            return one.state, one.rule, f"silent for {t - one.suspected:.0f} s, but {waits}"
         words = f"silent for {t - one.suspected:.0f} s"
         if denying:
             words += f"; denied by {', '.join(sorted(denying)[:5])}"
@@ -375,8 +385,9 @@ class Liveness:
         return [each for each in others if each.observer not in self._of or self._of[each.observer].state in REST]
 
     def _could_be_asked(self, name: str) -> int:
-        """Brothers that are up."""
-        return self._there - (self._of[name].state in REST)
+        """Brothers that are up, and speak."""
+        mute = sum(1 for each in self._mute if each != name and self._of[each].state in REST)
+        return self._there - (self._of[name].state in REST) - mute
 
     def _blame(self, events: list[Event]) -> list[Event]:
         """One event for all that went down together, and that as the cause of each."""

@@ -3,6 +3,7 @@
 from multiall_cli.remote.apply import apply, prepare
 from multiall_cli.remote.content import blocks, digest, read
 from multiall_cli.remote.facts import facts
+from multiall_cli.remote.reach import reach
 from multiall_cli.remote.scan import look_at, scan
 
 
@@ -24,4 +25,5 @@ OPERATIONS = {
     "read": read,
     "prepare": prepare,
     "apply": apply,
+    "reach": reach,
 }

@@ -9,7 +9,7 @@ import pytest
 
 from multiall_cli.adapters.sqlite import SqliteStore
 from multiall_cli.domain.inventory import Server, TopologySettings
-from multiall_cli.domain.topology import Evidence, Round, Rung, State
+from multiall_cli.domain.topology import Evidence, Round, Rung, State, Topology
 from multiall_cli.engine.probe import Watcher, recalled, scan
 from multiall_cli.planning.whom import away
 from multiall_cli.ports import Observer
@@ -32,13 +32,17 @@ class Clock:
 
 @dataclass
 class Fleet:
-    """Servers as a prober meets them. `silent`: answer no one; `behind`: no knock reaches them; `asked`: logins."""
+    """Servers as a prober meets them. `silent`: answer no one; `behind`: no knock reaches them; `asked`: logins;
+    `mute`: cannot be asked about others.
+    """
 
     clock: Clock
     silent: set[str] = field(default_factory=set)
     behind: set[str] = field(default_factory=set)
     testimony: Callable[[str, str], Rung | None] = lambda observer, target: None
     asked: list[str] = field(default_factory=list)
+    mute: set[str] = field(default_factory=set)
+    room: int = 0
 
     def _met(self, name: str, rung: Rung) -> Evidence:
         return Evidence("adm", name, Rung.TIMEOUT if name in self.silent else rung, self.clock.t)
@@ -51,6 +55,9 @@ class Fleet:
         met = self._met(server.name, Rung.AUTH)
         return met, None if met.rung is Rung.TIMEOUT else Brother(server.name, self)
 
+    def kept(self, server: Server) -> Observer | None:
+        return None
+
 
 @dataclass(frozen=True)
 class Brother:
@@ -59,11 +66,14 @@ class Brother:
     name: str
     fleet: Fleet
 
-    def reach(self, target: Server) -> Evidence | None:
-        rung = self.fleet.testimony(self.name, target.name)
+    def reach(self, targets: Sequence[Server]) -> Sequence[Evidence] | None:
+        return None if self.name in self.fleet.mute else [self._met(target.name) for target in targets]
+
+    def _met(self, target: str) -> Evidence:
+        rung = self.fleet.testimony(self.name, target)
         if rung is None:
-            rung = Rung.TIMEOUT if target.name in self.fleet.silent else Rung.TCP
-        return Evidence(self.name, target.name, rung, self.fleet.clock.t)
+            rung = Rung.TIMEOUT if target in self.fleet.silent else Rung.TCP
+        return Evidence(self.name, target, rung, self.fleet.clock.t)
 
     def close(self) -> None:
         return
@@ -84,7 +94,14 @@ class Desk:
 
     def scan(self, seconds: float = 60.0, **how: bool) -> Round:
         self.fleet.clock.t += seconds
-        return scan(Watcher("adm", self.fleet, self.store, self.fleet.clock, self.settings), self.servers, **how)
+        return scan(
+            Watcher("adm", self.fleet, self.store, self.fleet.clock, self.settings, self.store.promised),
+            self.servers,
+            **how,
+        )
+
+    def recalled(self, now: float) -> Topology:
+        return recalled("adm", self.store, now, self.servers, self.store.promised(now))
 
 
 @pytest.fixture
@@ -174,9 +191,9 @@ def test_who_was_down_long_ago_is_tried_again(desk: Desk) -> None:
     desk.fleet.silent.add("a")
     for _ in range(3):
         desk.scan()
-    assert set(away(recalled("adm", desk.store, desk.fleet.clock.t, desk.servers), desk.settings)) == {"a"}
+    assert set(away(desk.recalled(desk.fleet.clock.t), desk.settings)) == {"a"}
     later = desk.fleet.clock.t + 3600
-    assert away(recalled("adm", desk.store, later, desk.servers), desk.settings) == {}
+    assert away(desk.recalled(later), desk.settings) == {}
 
 
 def test_everyone_is_logged_in_to_now_and_then(desk: Desk) -> None:
@@ -190,3 +207,31 @@ def test_memory_that_is_broken_is_no_memory(desk: Desk) -> None:
     desk.scan()
     desk.store.remember("adm", {"a": b"broken", "b": b"{}", "": b"[1]"}, (), ())
     assert set(desk.scan().topology.verdicts) == set(NAMES)
+
+
+def test_brothers_that_cannot_be_asked_are_not_waited_for(desk: Desk) -> None:
+    """Three of four have forwarding off and no python3: the fourth one's word is enough, and is got."""
+    desk.fleet.mute = {"b", "c", "d"}
+    desk.scan()
+    desk.fleet.silent.add("a")
+    states = [desk.scan().topology.state_of("a") for _ in range(6)]
+    assert states[0] is State.SUSPECT
+    assert states[-1] is State.DOWN
+    assert "denied by e" in desk.recalled(desk.fleet.clock.t).verdicts["a"].reason
+
+
+def test_that_no_one_can_be_asked_is_told(desk: Desk) -> None:
+    """It stays suspect for ever, and says why, and what would change that."""
+    desk.fleet.mute = {"b", "c", "d", "e"}
+    desk.scan()
+    desk.fleet.silent.add("a")
+    for _ in range(5):
+        found = desk.scan().topology
+    assert found.state_of("a") is State.SUSPECT
+    assert found.verdicts["a"].reason.endswith(
+        "s, but no brother can be asked about it (with `denials: 0` our own word would be enough)"
+    )
+    desk.fleet.mute.clear()
+    for _ in range(3):
+        found = desk.scan().topology
+    assert found.state_of("a") is State.DOWN

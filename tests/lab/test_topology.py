@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from multiall_cli.domain.run import MemberState
-from multiall_cli.domain.topology import Downtime, LinkState, Round, State, Topology
+from multiall_cli.domain.topology import Downtime, LinkState, Round, Rung, State, Topology
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import Fault
 from tests.lab.ground import Ground, member, states
@@ -87,6 +87,45 @@ def test_what_a_fault_makes_of_a_server(ground: Ground, fault: Fault, state: Sta
             seen.sees("web2", State.UP)
 
 
+def test_brothers_whose_sshd_forwards_nothing_are_asked_all_the_same(ground: Ground) -> None:
+    """A python3 of theirs tries the others; and no line of it is in anyone's log."""
+    for name in HOSTS:
+        ground.run(name, "sh", "-c", "echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/closed.conf")
+        ground.run(name, "sh", "-c", "kill -HUP $(pgrep -o sshd)")
+    with eyes(ground) as seen:
+        topology = seen.until(lambda found: len(found.edges) == len(HOSTS) ** 2)
+        assert {edge.state for edge in topology.edges} == {LinkState.OK}
+        ground.lab.do("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.DOWN, "denied by web")
+
+
+def nowhere(ground: Ground, name: str, *which: str) -> None:
+    """What a host sends over TCP that is `which` (words of `ip rule`) goes to a machine that is not there."""
+    nobody = "10.99.255.254"
+    for words in (
+        f"route add default via {nobody} dev eth0 onlink table 99",
+        f"neigh add {nobody} lladdr 02:00:00:00:00:99 dev eth0",
+        f"rule add ipproto tcp {' '.join(which)} lookup 99",
+    ):
+        ground.run(name, "ip", *words.split())
+
+
+def test_who_answers_pings_has_power(ground: Ground) -> None:
+    """Its sshd cannot be talked to, by us or by anyone; the admin's kernel lets us ping, and then does not."""
+    with eyes(ground) as seen:
+        nowhere(ground, "web2", "sport", "22")
+        ground.lab.beside(["sysctl", "-qw", "net.ipv4.ping_group_range=0 0"])
+        try:
+            topology = seen.sees("web2", State.DEGRADED, "it answers pings only")
+            assert Rung.ICMP in {each.rung for each in topology.verdicts["web2"].evidence}
+            for _ in range(4):
+                seen.scan()
+            assert seen.never(State.DOWN)
+        finally:
+            ground.lab.beside(["sysctl", "-qw", "net.ipv4.ping_group_range=1 0"])
+        seen.sees("web2", State.DOWN, "denied by web")
+
+
 def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> None:
     """And the picture names whom to go through."""
     with eyes(ground) as seen, ground.lab.broken("web2", Fault.PARTITION, **{"from": ["admin"]}):
@@ -98,13 +137,14 @@ def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> Non
 def test_a_way_that_is_closed_in_one_direction_is_asymmetric(ground: Ground) -> None:
     """web1 reaches web2, web2 does not reach web1: its host's firewall drops what it begins."""
     with eyes(ground) as seen:
-        drop = ["-p", "tcp", "--dport", "22", "-d", ground.lab.addresses["web1"], "-j", "DROP"]
-        if ground.lab.run("web2", ["iptables", "-A", "OUTPUT", *drop]).returncode:
-            pytest.skip("this kernel has no iptables in a network namespace")
-        topology = seen.scan()
-        links = {(edge.observer, edge.target): edge.state for edge in topology.edges}
-        assert links["web1", "web2"] is LinkState.ASYMMETRIC
-        assert links["web2", "web1"] is LinkState.FILTERED
+        nowhere(ground, "web2", "dport", "22", "to", ground.lab.addresses["web1"])
+
+        def found(topology: Topology) -> dict[str, LinkState]:
+            return {f"{edge.observer} {edge.target}": edge.state for edge in topology.edges}
+
+        topology = seen.until(lambda each: found(each)["web2 web1"] is LinkState.FILTERED)
+        assert found(topology)["web1 web2"] is LinkState.ASYMMETRIC
+        assert {topology.state_of(name) for name in HOSTS} == {State.UP}
 
 
 def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:

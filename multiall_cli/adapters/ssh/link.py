@@ -7,7 +7,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from multiall_cli.adapters.ssh.route import Route
@@ -109,7 +109,8 @@ class Stream(Protocol):
 class Patient:
     """A stream that is given up, both ways, once it has taken nothing for `patience` seconds.
 
-    paramiko itself tries again without end. `gave_up` says why it ended, '' where it did not end so.
+    paramiko itself tries again without end. `gave_up` says why it ended, '' where it did not end so; `ended` is
+    called when it is closed, by whichever side.
     """
 
     def __init__(self, stream: Stream, patience: float) -> None:
@@ -117,6 +118,7 @@ class Patient:
         self._patience = patience
         self._closed = False  # paramiko asks for it
         self.gave_up = ""
+        self.ended: Callable[[], None] = lambda: None
         self.recv = stream.recv
         self.settimeout = stream.settimeout
 
@@ -140,6 +142,7 @@ class Patient:
     def close(self) -> None:
         self._closed = True
         self._stream.close()
+        self.ended()
 
 
 def _set(to: socket.socket, level: int, option: int | None, value: int) -> None:

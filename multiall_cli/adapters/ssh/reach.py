@@ -1,20 +1,22 @@
 """Asks a server's own sshd whom it reaches: a channel to the other's port is a TCP connection that it makes.
 
 Nothing runs on the server. paramiko tells only a reason's number and writes the words, which tell a refusal from a
-silence, to its log: so channels are opened and their refusals read here.
+silence, to its log: so channels are opened and their answers read here.
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_OPEN_FAILURE, cMSG_CHANNEL_OPEN
+from paramiko.common import MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, cMSG_CHANNEL_OPEN
 
 from multiall_cli.domain.topology import Rung
 
 PROHIBITED = 1  # RFC 4254 section 5.1: administratively prohibited
+AT_ONCE = 64  # channels that one sshd is opening for us
 
 _WORDS = (
     ("refused", Rung.REFUSED),
@@ -24,60 +26,106 @@ _WORDS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """How far it got, and in how many seconds. `rung` None: nothing is known; `allowed`: whether it may be asked."""
+
+    rung: Rung | None
+    took: float
+    allowed: bool = True
+
+
+@dataclass(slots=True)
+class _Wish:
+    """A channel that was asked for, and what became of it."""
+
+    channel: paramiko.Channel
+    answered: threading.Event  # set once the rest is
+    asked: float
+    heard: float = 0.0
+    refusal: tuple[int, str] | None = None
+
+
 class Doors:
-    """The ports that an open connection's other side can reach. Safe to use from many threads."""
+    """The ports that an open connection's other side can reach. For one thread at a time."""
 
     def __init__(self, transport: paramiko.Transport) -> None:
         self._transport = transport
-        self._refused: dict[int, tuple[int, str]] = {}
-        self._late: list[paramiko.Channel] = []
+        self._wishes: dict[int, _Wish] = {}
+        self._late: list[_Wish] = []
         handlers = transport._handler_table  # type: ignore[attr-defined]
-        usual = handlers[MSG_CHANNEL_OPEN_FAILURE]
-        transport._handler_table = {**handlers, MSG_CHANNEL_OPEN_FAILURE: partial(self._note, usual)}  # type: ignore[attr-defined]
+        ours = {
+            MSG_CHANNEL_OPEN_FAILURE: partial(self._refused, handlers[MSG_CHANNEL_OPEN_FAILURE]),
+            MSG_CHANNEL_OPEN_SUCCESS: partial(self._opened, handlers[MSG_CHANNEL_OPEN_SUCCESS]),
+        }
+        transport._handler_table = {**handlers, **ours}  # type: ignore[attr-defined]
 
-    def _note(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
-        seen = paramiko.Message(message.get_remainder())
-        number, reason = seen.get_int(), seen.get_int()
-        self._refused[number] = (reason, seen.get_string().decode("utf-8", "replace"))
+    def _opened(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
+        self._heard(paramiko.Message(message.get_remainder()))
         usual(message)
 
-    def try_port(self, address: str, port: int, timeout: float) -> tuple[Rung, float] | None:
-        """How far it got and in how many seconds; None where it may not be asked. Errors: OSError, SSHException."""
+    def _refused(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
+        seen = paramiko.Message(message.get_remainder())
+        wish = self._heard(seen)
+        if wish is not None:
+            wish.refusal = (seen.get_int(), seen.get_string().decode("utf-8", "replace"))
+        usual(message)
+
+    def _heard(self, seen: paramiko.Message) -> _Wish | None:
+        wish = self._wishes.get(seen.get_int())
+        if wish is not None:
+            wish.heard = time.monotonic()
+        return wish
+
+    def try_ports(self, doors: Sequence[tuple[str, int]], timeout: float) -> list[Met]:
+        """What became of each, in the same order; `timeout`: seconds that each may take. Errors: OSError, SSHException."""
         self._close_late()
-        began = time.monotonic()
-        channel, opened = self._ask(address, port)
-        answered = opened.wait(timeout)
-        took = time.monotonic() - began
+        parts = [doors[start : start + AT_ONCE] for start in range(0, len(doors), AT_ONCE)]
+        return [met for part in parts for met in self._try(part, timeout)]
+
+    def _try(self, doors: Sequence[tuple[str, int]], timeout: float) -> Iterator[Met]:
+        wishes = [self._ask(address, port) for address, port in doors]
+        silent = [wish for wish in wishes if not self._answered(wish, timeout)]
+        # A silence means something only where the other side answers at all: else it is its own, or our way's to it.
+        speaks = not silent or self._answers(timeout)
+        for wish in wishes:
+            yield self._met(wish, timeout, speaks=speaks)
+
+    def _answered(self, wish: _Wish, timeout: float) -> bool:
+        answered = wish.answered.wait(max(0.0, wish.asked + timeout - time.monotonic()))
         if not self._transport.is_active():
             raise paramiko.SSHException("the connection was cut")
-        refused = self._refused.pop(channel.chanid, None)
-        if refused is not None:
-            return _rung(*refused, took)
-        if answered:
-            channel.close()
-            return Rung.TCP, took
-        self._late.append(channel)  # sshd goes on trying: what comes of it is closed then
-        return (Rung.TIMEOUT, took) if self._answers(timeout) else None
+        return answered
+
+    def _met(self, wish: _Wish, timeout: float, *, speaks: bool) -> Met:
+        if not wish.answered.is_set():
+            self._late.append(wish)  # sshd goes on trying: what comes of it is closed then
+            return Met(Rung.TIMEOUT if speaks else None, timeout)
+        del self._wishes[wish.channel.chanid]
+        took = wish.heard - wish.asked
+        if wish.refusal is not None:
+            return _refusal(*wish.refusal, took)
+        wish.channel.close()
+        return Met(Rung.TCP, took)
 
     def _answers(self, timeout: float) -> bool:
-        """Whether the other side answers at all: else the silence is its own, or that of our way to it."""
-        channel, opened = self._ask("127.0.0.1", 22)
-        if not opened.wait(timeout):
-            self._late.append(channel)
-            return False
-        if self._refused.pop(channel.chanid, None) is None:
-            channel.close()
-        return True
+        """Whether the other side answers at all."""
+        wish = self._ask("127.0.0.1", 22)
+        answered = self._answered(wish, timeout)
+        self._met(wish, timeout, speaks=answered)
+        return answered
 
     def _close_late(self) -> None:
         late, self._late = self._late, []
-        for channel in late:
-            if channel.remote_chanid:
-                channel.close()
-            elif channel.chanid not in self._refused:
-                self._late.append(channel)
+        for wish in late:
+            if not wish.answered.is_set():
+                self._late.append(wish)
+                continue
+            del self._wishes[wish.channel.chanid]
+            if wish.refusal is None:
+                wish.channel.close()
 
-    def _ask(self, address: str, port: int) -> tuple[paramiko.Channel, threading.Event]:
+    def _ask(self, address: str, port: int) -> _Wish:
         """Send the wish for a channel, as paramiko's `open_channel` does, and do not wait for the answer."""
         transport, opened = self._transport, threading.Event()
         with transport.lock:
@@ -88,6 +136,7 @@ class Doors:
             transport.channels_seen[number] = True
             channel._set_transport(transport)  # type: ignore[attr-defined]
             channel._set_window(transport.default_window_size, transport.default_max_packet_size)  # type: ignore[attr-defined]
+        wish = self._wishes[number] = _Wish(channel, opened, time.monotonic())
         message = paramiko.Message()
         message.add_byte(cMSG_CHANNEL_OPEN)
         message.add_string("direct-tcpip")
@@ -99,12 +148,12 @@ class Doors:
         message.add_string("127.0.0.1")
         message.add_int(0)
         transport._send_user_message(message)  # type: ignore[attr-defined]
-        return channel, opened
+        return wish
 
 
-def _rung(reason: int, words: str, took: float) -> tuple[Rung, float] | None:
+def _refusal(reason: int, words: str, took: float) -> Met:
     """What the words of OpenSSH mean; where they mean nothing to us, nothing is known."""
     if reason == PROHIBITED:
-        return None
+        return Met(None, took, allowed=False)
     lower = words.lower()
-    return next(((rung, took) for sign, rung in _WORDS if sign in lower), None)
+    return Met(next((rung for sign, rung in _WORDS if sign in lower), None), took)

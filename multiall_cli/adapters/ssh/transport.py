@@ -9,10 +9,11 @@ from pathlib import Path
 import paramiko
 
 from multiall_cli.adapters.knock import Knocker
+from multiall_cli.adapters.ping import Pinger
 from multiall_cli.adapters.piped import PipedSession, Reveal
 from multiall_cli.adapters.ssh import channel, link, login
 from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts
-from multiall_cli.adapters.ssh.prober import SshProber
+from multiall_cli.adapters.ssh.prober import Opened, SshProber
 from multiall_cli.adapters.ssh.route import CONFIG_FILES, Route, Routes
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
@@ -50,12 +51,17 @@ class SshTransport:
 
     def open(self, server: Server) -> PipedSession:
         """A session; one connection, one channel per command. Errors: Unreachable, UsageError."""
-        connection, close = self.connect(server)
+        opened = self._connect(server)
+        return self._session(server, opened.connection, opened.close)
+
+    def _session(
+        self, server: Server, connection: paramiko.Transport, close: Callable[[], None] = lambda: None
+    ) -> PipedSession:
         start = partial(channel.start, connection, server.name, self._timeout)
         return PipedSession(server, start, self._timeout, self._reveal, close)
 
-    def connect(self, server: Server) -> tuple[paramiko.Transport, Callable[[], None]]:
-        """An authenticated connection, and what ends it. Errors: Unreachable, UsageError."""
+    def _connect(self, server: Server) -> Opened:
+        """An authenticated connection. Errors: Unreachable, UsageError."""
         route = self._routes.of(server)
         below = self._link(route)
         connection = self._login(below, route)
@@ -64,12 +70,22 @@ class SshTransport:
             connection.close()
             below.close()
 
-        return connection, close
+        def ended(told: Callable[[], None]) -> None:
+            below.ended = told
 
-    def prober(self, observer: str, timeout: float) -> SshProber:
-        """Takes samples as `observer`; each knock takes at most `timeout` seconds."""
-        knocker = Knocker(observer, timeout, network=self._network)
-        return SshProber(observer, timeout, knocker, self._routes.door_of, self.connect)
+        return Opened(connection, partial(self._session, connection=connection), close, ended)
+
+    def prober(self, observer: str, timeout: float, keep: int = 0) -> SshProber:
+        """Takes samples as `observer`; each knock takes at most `timeout` seconds. `keep`: connections left open."""
+        return SshProber(
+            observer,
+            timeout,
+            knocker=Knocker(observer, timeout, network=self._network),
+            pinger=Pinger(timeout, network=self._network),
+            door=self._routes.door_of,
+            connect=self._connect,
+            keep=keep,
+        )
 
     def offered(self, server: Server) -> HostKey:
         """The host key that the server shows now, unchecked: for `server trust`. Errors: Unreachable, UsageError."""

@@ -1,0 +1,96 @@
+"""Echo requests to many addresses at once, where the kernel lets a program without rights send them."""
+
+import ipaddress
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+
+_KINDS = {
+    4: (socket.AF_INET, socket.IPPROTO_ICMP, 8, 0),
+    6: (socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129),
+}
+"""Version → family, protocol, type of a request and of its answer (RFC 792, RFC 4443)."""
+_LONGEST = 1500
+_OURS = b"multiall"
+
+
+class Pinger:
+    """`timeout`: seconds that an answer may take; `network`: where its sockets are made."""
+
+    def __init__(self, timeout: float, *, network: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._timeout = timeout
+        self._network = network
+
+    def __call__(self, addresses: Mapping[str, str]) -> dict[str, float]:
+        """name → seconds, of those that answered. `addresses`: numbers, or names that were looked up just before.
+
+        Empty where this kernel wants rights for it (net.ipv4.ping_group_range).
+        """
+        with self._network():
+            numbers = {name: number for name, text in addresses.items() if (number := _number(text)) is not None}
+        found: dict[str, float] = {}
+        with ExitStack() as stack:
+            for version in sorted({each.version for each in numbers.values()}):
+                own = {name: str(each) for name, each in numbers.items() if each.version == version}
+                try:
+                    with self._network():
+                        pinging = stack.enter_context(_socket(version))
+                except OSError:
+                    continue
+                found |= self._ping(pinging, version, own)
+        return found
+
+    def _ping(self, pinging: socket.socket, version: int, addresses: Mapping[str, str]) -> dict[str, float]:
+        names = list(addresses)
+        sent = {}
+        for number, name in enumerate(names):
+            if _send(pinging, version, number, addresses[name]):
+                sent[number] = time.monotonic()
+        found: dict[str, float] = {}
+        until = time.monotonic() + self._timeout
+        while len(found) < len(sent) and (left := until - time.monotonic()) > 0:
+            if not select.select([pinging], [], [], left)[0]:
+                break
+            for number, place in _answers(pinging, version):
+                if number in sent and place == addresses[names[number]]:
+                    found.setdefault(names[number], time.monotonic() - sent[number])
+        return found
+
+
+def _number(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(socket.getaddrinfo(text, None)[0][4][0])
+    except (OSError, UnicodeError, ValueError):
+        return None
+
+
+def _socket(version: int) -> socket.socket:
+    """Errors: OSError where we may not."""
+    family, protocol, _, _ = _KINDS[version]
+    pinging = socket.socket(family, socket.SOCK_DGRAM, protocol)
+    pinging.setblocking(False)
+    return pinging
+
+
+def _send(pinging: socket.socket, version: int, number: int, address: str) -> bool:
+    """The kernel fills in the identifier, and the checksum of IPv6; that of IPv4 too for this kind of socket."""
+    packet = struct.pack("!BBHHH", _KINDS[version][2], 0, 0, 0, number & 0xFFFF) + _OURS
+    try:
+        pinging.sendto(packet, (address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _answers(pinging: socket.socket, version: int) -> Iterable[tuple[int, str]]:
+    """(number, address) of every answer that has come."""
+    while True:
+        try:
+            packet, place = pinging.recvfrom(_LONGEST)
+        except OSError:
+            return
+        if len(packet) >= 8 and packet[0] == _KINDS[version][3] and packet[8:] == _OURS:
+            yield struct.unpack("!H", packet[6:8])[0], str(ipaddress.ip_address(place[0].partition("%")[0]))

@@ -1,0 +1,54 @@
+"""Whether open connections still live: a request that every sshd answers, sent over all of them at once."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import paramiko
+from paramiko.common import MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS, cMSG_GLOBAL_REQUEST
+
+KEEPALIVE = "keepalive@openssh.com"  # no one knows it, so it is refused: the refusal is the sign of life
+
+
+class Pulse:
+    """One connection's. For one thread at a time."""
+
+    def __init__(self, connection: paramiko.Transport) -> None:
+        self._connection = connection
+        self._answered = threading.Event()
+        self._asked = self._heard = 0.0
+        handlers = connection._handler_table  # type: ignore[attr-defined]
+        ours = {sign: partial(self._note, handlers[sign]) for sign in (MSG_REQUEST_SUCCESS, MSG_REQUEST_FAILURE)}
+        connection._handler_table = {**handlers, **ours}  # type: ignore[attr-defined]
+
+    def _note(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
+        self._heard = time.monotonic()
+        self._answered.set()
+        usual(message)
+
+    def ask(self) -> None:
+        self._answered.clear()
+        self._asked = time.monotonic()
+        message = paramiko.Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string(KEEPALIVE)
+        message.add_boolean(True)
+        try:
+            self._connection._send_user_message(message)  # type: ignore[attr-defined]
+        except (paramiko.SSHException, OSError, EOFError):
+            return  # it has ended, and does not answer
+
+    def answered(self, until: float) -> float | None:
+        """Seconds that the answer took; None where there is none until then (of time.monotonic)."""
+        if self._connection.is_active() and self._answered.wait(max(0.0, until - time.monotonic())):
+            return self._heard - self._asked
+        return None
+
+
+def beating(pulses: Sequence[Pulse], timeout: float) -> list[float | None]:
+    """Of each, in the same order, the seconds that its answer took; None where none came within `timeout`."""
+    for pulse in pulses:
+        pulse.ask()
+    until = time.monotonic() + timeout
+    return [pulse.answered(until) for pulse in pulses]

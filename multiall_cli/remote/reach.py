@@ -1,0 +1,69 @@
+"""Whom this member reaches: TCP connections that are reset as soon as they tell something, all at once."""
+
+import errno
+import selectors
+import socket
+import struct
+import time
+from typing import Dict, List, Tuple  # noqa: UP035  (as 3.6 has them)
+
+AT_ONCE = 256  # connections that are being opened
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds: nothing of it is in the other's log
+_WORDS = {
+    0: "tcp",
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "refused",
+    errno.ETIMEDOUT: "timeout",
+    errno.EHOSTUNREACH: "no route",
+    errno.ENETUNREACH: "no route",
+}
+
+
+def reach(exchange, doors, within):
+    """`doors`: [[name, address, port], ...]; {"met": [[name, word, seconds], ...]} of all of which something is known.
+
+    `within`: seconds that each may take. What this side itself could not try is left out.
+    """
+    todo = list(reversed(doors))
+    met = []  # type: List[object]
+    waiting = {}  # type: Dict[socket.socket, Tuple[str, float]]
+    with selectors.DefaultSelector() as selector:
+        while todo or waiting:
+            while todo and len(waiting) < AT_ONCE:
+                name, address, port = todo.pop()
+                knocking = _begin(address, port)
+                if knocking is not None:
+                    waiting[knocking] = (name, time.monotonic())
+                    selector.register(knocking, selectors.EVENT_WRITE, knocking)
+            if not waiting:
+                break
+            oldest = min(began for _, began in waiting.values())
+            for key, _ in selector.select(max(0.0, oldest + within - time.monotonic())):
+                fault = key.data.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                _end(selector, waiting, key.data, _WORDS.get(fault), met)
+            for knocking, (_, began) in list(waiting.items()):
+                if time.monotonic() - began >= within:
+                    _end(selector, waiting, knocking, "timeout", met)
+            exchange.beat()
+    return {"met": met}
+
+
+def _begin(address, port):
+    """A connection that is being opened; None where this side cannot begin it."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]
+        knocking = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError, OverflowError):
+        return None
+    knocking.setblocking(False)
+    knocking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    knocking.connect_ex(place)  # a fault of it is the socket's, and read from there
+    return knocking
+
+
+def _end(selector, waiting, knocking, word, met):
+    name, began = waiting.pop(knocking)
+    selector.unregister(knocking)
+    knocking.close()
+    if word is not None:
+        met.append([name, word, time.monotonic() - began])
