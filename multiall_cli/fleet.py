@@ -372,7 +372,9 @@ class Fleet:
         """From now on, scans leave open what they open: a sign of life over it is cheaper than a knock, and its end
         is an instant hint.
         """
-        self._warm = most
+        if self._prober is not None:
+            self._prober.close()
+        self._warm, self._prober = most, None
 
     def hinted(self) -> bool:
         """Whether something has happened since the last scan that makes the next one urgent."""

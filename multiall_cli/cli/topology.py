@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Who reaches whom: scan, show, links, why, path, events, history, watch, drain, maintenance, pin, undrain.",
 )
 
-LINKS_EVERY = 12  # rounds of a watch in which servers are asked about each other once
+LINKS_EVERY = 600.0  # seconds of a watch in which servers are asked about each other once: each leaves lines in logs
 AGAIN = 0.5  # seconds between two rounds of a watch while someone is suspect
 MOST_EVENTS = 1_000_000  # of one list
 
@@ -132,8 +132,11 @@ def watch(
     with fleet(context) as found, Interrupt() as interrupt:
         found.stop = interrupt.asked
         found.keep_warm()
+        linked = -LINKS_EVERY
         for number in range(rounds):
-            told = found.scan(links=None if number % LINKS_EVERY == 0 else False)
+            links = time.monotonic() - linked >= LINKS_EVERY
+            linked = time.monotonic() if links else linked
+            told = found.scan(links=None if links else False)
             if number == 0:
                 show(given(context), render.picture(told.topology, found.inventory))
             for event in told.events if number else ():

@@ -91,7 +91,10 @@ class _Round:
     def _listens(self, at: int, name: str) -> bool:
         """At first sight, where something is amiss, and now and then."""
         one = self._liveness.held(name)
-        return one.state is not State.UP or at % self._seldom == self._turn % self._seldom
+        return one.state is not State.UP or self._is_its_turn(at)
+
+    def _is_its_turn(self, at: int) -> bool:
+        return at % self._seldom == self._turn % self._seldom
 
     def _sentinels(self) -> None:
         """What answers as long as our own network is there."""
@@ -126,22 +129,22 @@ class _Round:
             self._take(told or ())
 
     def _due(self) -> list[str]:
-        """Who is logged in to in this round: in slow rotation, whoever is on the way back or in trouble above TCP, and those
-        whom no knock reaches (they are behind jump hosts); and those whose sessions are to be kept open.
+        """Who is logged in to in this round: in slow rotation, whoever is on the way back or in trouble above TCP,
+        those whom no knock reaches (they are behind jump hosts), and those whose sessions are to be kept open.
         """
         memory, prober = self._liveness.memory().servers, self._watcher.prober
-        cold = [
-            name for name, each in self._servers.items() if memory[name].state is State.UP and not prober.kept(each)
-        ]
+        well = [name for name in self._servers if memory[name].state is State.UP]
+        cold = [name for name in well if prober.kept(self._servers[name]) is None]
         to_keep = set(cold[: max(0, prober.room)])
+        in_turn = {name for at, name in enumerate(self._servers) if self._is_its_turn(at)} & set(cold)
         return [
             name
-            for at, name in enumerate(self._servers)
+            for name in self._servers
             if (memory[name].state is State.DOWN and memory[name].good)
             or (memory[name].state is State.DEGRADED and memory[name].depth >= Rung.TCP)
             or name in to_keep
             or (name not in self._sampled and memory[name].state is not State.UP)
-            or (at % self._seldom == self._turn % self._seldom and memory[name].state is State.UP)
+            or name in in_turn
         ]
 
     def _pairs(self, *, links: bool) -> list[tuple[str, str]]:

@@ -48,7 +48,7 @@ class Profile:
     span: float = 20.0
     quorum: float = 0.5
     half_life: float = 900.0
-    flaps: float = 3.0
+    flaps: float = 2.5
     calm: float = 1.0
 
     @property

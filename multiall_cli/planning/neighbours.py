@@ -134,9 +134,9 @@ def relays(verdicts: Mapping[str, Verdict], found: Sequence[Edge]) -> dict[str, 
 
 
 def _is_old(each: Evidence, verdicts: Mapping[str, Verdict]) -> bool:
-    """Whether it is what a server told of another that is well, before we lost it: the way between them is the cut."""
-    observer, target = verdicts.get(each.observer), verdicts.get(each.target)
-    return observer is not None and observer.state not in REST and (target is None or target.state in REST)
+    """Whether it is what a server told before we lost it: the cut may go through what it told of."""
+    observer = verdicts.get(each.observer)
+    return observer is not None and observer.state not in REST and each.at <= observer.since
 
 
 def picture(

@@ -5,7 +5,6 @@ import selectors
 import socket
 import struct
 import time
-from typing import Dict, List, Tuple  # noqa: UP035  (as 3.6 has them)
 
 AT_ONCE = 256  # connections that are being opened
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds: nothing of it is in the other's log
@@ -25,8 +24,8 @@ def reach(exchange, doors, within):
     `within`: seconds that each may take. What this side itself could not try is left out.
     """
     todo = list(reversed(doors))
-    met = []  # type: List[object]
-    waiting = {}  # type: Dict[socket.socket, Tuple[str, float]]
+    met: "list[object]" = []
+    waiting: "dict[socket.socket, tuple[str, float]]" = {}
     with selectors.DefaultSelector() as selector:
         while todo or waiting:
             while todo and len(waiting) < AT_ONCE:

@@ -237,3 +237,99 @@ def test_a_server_that_is_back_is_up_after_some_rounds(ground: Ground) -> None:
         verdict = topology.verdicts["web2"]
         assert verdict.rule == "recovery"
         assert verdict.since - went >= 10.0
+
+
+def connections(ground: Ground) -> dict[str, int]:
+    """How many TCP connections each host has taken since it started: without a new one, no sshd writes a line."""
+    found = {}
+    for name in HOSTS:
+        heads, values = [
+            line.split() for line in ground.run(name, "grep", "Tcp:", "/proc/net/snmp").decode().splitlines()
+        ]
+        found[name] = int(values[heads.index("PassiveOpens")])
+    return found
+
+
+def test_kept_sessions_leave_no_line_in_any_log(ground: Ground) -> None:
+    """In steady state: the first scans log in and read a banner each, and what follows asks for a sign of life."""
+    with eyes(ground) as seen:
+        seen.fleet.keep_warm()
+        while len(seen.rounds) <= len(HOSTS):
+            seen.scan()
+        before = connections(ground)
+        for _ in range(10):
+            round_ = seen.fleet.scan(links=False)
+            assert round_.samples == len(HOSTS)
+        assert connections(ground) == before
+
+
+@pytest.mark.parametrize("fault", [Fault.KILL_SSHD, Fault.RESTART], ids=str)
+def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: Fault) -> None:
+    """The next scan need not be waited for."""
+    with eyes(ground) as seen:
+        seen.fleet.keep_warm()
+        seen.scan()
+        assert not seen.fleet.hinted()
+        ground.lab.do("web2", fault)
+        began = time.monotonic()
+        while not seen.fleet.hinted():
+            assert time.monotonic() - began < LIMIT
+        if fault is Fault.KILL_SSHD:
+            seen.sees("web2", State.DEGRADED, "its sshd refuses connections")
+            ground.lab.undo("web2", fault)
+        seen.all_well()
+        assert seen.never(State.DOWN)
+
+
+def test_a_kept_session_with_a_server_without_power_is_given_up(ground: Ground) -> None:
+    """Its silence is no verdict: it is knocked at, and brothers are asked over theirs."""
+    with eyes(ground) as seen:
+        seen.fleet.keep_warm()
+        seen.scan()
+        ground.lab.do("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.DOWN, "denied by web")
+        ground.lab.undo("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.UP)
+
+
+def test_an_sshd_that_hangs_is_seen_in_spite_of_its_kept_session(ground: Ground) -> None:
+    """The session's own process answers; nobody new comes in."""
+    with eyes(ground, every="10m") as seen:  # so that its banner's turn comes soon
+        seen.fleet.keep_warm()
+        seen.scan()
+        ground.lab.do("web2", Fault.HUNG_SSHD)
+        seen.sees("web2", State.DEGRADED, "its sshd says nothing")
+        assert {seen.scan().state_of("web2") for _ in range(3)} == {State.DEGRADED}
+
+
+def test_a_server_that_flaps_has_to_be_well_for_longer(ground: Ground) -> None:
+    """Down, up and down again within a quarter of an hour: three good rounds are not enough this time."""
+    with eyes(ground) as seen:
+        ground.lab.do("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.DOWN)
+        ground.lab.undo("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.UP)
+        ground.lab.do("web2", Fault.POWER_OFF)
+        topology = seen.sees("web2", State.DOWN)
+        assert topology.verdicts["web2"].flapping
+        ground.lab.undo("web2", Fault.POWER_OFF)
+        answered = 0
+        while answered < 5:
+            found = seen.scan().verdicts["web2"]
+            answered += found.evidence[0].rung is Rung.AUTH
+            assert (found.state, found.flapping) == (State.DOWN, True)
+
+
+def test_a_partition_in_three(ground: Ground) -> None:
+    """Each part is told as one, and whoever cut it is the witness."""
+    with eyes(ground) as seen:
+        for name, others in {
+            "web3": ["admin", "web1", "web2", "web4"],
+            "web4": ["admin", "web1", "web2", "web3"],
+        }.items():
+            ground.lab.do(name, Fault.PARTITION, **{"from": others})
+        ours = ("web1", "web2")
+        topology = seen.until(lambda found: {found.state_of(name) for name in ("web3", "web4")} == {State.DOWN})
+        parts = [set(part) - {topology.vantage} for part in topology.components]
+        assert sorted(map(sorted, parts)) == [["web1", "web2"], ["web3"], ["web4"]]
+        assert {topology.state_of(name) for name in ours} == {State.UP}

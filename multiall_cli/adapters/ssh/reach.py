@@ -78,7 +78,10 @@ class Doors:
         return wish
 
     def try_ports(self, doors: Sequence[tuple[str, int]], timeout: float) -> list[Met]:
-        """What became of each, in the same order; `timeout`: seconds that each may take. Errors: OSError, SSHException."""
+        """What became of each, in the same order; `timeout`: seconds that each may take.
+
+        Errors: OSError, SSHException.
+        """
         self._close_late()
         parts = [doors[start : start + AT_ONCE] for start in range(0, len(doors), AT_ONCE)]
         return [met for part in parts for met in self._try(part, timeout)]
