@@ -27,7 +27,7 @@ from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
-from multiall_cli.domain.topology import Downtime, Event, Planned, Round, Topology
+from multiall_cli.domain.topology import Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.drivers.become import sudoers
 from multiall_cli.drivers.openssh import ssh_command
 from multiall_cli.planning.assign import assign
@@ -35,6 +35,7 @@ from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.merge import Explained, explain
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
+from multiall_cli.planning.whom import away, inherited, serving, through
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.network import Elsewhere
@@ -151,7 +152,7 @@ class Fleet:
         """What a sync would change. Reads only. Errors: Refused, UsageError, Unreachable (a source)."""
         from multiall_cli.engine.look import look
 
-        sight = look(self._world_that_is_up, pool, self._assignments(self.pool(pool), only))
+        sight = look(*self._work(self.pool(pool), only))
         sight.close()
         return sight.plan
 
@@ -172,14 +173,15 @@ class Fleet:
 
         wish = Wish(plan=plan, forced=frozenset(forced), lock_wait=lock_wait, limits=self.site.guards, confirm=confirm)
         declared = self.pool(pool)
-        return sync(self._world_that_is_up, declared, self._assignments(declared, only), wish)
+        world, _, assignments = self._work(declared, only)
+        return sync(world, declared, assignments, wish)
 
     def diff(self, pool: str, only: str = "") -> tuple[Difference, ...]:
         """What a sync would change, as text. Reads only."""
         from multiall_cli.engine.compare import differences
         from multiall_cli.engine.look import look
 
-        sight = look(self._world_that_is_up, pool, self._assignments(self.pool(pool), only))
+        sight = look(*self._work(self.pool(pool), only))
         try:
             return differences(sight)
         finally:
@@ -241,6 +243,18 @@ class Fleet:
         except (Unreachable, MemberFault, Locked) as fault:  # one server's trouble is not the others'
             return not_fetched(server.name, fault)
 
+    def _work(self, pool: Pool, only: str) -> "tuple[World, str, list[Assignment]]":
+        """A pool's name and agents, and the world as the topology shows it: whom it holds to be away is not tried,
+        and whom only a brother reaches is reached through that one. Errors: Refused, UsageError.
+        """
+        topology = self.topology()
+        assignments = [
+            replace(each, servers=tuple(through(each.servers, topology.relays)))
+            for each in self._assignments(pool, only)
+        ]
+        world = replace(self._world, away=away(topology), relays=topology.relays)
+        return world, pool.name, assignments
+
     def _assignments(self, pool: Pool, only: str) -> "list[Assignment]":
         """The agents of a pool's declarations with their members. Errors: Refused, UsageError."""
         chosen = frozenset(server.name for server in self.select(only)) if only else None
@@ -261,12 +275,21 @@ class Fleet:
         """Run a command on servers, results as they come."""
         from multiall_cli.engine.execute import execute
 
-        return execute(self._world, self.select(target), argv, stdin, self.limits.timeout, on_output)
+        return execute(self._world, self._reachable(target), argv, stdin, self.limits.timeout, on_output)
 
     def facts(self, target: str) -> Iterator[Facts]:
         from multiall_cli.engine.execute import facts
 
-        return facts(self._world, self.select(target))
+        return facts(self._world, self._reachable(target))
+
+    def _reachable(self, target: str) -> list[Server]:
+        """The servers of a target, each as it is reached now."""
+        from multiall_cli.engine.remembered import recall
+
+        servers = self.select(target)
+        held = recall(self.store.remembered(VANTAGE), SystemClock().now())[0].servers
+        cut_off = any(each.name in held and held[each.name].state is State.UNREACHABLE for each in servers)
+        return through(servers, self.topology().relays if cut_off else {})
 
     def examine(self, target: str = "") -> Iterator[Finding]:
         """What is wrong with the connections to servers (all, where no target is named), and what mends it."""
@@ -354,19 +377,25 @@ class Fleet:
 
         me = Holder(who(), VANTAGE, os.getpid(), SystemClock().now(), "topology scan")
         with self.store.lock(SCANS, me, SCAN_WAIT):
-            return self._scan(links=links, logins=logins)
+            found = self._scan(links=links, logins=logins)
+        return replace(found, topology=self._with_pools(found.topology))
 
     def _scan(self, *, links: bool | None, logins: bool) -> Round:
         from multiall_cli.engine.probe import scan
 
         return scan(self._watcher, tuple(self.inventory.servers.values()), links=links, logins=logins)
 
+    def _with_pools(self, topology: Topology) -> Topology:
+        pools = self.inventory.pools
+        return replace(topology, serving={name: serving(topology, pool.members) for name, pool in pools.items()})
+
     def topology(self) -> Topology:
         """The picture as the last scan left it, with what operators said since; no server is asked."""
         from multiall_cli.engine.probe import recalled
 
         now = SystemClock().now()
-        return recalled(VANTAGE, self.store, now, tuple(self.inventory.servers.values()), self._promised(now))
+        servers, every = tuple(self.inventory.servers.values()), self.site.settings.topology.every
+        return self._with_pools(recalled(VANTAGE, self.store, now, servers, self._promised(now), every))
 
     def keep_warm(self, most: int = WARM) -> None:
         """From now on, scans leave open what they open: a sign of life over it is cheaper than a knock, and its end
@@ -418,9 +447,11 @@ class Fleet:
             self.stop,
         )
 
-    def _promised(self, now: float) -> "Sequence[Planned]":
-        """What operators said of servers, and what the inventory says."""
-        return self.store.promised(now)
+    def _promised(self, now: float) -> list[Planned]:
+        """What operators and the inventory say of servers, and of what those hang on."""
+        from multiall_cli.planning import windows
+
+        return inherited([*self.store.promised(now), *windows.promised(self.inventory, now)], self.inventory.servers)
 
     # --- the journal --------------------------------------------------------------------------------------------
 
@@ -506,13 +537,6 @@ class Fleet:
 
         parallel = self.limits.parallel or self.site.settings.parallel
         return World(self.transport, self.store, SystemClock(), parallel, self.watch, self.stop, VANTAGE)
-
-    @property
-    def _world_that_is_up(self) -> "World":
-        """The world of a verb that works on pools: whom the topology holds to be away is not tried."""
-        from multiall_cli.planning.whom import away
-
-        return replace(self._world, away=away(self.topology(), self.site.settings.topology))
 
 
 def to_yaml(value: object, *, ascii_only: bool = False) -> str:

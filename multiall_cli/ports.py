@@ -119,8 +119,8 @@ class Prober(Protocol):
         """The cheap sample of each that can be reached straight; `listen`: whose SSH banner is waited for."""
         ...
 
-    def login(self, server: Server) -> tuple[Evidence, Observer | None]:
-        """The dear sample: a whole login; and what it opened, to be asked about others."""
+    def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
+        """The dear sample: a whole login, if anything came of it; and what it opened, to be asked about others."""
         ...
 
     def kept(self, server: Server) -> Observer | None:

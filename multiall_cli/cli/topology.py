@@ -184,7 +184,9 @@ def pin(
 def undrain(context: Context, target: Target) -> int:
     """End what was said of servers: drains, maintenance, pins."""
     with fleet(context) as found:
-        return show(given(context), render.withdrawn(found.withdraw(target)))
+        ended, topology = found.withdraw(target), found.topology()
+        still = [word for server in found.select(target) if (word := topology.planned_of(server.name))]
+        return show(given(context), render.withdrawn(ended, still))
 
 
 def _promise(context: Context, target: str, what: Downtime, span: str, until: str, begins: str, because: str) -> int:

@@ -54,8 +54,29 @@ class Become:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A time that comes again, in which servers are in `maintenance` or on `drain`.
+
+    `at`: when it begins, as cron has it, in the time zone `zone`; `lasts`: seconds.
+    """
+
+    at: str
+    lasts: float
+    zone: str
+    because: str
+    what: str = "maintenance"
+    origin: Origin = field(default=NOWHERE, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.what} at '{self.at}' ({self.zone}) for {self.lasts:g} s: {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
-    """One machine. `where` maps a value's dotted name (`ssh.user`) to the place that gave it."""
+    """One machine. `where` maps a value's dotted name (`ssh.user`) to the place that gave it.
+
+    `depends_on`: the servers without which it is not there (its hypervisor, its router).
+    """
 
     name: str
     address: str
@@ -63,6 +84,8 @@ class Server:
     ssh: Ssh = Ssh()
     become: Become = Become()
     labels: Mapping[str, str] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    windows: tuple[Window, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
@@ -161,6 +184,7 @@ class Pool:
     priority: int = 0
     files: tuple[FilesDeclaration, ...] = ()
     rollout: Rollout = Rollout()
+    windows: tuple[Window, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
 
 

@@ -1,5 +1,6 @@
 """Who reaches whom: evidence, verdicts, links, downtimes and the picture that is made of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -59,10 +60,15 @@ _MET = {
 }
 
 
-def failed(observer: str, target: str, reason: str, at: float) -> Evidence:
-    """What a session that was not opened shows of the server; `reason`: a word of UNREACHABLE_REASONS."""
+def failed(observer: str, target: str, reason: str, at: float) -> list[Evidence]:
+    """What a session that was not opened shows of the server; `reason`: a word of UNREACHABLE_REASONS.
+
+    Nothing where it was not tried, or where its jump host was what failed.
+    """
+    if reason not in _MET:
+        return []
     rung, trouble = _MET[reason]
-    return Evidence(observer, target, rung, at, trouble=trouble)
+    return [Evidence(observer, target, rung, at, trouble=trouble)]
 
 
 class State(StrEnum):
@@ -166,7 +172,8 @@ class Topology:
 
     `vantage`: who looks; `components`: groups of observers and servers that reach each other, the vantage's first;
     `hinges`: servers whose loss would cut a component; `relays`: unreachable server → the brother to go through;
-    `frozen`: why nothing is decided now ('' where all is as usual).
+    `frozen`: why nothing is decided now ('' where all is as usual); `stale_after`: seconds after which what we saw
+    of a server ourselves is too old to act on; `serving`: pool → those of its members that can be given work.
     """
 
     at: float
@@ -178,6 +185,8 @@ class Topology:
     hinges: tuple[str, ...] = ()
     relays: Mapping[str, str] = field(default_factory=dict)
     frozen: str = ""
+    stale_after: float = math.inf
+    serving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def planned_of(self, server: str) -> Planned | None:
         """The operator's word that holds now: a pin before maintenance before a drain."""
@@ -205,6 +214,10 @@ class Topology:
         verdict = self.verdicts.get(server)
         ours = [each.at for each in verdict.evidence if each.observer == self.vantage] if verdict else []
         return max(ours, default=0.0)
+
+    def is_stale(self, server: str) -> bool:
+        """Whether we have not looked at it for too long to act on what is held of it."""
+        return self.at - self.seen_at(server) >= self.stale_after
 
     def as_declared(self, server: str) -> bool:
         """Whether it is up, or an operator said that it need not be."""

@@ -103,12 +103,10 @@ def _look_at_members(world: World, pool: str, assignments: Sequence[Assignment],
 def _testify(world: World, seen: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
     """What we met on the way is evidence that costs nothing."""
     now = world.clock.now()
-    met = [Evidence(world.vantage, name, Rung.AUTH, now) for name in seen]
-    met += [
-        failed_to_open(world.vantage, name, fault.reason, now)
-        for name, fault in failed.items()
-        if isinstance(fault, Unreachable) and name not in world.away and fault.subject == name
-    ]
+    met = [Evidence(world.observer_of(name), name, Rung.AUTH, now) for name in seen]
+    for name, fault in failed.items():
+        if isinstance(fault, Unreachable) and name not in world.away and fault.subject == name:
+            met += failed_to_open(world.observer_of(name), name, fault.reason, now)
     if met and world.vantage:
         world.store.remember(world.vantage, {}, met, ())
 

@@ -14,10 +14,11 @@ from multiall_cli.planning.neighbours import picture
 from multiall_cli.planning.whom import about, domain_of, labels_of, ring
 from multiall_cli.ports import Clock, Prober, Store
 
-_Asked = tuple[Evidence | None, Sequence[Evidence] | None]
+_Asked = tuple[Sequence[Evidence], Sequence[Evidence] | None]
 
 MATRIX = 32  # servers up to which each is asked about each other
 NEIGHBOURS = 4  # observers of each server in a round beyond that
+STALE = 3  # times `every` after which what we saw of a server is too old to act on
 SLOWLY = 20  # rounds in which every server is logged in to, and its banner read, once
 SELDOM = 600.0  # seconds in which that is done at most once: it leaves lines in the server's log
 
@@ -70,7 +71,7 @@ class _Round:
             watcher.vantage,
             self._domains,
             profile_of(watcher.settings),
-            labels={name: labels_of(server) for name, server in self._servers.items()},
+            labels=labels_of(self._servers),
             memory=memory,
         )
         for each in watcher.store.evidence():  # what syncs met since the last round
@@ -122,9 +123,8 @@ class _Round:
             if isinstance(found, MultiAllError):
                 continue  # no sample: nothing is known
             login, told = found
-            if login is not None:
-                self._take([login])
-            if asked[name] and (login is None or login.rung is Rung.AUTH):
+            self._take(login)
+            if asked[name] and all(each.rung is Rung.AUTH for each in login):
                 self._liveness.asked(name, speaks=told is not None)
             self._take(told or ())
 
@@ -163,7 +163,8 @@ class _Round:
         Who has a session open is logged in to only where that is what is wanted.
         """
         prober, server = self._watcher.prober, self._servers[name]
-        met, observer = None, None if login else prober.kept(server)
+        met: Sequence[Evidence] = ()
+        observer = None if login else prober.kept(server)
         if observer is None:
             met, observer = prober.login(server)
         if observer is None:
@@ -199,6 +200,7 @@ class _Round:
             watcher.promised(now),
             self._liveness.frozen,
             now,
+            STALE * watcher.settings.every,
         )
         bound = profile_of(watcher.settings).window
         return Round(topology, tuple(self._events), len(self._evidence), took, bound)
@@ -211,16 +213,19 @@ def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Ev
 
 
 def recalled(
-    vantage: str, store: Store, now: float, servers: Sequence[Server], promised: Iterable[Planned]
+    vantage: str, store: Store, now: float, servers: Sequence[Server], promised: Iterable[Planned], every: float
 ) -> Topology:
-    """The picture as the last round left it, with what operators said since; no server is asked."""
+    """The picture as the last round left it, with what operators said since; no server is asked.
+
+    `every`: seconds between two rounds, as they are meant to be.
+    """
     names = {server.name: server for server in servers}
     evidence = _known(store, names, vantage)
     memory, _ = recall(store.remembered(vantage), now)
     liveness = Liveness(vantage, {name: domain_of(each) for name, each in names.items()}, memory=memory)
     for each in evidence:
         liveness.observe(each, now)
-    return picture(vantage, liveness.verdicts(), evidence, promised, memory.frozen, now)
+    return picture(vantage, liveness.verdicts(), evidence, promised, memory.frozen, now, STALE * every)
 
 
 def profile_of(settings: TopologySettings) -> Profile:

@@ -18,7 +18,7 @@ class World:
     """`watch` is told each step; `stop` answers whether no further member is to be begun.
 
     `vantage`: our own name as an observer, for what we meet on the way; `away`: the servers that the topology holds
-    to be in maintenance or down: no connection to them is tried.
+    to be in maintenance or down: no connection to them is tried; `relays`: who is reached through which brother.
     """
 
     transport: Transport
@@ -29,6 +29,11 @@ class World:
     stop: Callable[[], bool] = lambda: False
     vantage: str = ""
     away: Mapping[str, Unreachable] = field(default_factory=dict)
+    relays: Mapping[str, str] = field(default_factory=dict)
+
+    def observer_of(self, server: str) -> str:
+        """Who it is that meets a server when we work on it."""
+        return self.relays.get(server, self.vantage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,9 +390,9 @@ class Liveness:
         return self._there - (self._of[name].state in REST) - mute
 
     def _blame(self, events: list[Event]) -> list[Event]:
-        """One event for all that went down together, and that as the cause of each."""
+        """One event where the last of those that share a label went down, and that as the cause of each."""
         went = {event.server for event in events if event.after == State.DOWN}
-        if len(went) < 2:
+        if not went:
             return events
         causes: dict[str, str] = {}
         told = []

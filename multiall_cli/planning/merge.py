@@ -108,11 +108,17 @@ def _of_server(server: Server) -> Iterator[Explained]:
         yield told("become.password", become.password)
     for label, value in server.labels.items():
         yield told(f"labels.{label}", value)
+    if server.depends_on:
+        yield told("depends_on", ", ".join(server.depends_on))
+    for window in server.windows:
+        yield Explained("windows", str(window), "", window.origin)
 
 
 def _of_pools(inventory: Inventory, server: str) -> Iterator[Explained]:
     for pool in inventory.pools_of(server):
         yield Explained("pool", pool.name, pool.name, pool.origin)
+        for window in pool.windows:
+            yield Explained("windows", str(window), pool.name, window.origin)
 
 
 def _of_files(declarations: Iterable[FilesDeclaration]) -> Iterator[Explained]:

@@ -1,5 +1,6 @@
 """What follows from who reached whom: links, components, hinges, relays, ways. Pure; the newest evidence decides."""
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -121,13 +122,13 @@ def way(graph: Graph, start: str, end: str) -> tuple[str, ...]:
 
 
 def relays(verdicts: Mapping[str, Verdict], found: Sequence[Edge]) -> dict[str, str]:
-    """unreachable server → the brother that is up and reaches it soonest."""
+    """unreachable server → the brother that is up and has reached it soonest since we lost it."""
     best: dict[str, tuple[float, str]] = {}
     for edge in found:
         target, through = verdicts.get(edge.target), verdicts.get(edge.observer)
         if target is None or through is None or edge.state not in OPEN:
             continue
-        if target.state is State.UNREACHABLE and through.state is State.UP:
+        if target.state is State.UNREACHABLE and through.state is State.UP and edge.at >= target.seen:
             offer = (edge.rtt if edge.rtt is not None else float("inf"), edge.observer)
             best[edge.target] = min(best.get(edge.target, offer), offer)
     return {target: through for target, (_, through) in best.items()}
@@ -146,6 +147,7 @@ def picture(
     planned: Iterable[Planned],
     frozen: str,
     at: float,
+    stale_after: float = math.inf,
 ) -> Topology:
     """All of it put together."""
     found = edges(each for each in evidence if not _is_old(each, verdicts))
@@ -163,4 +165,5 @@ def picture(
         hinges=tuple(name for name in hinges(graph, vantage) if name in verdicts),
         relays=relays(verdicts, found),
         frozen=frozen,
+        stale_after=stale_after,
     )

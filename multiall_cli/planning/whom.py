@@ -1,13 +1,15 @@
 """Who fails together, who is asked about whom, and whom no work is to try. Pure."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from multiall_cli.domain.errors import Unreachable
-from multiall_cli.domain.inventory import Server, TopologySettings
-from multiall_cli.domain.topology import Downtime, State, Topology
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.topology import Downtime, Planned, State, Topology
 
 ASKED = 3  # brothers that are asked about a suspect
+HANDED_DOWN = (Downtime.DRAIN, Downtime.MAINTENANCE)
 PLACES = ("rack", "site")
 """Labels that say what fails together, the narrowest first."""
 
@@ -24,8 +26,84 @@ def domain_of(server: Server) -> str:
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
 
 
-def labels_of(server: Server) -> list[str]:
-    return [f"{key}={value}" for key, value in server.labels.items()]
+def labels_of(servers: Mapping[str, Server]) -> dict[str, list[str]]:
+    """server → what it shares with others: its labels, and the server that both hang on (`on=hv1`)."""
+    found = {name: [f"{key}={value}" for key, value in server.labels.items()] for name, server in servers.items()}
+    for name, server in servers.items():
+        for parent in parents_of(server, servers):
+            found[name].append(f"on={parent}")
+            if f"on={parent}" not in found[parent]:
+                found[parent].append(f"on={parent}")
+    return found
+
+
+def parents_of(server: Server, servers: Mapping[str, Server]) -> tuple[str, ...]:
+    """The servers without which it is not there, or cannot be reached: those it depends on, and its jump hosts."""
+    jumps = server.ssh.jump.split(",") if server.ssh.jump else []
+    return tuple(
+        dict.fromkeys(name for name in (*server.depends_on, *jumps) if name in servers and name != server.name)
+    )
+
+
+def circle_of(name: str, servers: Mapping[str, Server]) -> tuple[str, ...]:
+    """The way from a server over what it depends on back to itself; empty where there is none."""
+    ways: list[tuple[str, ...]] = [(name,)]
+    seen = {name}
+    for way in ways:
+        for parent in servers[way[-1]].depends_on if way[-1] in servers else ():
+            if parent == name:
+                return (*way, parent)
+            if parent not in seen:
+                seen.add(parent)
+                ways.append((*way, parent))
+    return ()
+
+
+def inherited(promised: Iterable[Planned], servers: Mapping[str, Server]) -> list[Planned]:
+    """What was said of servers, and of those that hang on them: without its hypervisor, no guest serves."""
+    own: dict[str, list[Planned]] = {}
+    for each in promised:
+        own.setdefault(each.server, []).append(each)
+    found = [each for told in own.values() for each in told]
+    if not any(each.what in HANDED_DOWN for each in found):
+        return found
+    for name in servers:
+        for elder in _elders(name, servers):
+            words = f"({elder}, on which it hangs)"
+            handed = [each for each in own.get(elder, ()) if each.what in HANDED_DOWN]
+            found += [replace(each, server=name, because=f"{each.because} {words}") for each in handed]
+    return found
+
+
+def _elders(name: str, servers: Mapping[str, Server]) -> list[str]:
+    """All that a server hangs on, the nearest first."""
+    found: list[str] = []
+    todo = [name]
+    for each in todo:
+        new = [parent for parent in parents_of(servers[each], servers) if parent not in found and parent != name]
+        found += new
+        todo += new
+    return found
+
+
+def serving(topology: Topology, members: Sequence[str]) -> tuple[str, ...]:
+    """Those that clients and work may be given to: up, and no one said otherwise."""
+    return tuple(
+        name
+        for name in members
+        if topology.state_of(name) is State.UP
+        and ((word := topology.planned_of(name)) is None or word.what is Downtime.PINNED_UP)
+    )
+
+
+def through(servers: Iterable[Server], relays: Mapping[str, str]) -> list[Server]:
+    """The servers as they are reached now: who cannot be reached straight, through the brother who reaches it."""
+    return [
+        replace(server, ssh=replace(server.ssh, jump=relays[server.name]))
+        if server.name in relays and not server.ssh.jump
+        else server
+        for server in servers
+    ]
 
 
 def ring(names: Sequence[str], observers: Sequence[str], each: int, turn: int) -> list[tuple[str, str]]:
@@ -60,10 +138,7 @@ def about(silent: Sequence[str], able: Sequence[str], domains: Mapping[str, str]
     return pairs
 
 
-STALE = 3  # times `every` after which a verdict is too old to act on
-
-
-def away(topology: Topology, settings: TopologySettings) -> dict[str, Unreachable]:
+def away(topology: Topology) -> dict[str, Unreachable]:
     """Whom no work is to try: by an operator's word, or because it was down when it was last looked at, just now."""
     found = {}
     for name in {*topology.verdicts, *topology.planned}:
@@ -71,7 +146,7 @@ def away(topology: Topology, settings: TopologySettings) -> dict[str, Unreachabl
         if planned is not None and planned.what in (Downtime.MAINTENANCE, Downtime.PINNED_DOWN):
             until = f"`multiall topology undrain {name}` ends it"
             found[name] = Unreachable(name, f"{planned.what.value}: {planned.because}", until, "maintenance")
-        elif topology.state_of(name) is State.DOWN and topology.at - topology.seen_at(name) < STALE * settings.every:
+        elif topology.state_of(name) is State.DOWN and not topology.is_stale(name):
             what = f"it is down: {topology.verdicts[name].reason}"
             found[name] = Unreachable(name, what, "it gets what it misses once a scan finds it up", "down")
     return found

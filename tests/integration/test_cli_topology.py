@@ -127,3 +127,26 @@ def test_watching_prints_what_changes_and_ends_at_ctrl_c(desk: Desk) -> None:
     assert shown.ended() == 0
     once = desk.call("topology", "watch", "--rounds", "1", "-o", "ndjson")
     assert {json.loads(row)["server"] for row in once.out.splitlines()} == set(NAMES)
+
+
+def test_a_window_of_the_inventory_is_shown_and_is_not_withdrawn(desk: Desk) -> None:
+    """web2 is in its window all the time; it cannot be ended where it was not said."""
+    path = desk.site / "inventory" / "more.yaml"
+    path.write_text(
+        "pools: {night: {members: web2, windows: ["
+        "{at: '* * * * *', lasts: 2h, zone: Europe/Zurich, because: patches, what: drain}]}}\n"
+    )
+    assert desk.call("server", "explain", "web2").out.count("drain at '* * * * *' (Europe/Zurich)") == 1
+    assert "drain" in desk.call("topology", "show").out
+    done = desk.call("topology", "undrain", "web2")
+    assert re.search(r"web2: drain holds until .* all the same: patches \(said by the inventory\)", done.out)
+    told = desk.call("topology", "show", "--json").json()
+    assert told["serving"]["night"] == []
+
+
+def test_a_pool_that_is_not_whole_is_told(desk: Desk) -> None:
+    desk.call("topology", "scan", "--quiet")
+    desk.call("topology", "drain", "web1", "--for", "1h", "--because", "x")
+    shown = desk.call("topology", "show").out
+    assert re.search(r"pool \w+: 3 of 4 members can be given work", shown)
+    assert re.search(r'multiall_pool_serving{pool="\w+"} 3', desk.call("topology", "show", "-o", "prometheus").out)

@@ -50,10 +50,10 @@ class Fleet:
     def knock(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
         return [self._met(each.name, Rung.TCP) for each in servers if each.name not in self.behind]
 
-    def login(self, server: Server) -> tuple[Evidence, Observer | None]:
+    def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
         self.asked.append(server.name)
         met = self._met(server.name, Rung.AUTH)
-        return met, None if met.rung is Rung.TIMEOUT else Brother(server.name, self)
+        return [met], None if met.rung is Rung.TIMEOUT else Brother(server.name, self)
 
     def kept(self, server: Server) -> Observer | None:
         return None
@@ -101,7 +101,7 @@ class Desk:
         )
 
     def recalled(self, now: float) -> Topology:
-        return recalled("adm", self.store, now, self.servers, self.store.promised(now))
+        return recalled("adm", self.store, now, self.servers, self.store.promised(now), self.settings.every)
 
 
 @pytest.fixture
@@ -191,9 +191,9 @@ def test_who_was_down_long_ago_is_tried_again(desk: Desk) -> None:
     desk.fleet.silent.add("a")
     for _ in range(3):
         desk.scan()
-    assert set(away(desk.recalled(desk.fleet.clock.t), desk.settings)) == {"a"}
+    assert set(away(desk.recalled(desk.fleet.clock.t))) == {"a"}
     later = desk.fleet.clock.t + 3600
-    assert away(desk.recalled(later), desk.settings) == {}
+    assert away(desk.recalled(later)) == {}
 
 
 def test_everyone_is_logged_in_to_now_and_then(desk: Desk) -> None:

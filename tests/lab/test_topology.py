@@ -1,7 +1,7 @@
 """The topology of real hosts under real faults: what is held of each, and what nobody may be held to be."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -54,9 +54,11 @@ class Eyes:
 
 
 @contextmanager
-def eyes(ground: Ground, **settings: object) -> Iterator[Eyes]:
+def eyes(
+    ground: Ground, servers: Mapping[str, Mapping[str, object]] | None = None, **settings: object
+) -> Iterator[Eyes]:
     """All hosts are seen to be up."""
-    ground.write(topology={**IMPATIENT, **settings})
+    ground.write(servers, topology={**IMPATIENT, **settings})
     with Fleet.load(str(ground.root)) as fleet:
         found = Eyes(fleet, [])
         found.all_well()
@@ -127,10 +129,18 @@ def test_who_answers_pings_has_power(ground: Ground) -> None:
 
 
 def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> None:
-    """And the picture names whom to go through."""
+    """The picture names whom to go through; a sync goes there, and what it meets is that one's testimony."""
+    ground.tree({"page": "one"})
     with eyes(ground) as seen, ground.lab.broken("web2", Fault.PARTITION, **{"from": ["admin"]}):
         topology = seen.sees("web2", State.UNREACHABLE)
-        assert topology.relays["web2"] in HOSTS
+        relay = topology.relays["web2"]
+        assert relay in HOSTS
+        assert states(ground.sync())["web2"] is MemberState.CHANGED
+        assert ground.has("web2", "/srv/www/page") == b"one"
+        assert ground.cli("exec", "web2", "--", "hostname").stdout.count("web2") > 0
+        witness = [each for each in seen.scan().verdicts["web2"].evidence if each.rung is Rung.AUTH]
+        assert {each.observer for each in witness} <= {relay}
+        assert seen.scan().state_of("web2") is State.UNREACHABLE
         assert seen.never(State.DOWN)
 
 
@@ -193,6 +203,20 @@ def test_a_changed_host_key_is_told_and_is_no_death(ground: Ground) -> None:
         ground.run("web2", "sh", "-c", "kill -HUP $(pgrep -o sshd)")
         seen.sees("web2", State.DEGRADED, "its host key has changed")
         assert seen.never(State.DOWN)
+
+
+def test_the_loss_of_a_server_is_told_once_with_all_that_hang_on_it(ground: Ground) -> None:
+    """A hypervisor and its guests: one event, and it is the cause of each."""
+    with eyes(ground, servers={name: {"depends_on": ["web2"]} for name in ("web3",)}) as seen:
+        for name in ("web2", "web3"):
+            ground.lab.do(name, Fault.POWER_OFF)
+        seen.until(lambda found: {found.state_of(name) for name in ("web2", "web3")} == {State.DOWN})
+        told = [event for each in seen.rounds for event in each.events if event.rule == "group"]
+        assert [event.words for event in told] == ["on=web2 is lost (2 servers)"]
+        seen.fleet.promise("web2", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
+        word = seen.fleet.topology().planned_of("web3")
+        assert word is not None
+        assert word.because == "its disk (web2, on which it hangs)"
 
 
 def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:

@@ -8,7 +8,7 @@ from os.path import expanduser, join, normpath
 from msgspec import UNSET, UnsetType
 
 from multiall_cli.adapters.site import shape as shapes
-from multiall_cli.adapters.site.compose import Scalar, Table, Written
+from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
 from multiall_cli.domain.errors import Fault, Origin, UsageError
 from multiall_cli.domain.inventory import (
     Become,
@@ -20,9 +20,11 @@ from multiall_cli.domain.inventory import (
     Settings,
     Ssh,
     TopologySettings,
+    Window,
 )
 from multiall_cli.planning.targets.ranges import NAME, expand, is_name, shown
 from multiall_cli.planning.targets.selection import STATE
+from multiall_cli.planning.windows import fault_of
 
 Tell = Callable[[Origin, str, str], None]
 """Takes a fault: where, what, and what to do."""
@@ -31,6 +33,7 @@ MOST_SERVERS = 100_000
 """How many servers one site may have; ranges make them out of a few letters."""
 
 _NAMES = "a name has letters, digits, '.', '_' and '-', and begins with a letter, a digit or '_'"
+_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SCALE = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SCOPED = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,32})?")
 
@@ -113,12 +116,46 @@ def servers_of(pattern: str, written: Table, root: str, faults: list[Fault], lef
     entry = written.entries[pattern]
     addresses = _addresses(names, entry, tell)
     ssh, become, labels = _ssh(entry, root, tell), _become(entry, root, tell), _labels(entry, tell)
+    depends_on, windows = _texts(under(entry, "depends_on")), windows_of(entry, tell)
     link = Link(text_of(entry, "transport") or "ssh")
     where = dict(places(entry))
     return [
-        Server(name, address, link, ssh, become, labels, place, where)
+        Server(name, address, link, ssh, become, labels, depends_on, windows, place, where)
         for name, address in zip(names, addresses, strict=True)
     ]
+
+
+def items(written: Written | None) -> tuple[Written, ...]:
+    """What a list holds; nothing where there is none."""
+    return written.items if isinstance(written, Listing) else ()
+
+
+def _texts(written: Written | None) -> tuple[str, ...]:
+    return tuple(item.text for item in items(written) if isinstance(item, Scalar))
+
+
+def windows_of(entry: Written, tell: Tell) -> tuple[Window, ...]:
+    """The `windows:` of a server or a pool; what cannot be is told, and left out."""
+    found = []
+    for item in items(under(entry, "windows")):
+        told = {key: text_of(item, key) for key in ("at", "lasts", "zone", "because")}
+        if any(value is None for value in told.values()):
+            continue  # told when it was held against its shape
+        lasts = re.findall(r"([0-9]+)([smhdw])", told["lasts"] or "")
+        window = Window(
+            at=told["at"] or "",
+            lasts=float(sum(int(number) * _SPANS[unit] for number, unit in lasts)),
+            zone=told["zone"] or "",
+            because=told["because"] or "",
+            what=text_of(item, "what") or "maintenance",
+            origin=item.origin,
+        )
+        fault = fault_of(window)
+        if fault is None:
+            found.append(window)
+        else:
+            tell(origin_of(item, fault[0]), fault[1], fault[2])
+    return tuple(found)
 
 
 def _addresses(names: tuple[str, ...], entry: Written, tell: Tell) -> tuple[str, ...]:

@@ -13,6 +13,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "ssh": "What differs from ~/.ssh/config.",
         "become": "Whose rights the work is done with; `none`: the login's own.",
         "labels": "Words to choose servers by, such as `rack: r1`.",
+        "depends_on": "Servers without which it is not there, such as its hypervisor: their downtimes are its own.",
+        "windows": "Times that come again, in which it may be away.",
+    },
+    "WindowShape": {
+        "at": "When it begins, as cron has it: minute, hour, day, month, weekday.",
+        "lasts": "For how long.",
+        "zone": "Whose clock `at` is read on.",
+        "because": "Why; it is shown.",
+        "what": "`maintenance` (the default): no sync tries it; `drain`: it gets no clients, syncs go on.",
     },
     "SshShape": {
         "user": "Who logs in.",
@@ -31,6 +40,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "priority": "Whose claim holds where two pools contradict each other: the higher one's; else 0.",
         "files": "The file trees that every member has.",
         "rollout": "In which batches the pool is changed.",
+        "windows": "Times that come again, in which its members may be away.",
     },
     "FilesShape": {
         "path": "The tree on the members; `~/` is the home of the user whose rights the work is done with.",

@@ -5,8 +5,8 @@ from collections.abc import Container
 from dataclasses import replace
 
 from multiall_cli.adapters.site import shape as shapes
-from multiall_cli.adapters.site.build import Tell, origin_of, places, rooted, text_of, under
-from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site.build import Tell, items, origin_of, places, rooted, text_of, under, windows_of
+from multiall_cli.adapters.site.compose import Scalar, Table, Written
 from multiall_cli.domain.inventory import After, Amount, Delete, FilesDeclaration, Pool, Rollout
 from multiall_cli.planning.targets.ranges import is_name, shown
 from multiall_cli.planning.targets.selection import SPECIAL
@@ -27,21 +27,18 @@ def pool_of(name: str, written: Table, root: str, servers: Container[str], tell:
         priority=priority.value if isinstance(priority, Scalar) and isinstance(priority.value, int) else 0,
         files=_trees(name, entry, root, servers, tell),
         rollout=_rollout(entry, tell),
+        windows=windows_of(entry, tell),
         origin=place,
     )
 
 
-def _items(written: Written | None) -> tuple[Written, ...]:
-    return written.items if isinstance(written, Listing) else ()
-
-
 def _texts(written: Written | None) -> tuple[str, ...]:
-    return tuple(item.text for item in _items(written) if isinstance(item, Scalar))
+    return tuple(item.text for item in items(written) if isinstance(item, Scalar))
 
 
 def _trees(pool: str, entry: Written, root: str, servers: Container[str], tell: Tell) -> tuple[FilesDeclaration, ...]:
     trees: dict[str, FilesDeclaration] = {}
-    for item in _items(under(entry, "files")):
+    for item in items(under(entry, "files")):
         tree = _tree(item, root, servers, tell)
         if tree is None:
             continue
@@ -131,7 +128,7 @@ def _mode(item: Written, key: str, tell: Tell) -> int | None:
 
 def _after(item: Written, tell: Tell) -> tuple[After, ...]:
     actions: list[After] = []
-    for action in _items(under(item, "after")):
+    for action in items(under(item, "after")):
         keys = action.keys if isinstance(action, Table) else {}
         verbs = [verb for verb in ("reload", "restart", "run") if verb in keys]
         if len(verbs) != 1:
@@ -147,7 +144,7 @@ def _after(item: Written, tell: Tell) -> tuple[After, ...]:
 
 def _rollout(entry: Written, tell: Tell) -> Rollout:
     written = under(entry, "rollout", "batch")
-    batches = [_amount(item, tell) for item in _items(written) or ((written,) if written else ())]
+    batches = [_amount(item, tell) for item in items(written) or ((written,) if written else ())]
     max_fail = under(entry, "rollout", "max_fail")
     return Rollout(
         tuple(batch for batch in batches if batch) or Rollout().batch,

@@ -16,7 +16,9 @@ from multiall_cli.adapters.site.pools import pool_of
 from multiall_cli.adapters.site.shape import InventoryShape, RulesShape, SettingsShape
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site
+from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
+from multiall_cli.planning.whom import circle_of
 
 LIMIT = 32 << 20
 """Bytes that one file may have."""
@@ -153,6 +155,7 @@ class _Reader:
         drafts: dict[str, Draft] = {}
         for table in tables:
             self._take_pools(table, drafts)
+        self._check_dependencies()
         return Inventory(self._servers, with_members(drafts, self._servers, self._tell))
 
     def _files(self) -> list[str]:
@@ -179,6 +182,17 @@ class _Reader:
                 if first is not server:
                     what = f"{shown(server.name)} is declared a second time (first at {first.origin})"
                     self._tell(server.origin, what, "keep one of them")
+
+    def _check_dependencies(self) -> None:
+        """Each names servers that there are, and no server depends on itself in the end."""
+        for server in self._servers.values():
+            place = server.where.get("depends_on", server.origin)
+            for name in server.depends_on:
+                if name not in self._servers:
+                    todo = f"{did_you_mean(name, self._servers)}name a server of this inventory"
+                    self._tell(place, f"{shown(server.name)} depends on {shown(name)}, which is no server", todo)
+            if circle := circle_of(server.name, self._servers):
+                self._tell(place, f"it depends on itself: {' → '.join(circle)}", "take one of them out")
 
     def _take_pools(self, table: Table, drafts: dict[str, Draft]) -> None:
         section = table.entries.get("pools")

@@ -55,6 +55,10 @@ Reference = Annotated[
 Percent = Annotated[str, _word(r"(?:100|[1-9]?[0-9])%", "a share such as 30%")]
 Share = Annotated[str, _word(r"(?:100|[1-9][0-9]?)%", "a number of members, or a share such as 25%")]
 Sentinel = Annotated[str, _word(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}", "a host name or an IP address")]
+ServerName = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}", "a server's name")]
+Span = Annotated[str, _word(r"(?:[1-9][0-9]{0,4}[smhdw])+", "a span such as 30m, 2h or 1d12h")]
+Zone = Annotated[str, _word(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "a time zone such as Europe/Zurich or UTC")]
+Cron = Annotated[str, _word(r"\S[^\r\n]*\S", "a time as cron has it, such as '0 2 * * sun'")]
 Days = Annotated[str, _word(r"[0-9]{1,4}d", "a number of days such as 7d")]
 Seconds = Annotated[str, _word(r"[1-9][0-9]{0,5}(?:\.[0-9]{1,3})?(?:ms|s|m|h)", "a time such as 10s, 500ms or 2m")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
@@ -84,6 +88,16 @@ class BecomeShape(Struct, forbid_unknown_fields=True):
     password: Reference | UnsetType = UNSET
 
 
+class WindowShape(Struct, forbid_unknown_fields=True):
+    """A time that comes again, in which servers may be away."""
+
+    at: Cron
+    lasts: Span
+    zone: Zone
+    because: Pattern
+    what: Literal["maintenance", "drain"] | UnsetType = UNSET
+
+
 class ServerShape(Struct, forbid_unknown_fields=True):
     """A server, or the servers of a range."""
 
@@ -92,6 +106,8 @@ class ServerShape(Struct, forbid_unknown_fields=True):
     ssh: SshShape | UnsetType | None = UNSET
     become: Literal["none", "sudo", "doas"] | BecomeShape | UnsetType = UNSET
     labels: dict[LabelKey, Label | int | float | bool] | UnsetType | None = UNSET
+    depends_on: list[ServerName] | UnsetType | None = UNSET
+    windows: list[WindowShape] | UnsetType | None = UNSET
 
 
 class ModeShape(Struct, forbid_unknown_fields=True):
@@ -147,6 +163,7 @@ class PoolShape(Struct, forbid_unknown_fields=True):
     priority: Priority | UnsetType = UNSET
     files: list[FilesShape] | UnsetType | None = UNSET
     rollout: RolloutShape | UnsetType = UNSET
+    windows: list[WindowShape] | UnsetType | None = UNSET
 
 
 class InventoryShape(Struct, forbid_unknown_fields=True):

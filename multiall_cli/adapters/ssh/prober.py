@@ -114,20 +114,20 @@ class SshProber:
 
     # --- one, closely -------------------------------------------------------------------------------------------
 
-    def login(self, server: Server) -> tuple[Evidence, Observer | None]:
+    def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
         if server.link is Link.LOCAL:
-            return Evidence(self._observer, server.name, Rung.AUTH, self._now(), 0.0), None
+            return [Evidence(self._observer, server.name, Rung.AUTH, self._now(), 0.0)], None
         began = monotonic()
         try:
             opened = self._connect(server)
         except Unreachable as fault:
             return failed(self._observer, server.name, fault.reason, self._now()), None
         except UsageError as fault:
-            return self._no_route(server, fault), None
+            return [self._no_route(server, fault)], None
         took = monotonic() - began
         brother = _Brother(server, opened, self._door, self._timeout, self._now)
         self._keep_open(brother)
-        return Evidence(self._observer, server.name, Rung.AUTH, self._now(), took), brother
+        return [Evidence(self._observer, server.name, Rung.AUTH, self._now(), took)], brother
 
     def kept(self, server: Server) -> Observer | None:
         return self._kept.get(server.name)

@@ -116,7 +116,7 @@ class SshTransport:
             connection = shared.connection(lambda: self._login(self._link(jump), jump))
         except Unreachable as fault:
             what = f"its jump host {jump.name} cannot be used: {fault.what}"
-            raise Unreachable(route.name, what, fault.todo, fault.reason) from None
+            raise Unreachable(route.name, what, fault.todo, "jump") from None
         try:
             return connection.open_channel(
                 "direct-tcpip", (route.address, route.port), ("127.0.0.1", 0), timeout=route.connect_timeout

@@ -317,6 +317,11 @@ def prometheus(topology: Topology, inventory: Inventory) -> str:
         planned = topology.planned_of(name)
         if planned is not None:
             lines.append(f"multiall_server_planned{{server={_quoted(name)},what={_quoted(planned.what.value)}}} 1")
+    lines += ["# HELP multiall_pool_serving members that can be given work", _GAUGE.format("pool_serving")]
+    lines += [f"multiall_pool_serving{{pool={_quoted(each)}}} {len(held)}" for each, held in topology.serving.items()]
+    lines += ["# HELP multiall_pool_members members in all", _GAUGE.format("pool_members")]
+    for pool in inventory.pools.values():
+        lines.append(f"multiall_pool_members{{pool={_quoted(pool.name)}}} {len(pool.members)}")
     lines += [
         "# HELP multiall_topology_frozen 1 while nothing is decided, since the admin host seems to be cut off",
         _GAUGE.format("topology_frozen"),

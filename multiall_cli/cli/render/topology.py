@@ -59,12 +59,12 @@ def _of(
 
     def human(wide: bool) -> Iterator[object]:
         yield table(("server", "state", "since", "pools", "why"), _rows(topology, inventory, names))
-        yield from _sums(topology, names, scanned)
+        yield from _sums(topology, inventory, scanned)
 
     def urgent() -> Iterator[object]:
         for event in changes:
             yield line(moment(event.at), "  ", event.words)
-        yield from _sums(topology, names, scanned)
+        yield from _sums(topology, inventory, scanned)
 
     return View(
         schema,
@@ -108,6 +108,8 @@ def state_words(topology: Topology, name: str) -> str:
         words.append("flapping")
     if topology.frozen:
         words.append("frozen")
+    if verdict is not None and verdict.since and topology.is_stale(name):
+        words.append("stale")
     return ", ".join(words)
 
 
@@ -127,7 +129,8 @@ def _why(topology: Topology, name: str) -> str:
     return "; ".join(words)
 
 
-def _sums(topology: Topology, names: Sequence[str], scanned: Round | None) -> Iterator[Line]:
+def _sums(topology: Topology, inventory: Inventory, scanned: Round | None) -> Iterator[Line]:
+    names = list(inventory.servers)
     if topology.frozen:
         yield line(word("warning"), f": {topology.frozen}")
     parts = [group for group in topology.components if any(name in topology.verdicts for name in group)]
@@ -135,6 +138,10 @@ def _sums(topology: Topology, names: Sequence[str], scanned: Round | None) -> It
         yield line(f"{len(parts)} parts that do not reach each other: " + " | ".join(_few(group) for group in parts))
     if topology.hinges:
         yield line(f"others hang on {', '.join(topology.hinges)} alone")
+    for pool, serving in topology.serving.items():
+        members = inventory.pools[pool].members
+        if len(serving) < len(members):
+            yield line(f"pool {pool}: {len(serving)} of {count(len(members), 'member')} can be given work")
     states = Counter(topology.state_of(name) for name in names)
     sums = ", ".join(f"{states[state]} {state.value}" for state in _ORDER if states[state])
     told = f"; {count(scanned.samples, 'sample')} in {scanned.took:.1f} s" if scanned else ""
@@ -268,19 +275,25 @@ def promised(told: Sequence[Planned]) -> View:
     return _planned("topology.planned", told, "nothing was said")
 
 
-def withdrawn(told: Sequence[Planned]) -> View:
-    return _planned("topology.withdrawn", told, "nothing had been said of them", ended=True)
+def withdrawn(told: Sequence[Planned], still: Sequence[Planned]) -> View:
+    """What was ended, and what holds all the same: windows of the inventory, and words on what a server hangs on."""
+    return _planned("topology.withdrawn", told, "nothing had been said of them", ended=True, still=still)
 
 
-def _planned(schema: str, told: Sequence[Planned], nothing: str, *, ended: bool = False) -> View:
+def _planned(
+    schema: str, told: Sequence[Planned], nothing: str, *, ended: bool = False, still: Sequence[Planned] = ()
+) -> View:
     def human(wide: bool) -> Iterator[object]:
         for each in told:
             until = "ended" if ended else f"from {moment(each.begins)} until {moment(each.ends)}"
             yield line(f"{each.server}: {each.what.value} {until} ({each.because})")
         if not told:
             yield nothing
+        for each in still:
+            what = f"{each.what.value} holds until {moment(each.ends)} all the same"
+            yield line(f"{each.server}: {what}: {each.because} (said by {each.who})")
 
-    return View(schema, {"planned": told}, human, told, [each.server for each in told], well=False)
+    return View(schema, {"planned": told, "still": still}, human, told, [each.server for each in told], well=False)
 
 
 @dataclass(frozen=True, slots=True)

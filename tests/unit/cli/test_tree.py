@@ -99,7 +99,7 @@ MIRROR = {
     "multiall topology path": api.Fleet.topology,
     "multiall topology events": api.Fleet.events,
     "multiall topology history": api.Fleet.events,
-    "multiall topology watch": api.Fleet.scan,
+    "multiall topology watch": (api.Fleet.scan, api.Fleet.keep_warm, api.Fleet.hinted),
     "multiall topology drain": api.Fleet.promise,
     "multiall topology maintenance": api.Fleet.promise,
     "multiall topology pin": api.Fleet.promise,

@@ -23,6 +23,7 @@ from multiall_cli.domain.inventory import (
     Settings,
     Site,
     Ssh,
+    Window,
 )
 
 
@@ -463,3 +464,35 @@ def test_a_site_has_a_largest_size(site):
         "write a smaller range, or split the site"
         for line in (3, 4)
     ]
+
+
+WINDOW = "{at: '0 2 * * sun', lasts: 1h30m, zone: Europe/Zurich, because: patches}"
+
+
+def test_windows_of_servers_and_pools_and_what_servers_hang_on(site):
+    read_ = site(
+        f"servers: {{hv1: {{windows: [{WINDOW}]}}, 'web[1-2]': {{depends_on: [hv1]}}}}\n"
+        f"pools: {{web: {{members: 'web[1-2]', windows: [{WINDOW.replace('}', ', what: drain}')}]}}}}"
+    ).inventory
+    (own,), (pools,) = read_.servers["hv1"].windows, read_.pools["web"].windows
+    assert own == Window("0 2 * * sun", 5400.0, "Europe/Zurich", "patches")
+    assert (pools.what, str(own.origin)) == ("drain", "inventory/site.yaml:1:27")
+    assert read_.servers["web2"].depends_on == ("hv1",)
+
+
+@pytest.mark.parametrize(
+    ("inventory", "says"),
+    [
+        ("servers: {a: {depends_on: [hv1]}, hv11: }", "'a' depends on 'hv1', which is no server; did you mean hv11?"),
+        ("servers: {a: {depends_on: [a]}}", "it depends on itself: a → a"),
+        (f"servers: {{a: {{windows: [{WINDOW.replace('Zurich', 'Zuerich')}]}}}}", "'Europe/Zuerich' is no time zone"),
+        (
+            f"servers: {{a: {{windows: [{WINDOW.replace('0 2', '0 25')}]}}}}",
+            "'0 25 * * sun' is no time as cron has them",
+        ),
+        (f"servers: {{a: {{windows: [{WINDOW.replace('1h30m', 'long')}]}}}}", "a span such as 30m, 2h or 1d12h"),
+        ("servers: {a: {windows: [{at: '0 2 * * sun'}]}}", "lasts"),
+    ],
+)
+def test_windows_and_dependencies_that_cannot_be(site, inventory, says):
+    assert any(says in fault for fault in told(site, inventory)), told(site, inventory)

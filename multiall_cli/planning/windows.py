@@ -1,0 +1,56 @@
+"""Windows of the inventory: times that come again, in which servers are in maintenance or drained. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from multiall_cli.domain.inventory import Inventory, Server, Window
+from multiall_cli.domain.topology import Downtime, Planned
+
+WHO = "the inventory"
+
+
+def fault_of(window: Window) -> tuple[str, str, str] | None:
+    """(key, what is wrong with it, what to write) of a window that cannot be; None where it can."""
+    try:
+        ZoneInfo(window.zone)
+    except (KeyError, ValueError, OSError):
+        return "zone", f"{window.zone!r} is no time zone", "write such as Europe/Zurich or UTC"
+    try:
+        CronSim(window.at, datetime(2026, 1, 1, tzinfo=ZoneInfo(window.zone)))
+    except CronSimError:
+        return "at", f"{window.at!r} is no time as cron has them", "write minute hour day month weekday: '0 2 * * sun'"
+    return None
+
+
+def spells(window: Window, now: float) -> Iterator[tuple[float, float]]:
+    """(begin, end) in seconds since the epoch: of the one that holds, where one does, and of the next."""
+    zone = ZoneInfo(window.zone)
+    # Of a moment that is not a whole second, the search backwards begins with that second itself.
+    moment = datetime.fromtimestamp(int(now), zone).replace(microsecond=1)
+    before = next(CronSim(window.at, moment, reverse=True), None)
+    after = next(CronSim(window.at, datetime.fromtimestamp(now, zone)), None)
+    for begin in (before, after):
+        if begin is not None and (begins := begin.timestamp()) + window.lasts > now:
+            yield begins, begins + window.lasts
+
+
+def promised(inventory: Inventory, now: float) -> list[Planned]:
+    """What the inventory says of each server, for itself and for its pools: now, and the next time."""
+    return [
+        Planned(server.name, Downtime(window.what), begins, ends, WHO, window.because)
+        for server, window in _windows(inventory)
+        for begins, ends in spells(window, now)
+    ]
+
+
+def _windows(inventory: Inventory) -> Iterable[tuple[Server, Window]]:
+    for server in inventory.servers.values():
+        for window in server.windows:
+            yield server, window
+    for pool in inventory.pools.values():
+        for window in pool.windows:
+            for name in pool.members:
+                yield inventory.servers[name], window
