@@ -24,8 +24,10 @@ from multiall_cli.domain.answer import (
     RunDetails,
 )
 from multiall_cli.domain.change import Plan
+from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
+from multiall_cli.domain.publication import LastPublished, Published, Verified
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
 from multiall_cli.domain.topology import Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.drivers.become import sudoers
@@ -39,17 +41,19 @@ from multiall_cli.planning.whom import away, inherited, serving, through
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.network import Elsewhere
+    from multiall_cli.adapters.signing import Seal
     from multiall_cli.adapters.ssh import SshTransport
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
     from multiall_cli.engine.world import Assignment, World
-    from multiall_cli.ports import Store, Transport
+    from multiall_cli.ports import Session, Store, Transport
 
 RUNS_SHOWN = 20
 VANTAGE = socket.gethostname()
 """Our own name as an observer."""
 COPIES = "(cp)"  # what copies are journalled and locked as: no pool of an inventory can be called so
+PUBLISHED_TO = (State.UP, State.DEGRADED, State.UNREACHABLE)
 WARM = 256  # sessions that a watch keeps open
 SCANS = "(topology)"  # what scans are locked as: two at once would forget what the other saw
 SCAN_WAIT = 30.0  # seconds that a scan waits for another one
@@ -378,7 +382,51 @@ class Fleet:
         me = Holder(who(), VANTAGE, os.getpid(), SystemClock().now(), "topology scan")
         with self.store.lock(SCANS, me, SCAN_WAIT):
             found = self._scan(links=links, logins=logins)
-        return replace(found, topology=self._with_pools(found.topology))
+            found = replace(found, topology=self._with_pools(found.topology))
+            return replace(found, published=self._publish(found))
+
+    def _publish(self, found: Round) -> Published | None:
+        """Give the members the picture, if that is wanted and due."""
+        from multiall_cli.engine.publish import keep, publish, standing
+        from multiall_cli.planning import publication
+
+        settings, topology = self.site.settings.topology, found.topology
+        if settings.publish is None or not publication.due(found, standing(self.store), settings.ttl):
+            return None
+        told = publication.snapshot(topology, settings.ttl)
+        content = publication.written(told, self.seal.public, self.seal.sign(publication.canonical(told)))
+        up = [each for name, each in self.inventory.servers.items() if topology.state_of(name) in PUBLISHED_TO]
+        done = publish(self._world, through(up, topology.relays), settings.publish, content, self._opened)
+        missed = tuple(name for name in self.inventory.servers if name not in done.given)
+        keep(self.store, LastPublished(topology.at, publication.said(topology), missed))
+        return done
+
+    def _opened(self, server: Server) -> "Session":
+        kept = self._prober.session(server) if self._prober is not None else None
+        return kept or self.transport.open(server)
+
+    def verify(self, file: Path) -> Verified:
+        """Whether a published topology is of this site, and still holds. Errors: UsageError."""
+        from multiall_cli.adapters.signing import is_signed
+        from multiall_cli.planning import publication
+
+        try:
+            told = publication.read(file.read_bytes())
+        except OSError as fault:
+            raise UsageError(str(file), f"it cannot be read: {fault.strerror}", "look at its path") from None
+        if told is None:
+            raise UsageError(str(file), "it is no published topology", "name the file of `topology.publish`")
+        found, key, signature = told
+        signed = is_signed(publication.canonical(found), key, signature)
+        return publication.verified(found, ours=key == self.seal.public, signed=signed, now=SystemClock().now())
+
+    @property
+    def seal(self) -> "Seal":
+        """The site's own key, which signs what it publishes."""
+        from multiall_cli.adapters.signing import Seal
+
+        _ = self.store  # makes the folder, for us alone
+        return Seal(self.state_folder / "topology.key")
 
     def _scan(self, *, links: bool | None, logins: bool) -> Round:
         from multiall_cli.engine.probe import scan
@@ -408,6 +456,14 @@ class Fleet:
     def hinted(self) -> bool:
         """Whether something has happened since the last scan that makes the next one urgent."""
         return self._prober is not None and self._prober.hinted()
+
+    def discover(self, target: str = "") -> Discovery:
+        """Neighbours of servers (all, where no target is named) that the inventory does not have. Reads only."""
+        from multiall_cli.engine.discover import discover
+
+        known = self.inventory.servers
+        asked = self._reachable(target) if target else through(known.values(), self.topology().relays)
+        return discover(self._world, asked, known, self._watcher.prober.knock)
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> tuple[Event, ...]:
         """What changed, newest first; `server`: of it and of the whole."""

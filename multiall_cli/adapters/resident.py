@@ -25,6 +25,8 @@ MODULES = (
     "apply",
     "facts",
     "reach",
+    "neighbours",
+    "publish",
     "operations",
 )
 """The bundle, each module before those that import it."""

@@ -23,7 +23,8 @@ ROOMS = {
     "server": ("server", "Servers: list, show, explain, facts, trust, shell."),
     "topology": (
         "topology",
-        "Who reaches whom: scan, show, links, why, path, events, history, watch, drain, maintenance, pin, undrain.",
+        "Who reaches whom: scan, show, links, why, path, events, history, discover, verify, watch, drain, "
+        "maintenance, pin, undrain.",
     ),
     "lab": ("lab", "Real hosts on this machine (root, Linux): up, down, status, shell, reset, break."),
     "journal": ("journal", "What was done, by whom, and what is still open."),

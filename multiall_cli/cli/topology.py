@@ -1,6 +1,7 @@
 """multiall topology: who reaches whom, what is up, and what operators said of it."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +22,8 @@ app = typer.Typer(
     cls=Noun,
     no_args_is_help=True,
     add_completion=False,
-    help="Who reaches whom: scan, show, links, why, path, events, history, watch, drain, maintenance, pin, undrain.",
+    help="Who reaches whom: scan, show, links, why, path, events, history, discover, verify, watch, drain, "
+    "maintenance, pin, undrain.",
 )
 
 LINKS_EVERY = 600.0  # seconds of a watch in which servers are asked about each other once: each leaves lines in logs
@@ -119,6 +121,31 @@ def show_history(context: Context, server: ServerName) -> int:
     with fleet(context) as found:
         name = found.server(server).name
         return show(given(context), render.history(found.events(MOST_EVENTS, name), name, time.time()))
+
+
+@app.command("discover", cls=Verb)
+def discover(
+    context: Context,
+    target: Annotated[
+        str, typer.Argument(metavar="[TARGET]", autocompletion=complete.targets, help="Whom to ask; else all servers.")
+    ] = "",
+) -> int:
+    """Lines for the inventory: whom servers know and nobody declared. Nothing is changed anywhere."""
+    with busy_fleet(context, "discover") as (found, pause):
+        told = found.discover(target)
+        pause()
+        whole(found, "topology discover")
+        return show(given(context), render.discovery(told))
+
+
+@app.command("verify", cls=Verb)
+def verify(
+    context: Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy of what `topology.publish` gives servers.")],
+) -> int:
+    """Whether a published topology is of this site, unchanged, and still holds. Exit 0: it does; 10: not."""
+    with fleet(context) as found:
+        return show(given(context), render.verified(found.verify(file), found.seal.public))
 
 
 @app.command("watch", cls=Verb)

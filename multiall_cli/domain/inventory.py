@@ -206,7 +206,8 @@ class TopologySettings:
     `every`: how often a scan is meant to run; `timeout`: of one knock; `window`: the least silence before a server
     is down; `denials`: brothers that must deny it as well (0: our own word is enough); `quorum`: the share of those
     last up that must be reachable, else we suspect ourselves; `sentinels`: addresses that answer as long as our own
-    network is there.
+    network is there; `publish`: the path on members at which they are given the picture, None: they are not; `ttl`:
+    how long such a copy holds.
     """
 
     every: float = 60.0
@@ -215,6 +216,8 @@ class TopologySettings:
     denials: int = 3
     quorum: float = 0.5
     sentinels: tuple[str, ...] = ()
+    publish: str | None = None
+    ttl: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

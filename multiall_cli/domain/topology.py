@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from multiall_cli.domain.publication import Published
+
 
 class Rung(IntEnum):
     """How far an observer got with a server; the higher, the more it proves."""
@@ -227,10 +229,14 @@ class Topology:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One look at all servers. `took`, `bound`: seconds; a loss is seen within `bound` of the round that met it."""
+    """One look at all servers. `took`, `bound`: seconds; a loss is seen within `bound` of the round that met it.
+
+    `published`: what became of giving it to the members; None where that was not due.
+    """
 
     topology: Topology
     events: tuple[Event, ...]
     samples: int
     took: float
     bound: float
+    published: Published | None = None

@@ -3,6 +3,8 @@
 from multiall_cli.remote.apply import apply, prepare
 from multiall_cli.remote.content import blocks, digest, read
 from multiall_cli.remote.facts import facts
+from multiall_cli.remote.neighbours import neighbours
+from multiall_cli.remote.publish import publish
 from multiall_cli.remote.reach import reach
 from multiall_cli.remote.scan import look_at, scan
 
@@ -26,4 +28,6 @@ OPERATIONS = {
     "prepare": prepare,
     "apply": apply,
     "reach": reach,
+    "neighbours": neighbours,
+    "publish": publish,
 }

@@ -1,9 +1,12 @@
 """The topology of real hosts under real faults: what is held of each, and what nobody may be held to be."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -357,3 +360,59 @@ def test_a_partition_in_three(ground: Ground) -> None:
         parts = [set(part) - {topology.vantage} for part in topology.components]
         assert sorted(map(sorted, parts)) == [["web1", "web2"], ["web3"], ["web4"]]
         assert {topology.state_of(name) for name in ours} == {State.UP}
+
+
+def test_neighbours_that_nobody_declared_are_proposed(ground: Ground) -> None:
+    """web3 and web4 are left out of the inventory; web1 has spoken with one, and has the other's key."""
+    ground.write()
+    path = ground.root / "inventory" / "all.yaml"
+    told = json.loads(path.read_text())
+    told["servers"] = {name: told["servers"][name] for name in ("web1", "web2")}
+    told["pools"]["web"]["members"] = ["web1", "web2"]
+    path.write_text(json.dumps(told))
+    addresses = ground.lab.addresses
+    ground.run("web1", "bash", "-c", f": < /dev/tcp/{addresses['web3']}/22")
+    ground.run(
+        "web1", "sh", "-c", f"mkdir -p ~/.ssh; echo 'shop,{addresses['web4']} ssh-ed25519 AAAA' > ~/.ssh/known_hosts"
+    )
+    done = ground.cli("topology", "discover")
+    assert done.returncode == 0, done.stderr
+    assert "neighbour" in next(line for line in done.stdout.splitlines() if addresses["web3"] in line)
+    assert f"  shop: {{address: '{addresses['web4']}'}}  # known_hosts of web1\n" in done.stdout
+    path.with_name("more.yaml").write_text(done.stdout)
+    assert ground.cli("inventory", "check").returncode == 0
+    assert "no SSH" not in next(line for line in done.stdout.splitlines() if addresses["web4"] in line)
+
+
+def published(ground: Ground, name: str) -> dict[str, Any]:
+    """What a host was given."""
+    return json.loads(ground.has(name, WHERE) or b"{}")
+
+
+WHERE = "/var/lib/multiall/topology.json"
+
+
+def test_members_are_given_the_picture_at_each_change(ground: Ground, tmp_path: Path) -> None:
+    """Signed and dated; who was away gets it when it is back; and nothing is published while we are cut off."""
+    with eyes(ground, publish=WHERE, ttl="1h") as seen:
+        first = {name: published(ground, name) for name in HOSTS}
+        assert {each["snapshot"]["servers"]["web2"]["state"] for each in first.values()} == {"up"}
+        assert seen.fleet.scan().published is None, "nothing has changed"
+        ground.lab.do("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.DOWN)
+        assert published(ground, "web1")["snapshot"]["servers"]["web2"]["state"] == "down"
+        (tmp_path / "copy.json").write_bytes(ground.has("web1", WHERE) or b"")
+        assert ground.cli("topology", "verify", str(tmp_path / "copy.json")).returncode == 0
+        (tmp_path / "copy.json").write_text((tmp_path / "copy.json").read_text().replace('"down"', '"up"'))
+        forged = ground.cli("topology", "verify", str(tmp_path / "copy.json"))
+        assert (forged.returncode, "its signature is not of what it says" in forged.stdout) == (10, True)
+        ground.lab.undo("web2", Fault.POWER_OFF)
+        seen.sees("web2", State.UP)
+        assert published(ground, "web2")["snapshot"]["servers"]["web2"]["state"] == "up"
+        last = published(ground, "web1")
+        for name in HOSTS:
+            ground.lab.do(name, Fault.CUT)
+        assert [seen.fleet.scan().published for _ in range(3)] == [None] * 3
+        for name in HOSTS:
+            ground.lab.undo(name, Fault.CUT)
+        assert published(ground, "web1") == last

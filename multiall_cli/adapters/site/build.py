@@ -257,6 +257,8 @@ def _topology(shape: shapes.TopologyShape | UnsetType | None) -> TopologySetting
         denials=default.denials if isinstance(shape.denials, UnsetType) else shape.denials,
         quorum=int(shape.quorum.rstrip("%")) / 100 if isinstance(shape.quorum, str) else default.quorum,
         sentinels=tuple(shape.sentinels or ()) if isinstance(shape.sentinels, list) else default.sentinels,
+        publish=shape.publish if isinstance(shape.publish, str) else None,
+        ttl=_seconds(shape.ttl, default.ttl),
     )
 
 

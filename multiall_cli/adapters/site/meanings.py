@@ -81,6 +81,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "denials": "How many brothers must deny a server as well; else 3. 0: our own word is enough.",
         "quorum": "The share of the servers last up that we must reach, else we suspect ourselves; else 50%.",
         "sentinels": "Addresses that answer as long as our own network is there: routers, name servers.",
+        "publish": "The path at which servers are given the picture, signed, at each change; else they are not.",
+        "ttl": "How long such a copy holds; it is given anew after half of that. Else 5 minutes.",
     },
 }
 """Shape → key → words."""

@@ -29,6 +29,7 @@ def _word(pattern: str, description: str) -> Meta:
 
 Pattern = Annotated[str, _word(r"\S|\S[^\r\n]*\S", "text on one line")]
 Path = Annotated[str, _word(r"(?:/|~/)[^\r\n]*", "a path from / or ~/")]
+Absolute = Annotated[str, _word(r"/[^\r\n]*[^\r\n/]", "a path from /")]
 Place = Annotated[str, _word(r"(?:\./|\.\./|/|~/)[^\r\n]+", "a path from ./, ../, / or ~/; ./ is the site's folder")]
 Source = Annotated[str, _word(r"[^\s-][^\r\n]*", "a folder of the site (./trees/www), or a member's name (web1)")]
 User = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}\$?|[0-9]{1,10}", "a user's name or number")]
@@ -182,6 +183,8 @@ class TopologyShape(Struct, forbid_unknown_fields=True):
     denials: Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] | UnsetType = UNSET
     quorum: Percent | UnsetType = UNSET
     sentinels: list[Sentinel] | UnsetType | None = UNSET
+    publish: Absolute | UnsetType = UNSET
+    ttl: Positive | Seconds | UnsetType = UNSET
 
 
 class SettingsShape(Struct, forbid_unknown_fields=True):

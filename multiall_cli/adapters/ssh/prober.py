@@ -132,6 +132,11 @@ class SshProber:
     def kept(self, server: Server) -> Observer | None:
         return self._kept.get(server.name)
 
+    def session(self, server: Server) -> Session | None:
+        """A session over its kept connection, which stays when the session ends; None where there is none."""
+        kept = self._kept.get(server.name)
+        return None if kept is None else kept.opened.session(server)
+
     @property
     def room(self) -> int:
         return self._keep - len(self._kept)

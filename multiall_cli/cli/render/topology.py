@@ -9,8 +9,10 @@ from multiall_cli.cli.render.terminal import Line, line, table, word
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
+from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Inventory
+from multiall_cli.domain.publication import Verified
 from multiall_cli.domain.topology import Event, LinkState, Planned, Round, State, Topology, Verdict
 from multiall_cli.planning.neighbours import outward, way
 
@@ -131,6 +133,10 @@ def _why(topology: Topology, name: str) -> str:
 
 def _sums(topology: Topology, inventory: Inventory, scanned: Round | None) -> Iterator[Line]:
     names = list(inventory.servers)
+    published = scanned.published if scanned else None
+    if published is not None and published.missed:
+        those = "; ".join(f"{name}: {why}" for name, why in list(published.missed.items())[:5])
+        yield line(f"{count(len(published.missed), 'server')} could not be given the topology: {those}")
     if topology.frozen:
         yield line(word("warning"), f": {topology.frozen}")
     parts = [group for group in topology.components if any(name in topology.verdicts for name in group)]
@@ -269,6 +275,39 @@ def history(told: Sequence[Event], server: str, now: float) -> View:
 
     value = {"server": server, "spells": spells}
     return View("topology.history", value, human, spells, [each.state for each in spells], well=False)
+
+
+def discovery(found: Discovery) -> View:
+    """As lines that can be put into a file of inventory/ as they are."""
+
+    def human(wide: bool) -> Iterator[object]:
+        if found.neighbours:
+            yield line("servers:")
+        for name, each in found.neighbours.items():
+            speaks = "" if each.answers else ", no SSH"
+            seen = _few(each.seen_by)
+            yield line(f"  {name}: {{address: '{each.address}'}}  # {', '.join(each.how)} of {seen}{speaks}")
+        for server, why in found.not_asked.items():
+            yield line(f"# {server} was not asked: {why}")
+        neighbours = count(len(found.neighbours), "neighbour")
+        yield line(f"# {neighbours} that nobody declared, known to {count(len(found.asked), 'server')}", style="bold")
+
+    code = Exit.PARTIAL if found.not_asked else Exit.OK
+    names = list(found.neighbours)
+    well = not names and not found.not_asked
+    return View("topology.discovery", found, human, list(found.neighbours.values()), names, exit=code, well=well)
+
+
+def verified(found: Verified, key: str) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        if found.holds:
+            yield line(f"it is ours, of {moment(found.at)} by {found.vantage}, and holds until {moment(found.expires)}")
+        else:
+            yield line(f"not to be trusted: {found.why} (it is of {moment(found.at)})")
+        yield line(f"this site's key: {key}")
+
+    code = Exit.OK if found.holds else Exit.DIFFERENCES
+    return View("topology.verified", found, human, [found], [key], exit=code, well=found.holds)
 
 
 def promised(told: Sequence[Planned]) -> View:

@@ -99,6 +99,8 @@ MIRROR = {
     "multiall topology path": api.Fleet.topology,
     "multiall topology events": api.Fleet.events,
     "multiall topology history": api.Fleet.events,
+    "multiall topology discover": api.Fleet.discover,
+    "multiall topology verify": api.Fleet.verify,
     "multiall topology watch": (api.Fleet.scan, api.Fleet.keep_warm, api.Fleet.hinted),
     "multiall topology drain": api.Fleet.promise,
     "multiall topology maintenance": api.Fleet.promise,
@@ -113,7 +115,7 @@ MIRROR = {
 }
 """verb → what of the Python API it calls. `demo` shows the others; `lab` has no site, and so no Fleet."""
 
-NO_VERB = {"close", "known_hosts", "network", "state_folder", "store", "transport"}
+NO_VERB = {"close", "known_hosts", "network", "seal", "state_folder", "store", "transport"}
 """What a Fleet has besides answers: where things lie, and its own end."""
 
 

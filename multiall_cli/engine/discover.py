@@ -1,0 +1,70 @@
+"""Asks members whom they know, and tries whether those that nobody declared speak SSH. Reads only."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from multiall_cli.domain.discovery import Discovery, Neighbour, Sighting
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.run import Step
+from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.world import World
+from multiall_cli.planning.discovery import named, unknown
+
+Knock = Callable[[Sequence[Server], frozenset[str]], Sequence[Evidence]]
+_LISTS = {"own": "own", "neighbours": "neighbour", "connections": "connection"}
+
+
+def discover(world: World, asked: Sequence[Server], servers: Mapping[str, Server], knock: Knock) -> Discovery:
+    """`asked`: the members that are asked; `servers`: all that are declared."""
+    sightings: list[Sighting] = []
+    failed: dict[str, str] = {}
+    for server, result in fan_out(asked, lambda each: _ask(world, each), world.parallel, world.stop):
+        world.watch(Step("asked", server.name))
+        if isinstance(result, MultiAllError):
+            failed[server.name] = result.what
+        else:
+            sightings += result
+    found = _tried(named(unknown(sightings, servers), servers), knock)
+    return Discovery(found, tuple(each.name for each in asked if each.name not in failed), failed)
+
+
+def _ask(world: World, server: Server) -> list[Sighting]:
+    session = world.transport.open(server)
+    try:
+        return list(_sightings(server.name, session.call("neighbours").value()))
+    finally:
+        session.close()
+
+
+def _sightings(observer: str, told: Mapping[str, object]) -> Iterator[Sighting]:
+    """What a member said; whatever is not as it should be is passed over."""
+    for key, how in _LISTS.items():
+        for address in _list(told.get(key)):
+            if isinstance(address, str):
+                yield Sighting(observer, how, address)
+    for words in _list(told.get("known")):
+        yield from _together(observer, [word for word in _list(words) if isinstance(word, str)])
+    for pair in _list(told.get("lldp")):
+        match _list(pair):
+            case [str(name), str(address)]:
+                yield Sighting(observer, "lldp", address, name)
+
+
+def _together(observer: str, words: Sequence[str]) -> Iterator[Sighting]:
+    """A line of known_hosts: its addresses, with the name that stands beside them."""
+    names = [word for word in words if not word.replace(".", "").isdigit() and ":" not in word]
+    for word in words:
+        if word not in names:
+            yield Sighting(observer, "known_hosts", word, names[0] if names else "")
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()
+
+
+def _tried(found: Mapping[str, Neighbour], knock: Knock) -> dict[str, Neighbour]:
+    doors = [Server(name=name, address=each.address) for name, each in found.items()]
+    met = {each.target: each.rung for each in knock(doors, frozenset(found))}
+    return {name: replace(each, answers=met.get(name) is Rung.BANNER) for name, each in found.items()}

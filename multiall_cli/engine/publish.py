@@ -1,0 +1,50 @@
+"""Gives members the topology, so that what runs on them can read it when the admin host is gone."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.publication import LastPublished, Published
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.world import World
+from multiall_cli.ports import Cache, Session
+
+KEPT = "topology:published"
+PIECE = 1 << 15
+
+
+def publish(
+    world: World, servers: Sequence[Server], path: str, content: bytes, opened: Callable[[Server], Session]
+) -> Published:
+    """The content as a file on each; who could not be given it is told, and is due again."""
+    given: list[str] = []
+    missed: dict[str, str] = {}
+    for server, result in fan_out(servers, lambda each: _give(opened(each), path, content), world.parallel, world.stop):
+        if isinstance(result, MultiAllError):
+            missed[server.name] = result.what
+        else:
+            given.append(server.name)
+    return Published(path, tuple(sorted(given)), dict(sorted(missed.items())))
+
+
+def _give(session: Session, path: str, content: bytes) -> bool:
+    try:
+        pieces = [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
+        session.call("publish", pieces, path=path).value()
+    finally:
+        session.close()
+    return True
+
+
+def standing(cache: Cache) -> LastPublished:
+    """What was published last, as far as is known."""
+    try:
+        at, said, missed = json.loads(cache.cached(KEPT) or b"")
+        return LastPublished(float(at), str(said), tuple(map(str, missed)))
+    except (ValueError, TypeError):
+        return LastPublished()
+
+
+def keep(cache: Cache, told: LastPublished) -> None:
+    cache.keep(KEPT, json.dumps([told.at, told.said, list(told.missed)]).encode("ascii"))

@@ -1,0 +1,62 @@
+"""Neighbours that nobody declared: made out of what members know, and written as lines of an inventory. Pure."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from multiall_cli.domain.discovery import Neighbour, Sighting
+from multiall_cli.domain.inventory import Server
+from multiall_cli.planning.targets.ranges import is_name
+
+
+def unknown(sightings: Iterable[Sighting], servers: Mapping[str, Server]) -> tuple[Neighbour, ...]:
+    """Each address that is no server's and no member's own, with all who saw it and how; in order of addresses."""
+    told = list(sightings)
+    ours = {_same(server.address) for server in servers.values()} | set(servers)
+    ours |= {_same(each.address) for each in told if each.how == "own"}
+    found: dict[str, Neighbour] = {}
+    for each in told:
+        address = _same(each.address)
+        if each.how == "own" or address in ours or each.name in ours or not _is_a_place(address):
+            continue
+        before = found.get(address, Neighbour(address))
+        found[address] = replace(
+            before,
+            name=before.name or (each.name if is_name(each.name) else ""),
+            seen_by=tuple(sorted({*before.seen_by, each.observer})),
+            how=tuple(sorted({*before.how, each.how})),
+        )
+    return tuple(sorted(found.values(), key=lambda each: _order(each.address)))
+
+
+def _same(address: str) -> str:
+    """One way to write an address; an IPv4 address within IPv6 as itself."""
+    try:
+        number = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    inside = number.ipv4_mapped if isinstance(number, ipaddress.IPv6Address) else None
+    return str(inside or number)
+
+
+def _is_a_place(address: str) -> bool:
+    """Whether a server could be reached there from elsewhere."""
+    try:
+        number = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return not (number.is_loopback or number.is_multicast or number.is_link_local or number.is_unspecified)
+
+
+def _order(address: str) -> tuple[int, int]:
+    number = ipaddress.ip_address(address)
+    return number.version, int(number)
+
+
+def named(neighbours: Iterable[Neighbour], servers: Mapping[str, Server]) -> dict[str, Neighbour]:
+    """A name that is free for each: its own, else one made of its address."""
+    found: dict[str, Neighbour] = {}
+    for each in neighbours:
+        wanted = each.name if each.name and each.name not in servers and each.name not in found else ""
+        found[wanted or f"host-{each.address.replace('.', '-').replace(':', '-')}"] = each
+    return found

@@ -1,0 +1,154 @@
+"""Whom this member knows: its kernel's neighbour table, open connections, known_hosts and LLDP. Reads only."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+
+MOST = 1 << 20  # bytes of a file that are read
+LLDP = ("lldpcli", "-f", "json", "show", "neighbors")
+LLDP_TIMEOUT = 5.0  # seconds
+_GET_ADDRESSES, _GET_NEIGHBOURS = 22, 30  # RTM_GETADDR, RTM_GETNEIGH of linux/rtnetlink.h
+_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
+_DONE, _ERROR = 3, 2
+_NOT_THERE = 0x01 | 0x20 | 0x40  # NUD_INCOMPLETE, NUD_FAILED, NUD_NOARP
+_ESTABLISHED = "01"
+_FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}
+
+
+def neighbours(exchange):
+    """own, neighbours, connections: [address, ...]; known: [[word, ...], ...]; lldp: [[name, address], ...].
+
+    `known`: of each line of known_hosts that is not hashed, the names and addresses that stand together.
+    """
+    exchange.beat()
+    return {
+        "own": sorted(_own()),
+        "neighbours": sorted(_table()),
+        "connections": sorted(_connections()),
+        "known": _known(),
+        "lldp": _lldp(),
+    }
+
+
+def _own():
+    for _, attributes in _dump(_GET_ADDRESSES, 8):
+        for kind in (1, 2):  # IFA_ADDRESS, IFA_LOCAL
+            if kind in attributes:
+                yield _text(attributes[kind])
+
+
+def _table():
+    for head, attributes in _dump(_GET_NEIGHBOURS, 12):
+        state = struct.unpack("=H", head[8:10])[0]
+        if 1 in attributes and 2 in attributes and not state & _NOT_THERE:  # NDA_DST, NDA_LLADDR
+            yield _text(attributes[1])
+
+
+def _text(packed):
+    family = _FAMILIES.get(len(packed))
+    return socket.inet_ntop(family, packed) if family is not None else ""
+
+
+def _dump(kind, size):
+    """(head, {type: value}) of each thing that the kernel lists; `size`: bytes of a head."""
+    if not hasattr(socket, "AF_NETLINK"):
+        return
+    try:
+        asking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+    except OSError:
+        return
+    with asking:
+        asking.settimeout(5.0)
+        asking.send(struct.pack("=IHHII", 16 + size, kind, _DUMP, 1, 0) + b"\0" * size)
+        while True:
+            answer = asking.recv(1 << 17)
+            while len(answer) >= 16:
+                length, what = struct.unpack("=IH", answer[:6])
+                if what in (_DONE, _ERROR) or length < 16:
+                    return
+                body = answer[16:length]
+                yield body[:size], _attributes(body[size:])
+                answer = answer[(length + 3) & ~3 :]
+            if not answer and length < 16:
+                return
+
+
+def _attributes(packed):
+    found = {}
+    while len(packed) >= 4:
+        length, kind = struct.unpack("=HH", packed[:4])
+        if length < 4:
+            break
+        found[kind & 0x3FFF] = packed[4:length]
+        packed = packed[(length + 3) & ~3 :]
+    return found
+
+
+def _connections():
+    """The other ends of open TCP connections."""
+    found = set()
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in _lines(path)[1:]:
+            words = line.split()
+            if len(words) > 3 and words[3] == _ESTABLISHED:
+                packed = bytes.fromhex(words[2].split(":")[0])
+                # Four bytes at a time, in the order of the machine.
+                numbers = struct.unpack("=%dI" % (len(packed) // 4), packed)
+                found.add(_text(struct.pack("!%dI" % len(numbers), *numbers)))
+    return found
+
+
+def _known():
+    found = []
+    for path in (os.path.expanduser("~/.ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"):
+        for line in _lines(path):
+            words = line.split()
+            if words and words[0].startswith("@"):
+                words = words[1:]
+            if words and words[0][0] not in "#|" and not set("*?!") & set(words[0]):
+                found.append([_bare(word) for word in words[0].split(",")])
+    return found
+
+
+def _bare(word):
+    """The name of `[name]:port`."""
+    return word[1 : word.index("]")] if word.startswith("[") and "]" in word else word
+
+
+def _lldp():
+    """What lldpd heard, where it runs and lets us ask."""
+    try:
+        done = subprocess.run(LLDP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              timeout=LLDP_TIMEOUT, check=False)  # fmt: skip
+        told = json.loads(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return []
+    return list(_chassis(told))
+
+
+def _chassis(told):
+    """(name, address) of every chassis, however deep it stands: releases differ."""
+    if isinstance(told, list):
+        for each in told:
+            for pair in _chassis(each):
+                yield pair
+    elif isinstance(told, dict):
+        for key, value in told.items():
+            if key != "chassis":
+                for pair in _chassis(value):
+                    yield pair
+            elif isinstance(value, dict):
+                for name, one in value.items():
+                    addresses = one.get("mgmt-ip", []) if isinstance(one, dict) else []
+                    for address in addresses if isinstance(addresses, list) else [addresses]:
+                        yield [str(name), str(address)]
+
+
+def _lines(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as opened:
+            return opened.read(MOST).splitlines()
+    except OSError:
+        return []
