@@ -459,11 +459,14 @@ class Fleet:
 
     def discover(self, target: str = "") -> Discovery:
         """Neighbours of servers (all, where no target is named) that the inventory does not have. Reads only."""
+        from multiall_cli.adapters.local import addresses
         from multiall_cli.engine.discover import discover
 
+        with self.network.entered() if self.network else nullcontext():
+            ours = addresses()
         known = self.inventory.servers
         asked = self._reachable(target) if target else through(known.values(), self.topology().relays)
-        return discover(self._world, asked, known, self._watcher.prober.knock)
+        return discover(self._world, asked, known, ours, self._watcher.prober.knock)
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> tuple[Event, ...]:
         """What changed, newest first; `server`: of it and of the whole."""

@@ -3,6 +3,7 @@
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -155,3 +156,11 @@ def _start(server: Server, argv: Sequence[str]) -> ChildPipe:
         raise Unreachable(
             server.name, f"`{argv[0]}` could not be started: {fault.strerror}", "mend that and run again", "away"
         ) from None
+
+
+def addresses() -> tuple[str, ...]:
+    """This host's own, in the network of the calling thread."""
+    import psutil
+
+    families = (socket.AF_INET, socket.AF_INET6)
+    return tuple(each.address for told in psutil.net_if_addrs().values() for each in told if each.family in families)

@@ -16,9 +16,11 @@ Knock = Callable[[Sequence[Server], frozenset[str]], Sequence[Evidence]]
 _LISTS = {"own": "own", "neighbours": "neighbour", "connections": "connection"}
 
 
-def discover(world: World, asked: Sequence[Server], servers: Mapping[str, Server], knock: Knock) -> Discovery:
-    """`asked`: the members that are asked; `servers`: all that are declared."""
-    sightings: list[Sighting] = []
+def discover(
+    world: World, asked: Sequence[Server], servers: Mapping[str, Server], ours: Sequence[str], knock: Knock
+) -> Discovery:
+    """`asked`: the members that are asked; `servers`: all that are declared; `ours`: the admin host's addresses."""
+    sightings = [Sighting(world.vantage, "own", address) for address in ours]
     failed: dict[str, str] = {}
     for server, result in fan_out(asked, lambda each: _ask(world, each), world.parallel, world.stop):
         world.watch(Step("asked", server.name))

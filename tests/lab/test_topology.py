@@ -373,12 +373,16 @@ def test_neighbours_that_nobody_declared_are_proposed(ground: Ground) -> None:
     addresses = ground.lab.addresses
     ground.run("web1", "bash", "-c", f": < /dev/tcp/{addresses['web3']}/22")
     ground.run(
-        "web1", "sh", "-c", f"mkdir -p ~/.ssh; echo 'shop,{addresses['web4']} ssh-ed25519 AAAA' > ~/.ssh/known_hosts"
+        "web1",
+        "sh",
+        "-c",
+        f"mkdir -p /root/.ssh; echo 'shop,{addresses['web4']} ssh-ed25519 AAAA' > /root/.ssh/known_hosts",
     )
     done = ground.cli("topology", "discover")
     assert done.returncode == 0, done.stderr
     assert "neighbour" in next(line for line in done.stdout.splitlines() if addresses["web3"] in line)
     assert f"  shop: {{address: '{addresses['web4']}'}}  # known_hosts of web1\n" in done.stdout
+    assert "198.18.0.1'" not in done.stdout, "that is this machine"
     path.with_name("more.yaml").write_text(done.stdout)
     assert ground.cli("inventory", "check").returncode == 0
     assert "no SSH" not in next(line for line in done.stdout.splitlines() if addresses["web4"] in line)
