@@ -4,7 +4,7 @@ import pytest
 
 from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.domain.topology import Downtime, Planned, State, Topology, Verdict
-from multiall_cli.planning.whom import circle_of, inherited, labels_of, parents_of, serving, through
+from multiall_cli.planning.whom import circle_of, domain_of, inherited, labels_of, parents_of, serving, through
 
 
 def server(name: str, *depends_on: str, jump: str | None = None, **labels: str) -> Server:
@@ -72,3 +72,17 @@ def test_through_whom_one_goes() -> None:
     """Who has a jump host of its own keeps it."""
     servers = [server("a"), server("b"), server("c", jump="gate")]
     assert [each.ssh.jump for each in through(servers, {"b": "a", "c": "a"})] == [None, "a", "gate"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "domain"),
+    [
+        (Server("a", "192.0.2.77"), "192.0.2.0/24"),
+        (Server("a", "2001:db8::1:2"), "2001:db8::/64"),
+        (Server("a", "web1.example.net"), "web1.example.net"),
+        (Server("a", "192.0.2.77", labels={"site": "fra", "rack": "r1"}), "rack=r1"),
+        (Server("a", "192.0.2.77", labels={"site": "fra"}), "site=fra"),
+    ],
+)
+def test_what_fails_together(asked: Server, domain: str) -> None:
+    assert domain_of(asked) == domain
