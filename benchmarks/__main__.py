@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-ALL = ("start_up", "exec_many", "far_link", "file_sync", "topology_scan", "inventory", "transport")
+ALL = (
+    "start_up",
+    "exec_many",
+    "far_link",
+    "file_sync",
+    "topology_scan",
+    "topology_seen",
+    "topology_worlds",
+    "inventory",
+    "transport",
+)
 
 
 def main(names: tuple[str, ...]) -> int:

@@ -27,6 +27,7 @@ def page() -> str:
         told = json.loads(file.read_text("utf-8"))
         parts.append(f"Measured on {told['date']}, {told['machine']}; {told.get('versions', '')}:\n")
         parts += ["\n".join(_race(race)) + "\n" for race in told["races"]]
+        parts += ["\n".join(_table(table)) + "\n" for table in told.get("tables", [])]
     parts.append(REMARKS.read_text("utf-8"))
     return "\n".join(parts)
 
@@ -43,6 +44,13 @@ def _race(race: Mapping[str, Any]) -> Iterator[str]:
             f"| {row['peak'] / 1e6:.0f} | {wanted} |"
         )
     yield f"\nMedian of {race['rounds']}."
+
+
+def _table(table: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## {table['title']}\n"
+    yield f"| {' | '.join(table['head'])} |"
+    yield "|---" * len(table["head"]) + "|"
+    yield from (f"| {' | '.join(row)} |" for row in table["rows"])
 
 
 if __name__ == "__main__":

@@ -122,14 +122,18 @@ def race(case: str, runners: Sequence[Runner], rounds: int, goals: Mapping[str, 
     return done
 
 
-def keep(name: str, races: Sequence[Race]) -> None:
-    """Write the results of a module of benchmarks where `benchmarks.page` finds them."""
+def keep(name: str, races: Sequence[Race], *tables: Mapping[str, object]) -> None:
+    """Write the results of a module of benchmarks where `benchmarks.page` finds them.
+
+    `tables`: figures that are no race: `title`, `head` and `rows` of texts.
+    """
     RESULTS.mkdir(exist_ok=True)
     told = {
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine(),
         "versions": versions(),
         "races": [asdict(each) for each in races],
+        "tables": list(tables),
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
 

@@ -213,6 +213,10 @@ class Store(Cache, Protocol):
         """What was kept of servers."""
         ...
 
+    def vantages(self) -> Sequence[str]:
+        """Whoever remembered anything, by name."""
+        ...
+
     def evidence(self) -> Sequence[Evidence]:
         """The newest sample of each observer and server, whoever took it."""
         ...

@@ -176,7 +176,9 @@ class Knocker:
         if knock.opened is not None:
             words = f"its sshd says nothing within {self._timeout:g} s"
             return self._told(knock.door, Rung.TCP, knock.opened - knock.began, words, late)
-        return self._told(knock.door, Rung.TIMEOUT, lag=late)
+        # Its silence began when it was asked, not when we gave up.
+        asked = self._now() - (time.monotonic() - knock.began)
+        return Evidence(self._observer, knock.door.server, Rung.TIMEOUT, asked, lag=late)
 
     def _failed(self, door: Door, fault: int, rtt: float | None) -> Evidence:
         rung = _MET.get(fault)

@@ -326,6 +326,9 @@ class SqliteStore:
         rows = self._rows("SELECT server, value FROM held WHERE vantage = ?", vantage)
         return {server: bytes(value) for server, value in rows}
 
+    def vantages(self) -> Sequence[str]:
+        return [str(name) for (name,) in self._rows("SELECT DISTINCT vantage FROM held ORDER BY vantage")]
+
     def evidence(self) -> Sequence[Evidence]:
         rows = self._rows("SELECT observer, target, rung, at, rtt, trouble, lag FROM evidence")
         return [_evidence(row) for row in rows]

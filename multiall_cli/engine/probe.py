@@ -74,18 +74,19 @@ class _Round:
             labels=labels_of(self._servers),
             memory=memory,
         )
-        for each in watcher.store.evidence():  # what syncs met since the last round
-            if each.observer == watcher.vantage and each.at <= watcher.clock.now():
+        for each in watcher.store.evidence():  # what syncs met since the last round, and what other vantages saw
+            if each.at <= watcher.clock.now():
                 self._liveness.observe(each, each.at)
 
     def knock(self) -> None:
-        """Everyone once; whoever is silent again, and with an ear for the banner."""
+        """Everyone once; whoever has just fallen silent again, and with an ear for the banner."""
         self._sentinels()
+        known = set(self._liveness.suspects())
         every = list(self._servers.values())
         listen = {name for at, name in enumerate(self._servers) if self._listens(at, name)}
         self._take(self._watcher.prober.knock(every, listen))
         self._watcher.watch(Step("knocked", self._watcher.vantage, len(every)))
-        silent = [self._servers[name] for name in self._liveness.suspects()]
+        silent = [self._servers[name] for name in self._liveness.suspects() if name not in known]
         if silent:
             self._take(self._watcher.prober.knock(silent, {server.name for server in silent}))
 
@@ -188,6 +189,7 @@ class _Round:
     def end(self, took: float) -> Round:
         """Write down what changed; the picture."""
         watcher, now = self._watcher, self._watcher.clock.now()
+        patience = STALE * watcher.settings.every
         self._liveness.pass_over(self._servers.keys() - self._sampled)
         self._events += self._liveness.tick(now, judge=not watcher.stop())
         after = pack(self._liveness.memory(), self._turn + 1)
@@ -200,15 +202,17 @@ class _Round:
             watcher.promised(now),
             self._liveness.frozen,
             now,
-            STALE * watcher.settings.every,
+            patience,
         )
         bound = profile_of(watcher.settings).window
         return Round(topology, tuple(self._events), len(self._evidence), took, bound)
 
 
 def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Evidence]:
-    """The newest evidence of each observer, of this round or before, about and by what the inventory still has."""
-    there = {vantage, *servers}
+    """The newest evidence of each observer, of this round or before, about and by what the inventory still has, and
+    by other vantages.
+    """
+    there = {vantage, *servers, *store.vantages()}
     return [each for each in store.evidence() if each.observer in there and each.target in servers]
 
 

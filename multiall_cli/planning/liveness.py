@@ -297,6 +297,7 @@ class Liveness:
 
     def _note_first(self, name: str, one: Remembered, own: Evidence, t: float) -> None:
         if one.state in REST:
+            self._firsts.pop(name, None)  # so that the oldest stand first
             self._firsts[name] = (own.at, own.rung.shows_life)
 
     def _guard(self, t: float) -> list[Event]:
@@ -333,12 +334,16 @@ class Liveness:
         if self.frozen:
             patient = t - self._frozen_at < self.profile.longest or not self.profile.denials
             return self.frozen if many and patient else ""
-        recent = {name: ok for name, (at, ok) in self._firsts.items() if at >= t - self.profile.span}
-        failed = [name for name, ok in recent.items() if not ok and name in self._away]
+        self._forget_firsts(t - self.profile.span)
+        failed = [name for name in self._away if not self._firsts.get(name, (t, True))[1]]
         places = {self._domains[name] for name in failed}
-        if len(failed) > self.profile.share * len(recent) and len(places) >= 2:
-            return f"{len(failed)} of {len(recent)} probes failed at once, in {len(places)} failure domains"
+        if len(failed) > self.profile.share * len(self._firsts) and len(places) >= 2:
+            return f"{len(failed)} of {len(self._firsts)} probes failed at once, in {len(places)} failure domains"
         return ""
+
+    def _forget_firsts(self, before: float) -> None:
+        while self._firsts and self._firsts[oldest := next(iter(self._firsts))][0] < before:
+            del self._firsts[oldest]
 
     # --- the end of a suspicion -------------------------------------------------------------------------------
 

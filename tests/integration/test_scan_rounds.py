@@ -43,9 +43,10 @@ class Fleet:
     asked: list[str] = field(default_factory=list)
     mute: set[str] = field(default_factory=set)
     room: int = 0
+    vantage: str = "adm"
 
     def _met(self, name: str, rung: Rung) -> Evidence:
-        return Evidence("adm", name, Rung.TIMEOUT if name in self.silent else rung, self.clock.t)
+        return Evidence(self.vantage, name, Rung.TIMEOUT if name in self.silent else rung, self.clock.t)
 
     def knock(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
         return [self._met(each.name, Rung.TCP) for each in servers if each.name not in self.behind]
@@ -87,6 +88,7 @@ class Desk:
     store: SqliteStore
     settings: TopologySettings = field(default_factory=TopologySettings)
     names: Sequence[str] = NAMES
+    vantage: str = "adm"
 
     @property
     def servers(self) -> list[Server]:
@@ -95,13 +97,13 @@ class Desk:
     def scan(self, seconds: float = 60.0, **how: bool) -> Round:
         self.fleet.clock.t += seconds
         return scan(
-            Watcher("adm", self.fleet, self.store, self.fleet.clock, self.settings, self.store.promised),
+            Watcher(self.vantage, self.fleet, self.store, self.fleet.clock, self.settings, self.store.promised),
             self.servers,
             **how,
         )
 
     def recalled(self, now: float) -> Topology:
-        return recalled("adm", self.store, now, self.servers, self.store.promised(now), self.settings.every)
+        return recalled(self.vantage, self.store, now, self.servers, self.store.promised(now), self.settings.every)
 
 
 @pytest.fixture
@@ -235,3 +237,23 @@ def test_that_no_one_can_be_asked_is_told(desk: Desk) -> None:
     for _ in range(3):
         found = desk.scan().topology
     assert found.state_of("a") is State.DOWN
+
+
+def test_two_vantages_over_one_store_merge_what_they_saw(desk: Desk) -> None:
+    """The second one is cut off from `a`, and so are all of its brothers; the first one reaches it."""
+    other = Desk(Fleet(desk.fleet.clock, vantage="adm2"), desk.store, desk.settings, vantage="adm2")
+    desk.scan(links=False)
+    other.scan(0.0)
+    other.fleet.silent.add("a")
+    for _ in range(4):
+        desk.scan(60.0, links=False)
+        found = other.scan(0.0).topology
+    assert found.verdicts["a"].state is State.PARTITIONED
+    assert found.verdicts["a"].reason == "only adm reaches it, whom we do not"
+    assert desk.scan(0.0, links=False).topology.state_of("a") is State.UP
+    assert {edge.observer for edge in found.edges if edge.target == "a"} >= {"adm", "adm2"}
+    desk.fleet.silent.add("a")
+    for _ in range(4):
+        desk.scan(60.0)
+        found = other.scan(0.0).topology
+    assert (found.state_of("a"), desk.scan(0.0).topology.state_of("a")) == (State.DOWN, State.DOWN)

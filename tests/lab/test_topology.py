@@ -1,6 +1,8 @@
 """The topology of real hosts under real faults: what is held of each, and what nobody may be held to be."""
 
 import json
+import os
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from multiall_cli.domain.run import MemberState
-from multiall_cli.domain.topology import Downtime, LinkState, Round, Rung, State, Topology
+from multiall_cli.domain.topology import REST, Downtime, LinkState, Round, Rung, State, Topology
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import Fault
 from tests.lab.ground import Ground, member, states
@@ -172,6 +174,35 @@ def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
         )
         links = {(edge.observer, edge.target): edge.state for edge in topology.edges}
         assert links["web1", "web3"] is links["web2", "web4"] is LinkState.FILTERED
+
+
+def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
+    """Who is on our side is one component, all others are apart from it, and each of us is a witness of each cut."""
+    luck, rounds = (
+        random.Random(pytestconfig.getoption("randomly_seed", 1)),
+        100 if os.environ.get("MULTIALL_FUZZ") == "soak" else 6,
+    )
+    with eyes(ground) as seen:
+        vantage = seen.rounds[0].topology.vantage
+        for _ in range(rounds):
+            side = {"admin": 0, **{name: luck.randrange(3) for name in HOSTS}}
+            for name in HOSTS:
+                apart = [other for other, its in side.items() if its != side[name]]
+                if apart:
+                    ground.lab.do(name, Fault.PARTITION, **{"from": apart})
+            ours = {name for name in HOSTS if side[name] == 0}
+            topology = seen.until(
+                lambda found, ours=ours: all((found.state_of(name) in REST) == (name in ours) for name in HOSTS)
+            )
+            assert set(topology.components[0]) == {vantage, *ours}
+            links = {(edge.observer, edge.target): edge.state for edge in topology.edges}
+            lost = [(one, other) for one in (vantage, *ours) for other in HOSTS if other not in ours]
+            assert {links[each] for each in lost} <= {LinkState.FILTERED}
+            for name in HOSTS:
+                ground.lab.undo(name, Fault.PARTITION)
+            seen.until(lambda found: all(found.state_of(name) is not State.SUSPECT for name in HOSTS))
+            seen.fleet.store.remember(vantage, dict.fromkeys(seen.fleet.store.remembered(vantage), b""), (), ())
+            seen.all_well()
 
 
 def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground) -> None:

@@ -163,6 +163,7 @@ def test_what_is_held_of_servers_is_each_vantages_own(store: Store) -> None:
     store.remember("adm", {"a": b"3"}, (), ())
     store.remember("other", {"a": b"9"}, (), ())
     assert (store.remembered("adm"), store.remembered("nobody")) == ({"a": b"3", "b": b"2"}, {})
+    assert store.vantages() == ["adm", "other"]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=ascii)

@@ -71,7 +71,8 @@ class SshProber:
         Whose kept connection does not answer is knocked at too, and so is who is to be listened to.
         """
         self._hint.clear()
-        found = self._alive(servers)
+        asked = self._now()
+        found, lost = self._alive(servers)
         well = {each.target for each in found} - listen
         doors: dict[str, Door] = {}
         for server in servers:
@@ -88,18 +89,23 @@ class SshProber:
             if door is not None:
                 doors[server.name] = Door(server.name, *door)
         knocked = self._knocker(doors.values(), listen)
-        return found + self._corroborated(knocked, doors, listen)
+        # The silence of who does not answer over a connection either began when that was asked.
+        since = [
+            replace(each, at=asked) if each.target in lost and each.rung is Rung.TIMEOUT else each for each in knocked
+        ]
+        return found + self._corroborated(since, doors, listen)
 
-    def _alive(self, servers: Sequence[Server]) -> list[Evidence]:
-        """Those whose kept connections answer; the others' are given up."""
+    def _alive(self, servers: Sequence[Server]) -> tuple[list[Evidence], set[str]]:
+        """Those whose kept connections answer; the others' are given up, and named."""
         kept = {server.name: self._kept[server.name] for server in servers if server.name in self._kept}
-        found = []
+        found, lost = [], set()
         for name, took in zip(kept, beating([each.pulse for each in kept.values()], self._timeout), strict=True):
             if took is None:
                 self._give_up(name)
+                lost.add(name)
             else:
                 found.append(Evidence(self._observer, name, Rung.AUTH, self._now(), took))
-        return found
+        return found, lost
 
     def _corroborated(self, knocked: Sequence[Evidence], doors: Mapping[str, Door], listen: Set[str]) -> list[Evidence]:
         """Silent ones that are looked at closely are pinged, where this kernel lets us: who answers has power."""
