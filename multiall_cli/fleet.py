@@ -3,7 +3,7 @@
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,19 +23,21 @@ from multiall_cli.domain.answer import (
     PoolStatus,
     RunDetails,
 )
+from multiall_cli.domain.baseline import Checked, Rule
 from multiall_cli.domain.change import Plan
 from multiall_cli.domain.discovery import Discovery
-from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
+from multiall_cli.domain.errors import Fault, InputFaults, Locked, MemberFault, Origin, Refused, Unreachable, UsageError
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
 from multiall_cli.domain.publication import LastPublished, Published, Verified
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
-from multiall_cli.domain.topology import Downtime, Event, Planned, Round, State, Topology
+from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.drivers.become import sudoers
 from multiall_cli.drivers.openssh import ssh_command
 from multiall_cli.planning.assign import assign
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.merge import Explained, explain
 from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.rules import rules_of
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.whom import away, inherited, serving, through
 
@@ -56,6 +58,7 @@ COPIES = "(cp)"  # what copies are journalled and locked as: no pool of an inven
 PUBLISHED_TO = (State.UP, State.DEGRADED, State.UNREACHABLE)
 WARM = 256  # sessions that a watch keeps open
 SCANS = "(topology)"  # what scans are locked as: two at once would forget what the other saw
+PUBLICATIONS = "(publication)"  # what publications are locked as
 SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 COPY_WAIT = 60.0  # seconds that a copy waits for another one
 LEAST_ROOM = 64 << 20  # bytes free where the store is, before doctor says so
@@ -382,23 +385,29 @@ class Fleet:
         me = Holder(who(), VANTAGE, os.getpid(), SystemClock().now(), "topology scan")
         with self.store.lock(SCANS, me, SCAN_WAIT):
             found = self._scan(links=links, logins=logins)
-            found = replace(found, topology=self._with_pools(found.topology))
-            return replace(found, published=self._publish(found))
+        found = replace(found, topology=self._with_pools(found.topology))
+        if self.site.settings.topology.publish is None:
+            return found
+        try:  # no scan has to wait until all members have taken it
+            with self.store.lock(PUBLICATIONS, me, 0.0):
+                return replace(found, published=self._publish(found, self.site.settings.topology.publish))
+        except Locked:
+            return found  # another one is at it; what it does not say is due at the next scan
 
-    def _publish(self, found: Round) -> Published | None:
-        """Give the members the picture, if that is wanted and due."""
+    def _publish(self, found: Round, path: str) -> Published | None:
+        """Give the members the picture, if that is due."""
         from multiall_cli.engine.publish import keep, publish, standing
         from multiall_cli.planning import publication
 
         settings, topology = self.site.settings.topology, found.topology
-        if settings.publish is None or not publication.due(found, standing(self.store), settings.ttl):
+        if not publication.due(found, standing(self.store), settings.ttl):
             return None
         told = publication.snapshot(topology, settings.ttl)
         content = publication.written(told, self.seal.public, self.seal.sign(publication.canonical(told)))
         up = [each for name, each in self.inventory.servers.items() if topology.state_of(name) in PUBLISHED_TO]
-        done = publish(self._world, through(up, topology.relays), settings.publish, content, self._opened)
-        missed = tuple(name for name in self.inventory.servers if name not in done.given)
-        keep(self.store, LastPublished(topology.at, publication.said(topology), missed))
+        done = publish(self._world, through(up, topology.relays), path, content, self._opened)
+        gone = tuple(name for name in self.inventory.servers if topology.state_of(name) not in REST)
+        keep(self.store, LastPublished(topology.at, publication.said(topology), gone))
         return done
 
     def _opened(self, server: Server) -> "Session":
@@ -407,11 +416,12 @@ class Fleet:
 
     def verify(self, file: Path) -> Verified:
         """Whether a published topology is of this site, and still holds. Errors: UsageError."""
+        from multiall_cli.adapters.plain import read_plain
         from multiall_cli.adapters.signing import is_signed
         from multiall_cli.planning import publication
 
         try:
-            told = publication.read(file.read_bytes())
+            told = publication.read(read_plain(file, publication.MOST))
         except OSError as fault:
             raise UsageError(str(file), f"it cannot be read: {fault.strerror}", "look at its path") from None
         if told is None:
@@ -464,9 +474,10 @@ class Fleet:
 
         with self.network.entered() if self.network else nullcontext():
             ours = addresses()
-        known = self.inventory.servers
-        asked = self._reachable(target) if target else through(known.values(), self.topology().relays)
-        return discover(self._world, asked, known, ours, self._watcher.prober.knock)
+        known, topology = self.inventory.servers, self.topology()
+        asked = through(self.select(target) if target else known.values(), topology.relays)
+        world = replace(self._world, away=away(topology))
+        return discover(world, asked, known, ours, self._watcher.prober.knock)
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> tuple[Event, ...]:
         """What changed, newest first; `server`: of it and of the whole."""
@@ -511,6 +522,41 @@ class Fleet:
         from multiall_cli.planning import windows
 
         return inherited([*self.store.promised(now), *windows.promised(self.inventory, now)], self.inventory.servers)
+
+    # --- health -------------------------------------------------------------------------------------------------
+
+    def check(self, target: str = "") -> Iterator[Checked]:
+        """How servers (all, where no target is named) stand by their rules, as they answer."""
+        from multiall_cli.drivers import x509
+        from multiall_cli.engine.check import Duty, check
+
+        topology = self.topology()
+        servers = through(self.select(target) if target else self.inventory.servers.values(), topology.relays)
+        duties = [Duty(server, self.rules(server.name), _maintenance(topology, server.name)) for server in servers]
+        world = replace(self._world, away=away(topology), relays=topology.relays)
+
+        def refine(kind: str, values: Mapping[str, object]) -> Mapping[str, object]:
+            return x509.values(values, SystemClock().now()) if kind == "certificate" else values
+
+        return check(world, duties, refine)
+
+    def rules(self, server: str, rule: str = "") -> tuple[Rule, ...]:
+        """The baseline rules of a server, or one of them. Errors: UsageError, InputFaults."""
+        faults: list[Fault] = []
+
+        def tell(origin: Origin, what: str, todo: str) -> None:
+            faults.append(Fault(origin, what, todo))
+
+        found = rules_of(self.inventory, self.site.packs, self.server(server).name, tell)
+        if faults:
+            raise InputFaults(faults)
+        if not rule:
+            return found
+        chosen = tuple(each for each in found if each.id == rule)
+        if not chosen:
+            todo = f"{did_you_mean(rule, [each.id for each in found])}`multiall baseline explain {server}` shows all"
+            raise UsageError(f"rule {rule}", f"{server} has no such rule", todo)
+        return chosen
 
     # --- the journal --------------------------------------------------------------------------------------------
 
@@ -596,6 +642,12 @@ class Fleet:
 
         parallel = self.limits.parallel or self.site.settings.parallel
         return World(self.transport, self.store, SystemClock(), parallel, self.watch, self.stop, VANTAGE)
+
+
+def _maintenance(topology: Topology, server: str) -> str:
+    """Why a server's failures are not to be told; '' where they are."""
+    word = topology.planned_of(server)
+    return word.because if word is not None and word.what is Downtime.MAINTENANCE else ""
 
 
 def to_yaml(value: object, *, ascii_only: bool = False) -> str:

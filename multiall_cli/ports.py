@@ -78,9 +78,11 @@ class Session(Protocol):
         operation: str,
         payload: Iterable[bytes] = (),
         timeout: float | None = None,
+        ends: float | None = None,
         **arguments: object,
     ) -> Reply:
-        """Run an operation of `remote/` in the member's python3. `timeout`: seconds without an answer's next piece.
+        """Run an operation of `remote/` in the member's python3. `timeout`: seconds without an answer's next piece;
+        `ends`: in which the whole answer must have come, however much is said meanwhile.
 
         Payload pieces (at most MAX_PIECE bytes each) are sent as they are produced, then the answer is read; an
         operation that fails early ends the sending early.
@@ -127,9 +129,8 @@ class Prober(Protocol):
         """What an earlier login opened, where such are kept."""
         ...
 
-    @property
-    def room(self) -> int:
-        """How many more of what logins open it would keep."""
+    def would_keep(self, servers: Sequence[Server]) -> Set[str]:
+        """Those of the servers whose logins would stay open."""
         ...
 
 

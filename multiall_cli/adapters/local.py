@@ -114,11 +114,16 @@ class LocalSession:
         self.close = piped.close
 
     def call(
-        self, operation: str, payload: Iterable[bytes] = (), timeout: float | None = None, **arguments: object
+        self,
+        operation: str,
+        payload: Iterable[bytes] = (),
+        timeout: float | None = None,
+        ends: float | None = None,
+        **arguments: object,
     ) -> Reply:
         if operation != "facts":
-            return self._piped.call(operation, payload, timeout, **arguments)
-        told = dict(self._piped.call(operation, payload, timeout, **arguments).value())
+            return self._piped.call(operation, payload, timeout, ends, **arguments)
+        told = dict(self._piped.call(operation, payload, timeout, ends, **arguments).value())
         return _Told(told | _measured())
 
 

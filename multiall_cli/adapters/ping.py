@@ -1,7 +1,7 @@
 """Echo requests to many addresses at once, where the kernel lets a program without rights send them."""
 
 import ipaddress
-import select
+import selectors
 import socket
 import struct
 import time
@@ -13,6 +13,7 @@ _KINDS = {
     6: (socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129),
 }
 """Version → family, protocol, type of a request and of its answer (RFC 792, RFC 4443)."""
+AT_ONCE = 32  # requests after which answers are taken
 _LONGEST = 1500
 _OURS = b"multiall"
 
@@ -45,18 +46,24 @@ class Pinger:
 
     def _ping(self, pinging: socket.socket, version: int, addresses: Mapping[str, str]) -> dict[str, float]:
         names = list(addresses)
-        sent = {}
+        sent: dict[int, float] = {}
+        found: dict[str, float] = {}
+
+        def take() -> None:
+            for number, place in _answers(pinging, version):
+                if number in sent and place == addresses[names[number]].partition("%")[0]:
+                    found.setdefault(names[number], time.monotonic() - sent[number])
+
         for number, name in enumerate(names):
             if _send(pinging, version, number, addresses[name]):
                 sent[number] = time.monotonic()
-        found: dict[str, float] = {}
+            if number % AT_ONCE == AT_ONCE - 1:  # the kernel holds few answers for us
+                take()
         until = time.monotonic() + self._timeout
-        while len(found) < len(sent) and (left := until - time.monotonic()) > 0:
-            if not select.select([pinging], [], [], left)[0]:
-                break
-            for number, place in _answers(pinging, version):
-                if number in sent and place == addresses[names[number]]:
-                    found.setdefault(names[number], time.monotonic() - sent[number])
+        with selectors.DefaultSelector() as selector:
+            selector.register(pinging, selectors.EVENT_READ)
+            while len(found) < len(sent) and (left := until - time.monotonic()) > 0 and selector.select(left):
+                take()
         return found
 
 

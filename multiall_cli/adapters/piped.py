@@ -54,12 +54,17 @@ class PipedSession:
                 return done
 
     def call(
-        self, operation: str, payload: Iterable[bytes] = (), timeout: float | None = None, **arguments: object
+        self,
+        operation: str,
+        payload: Iterable[bytes] = (),
+        timeout: float | None = None,
+        ends: float | None = None,
+        **arguments: object,
     ) -> Answer:
         limit = self._timeout if timeout is None else timeout
         if self._resident is None:
             self._resident = self._greeted(limit)
-        return self._resident.call(operation, payload, limit, arguments)
+        return self._resident.call(operation, payload, limit, arguments, ends)
 
     def _greeted(self, timeout: float) -> Resident:
         """A loop that answers; with `become`, after it has been asked once, so that a refusal is told as one."""

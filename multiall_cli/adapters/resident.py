@@ -1,6 +1,7 @@
 """The admin's half of the remote loop: sends the bundle once, then requests, and reads the answers."""
 
 import json
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -24,12 +25,17 @@ MODULES = (
     "place",
     "apply",
     "facts",
-    "reach",
-    "neighbours",
-    "publish",
     "operations",
 )
 """The bundle, each module before those that import it."""
+
+MORE = {
+    "reach": ("reach",),
+    "neighbours": ("neighbours",),
+    "publish": ("publish",),
+    "gauge": ("gauge_files", "gauge_system", "gauge_network", "gauges"),
+}
+"""Operations whose modules are sent with their first request, so that no other session pays for them."""
 
 BOOT = (
     "import sys,zlib;s=sys.stdin.buffer;"
@@ -71,6 +77,15 @@ def bundle() -> bytes:
     return b"multiall %d\n" % len(packed) + packed
 
 
+@cache
+def more(operation: str) -> bytes:
+    """The modules of one of MORE, as a frame."""
+    folder = files("multiall_cli.remote")
+    sources = [(name, (folder / f"{name}.py").read_text("utf-8")) for name in MORE[operation]]
+    packed: bytes = frames.pack(frames.MODULES, zlib.compress(json.dumps([operation, sources]).encode("ascii"), 9))
+    return packed
+
+
 class Resident:
     """A loop that runs on a member, spoken to through a pipe. One request at a time."""
 
@@ -79,6 +94,7 @@ class Resident:
         self._pipe = pipe
         self._who = who
         self._greeted = False
+        self._sent: set[str] = set()
         self._buffer = bytearray()
         self._first = first + bundle()
         self._doing = "the start of the remote loop"
@@ -86,9 +102,15 @@ class Resident:
         self.stderr = bytearray()
 
     def call(
-        self, operation: str, payload: Iterable[bytes], timeout: float, arguments: Mapping[str, object]
+        self,
+        operation: str,
+        payload: Iterable[bytes],
+        timeout: float,
+        arguments: Mapping[str, object],
+        ends: float | None = None,
     ) -> "Answer":
-        """Send a request with its payload; the answer is read through what is returned.
+        """Send a request with its payload; the answer is read through what is returned. `ends`: seconds in which it
+        must have come whole, however much is said meanwhile.
 
         What nobody read of the answer before is passed over, so that it is not taken for this one's.
         """
@@ -97,6 +119,9 @@ class Resident:
         self._doing = f"'{operation}'"
         told = {"operation": operation, "arguments": dict(arguments), "patience": min(timeout, LONGEST)}
         request = json.dumps(told).encode("ascii")
+        if operation in MORE and operation not in self._sent:
+            self._sent.add(operation)
+            self._first += more(operation)
         waiting = bytearray(self._first + frames.pack(frames.REQUEST, request))
         self._first = b""
         for piece in payload:
@@ -108,7 +133,7 @@ class Resident:
                 self._send(bytes(waiting))
                 waiting.clear()
         self._send(bytes(waiting) + frames.pack(frames.END))
-        self._answer = Answer(self, timeout)
+        self._answer = Answer(self, timeout, ends)
         return self._answer
 
     def _answered_early(self, timeout: float) -> bool:
@@ -236,13 +261,16 @@ def _is_deeper(value: object, most: int) -> bool:
 class Answer:
     """A Reply that reads from the loop as it is asked."""
 
-    def __init__(self, resident: Resident, timeout: float) -> None:
+    def __init__(self, resident: Resident, timeout: float, ends: float | None) -> None:
         self._resident = resident
         self._timeout = timeout
+        self._until = None if ends is None else time.monotonic() + ends
         self._value: Mapping[str, object] | None = None
 
     def pieces(self) -> Iterator[bytes]:
         while self._value is None:
+            if self._until is not None and time.monotonic() > self._until:
+                raise self._resident.garbage("it does not end")
             kind, body = self._resident.frame(self._timeout)
             if kind == frames.DATA:
                 yield body

@@ -2,6 +2,8 @@
 
 import base64
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -29,19 +31,28 @@ class Seal:
 
 def _key(file: Path) -> Ed25519PrivateKey:
     try:
-        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with open(made, "wb") as new:
-            new.write(Ed25519PrivateKey.generate().private_bytes_raw())
-            new.flush()
-            os.fsync(new.fileno())
-    try:
+        if not file.exists():
+            _make(file)
         return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
+    except OSError as fault:
+        raise UsageError(str(file), f"the site's key cannot be used: {fault.strerror}", "mend its rights") from None
     except ValueError:
         todo = "move it away: the next publication makes a new one, which its readers have to be given"
         raise UsageError(str(file), "it holds no key", todo) from None
+
+
+def _make(file: Path) -> None:
+    """A new key, which is whole as soon as it can be seen; of two that make one at once, the first one's counts."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as new:
+            new.write(Ed25519PrivateKey.generate().private_bytes_raw())
+            new.flush()
+            os.fsync(new.fileno())
+        with suppress(FileExistsError):
+            os.link(aside, file)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def is_signed(content: bytes, key: str, signature: str) -> bool:

@@ -26,6 +26,7 @@ ROOMS = {
         "Who reaches whom: scan, show, links, why, path, events, history, discover, verify, watch, drain, "
         "maintenance, pin, undrain.",
     ),
+    "baseline": ("baseline", "Health by rules: check, explain, packs, checks, codes."),
     "lab": ("lab", "Real hosts on this machine (root, Linux): up, down, status, shell, reset, break."),
     "journal": ("journal", "What was done, by whom, and what is still open."),
 }

@@ -13,9 +13,10 @@ from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import topology as render
 from multiall_cli.cli.render.draw import DRAWINGS
+from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.render.times import LONGEST, moment_of, seconds_of
 from multiall_cli.cli.render.view import show
-from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.errors import Locked, UsageError
 from multiall_cli.domain.topology import Downtime
 
 app = typer.Typer(
@@ -159,17 +160,27 @@ def watch(
     with fleet(context) as found, Interrupt() as interrupt:
         found.stop = interrupt.asked
         found.keep_warm()
-        linked = -LINKS_EVERY
+        linked, shown = -LINKS_EVERY, False
         for number in range(rounds):
             links = time.monotonic() - linked >= LINKS_EVERY
+            try:
+                told = found.scan(links=None if links else False)
+            except Locked as fault:  # a scan of cron's, or another watch: what it saw is heard in the next round
+                typer.echo(safe_text(f"{fault.subject}: {fault.what}"), err=True)
+                if interrupt.wait(pause):
+                    break
+                continue
             linked = time.monotonic() if links else linked
-            told = found.scan(links=None if links else False)
-            if number == 0:
+            if not shown:
                 show(given(context), render.picture(told.topology, found.inventory))
-            for event in told.events if number else ():
+            for event in told.events if shown else ():
                 show(given(context), render.change(event))
+            for words in render.unpublished(told):
+                typer.echo(words, err=True)
+            shown = True
             rest = AGAIN if told.topology.doubts else pause
-            if number == rounds - 1 or interrupt.wait(max(0.0, rest - told.took), found.hinted):
+            # A hint is a reason to look soon, and no server's way to have us look without end.
+            if number == rounds - 1 or interrupt.wait(AGAIN) or interrupt.wait(rest - told.took - AGAIN, found.hinted):
                 break
     return 0
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from multiall_cli.domain.errors import Origin
-
-NOWHERE = Origin("built in", 0, 0)
+from multiall_cli.domain.sayings import NOWHERE, Saying
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,8 @@ class Window:
 class Server:
     """One machine. `where` maps a value's dotted name (`ssh.user`) to the place that gave it.
 
-    `depends_on`: the servers without which it is not there (its hypervisor, its router).
+    `depends_on`: the servers without which it is not there (its hypervisor, its router); `rules`: what it says of
+    baseline rules itself, over its pools; `without`: rules that it does not have.
     """
 
     name: str
@@ -86,6 +86,8 @@ class Server:
     labels: Mapping[str, str] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
     windows: tuple[Window, ...] = ()
+    rules: Mapping[str, Saying] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
@@ -177,7 +179,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Servers that are to be the same, and in what."""
+    """Servers that are to be the same, and in what. `baseline`: packs of rules; `rules`, `without`: as a server's."""
 
     name: str
     members: tuple[str, ...]
@@ -185,7 +187,11 @@ class Pool:
     files: tuple[FilesDeclaration, ...] = ()
     rollout: Rollout = Rollout()
     windows: tuple[Window, ...] = ()
+    baseline: tuple[str, ...] = ()
+    rules: Mapping[str, Saying] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
+    where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +249,7 @@ class Site:
     inventory: Inventory
     settings: Settings = Settings()
     guards: Mapping[str, "GuardLimit"] = field(default_factory=dict)
+    packs: Mapping[str, Mapping[str, Saying]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class LastPublished:
-    """What was published last: when (seconds since the epoch), what it said, and who missed it."""
+    """What was published last: when (seconds since the epoch), what it said, and who was away then."""
 
     at: float = 0.0
     said: str = ""
-    missed: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

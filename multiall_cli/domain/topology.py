@@ -120,7 +120,10 @@ class Downtime(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An operator's word on a server: by whom, why, and from when until when (seconds since the epoch). It ends."""
+    """An operator's word on a server: by whom, why, and from when until when (seconds since the epoch). It ends.
+
+    `said_of`: the server of which it was said, where this one only depends on that one.
+    """
 
     server: str
     what: Downtime
@@ -129,6 +132,7 @@ class Planned:
     who: str
     because: str
     id: int = 0
+    said_of: str = ""
 
     def holds(self, now: float) -> bool:
         return self.begins <= now < self.ends

@@ -13,6 +13,8 @@ from multiall_cli.engine.world import World
 from multiall_cli.planning.discovery import named, unknown
 
 Knock = Callable[[Sequence[Server], frozenset[str]], Sequence[Evidence]]
+ENDS = 60.0  # seconds in which a member must have told all
+MOST = 2000  # things that are taken of one member, and neighbours that are proposed in all
 _LISTS = {"own": "own", "neighbours": "neighbour", "connections": "connection"}
 
 
@@ -27,15 +29,17 @@ def discover(
         if isinstance(result, MultiAllError):
             failed[server.name] = result.what
         else:
-            sightings += result
-    found = _tried(named(unknown(sightings, servers), servers), knock)
+            sightings += result[:MOST]
+    found = _tried(dict(list(named(unknown(sightings, servers), servers).items())[:MOST]), knock)
     return Discovery(found, tuple(each.name for each in asked if each.name not in failed), failed)
 
 
 def _ask(world: World, server: Server) -> list[Sighting]:
+    if server.name in world.away:
+        raise world.away[server.name]
     session = world.transport.open(server)
     try:
-        return list(_sightings(server.name, session.call("neighbours").value()))
+        return list(_sightings(server.name, session.call("neighbours", ends=ENDS).value()))
     finally:
         session.close()
 

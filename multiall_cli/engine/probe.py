@@ -14,7 +14,7 @@ from multiall_cli.planning.neighbours import picture
 from multiall_cli.planning.whom import about, domain_of, labels_of, ring
 from multiall_cli.ports import Clock, Prober, Store
 
-_Asked = tuple[Sequence[Evidence], Sequence[Evidence] | None]
+_Asked = tuple[Sequence[Evidence], Sequence[Evidence], bool | None]
 
 MATRIX = 32  # servers up to which each is asked about each other
 NEIGHBOURS = 4  # observers of each server in a round beyond that
@@ -123,11 +123,11 @@ class _Round:
         ):
             if isinstance(found, MultiAllError):
                 continue  # no sample: nothing is known
-            login, told = found
+            login, told, speaks = found
             self._take(login)
-            if asked[name] and all(each.rung is Rung.AUTH for each in login):
-                self._liveness.asked(name, speaks=told is not None)
-            self._take(told or ())
+            if asked[name] and speaks is not None:
+                self._liveness.asked(name, speaks=speaks)
+            self._take(told)
 
     def _due(self) -> list[str]:
         """Who is logged in to in this round: in slow rotation, whoever is on the way back or in trouble above TCP,
@@ -136,7 +136,7 @@ class _Round:
         memory, prober = self._liveness.memory().servers, self._watcher.prober
         well = [name for name in self._servers if memory[name].state is State.UP]
         cold = [name for name in well if prober.kept(self._servers[name]) is None]
-        to_keep = set(cold[: max(0, prober.room)])
+        to_keep = prober.would_keep([self._servers[name] for name in cold])
         in_turn = {name for at, name in enumerate(self._servers) if self._is_its_turn(at)} & set(cold)
         return [
             name
@@ -159,7 +159,7 @@ class _Round:
         return sorted(pairs)
 
     def _ask(self, name: str, targets: Sequence[Server], *, login: bool) -> _Asked:
-        """Its login, where there was one, and what it told of others; None: it cannot be asked.
+        """Its login, where there was one; what it told of others; whether it can be asked at all, None: who knows.
 
         Who has a session open is logged in to only where that is what is wanted.
         """
@@ -169,11 +169,12 @@ class _Round:
         if observer is None:
             met, observer = prober.login(server)
         if observer is None:
-            return met, ()
+            return met, (), None if met else False  # behind a jump host that cannot be used, it speaks to no one
         try:
-            return met, observer.reach(targets) if targets else ()
+            told = observer.reach(targets) if targets else ()
+            return met, told or (), told is not None
         except MultiAllError:
-            return met, ()  # it went away meanwhile
+            return met, (), None  # it went away meanwhile
         finally:
             observer.close()
 

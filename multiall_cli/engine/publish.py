@@ -12,6 +12,7 @@ from multiall_cli.ports import Cache, Session
 
 KEPT = "topology:published"
 PIECE = 1 << 15
+ENDS = 60.0  # seconds in which a member must have taken it
 
 
 def publish(
@@ -31,7 +32,7 @@ def publish(
 def _give(session: Session, path: str, content: bytes) -> bool:
     try:
         pieces = [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
-        session.call("publish", pieces, path=path).value()
+        session.call("publish", pieces, ends=ENDS, path=path).value()
     finally:
         session.close()
     return True
@@ -40,11 +41,11 @@ def _give(session: Session, path: str, content: bytes) -> bool:
 def standing(cache: Cache) -> LastPublished:
     """What was published last, as far as is known."""
     try:
-        at, said, missed = json.loads(cache.cached(KEPT) or b"")
-        return LastPublished(float(at), str(said), tuple(map(str, missed)))
+        at, said, away = json.loads(cache.cached(KEPT) or b"")
+        return LastPublished(float(at), str(said), tuple(map(str, away)))
     except (ValueError, TypeError):
         return LastPublished()
 
 
 def keep(cache: Cache, told: LastPublished) -> None:
-    cache.keep(KEPT, json.dumps([told.at, told.said, list(told.missed)]).encode("ascii"))
+    cache.keep(KEPT, json.dumps([told.at, told.said, list(told.away)]).encode("ascii"))

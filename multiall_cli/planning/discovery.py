@@ -12,6 +12,7 @@ from multiall_cli.planning.targets.ranges import is_name
 def unknown(sightings: Iterable[Sighting], servers: Mapping[str, Server]) -> tuple[Neighbour, ...]:
     """Each address that is no server's and no member's own, with all who saw it and how; in order of addresses."""
     told = list(sightings)
+    near = _near(told, servers)
     ours = {_same(server.address) for server in servers.values()} | set(servers)
     ours |= {_same(each.address) for each in told if each.how == "own"}
     found: dict[str, Neighbour] = {}
@@ -19,6 +20,8 @@ def unknown(sightings: Iterable[Sighting], servers: Mapping[str, Server]) -> tup
         address = _same(each.address)
         if each.how == "own" or address in ours or each.name in ours or not _is_a_place(address):
             continue
+        if each.how == "connection" and address not in near and _subnet(address) not in near:
+            continue  # whoever else is connected: clients, from anywhere
         before = found.get(address, Neighbour(address))
         found[address] = replace(
             before,
@@ -27,6 +30,21 @@ def unknown(sightings: Iterable[Sighting], servers: Mapping[str, Server]) -> tup
             how=tuple(sorted({*before.how, each.how})),
         )
     return tuple(sorted(found.values(), key=lambda each: _order(each.address)))
+
+
+def _near(told: Iterable[Sighting], servers: Mapping[str, Server]) -> set[str]:
+    """Addresses that a member knows otherwise than by a connection, and the subnets of declared servers."""
+    known = {_same(each.address) for each in told if each.how not in ("own", "connection")}
+    return known | {_subnet(server.address) for server in servers.values()}
+
+
+def _subnet(address: str) -> str:
+    """Its /24 or /64; '' where it is no number."""
+    try:
+        version = ipaddress.ip_address(_same(address)).version
+        return str(ipaddress.ip_network((_same(address), 24 if version == 4 else 64), strict=False))
+    except ValueError:
+        return ""
 
 
 def _same(address: str) -> str:
@@ -45,7 +63,13 @@ def _is_a_place(address: str) -> bool:
         number = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return not (number.is_loopback or number.is_multicast or number.is_link_local or number.is_unspecified)
+    return not (
+        number.is_loopback
+        or number.is_multicast
+        or number.is_link_local
+        or number.is_unspecified
+        or (number.version == 4 and number.is_reserved)  # 255.255.255.255 among them
+    )
 
 
 def _order(address: str) -> tuple[int, int]:
@@ -57,6 +81,7 @@ def named(neighbours: Iterable[Neighbour], servers: Mapping[str, Server]) -> dic
     """A name that is free for each: its own, else one made of its address."""
     found: dict[str, Neighbour] = {}
     for each in neighbours:
-        wanted = each.name if each.name and each.name not in servers and each.name not in found else ""
-        found[wanted or f"host-{each.address.replace('.', '-').replace(':', '-')}"] = each
+        made = f"host-{each.address.replace('.', '-').replace(':', '-')}"
+        wanted = (each.name, made, *(f"{made}-{number}" for number in range(2, len(found) + len(servers) + 3)))
+        found[next(name for name in wanted if name and name not in servers and name not in found)] = each
     return found

@@ -16,6 +16,7 @@ The rules, by the names that events carry:
 """
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -132,10 +133,11 @@ class Liveness:
         self._fresh: set[str] = set()
         self._restless = {name for name, one in self._of.items() if one.state not in REST}
         self._unseen = {name for name, one in self._of.items() if one.state is State.UNKNOWN}
-        self._firsts: dict[str, tuple[float, bool]] = {}
+        self._firsts: OrderedDict[str, tuple[float, bool]] = OrderedDict()  # the oldest first
         self._sentinels: dict[str, bool] = {}
         self._away = {name for name, one in self._of.items() if one.state in SILENT and one.seen}
         self._there = sum(1 for one in self._of.values() if one.state in REST)
+        self._up = sum(1 for one in self._of.values() if one.state is State.UP)
 
     # --- what comes in ----------------------------------------------------------------------------------------
 
@@ -192,7 +194,8 @@ class Liveness:
         own = self._told[name].get(self.vantage)
         if own is None:
             return t
-        return own.at + (self.profile.every if self._of[name].state in REST else self.profile.again)
+        patient = self._of[name].state in REST or self.frozen  # who is cut off need not hurry
+        return own.at + (self.profile.every if patient else self.profile.again)
 
     def verdict(self, name: str) -> Verdict:
         one = self._of[name]
@@ -275,6 +278,7 @@ class Liveness:
         one = self._of[name]
         before, evidence = one.state, self.verdict(name).evidence
         self._there += (state in REST) - (before in REST)
+        self._up += (state is State.UP) - (before is State.UP)
         if State.DOWN in (before, state) and before is not State.UNKNOWN:
             one.penalty, one.penalty_at = self._penalty(one, t) + 1, t
             one.flapping = one.flapping or one.penalty >= self.profile.flaps
@@ -285,6 +289,9 @@ class Liveness:
         one.state, one.rule, one.reason, one.cause = state, rule, reason, cause
         one.good = 0
         (self._restless.discard if state in REST else self._restless.add)(name)
+        if state in REST and before not in REST:  # what was told of its silence is over with it
+            told, own = self._told[name], self._told[name].get(self.vantage)
+            self._told[name] = {who: each for who, each in told.items() if own is None or each.at >= own.at}
         (self._away.add if state in SILENT and one.seen else self._away.discard)(name)
         words = f"{name} is {state}" + (f" ({reason})" if reason else "")
         return Event(t, name, before.value, state.value, rule, words, cause, evidence)
@@ -297,8 +304,8 @@ class Liveness:
 
     def _note_first(self, name: str, one: Remembered, own: Evidence, t: float) -> None:
         if one.state in REST:
-            self._firsts.pop(name, None)  # so that the oldest stand first
             self._firsts[name] = (own.at, own.rung.shows_life)
+            self._firsts.move_to_end(name)
 
     def _guard(self, t: float) -> list[Event]:
         why = self._isolated(t)
@@ -342,8 +349,8 @@ class Liveness:
         return ""
 
     def _forget_firsts(self, before: float) -> None:
-        while self._firsts and self._firsts[oldest := next(iter(self._firsts))][0] < before:
-            del self._firsts[oldest]
+        while self._firsts and next(iter(self._firsts.values()))[0] < before:
+            self._firsts.popitem(last=False)
 
     # --- the end of a suspicion -------------------------------------------------------------------------------
 
@@ -390,9 +397,9 @@ class Liveness:
         return [each for each in others if each.observer not in self._of or self._of[each.observer].state in REST]
 
     def _could_be_asked(self, name: str) -> int:
-        """Brothers that are up, and speak."""
-        mute = sum(1 for each in self._mute if each != name and self._of[each].state in REST)
-        return self._there - (self._of[name].state in REST) - mute
+        """Brothers that are up, and speak: only such are asked."""
+        mute = sum(1 for each in self._mute if each != name and self._of[each].state is State.UP)
+        return self._up - (self._of[name].state is State.UP) - mute
 
     def _blame(self, events: list[Event]) -> list[Event]:
         """One event where the last of those that share a label went down, and that as the cause of each."""

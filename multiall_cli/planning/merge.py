@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 
 from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.inventory import NOWHERE, FilesDeclaration, Inventory, Server
+from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Server
+from multiall_cli.domain.sayings import NOWHERE
 
 _KEYS = {"group": "owner", "from_member": "source", "file_mode": "mode.files", "dir_mode": "mode.dirs"}
 """Fields of a declaration that a site's file writes under another key."""

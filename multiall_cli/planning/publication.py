@@ -7,6 +7,8 @@ from multiall_cli.domain.publication import LastPublished, Verified
 from multiall_cli.domain.topology import REST, Round, Topology
 
 FORMAT, VERSION = "multiall/topology", 1
+LAST = 2.0**37  # seconds since the epoch that a clock may show
+MOST = 1 << 26  # bytes of a publication
 
 
 def snapshot(topology: Topology, ttl: float) -> dict[str, object]:
@@ -47,11 +49,15 @@ def read(content: bytes) -> tuple[Mapping[str, object], str, str] | None:
     try:
         told = json.loads(content)
         found, key, signature = told["snapshot"], told["key"], told["signature"]
-        float(found["at"]), float(found["expires"])
+        times = [found["at"], found["expires"]]
+        good = found["format"] == FORMAT and isinstance(key, str) and isinstance(signature, str)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    good = found.get("format") == FORMAT and isinstance(key, str) and isinstance(signature, str)
-    return (found, key, signature) if good else None
+    return (found, key, signature) if good and all(map(_is_time, times)) else None
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST
 
 
 def verified(found: Mapping[str, object], *, ours: bool, signed: bool, now: float) -> Verified:
@@ -68,12 +74,15 @@ def verified(found: Mapping[str, object], *, ours: bool, signed: bool, now: floa
 
 
 def due(round_: Round, before: LastPublished, ttl: float) -> bool:
-    """Whether members should be given it now: something changed, it grows old, or one who missed it is back."""
+    """Whether members should be given it now: something changed, it grows old, or one who was away is back.
+
+    Who was there and could not be given it gets it once it grows old: it must not make all others be given it always.
+    """
     topology = round_.topology
     if topology.frozen:
         return False
     changed = any(event.before != event.after for event in round_.events) or before.said != said(topology)
-    back = any(topology.state_of(name) in REST for name in before.missed)
+    back = any(topology.state_of(name) in REST for name in before.away)
     return changed or back or topology.at - before.at >= ttl / 2
 
 

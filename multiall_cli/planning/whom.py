@@ -10,6 +10,7 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.topology import Downtime, Planned, State, Topology
 
 ASKED = 3  # brothers that are asked about a suspect
+INVENTORY = "the inventory"  # who says what windows say
 HANDED_DOWN = (Downtime.DRAIN, Downtime.MAINTENANCE)
 _IPV4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 PLACES = ("rack", "site")
@@ -74,16 +75,17 @@ def inherited(promised: Iterable[Planned], servers: Mapping[str, Server]) -> lis
         for elder in _elders(name, servers):
             words = f"({elder}, on which it hangs)"
             handed = [each for each in own.get(elder, ()) if each.what in HANDED_DOWN]
-            found += [replace(each, server=name, because=f"{each.because} {words}") for each in handed]
+            found += [replace(each, server=name, said_of=elder, because=f"{each.because} {words}") for each in handed]
     return found
 
 
 def _elders(name: str, servers: Mapping[str, Server]) -> list[str]:
-    """All that a server hangs on, the nearest first."""
+    """All that a server depends on, the nearest first. Not its jump hosts: clients do not pass those."""
     found: list[str] = []
     todo = [name]
     for each in todo:
-        new = [parent for parent in parents_of(servers[each], servers) if parent not in found and parent != name]
+        depends = servers[each].depends_on
+        new = [parent for parent in depends if parent in servers and parent not in found and parent != name]
         found += new
         todo += new
     return found
@@ -141,14 +143,20 @@ def about(silent: Sequence[str], able: Sequence[str], domains: Mapping[str, str]
     return pairs
 
 
+def _end_of(planned: Planned) -> str:
+    """What ends it."""
+    if planned.who == INVENTORY:
+        return "it is a window of the inventory, and ends by itself"
+    return f"`multiall topology undrain {planned.said_of or planned.server}` ends it"
+
+
 def away(topology: Topology) -> dict[str, Unreachable]:
     """Whom no work is to try: by an operator's word, or because it was down when it was last looked at, just now."""
     found = {}
     for name in {*topology.verdicts, *topology.planned}:
         planned = topology.planned_of(name)
         if planned is not None and planned.what in (Downtime.MAINTENANCE, Downtime.PINNED_DOWN):
-            until = f"`multiall topology undrain {name}` ends it"
-            found[name] = Unreachable(name, f"{planned.what.value}: {planned.because}", until, "maintenance")
+            found[name] = Unreachable(name, f"{planned.what.value}: {planned.because}", _end_of(planned), "maintenance")
         elif topology.state_of(name) is State.DOWN and not topology.is_stale(name):
             what = f"it is down: {topology.verdicts[name].reason}"
             found[name] = Unreachable(name, what, "it gets what it misses once a scan finds it up", "down")

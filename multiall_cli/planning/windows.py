@@ -1,15 +1,14 @@
 """Windows of the inventory: times that come again, in which servers are in maintenance or drained. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from multiall_cli.domain.inventory import Inventory, Server, Window
+from multiall_cli.domain.inventory import Inventory, Window
 from multiall_cli.domain.topology import Downtime, Planned
-
-WHO = "the inventory"
+from multiall_cli.planning.whom import INVENTORY
 
 
 def fault_of(window: Window) -> tuple[str, str, str] | None:
@@ -31,26 +30,30 @@ def spells(window: Window, now: float) -> Iterator[tuple[float, float]]:
     # Of a moment that is not a whole second, the search backwards begins with that second itself.
     moment = datetime.fromtimestamp(int(now), zone).replace(microsecond=1)
     before = next(CronSim(window.at, moment, reverse=True), None)
-    after = next(CronSim(window.at, datetime.fromtimestamp(now, zone)), None)
-    for begin in (before, after):
-        if begin is not None and (begins := begin.timestamp()) + window.lasts > now:
-            yield begins, begins + window.lasts
+    if before is not None and (begins := before.timestamp()) + window.lasts > now:
+        yield begins, begins + window.lasts
+    coming = (each.timestamp() for each in CronSim(window.at, datetime.fromtimestamp(now, zone)))
+    # In an hour that comes twice, what is found first may be over.
+    begins = next((each for each in coming if each > now), 0.0)
+    if begins:
+        yield begins, begins + window.lasts
 
 
 def promised(inventory: Inventory, now: float) -> list[Planned]:
     """What the inventory says of each server, for itself and for its pools: now, and the next time."""
     return [
-        Planned(server.name, Downtime(window.what), begins, ends, WHO, window.because)
-        for server, window in _windows(inventory)
+        Planned(name, Downtime(window.what), begins, ends, INVENTORY, window.because)
+        for names, window in _windows(inventory)
         for begins, ends in spells(window, now)
+        for name in names
     ]
 
 
-def _windows(inventory: Inventory) -> Iterable[tuple[Server, Window]]:
+def _windows(inventory: Inventory) -> Iterable[tuple[Sequence[str], Window]]:
+    """Each with the servers for which it holds."""
     for server in inventory.servers.values():
         for window in server.windows:
-            yield server, window
+            yield (server.name,), window
     for pool in inventory.pools.values():
         for window in pool.windows:
-            for name in pool.members:
-                yield inventory.servers[name], window
+            yield pool.members, window

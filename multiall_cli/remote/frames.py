@@ -1,12 +1,13 @@
 """Length-prefixed frames: the one way in which admin and member talk once the loop runs.
 
 A frame is a kind (1 byte), the body's length (4 bytes, big endian) and the body.
-Admin to member: REQUEST (JSON), then DATA…, then END. Member to admin: DATA… and BEAT…, then VALUE or ERROR (JSON).
+Admin to member: MODULES where an operation is not in the bundle, REQUEST (JSON), then DATA…, then END.
+Member to admin: DATA… and BEAT…, then VALUE or ERROR (JSON).
 """
 
 import struct
 
-REQUEST, DATA, END, VALUE, ERROR, BEAT = b"R", b"D", b"E", b"V", b"X", b"B"
+MODULES, REQUEST, DATA, END, VALUE, ERROR, BEAT = b"M", b"R", b"D", b"E", b"V", b"X", b"B"
 MAX_PIECE = 1 << 20  # bytes of a DATA frame's body
 MAX_BODY = 16 << 20  # bytes of any frame's body; more is a fault of the other side
 HELLO = b"\0multiall loop 1\n"  # what the member writes first; what a login script prints before it is passed over
@@ -27,7 +28,7 @@ def pack(kind, body=b""):
 def unpack_header(header):
     """(kind, length of the body) of a header; BadFrame where it cannot be one."""
     kind, length = _HEADER.unpack(header)
-    if kind not in (REQUEST, DATA, END, VALUE, ERROR, BEAT):
+    if kind not in (MODULES, REQUEST, DATA, END, VALUE, ERROR, BEAT):
         raise BadFrame("a frame of unknown kind %r" % kind)
     if length > MAX_BODY:
         raise BadFrame("a frame of %d bytes; the limit is %d" % (length, MAX_BODY))

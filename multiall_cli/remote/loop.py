@@ -7,6 +7,8 @@ import signal
 import sys
 import time
 import traceback
+import types
+import zlib
 
 from multiall_cli.remote import frames
 
@@ -132,6 +134,17 @@ def _request(body):
     return request, patience
 
 
+def _loaded(body):
+    """{operation: function} of modules that came after the bundle; the operation is in the last one."""
+    name, sources = json.loads(zlib.decompress(body).decode("ascii"))
+    for short, source in sources:
+        module = types.ModuleType("multiall_cli.remote." + short)
+        sys.modules[module.__name__] = module
+        setattr(sys.modules["multiall_cli.remote"], short, module)
+        exec(compile(source, module.__name__, "exec"), module.__dict__)  # noqa: S102  (it is our own, as the bundle is)
+    return {name: getattr(module, name)}
+
+
 def serve(source, sink, operations, alarm=lambda seconds: None):
     """Answer requests until the source ends. `operations`: name → function(exchange, **arguments).
 
@@ -145,6 +158,9 @@ def serve(source, sink, operations, alarm=lambda seconds: None):
             if frame is None:
                 return
             kind, body = frame
+            if kind == frames.MODULES:
+                operations.update(_loaded(body))
+                continue
             if kind != frames.REQUEST:
                 raise frames.BadFrame("a frame of kind %r where a request belongs" % kind)
             request, patience = _request(body)

@@ -1,11 +1,8 @@
-"""The operations that the loop offers, by name."""
+"""The operations that the loop offers from its start, by name."""
 
 from multiall_cli.remote.apply import apply, prepare
 from multiall_cli.remote.content import blocks, digest, read
 from multiall_cli.remote.facts import facts
-from multiall_cli.remote.neighbours import neighbours
-from multiall_cli.remote.publish import publish
-from multiall_cli.remote.reach import reach
 from multiall_cli.remote.scan import look_at, scan
 
 
@@ -27,7 +24,4 @@ OPERATIONS = {
     "read": read,
     "prepare": prepare,
     "apply": apply,
-    "reach": reach,
-    "neighbours": neighbours,
-    "publish": publish,
 }

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import stat
 
+from multiall_cli.remote.handles import DIRECTORY, open_directory, to_bytes
 from multiall_cli.remote.loop import Refusal
 
 MOST = 1 << 26  # bytes
@@ -12,45 +14,81 @@ def publish(exchange, path):
     """The payload as the file at `path`, for everyone to read; its folder is made where it is missing."""
     if not os.path.isabs(path):
         raise Refusal("%s does not begin with /" % path, "name a path from /")
-    content = b"".join(exchange.payload())
-    if len(content) > MOST:
-        raise Refusal("%s would have more than %d bytes" % (path, MOST), "publish less")
-    folder, name = os.path.split(path)
-    os.makedirs(folder, mode=0o755, exist_ok=True)
-    aside = os.path.join(folder, ".%s.%d" % (name, os.getpid()))
+    pieces, size = [], 0
+    for piece in exchange.payload():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MOST:
+            raise Refusal("%s would have more than %d bytes" % (path, MOST), "publish less")
+    folder, name = os.path.split(to_bytes(path))
+    holder = _folder(folder)
     try:
-        with open(_new(aside), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(aside, path)
-    except OSError:
-        _remove(aside)
-        raise
-    holder = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(holder)
+        _own(holder, folder)
+        _place(holder, name, pieces)
     finally:
         os.close(holder)
-    return {"bytes": len(content)}
+    return {"bytes": size}
 
 
-def _new(path):
+def _folder(path):
+    """A handle of it; what is missing is made, for everyone to go into."""
+    try:
+        return open_directory(path)
+    except FileNotFoundError:
+        parent = _folder(os.path.dirname(path))
+    try:
+        name = os.path.basename(path)
+        try:
+            os.mkdir(name, 0o755, dir_fd=parent)
+        except FileExistsError:
+            return os.open(name, DIRECTORY, dir_fd=parent)
+        made = os.open(name, DIRECTORY, dir_fd=parent)
+        os.fchmod(made, 0o755)
+        return made
+    finally:
+        os.close(parent)
+
+
+def _own(holder, folder):
+    """In a folder that others write to, others decide what stands there."""
+    found = os.fstat(holder)
+    sticky = found.st_mode & stat.S_ISVTX
+    if found.st_uid not in (0, os.geteuid()) or (found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky):
+        words = "others than root and user %d may write to %s" % (os.geteuid(), os.fsdecode(folder))
+        raise Refusal(words, "publish into a folder of its own, such as /var/lib/multiall")
+
+
+def _place(holder, name, pieces):
+    aside = b".%s.%d" % (name, os.getpid())
+    try:
+        with open(_new(holder, aside), "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(aside, name, src_dir_fd=holder, dst_dir_fd=holder)
+    except OSError:
+        _remove(holder, aside)
+        raise
+    os.fsync(holder)
+
+
+def _new(holder, name):
     """A file of ours alone; what a loop of this number left there before is in no one's use."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        made = os.open(path, flags, 0o644)
+        made = os.open(name, flags, 0o644, dir_fd=holder)
     except OSError as fault:
         if fault.errno != errno.EEXIST:
             raise
-        os.unlink(path)
-        made = os.open(path, flags, 0o644)
+        os.unlink(name, dir_fd=holder)
+        made = os.open(name, flags, 0o644, dir_fd=holder)
     os.fchmod(made, 0o644)
     return made
 
 
-def _remove(path):
+def _remove(holder, name):
     try:
-        os.unlink(path)
+        os.unlink(name, dir_fd=holder)
     except OSError:
         return

@@ -30,10 +30,12 @@ def reach(exchange, doors, within):
         while todo or waiting:
             while todo and len(waiting) < AT_ONCE:
                 name, address, port = todo.pop()
-                knocking = _begin(address, port)
+                knocking, fault = _begin(address, port)
                 if knocking is not None:
                     waiting[knocking] = (name, time.monotonic())
                     selector.register(knocking, selectors.EVENT_WRITE, knocking)
+                elif fault in _WORDS:
+                    met.append([name, _WORDS[fault], 0.0])
             if not waiting:
                 break
             oldest = min(began for _, began in waiting.values())
@@ -48,16 +50,19 @@ def reach(exchange, doors, within):
 
 
 def _begin(address, port):
-    """A connection that is being opened; None where this side cannot begin it."""
+    """(a connection that is being opened, 0); or (None, why it could not be begun): such a fault no socket tells."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]
         knocking = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError, OverflowError):
-        return None
+        return None, None
     knocking.setblocking(False)
     knocking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    knocking.connect_ex(place)  # a fault of it is the socket's, and read from there
-    return knocking
+    fault = knocking.connect_ex(place)
+    if fault in (0, errno.EINPROGRESS):
+        return knocking, 0
+    knocking.close()
+    return None, fault
 
 
 def _end(selector, waiting, knocking, word, met):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ class Clock:
 @dataclass
 class Fleet:
     """Servers as a prober meets them. `silent`: answer no one; `behind`: no knock reaches them; `asked`: logins;
-    `mute`: cannot be asked about others.
+    `mute`: cannot be asked about others; `trouble`: cannot be logged in to; `lost`: nor does one hear why.
     """
 
     clock: Clock
@@ -42,7 +42,9 @@ class Fleet:
     testimony: Callable[[str, str], Rung | None] = lambda observer, target: None
     asked: list[str] = field(default_factory=list)
     mute: set[str] = field(default_factory=set)
-    room: int = 0
+    trouble: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+
     vantage: str = "adm"
 
     def _met(self, name: str, rung: Rung) -> Evidence:
@@ -53,11 +55,19 @@ class Fleet:
 
     def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
         self.asked.append(server.name)
+        self.clock.t += 0.001  # a login comes after the knock
+        if server.name in self.lost:
+            return [], None
+        if server.name in self.trouble:
+            return [replace(self._met(server.name, Rung.BANNER), trouble="another host key")], None
         met = self._met(server.name, Rung.AUTH)
         return [met], None if met.rung is Rung.TIMEOUT else Brother(server.name, self)
 
     def kept(self, server: Server) -> Observer | None:
         return None
+
+    def would_keep(self, servers: Sequence[Server]) -> Set[str]:
+        return set()
 
 
 @dataclass(frozen=True)
@@ -257,3 +267,24 @@ def test_two_vantages_over_one_store_merge_what_they_saw(desk: Desk) -> None:
         desk.scan(60.0)
         found = other.scan(0.0).topology
     assert (found.state_of("a"), desk.scan(0.0).topology.state_of("a")) == (State.DOWN, State.DOWN)
+
+
+def test_brothers_in_trouble_are_not_asked_and_not_waited_for(desk: Desk) -> None:
+    """Four of five have another host key: the fifth one's word is enough."""
+    desk.scan()
+    desk.fleet.trouble = {"b", "c", "d"}
+    desk.scan()
+    desk.fleet.silent.add("a")
+    states = [desk.scan().topology.state_of("a") for _ in range(4)]
+    assert states[-1] is State.DOWN
+
+
+def test_brothers_behind_a_dead_jump_host_are_not_waited_for(desk: Desk) -> None:
+    """A login to them tells nothing at all, and asks no one."""
+    desk.scan()
+    desk.fleet.behind |= {"b", "c", "d"}
+    desk.fleet.lost |= {"b", "c", "d"}
+    desk.scan()
+    desk.fleet.silent.add("a")
+    states = [desk.scan().topology.state_of("a") for _ in range(5)]
+    assert states[-1] is State.DOWN

@@ -98,7 +98,7 @@ def _ask_brothers(machine: Liveness, world: World, luck: random.Random, t: float
         target = int(name[1:])
         for observer in luck.sample(range(world.servers), min(ASKED, world.servers)):
             heard = observer != target and world.answers(ADMIN, observer, t, luck)
-            if heard and machine.verdict(f"s{observer}").state is State.UP:
+            if heard and machine.held(f"s{observer}").state is State.UP:
                 asked += 1
                 rung = Rung.TCP if world.answers(observer, target, t, luck) else Rung.TIMEOUT
                 machine.observe(Evidence(f"s{observer}", name, rung, t), t)

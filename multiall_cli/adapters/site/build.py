@@ -120,7 +120,7 @@ def servers_of(pattern: str, written: Table, root: str, faults: list[Fault], lef
     link = Link(text_of(entry, "transport") or "ssh")
     where = dict(places(entry))
     return [
-        Server(name, address, link, ssh, become, labels, depends_on, windows, place, where)
+        Server(name, address, link, ssh, become, labels, depends_on, windows, origin=place, where=where)
         for name, address in zip(names, addresses, strict=True)
     ]
 

@@ -15,7 +15,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "labels": "Words to choose servers by, such as `rack: r1`.",
         "depends_on": "Servers without which it is not there, such as its hypervisor: their downtimes are its own.",
         "windows": "Times that come again, in which it may be away.",
+        "rules": "What it says of baseline rules itself: rule, key, value; over what its pools say.",
+        "without": "Baseline rules that it does not have.",
     },
+    "PackShape": {"rules": "The rules by name, each with its check and what that asks."},
     "WindowShape": {
         "at": "When it begins, as cron has it: minute, hour, day, month, weekday.",
         "lasts": "For how long.",
@@ -41,6 +44,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "files": "The file trees that every member has.",
         "rollout": "In which batches the pool is changed.",
         "windows": "Times that come again, in which its members may be away.",
+        "baseline": "Packs of baseline rules: files of rules/, of the site or shipped, without their `.yaml`.",
+        "rules": "What it says of baseline rules itself: rule, key, value; over what its packs say.",
+        "without": "Baseline rules that its members do not have.",
     },
     "FilesShape": {
         "path": "The tree on the members; `~/` is the home of the user whose rights the work is done with.",

@@ -5,17 +5,21 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from multiall_cli.adapters.site.build import MOST_SERVERS, guards_of, servers_of, settings_of
+from multiall_cli.adapters.site.build import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of
 from multiall_cli.adapters.site.compose import Table, Written, compose
 from multiall_cli.adapters.site.fit import fit
 from multiall_cli.adapters.site.members import Draft, with_members
 from multiall_cli.adapters.site.pools import pool_of
-from multiall_cli.adapters.site.shape import InventoryShape, RulesShape, SettingsShape
+from multiall_cli.adapters.site.rules import check_rules, names, sayings
+from multiall_cli.adapters.site.shape import InventoryShape, PackShape, RulesShape, SettingsShape
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site
+from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import circle_of
@@ -24,7 +28,8 @@ LIMIT = 32 << 20
 """Bytes that one file may have."""
 
 SETTINGS = "multiall.yaml"
-GUARDS = "rules/guards.yaml"
+RULES = "rules"
+GUARDS = f"{RULES}/guards.yaml"
 INVENTORY = "inventory"
 _SYSTEM = Path("/etc/multiall")
 
@@ -68,6 +73,8 @@ def read_site(root: Path) -> Site:
     faults: list[Fault] = []
     with _no_collection():
         inventory = _Reader(root, faults).inventory()
+    packs, own = _packs(root, faults)
+    check_rules(inventory, packs, own, partial(_tell_to, faults))
     settings = _read(root, SETTINGS, SettingsShape, faults)
     guards = default_guards()
     rules = _read(root, GUARDS, RulesShape, faults)
@@ -78,7 +85,36 @@ def read_site(root: Path) -> Site:
         inventory=inventory,
         settings=settings_of(settings[0], str(root)) if settings else Settings(),
         guards=guards_of(rules[0], guards) if rules else guards,
+        packs=packs,
     )
+
+
+def _packs(root: Path, faults: list[Fault]) -> tuple[dict[str, dict[str, Saying]], dict[str, dict[str, Saying]]]:
+    """All packs by name, the site's before those that are shipped; and the site's own."""
+    shipped_ones: dict[str, dict[str, Saying]] = {}
+    own: dict[str, dict[str, Saying]] = {}
+    for found, top, told in ((shipped_ones, shipped(GUARDS).parents[1], []), (own, root, faults)):
+        for file in _yaml_files(top / RULES, RULES, told):
+            if f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told)):
+                tell = partial(_tell_to, told)
+                found[Path(file).stem] = sayings(fitted[1], tell)
+    return {**shipped_ones, **own}, own
+
+
+def _tell_to(faults: list[Fault], origin: Origin, what: str, todo: str) -> None:
+    faults.append(Fault(origin, what, todo))
+
+
+def _yaml_files(folder: Path, name: str, faults: list[Fault]) -> list[str]:
+    """The site's files in one of its folders, by name; hidden ones are an editor's."""
+    try:
+        found = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        faults.append(Fault(Origin(name, 1, 1), f"cannot be read: {error.strerror}", "mend its rights"))
+        return []
+    return [each for each in found if each.endswith((".yaml", ".yml")) and each[0] != "."]
 
 
 @contextmanager
@@ -159,17 +195,11 @@ class _Reader:
         return Inventory(self._servers, with_members(drafts, self._servers, self._tell))
 
     def _files(self) -> list[str]:
-        try:
-            names = sorted(os.listdir(self._root / INVENTORY))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            self._tell(Origin(INVENTORY, 1, 1), f"cannot be read: {error.strerror}", "mend its rights")
-            return []
-        return [f"{INVENTORY}/{name}" for name in names if name.endswith((".yaml", ".yml")) and name[0] != "."]
+        found = _yaml_files(self._root / INVENTORY, INVENTORY, self._faults)
+        return [f"{INVENTORY}/{name}" for name in found]
 
     def _tell(self, origin: Origin, what: str, todo: str) -> None:
-        self._faults.append(Fault(origin, what, todo))
+        _tell_to(self._faults, origin, what, todo)
 
     def _take_servers(self, table: Table) -> None:
         section = table.entries.get("servers")
@@ -177,7 +207,10 @@ class _Reader:
             return
         for pattern in section.entries:
             left = MOST_SERVERS - len(self._servers)
-            for server in servers_of(pattern, section, str(self._root), self._faults, left):
+            entry = section.entries[pattern]
+            own, without = sayings(entry, self._tell), names(entry, "without")
+            for plain in servers_of(pattern, section, str(self._root), self._faults, left):
+                server = replace(plain, rules=own, without=without) if own or without else plain
                 first = self._servers.setdefault(server.name, server)
                 if first is not server:
                     what = f"{shown(server.name)} is declared a second time (first at {first.origin})"
@@ -202,6 +235,13 @@ class _Reader:
             pool = pool_of(name, section, str(self._root), self._servers, self._tell)
             if pool is None or not isinstance(entry, Table):
                 continue
+            pool = replace(
+                pool,
+                baseline=names(entry, "baseline"),
+                rules=sayings(entry, self._tell),
+                without=names(entry, "without"),
+                where={"baseline": origin_of(entry, "baseline")},
+            )
             if name in drafts:
                 what = f"the pool {shown(name)} is declared a second time (first at {drafts[name].pool.origin})"
                 self._tell(pool.origin, what, "keep one of them")

@@ -89,6 +89,10 @@ class BecomeShape(Struct, forbid_unknown_fields=True):
     password: Reference | UnsetType = UNSET
 
 
+RuleShape = dict[str, Text | list[Text]]
+"""What is said of a baseline rule; `planning/checks.py` knows which keys each check has."""
+
+
 class WindowShape(Struct, forbid_unknown_fields=True):
     """A time that comes again, in which servers may be away."""
 
@@ -109,6 +113,8 @@ class ServerShape(Struct, forbid_unknown_fields=True):
     labels: dict[LabelKey, Label | int | float | bool] | UnsetType | None = UNSET
     depends_on: list[ServerName] | UnsetType | None = UNSET
     windows: list[WindowShape] | UnsetType | None = UNSET
+    rules: dict[str, RuleShape] | UnsetType | None = UNSET
+    without: list[Text] | UnsetType | None = UNSET
 
 
 class ModeShape(Struct, forbid_unknown_fields=True):
@@ -165,6 +171,9 @@ class PoolShape(Struct, forbid_unknown_fields=True):
     files: list[FilesShape] | UnsetType | None = UNSET
     rollout: RolloutShape | UnsetType = UNSET
     windows: list[WindowShape] | UnsetType | None = UNSET
+    baseline: list[Text] | UnsetType | None = UNSET
+    rules: dict[str, RuleShape] | UnsetType | None = UNSET
+    without: list[Text] | UnsetType | None = UNSET
 
 
 class InventoryShape(Struct, forbid_unknown_fields=True):
@@ -217,3 +226,9 @@ class RulesShape(Struct, forbid_unknown_fields=True):
     """rules/guards.yaml."""
 
     guards: GuardsShape | UnsetType | None = UNSET
+
+
+class PackShape(Struct, forbid_unknown_fields=True):
+    """rules/NAME.yaml: a pack of baseline rules."""
+
+    rules: dict[str, RuleShape] | UnsetType | None = UNSET

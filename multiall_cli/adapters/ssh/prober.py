@@ -17,6 +17,9 @@ from multiall_cli.domain.inventory import Become, Link, Server
 from multiall_cli.domain.topology import Evidence, Rung, failed
 from multiall_cli.ports import Observer, Session
 
+SHORT = 60.0  # seconds that a connection must have lasted for another one to be kept at once
+AVOIDED = 600.0  # seconds in which a server whose connection did not last is logged in to as if none were kept
+LONGEST = 3600.0  # seconds that a connection may be said to have taken
 ANSWER = 10.0  # seconds beyond a probe's own that a brother's loop may take to start and to answer
 _BY_WORD = {rung.word: rung for rung in Rung}
 
@@ -60,6 +63,7 @@ class SshProber:
         self._keep = keep
         self._now = now
         self._kept: dict[str, _Brother] = {}
+        self._short_lived: dict[str, float] = {}
         self._lock = threading.Lock()
         self._hint = threading.Event()
 
@@ -73,7 +77,8 @@ class SshProber:
         self._hint.clear()
         asked = self._now()
         found, lost = self._alive(servers)
-        well = {each.target for each in found} - listen
+        alive = {each.target for each in found}
+        well = alive - listen
         doors: dict[str, Door] = {}
         for server in servers:
             if server.name in well:
@@ -93,15 +98,25 @@ class SshProber:
         since = [
             replace(each, at=asked) if each.target in lost and each.rung is Rung.TIMEOUT else each for each in knocked
         ]
-        return found + self._corroborated(since, doors, listen)
+        return found + [self._with_life(each, alive) for each in self._corroborated(since, doors, listen)]
+
+    def _with_life(self, knocked: Evidence, alive: Set[str]) -> Evidence:
+        """Who answers over an open connection has power, whatever becomes of a new one."""
+        if knocked.target not in alive or knocked.rung.shows_life:
+            return knocked
+        return replace(
+            knocked, rung=Rung.TCP, at=self._now(), trouble="it takes no new connection; its open one answers"
+        )
 
     def _alive(self, servers: Sequence[Server]) -> tuple[list[Evidence], set[str]]:
         """Those whose kept connections answer; the others' are given up, and named."""
         kept = {server.name: self._kept[server.name] for server in servers if server.name in self._kept}
         found, lost = [], set()
         for name, took in zip(kept, beating([each.pulse for each in kept.values()], self._timeout), strict=True):
+            kept[name].doors.close_late()
             if took is None:
                 self._give_up(name)
+                self._note_end(name, kept[name].began)
                 lost.add(name)
             else:
                 found.append(Evidence(self._observer, name, Rung.AUTH, self._now(), took))
@@ -143,15 +158,25 @@ class SshProber:
         kept = self._kept.get(server.name)
         return None if kept is None else kept.opened.session(server)
 
-    @property
-    def room(self) -> int:
-        return self._keep - len(self._kept)
+    def would_keep(self, servers: Sequence[Server]) -> Set[str]:
+        """Those of them, in this order, whose logins would stay open: not whose last one ended soon by itself."""
+        room, now = self._keep - len(self._kept), monotonic()
+        wanted = [each.name for each in servers if each.name not in self._kept and self._not_before(each.name) <= now]
+        return set(wanted[: max(0, room)])
+
+    def _not_before(self, name: str) -> float:
+        return self._short_lived.get(name, 0.0)
+
+    def _note_end(self, name: str, began: float) -> None:
+        """A server that ends connections soon would have us log in, and look at everyone, again and again."""
+        if monotonic() - began < SHORT:
+            self._short_lived[name] = monotonic() + AVOIDED
 
     def _keep_open(self, brother: "_Brother") -> None:
         name = brother.server.name
         self._give_up(name)
         with self._lock:
-            if self.room <= 0:
+            if len(self._kept) >= self._keep or self._not_before(name) > monotonic():
                 return
             brother.stays = True
             self._kept[name] = brother
@@ -186,12 +211,15 @@ class _Brother:
     timeout: float
     now: Callable[[], float]
     stays: bool = False
+    began: float = field(default_factory=monotonic)
     doors: Doors = field(init=False)
     pulse: Pulse = field(init=False)
 
     def __post_init__(self) -> None:
-        self.doors = Doors(self.opened.connection)
+        # A connection that is in the middle of a new key exchange makes who sends wait for its end.
+        self.opened.connection.clear_to_send_timeout = self.timeout
         self.pulse = Pulse(self.opened.connection)
+        self.doors = Doors(self.opened.connection, self.pulse)
 
     def reach(self, targets: Sequence[Server]) -> Sequence[Evidence] | None:
         """Its sshd is asked; where that is not allowed, its python3; None where neither can be."""
@@ -226,7 +254,7 @@ class _Brother:
         limit = self.timeout + ANSWER
         with closing(self.opened.session(replace(self.server, become=Become()))) as session:
             try:
-                told = session.call("reach", timeout=limit, doors=wanted, within=self.timeout).value()
+                told = session.call("reach", timeout=limit, ends=limit, doors=wanted, within=self.timeout).value()
             except MemberFault:
                 return None
         return [
@@ -253,4 +281,6 @@ def _triples(told: object) -> list[tuple[str, str, float]]:
         and isinstance(each[0], str)
         and isinstance(each[1], str)
         and isinstance(each[2], int | float)
+        and not isinstance(each[2], bool)
+        and 0 <= each[2] <= LONGEST
     ]

@@ -30,6 +30,8 @@ class Pulse:
     def ask(self) -> None:
         self._answered.clear()
         self._asked = time.monotonic()
+        if not self._connection.clear_to_send.is_set():
+            return  # it began a new key exchange and does not end it: that is no sign of life
         message = paramiko.Message()
         message.add_byte(cMSG_GLOBAL_REQUEST)
         message.add_string(KEEPALIVE)
@@ -44,6 +46,11 @@ class Pulse:
         if self._connection.is_active() and self._answered.wait(max(0.0, until - time.monotonic())):
             return self._heard - self._asked
         return None
+
+    @property
+    def heard(self) -> float:
+        """When the answer came (of time.monotonic)."""
+        return self._heard
 
 
 def beating(pulses: Sequence[Pulse], timeout: float) -> list[float | None]:

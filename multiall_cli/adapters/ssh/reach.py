@@ -13,6 +13,7 @@ from functools import partial
 import paramiko
 from paramiko.common import MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, cMSG_CHANNEL_OPEN
 
+from multiall_cli.adapters.ssh.pulse import Pulse
 from multiall_cli.domain.topology import Rung
 
 PROHIBITED = 1  # RFC 4254 section 5.1: administratively prohibited
@@ -49,8 +50,9 @@ class _Wish:
 class Doors:
     """The ports that an open connection's other side can reach. For one thread at a time."""
 
-    def __init__(self, transport: paramiko.Transport) -> None:
+    def __init__(self, transport: paramiko.Transport, pulse: Pulse) -> None:
         self._transport = transport
+        self._pulse = pulse
         self._wishes: dict[int, _Wish] = {}
         self._late: list[_Wish] = []
         handlers = transport._handler_table  # type: ignore[attr-defined]
@@ -82,43 +84,38 @@ class Doors:
 
         Errors: OSError, SSHException.
         """
-        self._close_late()
+        self.close_late()
         parts = [doors[start : start + AT_ONCE] for start in range(0, len(doors), AT_ONCE)]
         return [met for part in parts for met in self._try(part, timeout)]
 
     def _try(self, doors: Sequence[tuple[str, int]], timeout: float) -> Iterator[Met]:
+        # A silence means something only from when the other side speaks: until then it is its own, or our way's to it.
+        self._pulse.ask()
         wishes = [self._ask(address, port) for address, port in doors]
-        silent = [wish for wish in wishes if not self._answered(wish, timeout)]
-        # A silence means something only where the other side answers at all: else it is its own, or our way's to it.
-        speaks = not silent or self._answers(timeout)
+        speaks = self._pulse.answered(time.monotonic() + timeout) is not None
+        until = (self._pulse.heard if speaks else time.monotonic()) + timeout
+        for wish in wishes:
+            wish.answered.wait(max(0.0, until - time.monotonic()))
+            if not self._transport.is_active():
+                raise paramiko.SSHException("the connection was cut")
         for wish in wishes:
             yield self._met(wish, timeout, speaks=speaks)
-
-    def _answered(self, wish: _Wish, timeout: float) -> bool:
-        answered = wish.answered.wait(max(0.0, wish.asked + timeout - time.monotonic()))
-        if not self._transport.is_active():
-            raise paramiko.SSHException("the connection was cut")
-        return answered
 
     def _met(self, wish: _Wish, timeout: float, *, speaks: bool) -> Met:
         if not wish.answered.is_set():
             self._late.append(wish)  # sshd goes on trying: what comes of it is closed then
             return Met(Rung.TIMEOUT if speaks else None, timeout)
         del self._wishes[wish.channel.chanid]
+        if not wish.heard:
+            raise paramiko.SSHException("the connection was cut")
         took = wish.heard - wish.asked
         if wish.refusal is not None:
             return _refusal(*wish.refusal, took)
         wish.channel.close()
         return Met(Rung.TCP, took)
 
-    def _answers(self, timeout: float) -> bool:
-        """Whether the other side answers at all."""
-        wish = self._ask("127.0.0.1", 22)
-        answered = self._answered(wish, timeout)
-        self._met(wish, timeout, speaks=answered)
-        return answered
-
-    def _close_late(self) -> None:
+    def close_late(self) -> None:
+        """End what has opened after it was given up."""
         late, self._late = self._late, []
         for wish in late:
             if not wish.answered.is_set():

@@ -18,7 +18,8 @@ from multiall_cli.agents.files.scanned import Scanned
 from multiall_cli.agents.files.source import Source, read_source
 from multiall_cli.agents.files.stream import Stream, commit_order, large_updates, transfers
 from multiall_cli.domain.change import Apart, Change, Outcome, Snapshot
-from multiall_cli.domain.inventory import ADMIN, NOWHERE, After, Delete, FilesDeclaration, Server
+from multiall_cli.domain.inventory import ADMIN, After, Delete, FilesDeclaration, Server
+from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.ports import Session, Store
 from multiall_cli.remote.patterns import Patterns
 

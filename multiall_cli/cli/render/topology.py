@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from multiall_cli.cli.render.draw import DRAWINGS
 from multiall_cli.cli.render.terminal import Line, line, table, word
-from multiall_cli.cli.render.text import count
+from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.discovery import Discovery
@@ -75,11 +75,19 @@ def _of(
         [topology.verdicts[name] for name in names if name in topology.verdicts],
         odd or names,
         [Case(topology.state_of(name).value, name, _fault(topology, name)) for name in names],
-        exit=Exit.DIFFERENCES if scanned is not None and odd else Exit.OK,
-        well=not changes and not (odd and scanned is None),
+        exit=_exit(scanned, odd),
+        well=not changes and not (odd and scanned is None) and not list(unpublished(scanned)),
         urgent=urgent,
         drawings={form: lambda draw=draw: draw(topology, inventory) for form, draw in DRAWINGS.items()},  # type: ignore[misc]
     )
+
+
+def _exit(scanned: Round | None, odd: Sequence[str]) -> Exit:
+    if scanned is None:
+        return Exit.OK
+    if odd:
+        return Exit.DIFFERENCES
+    return Exit.PARTIAL if list(unpublished(scanned)) else Exit.OK
 
 
 def _fault(topology: Topology, name: str) -> str:
@@ -133,10 +141,7 @@ def _why(topology: Topology, name: str) -> str:
 
 def _sums(topology: Topology, inventory: Inventory, scanned: Round | None) -> Iterator[Line]:
     names = list(inventory.servers)
-    published = scanned.published if scanned else None
-    if published is not None and published.missed:
-        those = "; ".join(f"{name}: {why}" for name, why in list(published.missed.items())[:5])
-        yield line(f"{count(len(published.missed), 'server')} could not be given the topology: {those}")
+    yield from (line(words) for words in unpublished(scanned))
     if topology.frozen:
         yield line(word("warning"), f": {topology.frozen}")
     parts = [group for group in topology.components if any(name in topology.verdicts for name in group)]
@@ -153,6 +158,14 @@ def _sums(topology: Topology, inventory: Inventory, scanned: Round | None) -> It
     told = f"; {count(scanned.samples, 'sample')} in {scanned.took:.1f} s" if scanned else ""
     bound = f"; a loss is known {span(scanned.bound)} after the first scan that meets it" if scanned else ""
     yield line(f"{count(len(names), 'server')}: {sums}{told}{bound}", style="bold")
+
+
+def unpublished(scanned: Round | None) -> Iterator[str]:
+    """Who could not be given the picture, and why."""
+    published = scanned.published if scanned else None
+    if published is not None and published.missed:
+        those = "; ".join(f"{name}: {safe_text(why)}" for name, why in list(published.missed.items())[:5])
+        yield f"{count(len(published.missed), 'server')} could not be given the topology: {those}"
 
 
 def _few(group: Sequence[str]) -> str:

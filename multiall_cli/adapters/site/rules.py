@@ -1,0 +1,58 @@
+"""From what a site's files say of baseline rules to words with their places; each rule is held against its check."""
+
+from collections.abc import Iterable, Mapping
+
+from multiall_cli.adapters.site.build import Tell, items, under
+from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.domain.inventory import Inventory
+from multiall_cli.domain.sayings import Said, Saying
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.rules import Packs, build, is_id, layers, merged
+from multiall_cli.planning.targets.ranges import shown
+
+
+def sayings(entry: Written | None, tell: Tell) -> dict[str, Saying]:
+    """The `rules:` of a pack, a pool or a server: rule → key → what is written."""
+    table = under(entry, "rules")
+    found: dict[str, Saying] = {}
+    if not isinstance(table, Table):
+        return found
+    for name, written in table.entries.items():
+        if not isinstance(written, Table):
+            continue  # told when it was held against its shape
+        if not is_id(name):
+            tell(table.keys[name], f"{shown(name)} cannot be the name of a rule", "write such as disk.root")
+            continue
+        found[name] = {key: Said(_said(each), each.origin) for key, each in written.entries.items()}
+    return found
+
+
+def _said(written: Written) -> str | tuple[str, ...]:
+    if isinstance(written, Listing):
+        return tuple(each.text for each in written.items if isinstance(each, Scalar))
+    return written.text if isinstance(written, Scalar) else ""
+
+
+def names(entry: Written | None, key: str) -> tuple[str, ...]:
+    """A list of words."""
+    return tuple(each.text for each in items(under(entry, key)) if isinstance(each, Scalar))
+
+
+def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> None:
+    """Tell whatever is wrong with the rules of packs, pools and servers. `own`: the site's own packs."""
+    for pack in own.values():
+        _build(pack, pack, tell)
+    for pool in inventory.pools.values():
+        for name in pool.baseline:
+            if name not in packs:
+                todo = f"{did_you_mean(name, packs)}`multiall baseline packs` shows all"
+                tell(pool.where.get("baseline", pool.origin), f"there is no pack {shown(name)}", todo)
+        _build(pool.rules, merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules]), tell)
+    for server in inventory.servers.values():
+        if server.rules:
+            _build(server.rules, merged(layers(inventory, packs, server.name)), tell)
+
+
+def _build(wanted: Iterable[str], said: Mapping[str, Saying], tell: Tell) -> None:
+    for rule in wanted:
+        build(rule, said[rule], tell)

@@ -1,0 +1,168 @@
+"""Health: what a rule asks, what a server showed, and the status that follows, as numbers that never change."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from multiall_cli.domain.errors import Origin
+from multiall_cli.domain.sayings import NOWHERE
+
+
+class Code(IntEnum):
+    """The cause of a status. Its hundreds are its class; a number is never given another meaning."""
+
+    MAINTENANCE = 105
+    SUPPRESSED = 106
+    OK = 200
+    SOFT_FAIL = 203
+    WARN_LIMIT = 300
+    EXPIRING = 304
+    CRIT_LIMIT = 400
+    WRONG_STATE = 401
+    WRONG_VALUE = 402
+    WRONG_ACCESS = 403
+    MISSING = 404
+    UNWANTED = 405
+    EXPIRED = 406
+    COLLECT_ERROR = 500
+    UNSUPPORTED = 501
+    BAD_OUTPUT = 502
+    UNREACHABLE = 503
+    TIMEOUT = 504
+    NO_PRIVILEGE = 506
+
+    @property
+    def rank(self) -> int:
+        """How much it matters: neutral 0, good 1, warning 2, unknown 3, critical 4. Unknown never hides critical."""
+        return _RANKS[self // 100]
+
+    @property
+    def nagios(self) -> int:
+        """The exit code of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
+        return _NAGIOS[self // 100]
+
+    @property
+    def word(self) -> str:
+        return self.name.lower().replace("_", " ")
+
+    @property
+    def meaning(self) -> str:
+        return _MEANINGS[self]
+
+    @property
+    def is_problem(self) -> bool:
+        return self >= Code.WARN_LIMIT
+
+
+_RANKS = {1: 0, 2: 1, 3: 2, 4: 4, 5: 3}
+_NAGIOS = {1: 0, 2: 0, 3: 1, 4: 2, 5: 3}
+_MEANINGS = {
+    Code.MAINTENANCE: "the server is in maintenance",
+    Code.SUPPRESSED: "a consequence of another rule that failed (`needs`)",
+    Code.OK: "as wanted",
+    Code.SOFT_FAIL: "failing, but not yet for as long as `for` says",
+    Code.WARN_LIMIT: "past its warning limit",
+    Code.EXPIRING: "ends soon",
+    Code.CRIT_LIMIT: "past its critical limit",
+    Code.WRONG_STATE: "in another state than wanted",
+    Code.WRONG_VALUE: "another value than wanted",
+    Code.WRONG_ACCESS: "other owners or modes than wanted",
+    Code.MISSING: "not there, and should be",
+    Code.UNWANTED: "there, and should not be",
+    Code.EXPIRED: "ended",
+    Code.COLLECT_ERROR: "it could not be read",
+    Code.UNSUPPORTED: "this server has nothing by which it could be read",
+    Code.BAD_OUTPUT: "what came back makes no sense",
+    Code.UNREACHABLE: "the server cannot be reached; what was held before stands",
+    Code.TIMEOUT: "it was not read within its time",
+    Code.NO_PRIVILEGE: "reading it takes rights that we do not have",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a rule asks of one value of its subject: that it is `wanted`, or, of a value that grows worse one way,
+    within limits; None of a limit: there is none.
+    """
+
+    value: str
+    wanted: object = None
+    warning: float | None = None
+    critical: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that must be so. `subject`: the arguments by which its check finds it; times in seconds.
+
+    `most`: the class that it may reach (3 or 4 hundred); `lasting`: how long it must fail; `clear`: the limit that it
+    must pass to be well again; `needs`: rules whose failure explains this one's.
+    """
+
+    id: str
+    check: str
+    subject: Mapping[str, object]
+    expects: tuple[Expectation, ...]
+    title: str = ""
+    todo: str = ""
+    most: int = 4
+    lasting: float = 0.0
+    clear: float | None = None
+    needs: tuple[str, ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False)
+    where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+
+    @property
+    def fact(self) -> tuple[str, str]:
+        """The same for all rules that are about one subject: it is read once."""
+        return self.check, repr(sorted(self.subject.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of one subject: its values, or why there are none (`trouble`, with the code that says so)."""
+
+    values: Mapping[str, object] = field(default_factory=dict)
+    trouble: str = ""
+    code: Code = Code.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How one rule stands on one server. `since`: of this class, in seconds since the epoch; `hidden`: the code that a
+    neutral one stands for.
+    """
+
+    server: str
+    rule: str
+    code: Code
+    since: float = 0.0
+    shows: str = ""
+    wanted: str = ""
+    title: str = ""
+    todo: str = ""
+    hidden: Code | None = None
+    origin: Origin = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How a server stands: its statuses, and the worst of them.
+
+    `at`: when it was looked at, in seconds since the epoch; `trouble`: why it was not.
+    """
+
+    server: str
+    code: Code
+    at: float
+    statuses: tuple[Status, ...] = ()
+    trouble: str = ""
+
+    @property
+    def problems(self) -> tuple[Status, ...]:
+        return tuple(each for each in self.statuses if each.code.is_problem)
+
+
+def worst(codes: Sequence[Code]) -> Code:
+    """The one that matters most; of equals the lowest number. OK where there is none that says more."""
+    return max(codes, key=lambda code: (code.rank, -code), default=Code.OK)

@@ -1,0 +1,30 @@
+"""Certificates: how long they hold, and for which names."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+
+
+def values(told: Mapping[str, object], now: float) -> dict[str, object]:
+    """`left` (seconds) and `names` of the first certificate of a PEM text, beside what else was told.
+
+    Errors: ValueError where it is none.
+    """
+    pem = told.get("pem")
+    if not isinstance(pem, str):
+        return dict(told)
+    certificate = x509.load_pem_x509_certificate(pem.encode("utf-8", "replace"))
+    ends = certificate.not_valid_after_utc
+    left = (ends - datetime.fromtimestamp(now, UTC)).total_seconds()
+    rest = {key: value for key, value in told.items() if key != "pem"}
+    return {**rest, "left": left, "names": _names(certificate)}
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        found = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+    except x509.ExtensionNotFound:
+        return []
+    return list(found.get_values_for_type(x509.DNSName)) if isinstance(found, x509.SubjectAlternativeName) else []

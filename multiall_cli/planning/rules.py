@@ -1,0 +1,222 @@
+"""From what packs, pools and servers say of rules to the rules of one server. Pure.
+
+The most specific word on a key wins: a pack's, then a pool's, then the server's own.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from multiall_cli.domain.baseline import Expectation, Rule
+from multiall_cli.domain.errors import Origin
+from multiall_cli.domain.inventory import Inventory
+from multiall_cli.domain.sayings import Said, Saying
+from multiall_cli.planning.checks import CHECKS, Check, Measure, Value, Worse, read
+from multiall_cli.planning.nearest import did_you_mean
+
+Tell = Callable[[Origin, str, str], None]
+Packs = Mapping[str, Mapping[str, Saying]]
+"""pack → rule → what it says."""
+
+ABOUT = ("check", "title", "do", "severity", "for", "clear", "needs")
+"""Keys of a rule that are of none of its values."""
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+
+
+def rules_of(inventory: Inventory, packs: Packs, server: str, tell: Tell) -> tuple[Rule, ...]:
+    """The rules of one server, in the order in which they are to be judged: what others need before those."""
+    own, pools = inventory.servers[server], inventory.pools_of(server)
+    without = set(own.without).union(*(pool.without for pool in pools))
+    said = {rule: words for rule, words in merged(layers(inventory, packs, server)).items() if rule not in without}
+    built = {rule: made for rule, words in said.items() if (made := build(rule, words, tell)) is not None}
+    return _in_order(built, tell)
+
+
+def layers(inventory: Inventory, packs: Packs, server: str) -> list[Mapping[str, Saying]]:
+    """What speaks of a server's rules, the most specific last; of pools, that of the highest priority."""
+    pools = sorted(inventory.pools_of(server), key=lambda pool: pool.priority)
+    chosen = [packs.get(name, {}) for pool in pools for name in pool.baseline]
+    return [*chosen, *(pool.rules for pool in pools), inventory.servers[server].rules]
+
+
+def merged(said: Iterable[Mapping[str, Saying]]) -> dict[str, dict[str, Said]]:
+    """Rule → key → the last word on it."""
+    found: dict[str, dict[str, Said]] = {}
+    for layer in said:
+        for rule, words in layer.items():
+            found.setdefault(rule, {}).update(words)
+    return found
+
+
+def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
+    """One rule; every fault of it is told, and then there is none."""
+    place = next(iter(said.values())).origin if said else Origin("", 0, 0)
+    check = CHECKS.get(_text(said, "check"))
+    if check is None:
+        wrong = _text(said, "check")
+        what = f"there is no check {wrong!r}" if wrong else f"the rule {rule} names no check"
+        todo = f"{did_you_mean(wrong, CHECKS)}`multiall baseline checks` shows all"
+        tell(said["check"].origin if "check" in said else place, what, todo)
+        return None
+    work = _Work(rule, said, check, tell)
+    made = Rule(
+        id=rule,
+        check=_text(said, "check"),
+        subject=work.subject(),
+        expects=work.expects(),
+        title=_text(said, "title"),
+        todo=_text(said, "do"),
+        most=work.severity(),
+        lasting=work.seconds("for"),
+        clear=work.clear(),
+        needs=_texts(said, "needs"),
+        origin=place,
+        where={key: each.origin for key, each in said.items()},
+    )
+    return None if work.wrong else made
+
+
+def _text(said: Saying, key: str) -> str:
+    value = said[key].value if key in said else ""
+    return value if isinstance(value, str) else " ".join(value)
+
+
+def _texts(said: Saying, key: str) -> tuple[str, ...]:
+    value = said[key].value if key in said else ()
+    return (value,) if isinstance(value, str) else value
+
+
+@dataclass(slots=True)
+class _Work:
+    """One rule being built."""
+
+    rule: str
+    said: Saying
+    check: Check
+    tell: Tell
+    wrong: bool = field(default=False)
+
+    def _fault(self, key: str, what: str, todo: str) -> None:
+        self.wrong = True
+        origin = self.said[key].origin if key in self.said else self.said["check"].origin
+        self.tell(origin, what, todo)
+
+    def subject(self) -> dict[str, object]:
+        known = {**self.check.subject, **self.check.optional, **self.check.values, **dict.fromkeys(ABOUT)}
+        for key in self.said:
+            if key not in known:
+                what = f"the check {self.said['check'].value} knows no {key!r}"
+                self._fault(key, what, f"{did_you_mean(key, known)}it knows {', '.join(sorted(known))}")
+        for key in self.check.subject:
+            if key not in self.said:
+                self._fault(key, f"the rule {self.rule} names no {key!r}", f"write {self.check.subject[key].value}")
+        wanted = {**self.check.subject, **self.check.optional}
+        found = {key: self._read(key, measure) for key, measure in wanted.items() if key in self.said}
+        if "sha256" in self.said:
+            found["sha256"] = True
+        if not self.check.subject and self.check.optional and not found and "path" in self.check.optional:
+            self._fault("check", f"the rule {self.rule} names no subject", f"write {' or '.join(self.check.optional)}")
+        return found
+
+    def _read(self, key: str, measure: Measure, said: str | None = None) -> object:
+        value = self.said[key].value if said is None else said
+        if measure is Measure.WORDS:
+            return (value,) if isinstance(value, str) else value
+        try:
+            if not isinstance(value, str):
+                raise ValueError(value)
+            return read(measure, value)
+        except ValueError:
+            told = value if isinstance(value, str) else f"[{', '.join(value)}]"
+            self._fault(key, f"{key!r} is {told!r}", f"write {measure.value}")
+            return None
+
+    def expects(self) -> tuple[Expectation, ...]:
+        said = [self._expectation(name, value) for name, value in self.check.values.items() if name in self.said]
+        implied = [_implied(name, wanted) for name, wanted in self.check.implied.items() if name not in self.said]
+        if "match" in self.said and "matches" not in self.said:
+            implied.append(Expectation("matches", True))
+        gone = any(each.value == "present" and each.wanted is False for each in said)
+        found = tuple(each for each in (*implied, *said) if not gone or each.value == "present")
+        if not found and not self.wrong:
+            values = ", ".join(self.check.values)
+            self._fault("check", f"the rule {self.rule} asks for nothing", f"write one of {values}")
+        return found
+
+    def _expectation(self, name: str, value: Value) -> Expectation:
+        said = self.said[name].value
+        if value.worse is Worse.NEITHER:
+            return Expectation(name, self._read(name, value.measure))
+        if isinstance(said, str):
+            return Expectation(name, critical=self._number(name, value, said))
+        if len(said) != 2:
+            self._fault(name, f"{name!r} has {len(said)} limits", "write [warning, critical], or one limit")
+            return Expectation(name)
+        warning, critical = (self._number(name, value, each) for each in said)
+        if warning is not None and critical is not None and (warning > critical) is (value.worse is Worse.HIGH):
+            order = "first the lower" if value.worse is Worse.HIGH else "first the higher"
+            self._fault(name, f"{name!r} is critical before it warns", f"write {order} limit")
+        return Expectation(name, warning=warning, critical=critical)
+
+    def _number(self, name: str, value: Value, text: str) -> float | None:
+        found = self._read(name, value.measure, text)
+        return float(found) if isinstance(found, int | float) else None
+
+    def severity(self) -> int:
+        word = _text(self.said, "severity") or "critical"
+        if word not in ("warning", "critical"):
+            self._fault("severity", f"'severity' is {word!r}", "write warning or critical")
+        return 3 if word == "warning" else 4
+
+    def seconds(self, key: str) -> float:
+        found = self._read(key, Measure.SECONDS) if key in self.said else 0.0
+        return float(found) if isinstance(found, int | float) else 0.0
+
+    def clear(self) -> float | None:
+        """Of the one value that has limits."""
+        if "clear" not in self.said:
+            return None
+        limited = [name for name, value in self.check.values.items() if name in self.said and value.worse]
+        if len(limited) != 1:
+            self._fault("clear", "'clear' is the limit of one value", "give exactly one value limits")
+            return None
+        return self._number("clear", self.check.values[limited[0]], _text(self.said, "clear"))
+
+
+def _implied(name: str, wanted: object) -> Expectation:
+    if isinstance(wanted, tuple):
+        return Expectation(name, warning=wanted[0], critical=wanted[1])
+    return Expectation(name, wanted)
+
+
+def _in_order(rules: Mapping[str, Rule], tell: Tell) -> tuple[Rule, ...]:
+    """What others need before those; needs that lead in a circle, or to no rule, are told."""
+    done: dict[str, Rule] = {}
+    for name in rules:
+        _before(name, rules, done, (), tell)
+    return tuple(done.values())
+
+
+def _before(name: str, rules: Mapping[str, Rule], done: dict[str, Rule], way: tuple[str, ...], tell: Tell) -> None:
+    if name in done:
+        return
+    rule = rules[name]
+    place = rule.where.get("needs", rule.origin)
+    if name in way:
+        tell(place, f"the rule {name} needs itself: {' → '.join((*way, name))}", "take one of them out")
+        return
+    for each in rule.needs:
+        if each in rules:
+            _before(each, rules, done, (*way, name), tell)
+    done.setdefault(name, rule)
+
+
+def unknown_needs(rules: Iterable[Rule]) -> list[tuple[Rule, str]]:
+    """(rule, name) of needs that no rule has."""
+    found = list(rules)
+    names = {rule.id for rule in found}
+    return [(rule, each) for rule in found for each in rule.needs if each not in names]
+
+
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None

@@ -1,0 +1,131 @@
+"""Gauges of the network: listening ports, connections, interfaces, routes, certificates."""
+
+import os
+import re
+import socket
+import struct
+import time
+
+_LISTENS = "0A"
+MOST = 1 << 20  # bytes of an answer that are searched
+
+
+def _listening(which):
+    """(address, port) of what listens: `tcp`, or `udp`, where all that are bound count."""
+    for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
+        try:
+            with open("/proc/net/" + which + suffix) as opened:
+                lines = opened.read().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if which == "udp" or words[3] == _LISTENS:
+                address, port = words[1].split(":")
+                packed = bytes.fromhex(address)
+                numbers = struct.unpack("=%dI" % (len(packed) // 4), packed)
+                yield socket.inet_ntop(family, struct.pack("!%dI" % len(numbers), *numbers)), int(port, 16)
+
+
+def port(port, protocol="tcp"):
+    """open: whether something listens; addresses: on which."""
+    found = sorted({address for address, number in _listening(protocol) if number == port})
+    return {"open": bool(found), "addresses": found}
+
+
+def tcp(address, port, within=3.0):
+    """open, took (s): whether a connection to it can be made from here."""
+    began = time.monotonic()
+    try:
+        socket.create_connection((address, port), within).close()
+    except OSError as fault:
+        return {"open": False, "why": str(fault)}
+    return {"open": True, "took": time.monotonic() - began}
+
+
+def http(url, match=None, within=5.0, insecure=False):
+    """status, took (s), matches: of one GET, redirections not followed."""
+    import http.client
+    import ssl
+
+    found = re.match(r"(https?)://([^/]+)(/.*)?$", url)
+    if found is None:
+        raise ValueError("%r is no address of http or https" % url)
+    scheme, place, path = found.groups()
+    connection = http.client.HTTPConnection(place, timeout=within)
+    if scheme == "https":
+        context = ssl.create_default_context()
+        if insecure:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(place, timeout=within, context=context)
+    began = time.monotonic()
+    try:
+        connection.request("GET", path or "/", headers={"User-Agent": "multiall", "Connection": "close"})
+        answer = connection.getresponse()
+        body = answer.read(MOST)
+    except (OSError, http.client.HTTPException) as fault:
+        return {"present": False, "why": str(fault) or type(fault).__name__}
+    finally:
+        connection.close()
+    told = {"present": True, "status": answer.status, "took": time.monotonic() - began}
+    if match is not None:
+        told["matches"] = bool(re.search(match.encode("utf-8"), body, re.MULTILINE))
+    return told
+
+
+def certificate(path=None, address=None, port=443, name=None, within=5.0):
+    """der or pem (hexadecimal, text): what the admin host reads the dates and names from."""
+    if path is not None:
+        try:
+            with open(path, errors="replace") as opened:
+                return {"present": True, "pem": opened.read(MOST)}
+        except FileNotFoundError:
+            return {"present": False}
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((address, port), within) as plain:
+            with context.wrap_socket(plain, server_hostname=name or address) as secured:
+                return {"present": True, "pem": ssl.DER_cert_to_PEM_cert(secured.getpeercert(True) or b"")}
+    except OSError as fault:
+        return {"present": False, "why": str(fault)}
+
+
+def interface(name):
+    """present, state, speed (Mbit/s), errors, dropped: since it came up."""
+    folder = "/sys/class/net/" + name
+    if not os.path.isdir(folder):
+        return {"present": False}
+
+    def number(path):
+        try:
+            with open(folder + path) as opened:
+                return int(opened.read())
+        except (OSError, ValueError):
+            return 0
+
+    with open(folder + "/operstate") as opened:
+        state = opened.read().strip()
+    return {
+        "present": True,
+        "state": state,
+        "speed": number("/speed"),
+        "errors": number("/statistics/rx_errors") + number("/statistics/tx_errors"),
+        "dropped": number("/statistics/rx_dropped") + number("/statistics/tx_dropped"),
+    }
+
+
+def route(to="default"):
+    """present, via: an IPv4 route, `default` or an address with its mask's length."""
+    anywhere = "default" in to
+    wanted, bits = ("0.0.0.0/0" if anywhere else to + "/32").split("/")[:2]
+    mask = (0xFFFFFFFF << (32 - int(bits))) & 0xFFFFFFFF
+    with open("/proc/net/route") as opened:
+        for line in opened.read().splitlines()[1:]:
+            words = line.split()
+            address = socket.inet_ntop(socket.AF_INET, struct.pack("=I", int(words[1], 16)))
+            if address == wanted and socket.ntohl(int(words[7], 16)) == mask:
+                return {"present": True, "via": socket.inet_ntop(socket.AF_INET, struct.pack("=I", int(words[2], 16)))}
+    return {"present": False}

@@ -1,0 +1,139 @@
+"""Reads what rules ask for, each in bounded time: one that hangs costs itself alone.
+
+A child reads one after the other and says what it found. Who waits for one too long gives up that child, which may
+hang in the kernel for ever, and lets another one go on behind it.
+"""
+
+import errno
+import json
+import os
+import select
+import signal
+import time
+import traceback
+from typing import Any
+
+from multiall_cli.remote import gauge_files, gauge_network, gauge_system
+
+GAUGES = {
+    "file": gauge_files.file,
+    "files": gauge_files.files,
+    "mount": gauge_files.mount,
+    "disk": gauge_files.disk,
+    "process": gauge_system.process,
+    "zombies": gauge_system.zombies,
+    "load": gauge_system.load,
+    "memory": gauge_system.memory,
+    "pressure": gauge_system.pressure,
+    "open_files": gauge_system.open_files,
+    "uptime": gauge_system.uptime,
+    "clock": gauge_system.clock,
+    "sysctl": gauge_system.sysctl,
+    "module": gauge_system.module,
+    "reboot": gauge_system.reboot,
+    "user": gauge_system.user,
+    "group": gauge_system.group,
+    "package": gauge_system.package,
+    "service": gauge_system.service,
+    "failed_units": gauge_system.failed_units,
+    "command": gauge_system.command,
+    "port": gauge_network.port,
+    "tcp": gauge_network.tcp,
+    "http": gauge_network.http,
+    "certificate": gauge_network.certificate,
+    "interface": gauge_network.interface,
+    "route": gauge_network.route,
+}
+_RIGHTS = (errno.EACCES, errno.EPERM)
+
+
+def gauge(exchange, wanted, within):
+    """{"read": [{"values": {...}} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in its order.
+
+    `wanted`: [[gauge, arguments], ...]; `within`: seconds that each may take.
+    """
+    read: "list[dict[str, object]]" = []
+    while len(read) < len(wanted):
+        before = len(read)
+        _go_on(exchange, wanted, within, read)
+        if len(read) == before:  # it ended without a word
+            read.append({"kind": "collect", "trouble": "its reader ended"})
+    return {"read": read}
+
+
+def _go_on(exchange, wanted, within, read):
+    """Let a child read those that are left; until all are, or one takes too long."""
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(source)
+        _child(sink, wanted[len(read) :])
+    os.close(sink)
+    try:
+        _listen(exchange, source, len(wanted), within, read)
+    finally:
+        os.close(source)
+        _end(child)
+
+
+def _child(sink, wanted):
+    """Never returns: what the parent has open is not to be touched here."""
+    try:
+        os.setsid()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for name, arguments in wanted:
+            line = json.dumps(_one(name, arguments)).encode("ascii") + b"\n"
+            while line:
+                line = line[os.write(sink, line) :]
+    except BaseException:  # noqa: BLE001  (a child of the loop must end here, whatever happens)
+        os._exit(1)
+    os._exit(0)
+
+
+def _one(name, arguments):
+    reader: "Any" = GAUGES.get(name)
+    if reader is None:
+        return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
+    try:
+        return {"values": reader(**arguments)}
+    except OSError as fault:
+        kind = "rights" if fault.errno in _RIGHTS else "unsupported" if fault.errno == errno.ENOENT else "collect"
+        where = " (%s)" % fault.filename if isinstance(fault.filename, str) else ""
+        return {"kind": kind, "trouble": "%s%s" % (os.strerror(fault.errno or errno.EIO), where)}
+    except Exception:  # noqa: BLE001  (one that cannot be read must not cost the others)
+        return {"kind": "collect", "trouble": traceback.format_exc().splitlines()[-1]}
+
+
+def _listen(exchange, source, count, within, read):
+    """Take what the child says, line by line; its silence is the fault of the one that it is at."""
+    rest, until = b"", time.monotonic() + within
+    while len(read) < count:
+        ready = select.select([source], [], [], max(0.0, min(until - time.monotonic(), 1.0)))[0]
+        piece = os.read(source, 1 << 16) if ready else None
+        if piece == b"":
+            return
+        if piece:
+            lines = (rest + piece).split(b"\n")
+            rest = lines.pop()
+            read.extend(json.loads(line.decode("ascii")) for line in lines)
+            if lines:
+                until = time.monotonic() + within
+        elif time.monotonic() >= until:
+            read.append({"kind": "timeout", "trouble": "it was not read within %g s" % within})
+            return
+        exchange.beat()
+
+
+def _end(child):
+    """The child and what it started; who hangs in the kernel is left to it."""
+    for ended in (os.killpg, os.kill):
+        try:
+            ended(child, signal.SIGKILL)
+        except OSError:
+            continue
+    until = time.monotonic() + 0.2
+    while time.monotonic() < until:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return
+        time.sleep(0.002)
