@@ -327,7 +327,7 @@ def _amount(text: str, units: Mapping[str, float]) -> float:
     found = _AMOUNT.fullmatch(text.strip())
     if found is None or found[2] not in units:
         raise ValueError(text)
-    return float(found[1]) * units[found[2]]
+    return round(float(found[1]) * units[found[2]], 12)  # 70% is 0.7
 
 
 def shown(measure: Measure, value: object) -> str:

@@ -1,0 +1,86 @@
+"""How values are written and shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from multiall_cli.planning.checks import CHECKS, Measure, Worse, read, shown
+
+
+@pytest.mark.parametrize(
+    ("measure", "text", "value"),
+    [
+        (Measure.FLAG, "true", True),
+        (Measure.FLAG, "False", False),
+        (Measure.TEXT, " as it is ", " as it is "),
+        (Measure.MODE, "644", "0644"),
+        (Measure.MODE, "0644", "0644"),
+        (Measure.COUNT, "12", 12),
+        (Measure.NUMBER, "1.5", 1.5),
+        (Measure.SHARE, "80%", 0.8),
+        (Measure.SHARE, "0.5 %", 0.005),
+        (Measure.BYTES, "500MB", 5e8),
+        (Measure.BYTES, "2 GiB", 2.0 * 2**30),
+        (Measure.BYTES, "7", 7.0),
+        (Measure.SECONDS, "500ms", 0.5),
+        (Measure.SECONDS, "30d", 30 * 86400.0),
+        (Measure.PATTERN, "^a+$", "^a+$"),
+    ],
+)
+def test_what_a_text_means(measure: Measure, text: str, value: object) -> None:
+    assert read(measure, text) == pytest.approx(value) if isinstance(value, float) else read(measure, text) == value
+
+
+@pytest.mark.parametrize(
+    ("measure", "text"),
+    [
+        (Measure.FLAG, "yes"), (Measure.MODE, "888"), (Measure.MODE, "64"), (Measure.COUNT, "-1"),
+        (Measure.COUNT, "1.5"),
+        (Measure.NUMBER, "1%"), (Measure.SHARE, "80"), (Measure.SHARE, "0.8"), (Measure.BYTES, "2 furlongs"),
+        (Measure.BYTES, "nan"), (Measure.SECONDS, "5"), (Measure.SECONDS, "5 M"), (Measure.PATTERN, "(a"),
+        (Measure.PATTERN, "a{99999999999}"), (Measure.WORDS, "a"), (Measure.COUNT, "9" * 400),
+    ],
+)  # fmt: skip
+def test_what_means_nothing(measure: Measure, text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  (its words are the caller's)
+        read(measure, text)
+
+
+@given(st.sampled_from(Measure), st.text())
+def test_no_text_at_all_is_a_surprise(measure: Measure, text: str) -> None:
+    try:
+        read(measure, text)
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "words"),
+    [
+        (Measure.SHARE, 0.934, "93.4 %"),
+        (Measure.BYTES, 3 * 2**30, "3 GiB"),
+        (Measure.BYTES, 0, "0 B"),
+        (Measure.SECONDS, 90.0, "1.5 min"),
+        (Measure.SECONDS, 0.02, "20 ms"),
+        (Measure.SECONDS, 0.0, "0 ms"),
+        (Measure.FLAG, True, "true"),
+        (Measure.WORDS, ("a", "b"), "a, b"),
+        (Measure.WORDS, [], "none"),
+        (Measure.NUMBER, 1.23456, "1.235"),
+        (Measure.COUNT, 7, "7"),
+        (Measure.TEXT, "x", "x"),
+    ],
+)
+def test_what_people_read(measure: Measure, value: object, words: str) -> None:
+    assert shown(measure, value) == words
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_what_a_check_implies_is_one_of_its_values(name: str) -> None:
+    """Limits of what grows worse, and a value of what does not."""
+    check = CHECKS[name]
+    assert set(check.implied) <= set(check.values)
+    for value, wanted in check.implied.items():
+        assert isinstance(wanted, tuple) is bool(check.values[value].worse), value
+    assert not set(check.values) & {*check.subject, *check.optional}
+    assert all(value.worse is Worse.NEITHER or value.measure is not Measure.TEXT for value in check.values.values())
