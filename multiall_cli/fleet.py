@@ -216,7 +216,7 @@ class Fleet:
         from multiall_cli.engine.copying import outgoing
         from multiall_cli.engine.sync import Wish, sync
 
-        servers = self.select(target)
+        servers = tuple(self._reachable(target))
         with outgoing(Path(source), path) as declared:
             pool = Pool(COPIES, tuple(server.name for server in servers))
             wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm)
@@ -224,7 +224,7 @@ class Fleet:
 
     def fetch(self, target: str, path: str, folder: str) -> tuple[Report, ...]:
         """Copy a file or a folder of servers to `folder`/SERVER on the admin host: a report per server."""
-        return tuple(self._fetch(server, path, Path(folder)) for server in self.select(target))
+        return tuple(self._fetch(server, path, Path(folder)) for server in self._reachable(target))
 
     def _fetch(self, server: Server, path: str, folder: Path) -> Report:
         from multiall_cli.agents.files import FileTree
@@ -400,14 +400,14 @@ class Fleet:
         from multiall_cli.planning import publication
 
         settings, topology = self.site.settings.topology, found.topology
-        if not publication.due(found, standing(self.store), settings.ttl):
+        if not publication.due(found, standing(self.store), path, settings.ttl):
             return None
         told = publication.snapshot(topology, settings.ttl)
         content = publication.written(told, self.seal.public, self.seal.sign(publication.canonical(told)))
         up = [each for name, each in self.inventory.servers.items() if topology.state_of(name) in PUBLISHED_TO]
         done = publish(self._world, through(up, topology.relays), path, content, self._opened)
         gone = tuple(name for name in self.inventory.servers if topology.state_of(name) not in REST)
-        keep(self.store, LastPublished(topology.at, publication.said(topology), gone))
+        keep(self.store, LastPublished(topology.at, publication.said(topology, path, settings.ttl), gone))
         return done
 
     def _opened(self, server: Server) -> "Session":

@@ -20,7 +20,9 @@ SHOW_CURSOR = b"\x1b[?25h"
 class Interrupt:
     """Catches SIGINT and SIGTERM from `with` on; `asked` says whether no further member is to be begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: bytes = WORDS) -> None:
+        """`words`: what the first Ctrl-C is answered with."""
+        self._words = words
         self._asked = False
         self._before: dict[int, object] = {}
 
@@ -52,7 +54,7 @@ class Interrupt:
             raise KeyboardInterrupt
         self._asked = True
         with contextlib.suppress(OSError):
-            os.write(2, WORDS)
+            os.write(2, self._words)
 
 
 def _leave_soon() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import sys
 from typing import NoReturn
 
@@ -40,3 +41,13 @@ def leave(code: int) -> NoReturn:
         except OSError:
             continue
     os._exit(code)
+
+
+def is_gone() -> bool:
+    """Whether nobody reads standard output any more, as after `| head`; without writing to it."""
+    looking = select.poll()
+    try:
+        looking.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return False  # it is no file of this system's
+    return any(what & (select.POLLERR | select.POLLHUP) for _, what in looking.poll(0))

@@ -16,6 +16,7 @@ from multiall_cli.cli.render.draw import DRAWINGS
 from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.render.times import LONGEST, moment_of, seconds_of
 from multiall_cli.cli.render.view import show
+from multiall_cli.cli.streams import is_gone
 from multiall_cli.domain.errors import Locked, UsageError
 from multiall_cli.domain.topology import Downtime
 
@@ -75,6 +76,8 @@ def show_topology(
     with fleet(context) as found:
         if at:
             then = moment_of(at, "topology show")
+            if then > time.time():
+                raise UsageError("topology show", f"{at} is yet to come", "give a time that has been")
             return show(given(context), render.then(found.events(MOST_EVENTS, until=then), found.inventory, then))
         return show(given(context), render.picture(found.topology(), found.inventory))
 
@@ -157,7 +160,7 @@ def watch(
 ) -> int:
     """Scan again and again, and print what changes as it changes. Ctrl-C ends it."""
     pause = max(seconds_of(every, "topology watch"), 1.0)
-    with fleet(context) as found, Interrupt() as interrupt:
+    with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
         found.stop = interrupt.asked
         found.keep_warm()
         linked, shown = -LINKS_EVERY, False
@@ -181,6 +184,8 @@ def watch(
             rest = AGAIN if told.topology.doubts else pause
             # A hint is a reason to look soon, and no server's way to have us look without end.
             if number == rounds - 1 or interrupt.wait(AGAIN) or interrupt.wait(rest - told.took - AGAIN, found.hinted):
+                break
+            if is_gone():
                 break
     return 0
 

@@ -67,7 +67,9 @@ class Window:
     origin: Origin = field(default=NOWHERE, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.what} at '{self.at}' ({self.zone}) for {self.lasts:g} s: {self.because}"
+        minutes, seconds = divmod(int(self.lasts), 60)
+        lasts = f"{minutes // 60} h {minutes % 60} min" if minutes else f"{seconds} s"
+        return f"{self.what} at '{self.at}' ({self.zone}) for {lasts}: {self.because}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Evidence:
         return f"{self.observer} → {self.target}: {self.rung.word}{took}{f' ({self.trouble})' if self.trouble else ''}"
 
 
+FORWARDS_NOTHING = "its sshd forwards nothing, so its python3 tried"
 _MET = {
     "refused": (Rung.REFUSED, ""),
     "away": (Rung.NO_ROUTE, ""),
@@ -163,13 +164,17 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The way from one observer to one server: how it is, and when that was seen."""
+    """The way from one observer to one server: how it is, and when that was seen.
+
+    `carries`: whether a connection of ours could go this way: not where the observer's sshd forwards nothing.
+    """
 
     observer: str
     target: str
     state: LinkState
     at: float
     rtt: float | None = None
+    carries: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,8 +251,9 @@ class Liveness:
         one.suspected = 0.0
         if one.state is State.DEGRADED and state is State.UP and own.rung <= one.depth:
             return []  # it did not get as far as the trouble
-        one.depth = -1 if state is State.UP else int(own.rung)
-        if one.state is state and one.reason == reason:
+        met, one.depth = one.depth, -1 if state is State.UP else int(own.rung)
+        if one.state is state and (one.reason == reason or one.depth == met):
+            one.reason = reason  # the same trouble, in other words: no news
             return []
         rule = "answered" if state is State.UP else "powered"
         return [self._become(name, state, rule, reason, t)]
@@ -371,7 +372,7 @@ class Liveness:
         living = sorted(each.observer for each in recent if each.rung.shows_life)
         ours = [each for each in living if each in self._of]
         if ours and one.heard > one.suspected:  # a probe of ours has failed since: not one lost packet
-            return State.UNREACHABLE, "window", f"not from {self.vantage}, but from {ours[0]}"
+            return State.UNREACHABLE, "window", f"{self.vantage} does not reach it, and {len(ours)} of its brothers do"
         if ours:
             return one.state, one.rule, one.reason
         if living:
@@ -414,10 +415,16 @@ class Liveness:
             if len(group) > 1 and lost == group and not went.isdisjoint(group - causes.keys()):
                 causes |= {name: label for name in group if name not in causes}
                 at = events[0].at
-                told.append(Event(at, "", "there", "lost", "group", f"{label} is lost ({len(group)} servers)", label))
+                told.append(Event(at, "", "there", "lost", "group", _lost(label, len(group)), label))
         for name, cause in causes.items():
             self._of[name].cause = cause
         return told + [replace(event, cause=causes.get(event.server, "")) for event in events]
+
+
+def _lost(label: str, count: int) -> str:
+    """In words: a server with what hangs on it, or all that share a label."""
+    key, _, value = label.partition("=")
+    return f"{value} is lost, with {count - 1} that hang on it" if key == "on" else f"{label} is lost ({count} servers)"
 
 
 def _health(own: Evidence) -> tuple[State, str]:

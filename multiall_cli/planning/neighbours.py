@@ -4,7 +4,18 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
-from multiall_cli.domain.topology import REST, Edge, Evidence, LinkState, Planned, Rung, State, Topology, Verdict
+from multiall_cli.domain.topology import (
+    FORWARDS_NOTHING,
+    REST,
+    Edge,
+    Evidence,
+    LinkState,
+    Planned,
+    Rung,
+    State,
+    Topology,
+    Verdict,
+)
 
 OPEN = (LinkState.OK, LinkState.ASYMMETRIC)
 """Links over which a connection can be opened."""
@@ -22,7 +33,14 @@ def edges(evidence: Iterable[Evidence]) -> tuple[Edge, ...]:
             newest[key] = each
     states = {key: _link(each.rung) for key, each in newest.items()}
     return tuple(
-        Edge(observer, target, _asymmetric(observer, target, states), each.at, each.rtt)
+        Edge(
+            observer,
+            target,
+            _asymmetric(observer, target, states),
+            each.at,
+            each.rtt,
+            carries=each.trouble != FORWARDS_NOTHING,
+        )
         for (observer, target), each in sorted(newest.items())
     )
 
@@ -126,10 +144,11 @@ def relays(verdicts: Mapping[str, Verdict], found: Sequence[Edge]) -> dict[str, 
     best: dict[str, tuple[float, str]] = {}
     for edge in found:
         target, through = verdicts.get(edge.target), verdicts.get(edge.observer)
-        if target is None or through is None or edge.state not in OPEN:
+        if target is None or through is None or edge.state not in OPEN or not edge.carries:
             continue
         if target.state is State.UNREACHABLE and through.state is State.UP and edge.at >= target.seen:
-            offer = (edge.rtt if edge.rtt is not None else float("inf"), edge.observer)
+            # To a tenth of a second: of those that are about as near, always the same one.
+            offer = (round(edge.rtt, 1) if edge.rtt is not None else float("inf"), edge.observer)
             best[edge.target] = min(best.get(edge.target, offer), offer)
     return {target: through for target, (_, through) in best.items()}
 

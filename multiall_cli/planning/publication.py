@@ -73,7 +73,7 @@ def verified(found: Mapping[str, object], *, ours: bool, signed: bool, now: floa
     return Verified(not why, why, at, expires, str(found.get("vantage", "")))
 
 
-def due(round_: Round, before: LastPublished, ttl: float) -> bool:
+def due(round_: Round, before: LastPublished, path: str, ttl: float) -> bool:
     """Whether members should be given it now: something changed, it grows old, or one who was away is back.
 
     Who was there and could not be given it gets it once it grows old: it must not make all others be given it always.
@@ -81,12 +81,14 @@ def due(round_: Round, before: LastPublished, ttl: float) -> bool:
     topology = round_.topology
     if topology.frozen:
         return False
-    changed = any(event.before != event.after for event in round_.events) or before.said != said(topology)
+    changed = any(event.before != event.after for event in round_.events) or before.said != said(topology, path, ttl)
     back = any(topology.state_of(name) in REST for name in before.away)
     return changed or back or topology.at - before.at >= ttl / 2
 
 
-def said(topology: Topology) -> str:
-    """What of it members act on, apart from its date."""
+def said(topology: Topology, path: str, ttl: float) -> str:
+    """What of it members act on, apart from its date, and where they find it for how long."""
     servers = [[name, topology.state_of(name).value, str(topology.planned_of(name))] for name in topology.verdicts]
-    return canonical([servers, {name: list(each) for name, each in topology.serving.items()}]).decode("ascii")
+    return canonical([path, ttl, servers, {name: list(each) for name, each in topology.serving.items()}]).decode(
+        "ascii"
+    )

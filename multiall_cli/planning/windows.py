@@ -1,7 +1,8 @@
 """Windows of the inventory: times that come again, in which servers are in maintenance or drained. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -9,6 +10,8 @@ from cronsim import CronSim, CronSimError
 from multiall_cli.domain.inventory import Inventory, Window
 from multiall_cli.domain.topology import Downtime, Planned
 from multiall_cli.planning.whom import INVENTORY
+
+LOOKED_AT = 40  # beginnings: hours of a day, days of a month
 
 
 def fault_of(window: Window) -> tuple[str, str, str] | None:
@@ -18,9 +21,12 @@ def fault_of(window: Window) -> tuple[str, str, str] | None:
     except (KeyError, ValueError, OSError):
         return "zone", f"{window.zone!r} is no time zone", "write such as Europe/Zurich or UTC"
     try:
-        CronSim(window.at, datetime(2026, 1, 1, tzinfo=ZoneInfo(window.zone)))
+        begins = list(islice(CronSim(window.at, datetime(2026, 1, 1, tzinfo=ZoneInfo(window.zone))), LOOKED_AT))
     except CronSimError:
         return "at", f"{window.at!r} is no time as cron has them", "write minute hour day month weekday: '0 2 * * sun'"
+    gaps = [(after - before).total_seconds() for before, after in pairwise(each.astimezone(UTC) for each in begins)]
+    if gaps and min(gaps) <= window.lasts:
+        return "lasts", "it begins again before it has ended", "make it shorter: there must be an end"
     return None
 
 

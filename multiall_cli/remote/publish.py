@@ -24,7 +24,7 @@ def publish(exchange, path):
     holder = _folder(folder)
     try:
         _own(holder, folder)
-        _place(holder, name, pieces)
+        _place(holder, os.path.join(folder, name), pieces)
     finally:
         os.close(holder)
     return {"bytes": size}
@@ -58,7 +58,8 @@ def _own(holder, folder):
         raise Refusal(words, "publish into a folder of its own, such as /var/lib/multiall")
 
 
-def _place(holder, name, pieces):
+def _place(holder, path, pieces):
+    name = os.path.basename(path)
     aside = b".%s.%d" % (name, os.getpid())
     try:
         with open(_new(holder, aside), "wb") as file:
@@ -67,9 +68,9 @@ def _place(holder, name, pieces):
             file.flush()
             os.fsync(file.fileno())
         os.rename(aside, name, src_dir_fd=holder, dst_dir_fd=holder)
-    except OSError:
+    except OSError as fault:
         _remove(holder, aside)
-        raise
+        raise OSError(fault.errno, os.strerror(fault.errno or errno.EIO), os.fsdecode(path))
     os.fsync(holder)
 
 

@@ -18,7 +18,7 @@ from multiall_cli.adapters.site.pools import pool_of
 from multiall_cli.adapters.site.rules import check_rules, names, sayings
 from multiall_cli.adapters.site.shape import InventoryShape, PackShape, RulesShape, SettingsShape
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
-from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site
+from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
 from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
@@ -76,6 +76,7 @@ def read_site(root: Path) -> Site:
     packs, own = _packs(root, faults)
     check_rules(inventory, packs, own, partial(_tell_to, faults))
     settings = _read(root, SETTINGS, SettingsShape, faults)
+    _check_publication(settings, faults)
     guards = default_guards()
     rules = _read(root, GUARDS, RulesShape, faults)
     if faults:
@@ -87,6 +88,14 @@ def read_site(root: Path) -> Site:
         guards=guards_of(rules[0], guards) if rules else guards,
         packs=packs,
     )
+
+
+def _check_publication(settings: tuple[SettingsShape, Written] | None, faults: list[Fault]) -> None:
+    """A copy that ends before the next one is given is worse than none."""
+    topology = settings_of(settings[0], "").topology if settings else TopologySettings()
+    if settings and topology.publish and topology.ttl < 2 * topology.every:
+        what = f"'ttl' is {topology.ttl:g} s and a scan comes every {topology.every:g} s: copies end before others come"
+        faults.append(Fault(origin_of(settings[1], "topology", "ttl"), what, "make it at least twice `every`"))
 
 
 def _packs(root: Path, faults: list[Fault]) -> tuple[dict[str, dict[str, Saying]], dict[str, dict[str, Saying]]]:
@@ -224,7 +233,8 @@ class _Reader:
                 if name not in self._servers:
                     todo = f"{did_you_mean(name, self._servers)}name a server of this inventory"
                     self._tell(place, f"{shown(server.name)} depends on {shown(name)}, which is no server", todo)
-            if circle := circle_of(server.name, self._servers):
+            circle = circle_of(server.name, self._servers)
+            if circle and server.name == min(circle):  # told once, not by each that is in it
                 self._tell(place, f"it depends on itself: {' → '.join(circle)}", "take one of them out")
 
     def _take_pools(self, table: Table, drafts: dict[str, Draft]) -> None:

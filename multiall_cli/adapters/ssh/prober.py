@@ -14,7 +14,7 @@ from multiall_cli.adapters.ssh.pulse import Pulse, beating
 from multiall_cli.adapters.ssh.reach import Doors
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Become, Link, Server
-from multiall_cli.domain.topology import Evidence, Rung, failed
+from multiall_cli.domain.topology import FORWARDS_NOTHING, Evidence, Rung, failed
 from multiall_cli.ports import Observer, Session
 
 SHORT = 60.0  # seconds that a connection must have lasted for another one to be kept at once
@@ -258,7 +258,7 @@ class _Brother:
             except MemberFault:
                 return None
         return [
-            self._told(name, _BY_WORD[word], float(took))
+            replace(self._told(name, _BY_WORD[word], float(took)), trouble=FORWARDS_NOTHING)
             for name, word, took in _triples(told.get("met"))
             if name in doors and word in _BY_WORD
         ]

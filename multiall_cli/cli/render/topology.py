@@ -15,6 +15,7 @@ from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.publication import Verified
 from multiall_cli.domain.topology import Event, LinkState, Planned, Round, State, Topology, Verdict
 from multiall_cli.planning.neighbours import outward, way
+from multiall_cli.planning.targets import fold
 
 RULES = {
     "lag": "a sample that was taken late says nothing",
@@ -131,7 +132,7 @@ def _why(topology: Topology, name: str) -> str:
     verdict, planned = topology.verdicts.get(name), topology.planned_of(name)
     words = [verdict.reason] if verdict is not None and verdict.reason else []
     if verdict is not None and verdict.cause:
-        words.append(f"part of {verdict.cause}")
+        words.append(f"part of the loss of {verdict.cause.removeprefix('on=')}")
     if name in topology.relays:
         words.append(f"go through {topology.relays[name]}")
     if planned is not None:
@@ -164,7 +165,10 @@ def unpublished(scanned: Round | None) -> Iterator[str]:
     """Who could not be given the picture, and why."""
     published = scanned.published if scanned else None
     if published is not None and published.missed:
-        those = "; ".join(f"{name}: {safe_text(why)}" for name, why in list(published.missed.items())[:5])
+        same: dict[str, list[str]] = {}
+        for name, why in published.missed.items():
+            same.setdefault(why, []).append(name)
+        those = "; ".join(f"{fold(names)}: {safe_text(why)}" for why, names in list(same.items())[:5])
         yield f"{count(len(published.missed), 'server')} could not be given the topology: {those}"
 
 
@@ -208,7 +212,7 @@ def why(topology: Topology, server: str, told: Sequence[Event]) -> View:
         if verdict.rule:
             yield line(f"rule {verdict.rule}: {RULES.get(verdict.rule, '')}")
         if verdict.cause:
-            yield line(f"cause: {verdict.cause}")
+            yield line(f"cause: the loss of {verdict.cause.removeprefix('on=')}")
         planned = topology.planned_of(server)
         if planned is not None:
             yield line(f"{planned.what.value} by {planned.who} until {moment(planned.ends)}: {planned.because}")
@@ -295,11 +299,12 @@ def discovery(found: Discovery) -> View:
 
     def human(wide: bool) -> Iterator[object]:
         if found.neighbours:
-            yield line("servers:")
+            yield line("servers:" if any(each.answers for each in found.neighbours.values()) else "servers: {}")
         for name, each in found.neighbours.items():
             speaks = "" if each.answers else ", no SSH"
             seen = _few(each.seen_by)
-            yield line(f"  {name}: {{address: '{each.address}'}}  # {', '.join(each.how)} of {seen}{speaks}")
+            off = "" if each.answers else "# "  # what speaks no SSH is a router or a printer, and no server of ours
+            yield line(f"  {off}{name}: {{address: '{each.address}'}}  # {', '.join(each.how)} of {seen}{speaks}")
         for server, why in found.not_asked.items():
             yield line(f"# {server} was not asked: {why}")
         neighbours = count(len(found.neighbours), "neighbour")

@@ -17,7 +17,8 @@ TOPOLOGY = Topology(
     serving={"web": ()},
 )
 ROUND = Round(TOPOLOGY, (), 2, 0.1, 20.0)
-LAST = LastPublished(90.0, said(TOPOLOGY))
+PATH = "/var/lib/x.json"
+LAST = LastPublished(90.0, said(TOPOLOGY, PATH, 60.0))
 EVENT = Event(100.0, "b", "up", "down", "window", "b is down")
 
 
@@ -45,7 +46,12 @@ def test_what_is_said() -> None:
     ids=["nothing new", "a change", "no change of state", "a word", "old", "back", "still away", "frozen"],
 )
 def test_when_it_is_due(round_: Round, last: LastPublished, wanted: bool) -> None:
-    assert due(round_, last, 60.0) is wanted
+    assert due(round_, last, PATH, 60.0) is wanted
+
+
+def test_another_path_or_time_is_due_at_once() -> None:
+    assert due(ROUND, LAST, "/else", 60.0)
+    assert due(ROUND, LAST, PATH, 61.0)
 
 
 def test_what_is_written_can_be_read() -> None:

@@ -83,6 +83,8 @@ def test_of_servers_and_of_pools() -> None:
         (window("0 25 * * *"), "at"),
         (window("sun 02:00"), "at"),
         (window("0 0 30 2 *"), "at"),
+        (window("* * * * *"), "lasts"),
+        (window(hours=24.0), "lasts"),
     ],
 )
 def test_what_cannot_be(wrong: Window, key: str) -> None:
