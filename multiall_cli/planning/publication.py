@@ -89,6 +89,5 @@ def due(round_: Round, before: LastPublished, path: str, ttl: float) -> bool:
 def said(topology: Topology, path: str, ttl: float) -> str:
     """What of it members act on, apart from its date, and where they find it for how long."""
     servers = [[name, topology.state_of(name).value, str(topology.planned_of(name))] for name in topology.verdicts]
-    return canonical([path, ttl, servers, {name: list(each) for name, each in topology.serving.items()}]).decode(
-        "ascii"
-    )
+    pools = {name: list(each) for name, each in topology.serving.items()}
+    return canonical([path, ttl, servers, pools]).decode("ascii")

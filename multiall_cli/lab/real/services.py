@@ -11,8 +11,10 @@ for service in $(cat /etc/multiall-lab/services); do
   service "$service" start >>/run/services.log 2>&1 3>&- || echo "$service" >&3
 done
 exec 3>&-
-trap '' CHLD  # orphans come to PID 1; the kernel then reaps them for us
-exec sleep infinity
+while :; do  # orphans come to PID 1, and a shell that waits for one child takes leave of all
+  sleep infinity &
+  wait $!
+done
 """
 SSHD = """\
 Include /etc/ssh/sshd_config.d/*.conf

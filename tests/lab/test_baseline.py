@@ -1,0 +1,76 @@
+"""Health of real hosts: what is read, by whom, and what is not taken for well."""
+
+import json
+from pathlib import Path
+
+from tests.lab.ground import Ground
+
+PACK = """\
+rules:
+  sshd: {check: port, port: 22}
+  process: {check: process, name: sshd, count: 1}
+  path: {check: mount, path: /, type: overlay}
+  way: {check: route, to: 198.18.0.0/16}
+  eth0: {check: interface, name: eth0, state: up}
+  shadow: {check: file, path: /etc/shadow, match: '^root:'}
+  nobody: {check: tcp, address: 198.18.0.200, port: 22}
+  closed: {check: tcp, address: 127.0.0.1, port: 9}
+  web: {check: http, url: 'http://127.0.0.1:9/', needs: [closed]}
+"""
+
+
+def health(ground: Ground, *words: str) -> tuple[int, dict[str, dict[str, int]]]:
+    """The exit code, and host → rule → code."""
+    done = ground.cli("baseline", "check", "--json", *words)
+    told = json.loads(done.stdout)["servers"]
+    return done.returncode, {
+        each["server"]: {status["rule"]: status["code"] for status in each["statuses"]} for each in told
+    }
+
+
+def written(ground: Ground, servers: dict[str, dict[str, object]] | None = None) -> None:
+    ground.write(servers)
+    (ground.root / "rules").mkdir(exist_ok=True)
+    (ground.root / "rules" / "lab.yaml").write_text(PACK)
+    path: Path = ground.root / "inventory" / "all.yaml"
+    told = json.loads(path.read_text())
+    told["pools"]["web"]["baseline"] = ["lab"]
+    path.write_text(json.dumps(told))
+
+
+WELL = {"sshd": 200, "process": 200, "path": 200, "way": 200, "eth0": 200, "shadow": 200}
+UNWELL = {"nobody": 401, "closed": 401, "web": 106}
+"""What no one answers is not well, whether it refuses or is silent; a consequence is muted."""
+
+
+def test_all_is_read_on_every_host(ground: Ground) -> None:
+    written(ground)
+    code, found = health(ground)
+    assert code == 10
+    assert found == dict.fromkeys(ground.lab.names, WELL | UNWELL)
+
+
+def test_a_noisy_login_shell_is_in_no_ones_way(ground: Ground) -> None:
+    written(ground)
+    ground.run("web1", "sh", "-c", "echo 'echo welcome; echo to this host >&2' >> /root/.bashrc")
+    assert health(ground, "web1")[1] == {"web1": WELL | UNWELL}
+
+
+def test_what_takes_other_rights_is_unknown_and_not_missing(ground: Ground) -> None:
+    """A login without rights and without `become`."""
+    ground.run("web1", "useradd", "-m", "-s", "/bin/sh", "jo")
+    written(ground, {"web1": {"ssh": {"user": "jo"}}})
+    found = health(ground, "web1")[1]["web1"]
+    assert found == WELL | UNWELL | {"shadow": 506}
+
+
+def test_a_server_that_dies_while_it_is_read_is_unknown(ground: Ground) -> None:
+    """And nothing that was known of it is forgotten."""
+    written(ground)
+    health(ground)
+    ground.lab.kill("web2")
+    code, found = health(ground)
+    assert code == 10
+    assert found["web2"] == WELL | UNWELL
+    told = json.loads(ground.cli("baseline", "check", "web2", "--json").stdout)["servers"][0]
+    assert (told["code"], {each["shows"] for each in told["statuses"]}) == (503, {"as it was"})
