@@ -383,8 +383,12 @@ class Fleet:
         from multiall_cli.engine.sync import who
 
         me = Holder(who(), VANTAGE, os.getpid(), SystemClock().now(), "topology scan")
-        with self.store.lock(SCANS, me, SCAN_WAIT):
-            found = self._scan(links=links, logins=logins)
+        try:
+            with self.store.lock(SCANS, me, SCAN_WAIT):
+                found = self._scan(links=links, logins=logins)
+        except Locked as fault:
+            words = "what it sees is in `multiall topology show`; or run again when it has ended"
+            raise Locked("topology", fault.what, words) from None
         found = replace(found, topology=self._with_pools(found.topology))
         if self.site.settings.topology.publish is None:
             return found
