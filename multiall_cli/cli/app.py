@@ -23,7 +23,7 @@ ROOMS = {
     "server": ("server", "Servers: list, show, explain, facts, trust, shell."),
     "topology": (
         "topology",
-        "Who reaches whom: scan, show, links, why, path, events, history, discover, verify, watch, drain, "
+        "Who reaches whom: scan, show, at, links, why, path, events, history, discover, verify, watch, drain, "
         "maintenance, pin, undrain.",
     ),
     "baseline": ("baseline", "Health by rules: check, explain, packs, checks, codes."),

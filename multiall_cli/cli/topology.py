@@ -24,7 +24,7 @@ app = typer.Typer(
     cls=Noun,
     no_args_is_help=True,
     add_completion=False,
-    help="Who reaches whom: scan, show, links, why, path, events, history, discover, verify, watch, drain, "
+    help="Who reaches whom: scan, show, at, links, why, path, events, history, discover, verify, watch, drain, "
     "maintenance, pin, undrain.",
 )
 
@@ -68,18 +68,23 @@ def scan_servers(
 
 
 @app.command("show", cls=Drawn)
-def show_topology(
-    context: Context,
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="As it was held to be then.")] = "",
-) -> int:
+def show_topology(context: Context) -> int:
     """The picture as the last scan left it. `-o svg`, `html`, `dot`, `mermaid`, `graphml`, `matrix`, `tree` draw it."""
     with fleet(context) as found:
-        if at:
-            then = moment_of(at, "topology show")
-            if then > time.time():
-                raise UsageError("topology show", f"{at} is yet to come", "give a time that has been")
-            return show(given(context), render.then(found.events(MOST_EVENTS, until=then), found.inventory, then))
         return show(given(context), render.picture(found.topology(), found.inventory))
+
+
+@app.command("at", cls=Verb)
+def show_then(
+    context: Context,
+    moment: Annotated[str, typer.Argument(metavar="TIME", help="Then: 2026-12-01T10:00 (local time).")],
+) -> int:
+    """The picture as it was held to be at a time, played again from what changed."""
+    then = moment_of(moment, "topology at")
+    if then > time.time():
+        raise UsageError("topology at", f"{moment} is yet to come", "give a time that has been")
+    with fleet(context) as found:
+        return show(given(context), render.then(found.events(MOST_EVENTS, until=then), found.inventory, then))
 
 
 @app.command("links", cls=Verb)

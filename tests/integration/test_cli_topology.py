@@ -78,7 +78,7 @@ def test_a_word_has_an_end_and_a_reason_and_can_be_withdrawn(desk: Desk) -> None
         (("drain", "web9", "--for", "1h", "--because", "x"), "'web9' matches no server"),
         (("pin", "web1", "sideways", "--for", "1h", "--because", "x"), "neither up nor down"),
         (("why", "web9"), "there is no such server"),
-        (("show", "--at", "then"), "'then' is no date and time"),
+        (("at", "then"), "'then' is no date and time"),
         (("watch", "--every", "often"), "'often' is no span of time"),
         (("show", "-o", "picture"), "picture"),
         (("links", "-o", "svg"), "svg"),
@@ -114,12 +114,12 @@ def test_links_and_ways(desk: Desk) -> None:
 
 def test_the_past_can_be_asked_for(desk: Desk) -> None:
     desk.call("topology", "scan", "--quiet")
-    before = desk.call("topology", "show", "--at", "2020-01-01", "--json").json()["servers"]
+    before = desk.call("topology", "at", "2020-01-01", "--json").json()["servers"]
     assert {each["state"] for each in before} == {"unknown"}
     now = datetime.fromtimestamp(time.time(), UTC).isoformat()
-    after = desk.call("topology", "show", "--at", now, "--json").json()["servers"]
+    after = desk.call("topology", "at", now, "--json").json()["servers"]
     assert {each["state"] for each in after} == {"up"}
-    assert "is yet to come" in desk.call("topology", "show", "--at", "2099-01-01").err
+    assert "is yet to come" in desk.call("topology", "at", "2099-01-01").err
 
 
 def test_watching_prints_what_changes_and_ends_at_ctrl_c(desk: Desk) -> None:

@@ -99,6 +99,7 @@ MIRROR = {
     "multiall journal pending": api.Fleet.pending,
     "multiall topology scan": api.Fleet.scan,
     "multiall topology show": api.Fleet.topology,
+    "multiall topology at": api.Fleet.events,
     "multiall topology links": api.Fleet.topology,
     "multiall topology why": api.Fleet.topology,
     "multiall topology path": api.Fleet.topology,
