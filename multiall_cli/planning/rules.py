@@ -49,8 +49,8 @@ def merged(said: Iterable[Mapping[str, Saying]]) -> dict[str, dict[str, Said]]:
 
 
 def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
-    """One rule; every fault of it is told, and then there is none."""
-    place = next(iter(said.values())).origin if said else Origin("", 0, 0)
+    """One rule, of which something is said; every fault of it is told, and then there is none."""
+    place = next(iter(said.values())).origin
     check = CHECKS.get(_text(said, "check"))
     if check is None:
         wrong = _text(said, "check")

@@ -23,6 +23,9 @@ def sayings(entry: Written | None, tell: Tell) -> dict[str, Saying]:
         if not is_id(name):
             tell(table.keys[name], f"{shown(name)} cannot be the name of a rule", "write such as disk.root")
             continue
+        if not written.entries:
+            tell(table.keys[name], f"the rule {shown(name)} says nothing", "write such as {check: load, five: 4}")
+            continue
         found[name] = {key: Said(_said(each), each.origin) for key, each in written.entries.items()}
     return found
 
