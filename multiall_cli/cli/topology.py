@@ -187,10 +187,7 @@ def watch(
                 typer.echo(words, err=True)
             shown = True
             rest = AGAIN if told.topology.doubts else pause
-            # A hint is a reason to look soon, and no server's way to have us look without end.
-            if number == rounds - 1 or interrupt.wait(AGAIN) or interrupt.wait(rest - told.took - AGAIN, found.hinted):
-                break
-            if is_gone():
+            if number == rounds - 1 or interrupt.wait(rest - told.took, found.hinted) or is_gone():
                 break
     return 0
 
