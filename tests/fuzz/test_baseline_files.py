@@ -38,7 +38,7 @@ servers:
   hv1: {windows: [{at: '0 2 * * sun', lasts: 2h, zone: Europe/Zurich, because: patches, what: drain}]}
   web1: {depends_on: [hv1], rules: {disk: {check: disk, path: /, used: 90%}}, without: [a]}
 pools:
-  web: {members: web1, windows: [{at: '*/5 1-4 1 * *', lasts: 59s, zone: UTC, because: x}], baseline: [linux], rules: {}}
+  web: {members: web1, windows: [{at: '*/5 1-4 1 * *', lasts: 59s, zone: UTC, because: x}], baseline: [linux]}
 """
 AMOUNTS = (
     "101%",
