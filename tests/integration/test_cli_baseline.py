@@ -12,7 +12,7 @@ PACK = """\
 rules:
   home: {check: file, path: /tmp, kind: directory, title: a folder}
   root: {check: user, name: root, shell: /bin/bash}
-  disk: {check: disk, path: /, used: [99%, 100%]}
+  disk: {check: disk, path: /, free: 1kB}
   gone: {check: file, path: /no/such/file, do: 'make it'}
   slow: {check: command, argv: [sleep, '600']}
 """
@@ -34,7 +34,7 @@ def test_problems_are_folded_and_told_with_what_to_do(desk: Desk) -> None:
     assert "gone: make it" in done.out
     assert "2 servers: 2 critical, 6 good; the worst is 404 missing" in done.out
     wide = desk.call("baseline", "check", "web1", "-o", "wide").out
-    assert re.search(r"^200 ok +disk +web1 +used ", wide, re.M)
+    assert re.search(r"^200 ok +disk +web1 +free ", wide, re.M)
     assert "200 ok  " in wide
 
 
