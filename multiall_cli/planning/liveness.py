@@ -424,7 +424,9 @@ class Liveness:
 def _lost(label: str, count: int) -> str:
     """In words: a server with what hangs on it, or all that share a label."""
     key, _, value = label.partition("=")
-    return f"{value} is lost, with {count - 1} that hang on it" if key == "on" else f"{label} is lost ({count} servers)"
+    if key != "on":
+        return f"{label} is lost ({count} servers)"
+    return f"{value} is lost, with {'a server that hangs' if count == 2 else f'{count - 1} servers that hang'} on it"
 
 
 def _health(own: Evidence) -> tuple[State, str]:

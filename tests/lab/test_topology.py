@@ -246,7 +246,7 @@ def test_the_loss_of_a_server_is_told_once_with_all_that_hang_on_it(ground: Grou
             ground.lab.do(name, Fault.POWER_OFF)
         seen.until(lambda found: {found.state_of(name) for name in ("web2", "web3")} == {State.DOWN})
         told = [event for each in seen.rounds for event in each.events if event.rule == "group"]
-        assert [event.words for event in told] == ["on=web2 is lost (2 servers)"]
+        assert [event.words for event in told] == ["web2 is lost, with a server that hangs on it"]
         seen.fleet.promise("web2", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
         word = seen.fleet.topology().planned_of("web3")
         assert word is not None
