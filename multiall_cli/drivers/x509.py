@@ -15,11 +15,14 @@ def values(told: Mapping[str, object], now: float) -> dict[str, object]:
     pem = told.get("pem")
     if not isinstance(pem, str):
         return dict(told)
-    certificate = x509.load_pem_x509_certificate(pem.encode("utf-8", "replace"))
-    ends = certificate.not_valid_after_utc
-    left = (ends - datetime.fromtimestamp(now, UTC)).total_seconds()
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode("utf-8", "replace"))
+        left = (certificate.not_valid_after_utc - datetime.fromtimestamp(now, UTC)).total_seconds()
+        names = _names(certificate)
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as fault:
+        raise ValueError(f"it is no certificate ({fault})") from None
     rest = {key: value for key, value in told.items() if key != "pem"}
-    return {**rest, "left": left, "names": _names(certificate)}
+    return {**rest, "left": left, "names": names}
 
 
 def _names(certificate: x509.Certificate) -> list[str]:

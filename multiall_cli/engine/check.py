@@ -1,9 +1,8 @@
 """SBM: reads what the rules of servers ask for, one call each, and says how each stands."""
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from multiall_cli.domain.baseline import Checked, Code, Reading, Rule, Status, worst
 from multiall_cli.domain.errors import MultiAllError, Unreachable
@@ -11,7 +10,7 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.world import World
-from multiall_cli.planning.evaluate import Held, evaluate
+from multiall_cli.planning.evaluate import MOST, Held, evaluate
 from multiall_cli.ports import Cache, Session
 
 WITHIN = 5.0  # seconds that the reading of one subject may take
@@ -32,7 +31,6 @@ class Duty:
     server: Server
     rules: tuple[Rule, ...]
     maintenance: str = ""
-    held: Mapping[str, Held] = field(default_factory=dict)
 
 
 def check(world: World, duties: Sequence[Duty], refine: Refine) -> Iterator[Checked]:
@@ -113,7 +111,7 @@ def _reading(rule: Rule, told: object, during: tuple[float, float], refine: Refi
 
 def _offset(now: object, during: tuple[float, float]) -> dict[str, object]:
     """By how much its clock is surely wrong: it told its time at some moment of the call."""
-    if isinstance(now, bool) or not isinstance(now, int | float) or not math.isfinite(now):
+    if isinstance(now, bool) or not isinstance(now, int | float) or not 0 <= now <= MOST:
         return {}
     began, ended = during
     return {"offset": max(0.0, began - now, now - ended)}

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from multiall_cli.domain.baseline import Code, Expectation, Reading, Rule, Status
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 
+MOST = 2.0**63  # what a value of a server may be; a member may say anything
+LONGEST = 500  # letters of what a status shows
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -70,8 +73,8 @@ def _is_so(has: object, wanted: object, measure: Measure) -> bool:
 
 
 def _limited(wanted: Expectation, value: Value, has: object) -> Judgement:
-    if isinstance(has, bool) or not isinstance(has, int | float):
-        return Judgement(Code.BAD_OUTPUT, f"{wanted.value} is no number")
+    if isinstance(has, bool) or not isinstance(has, int | float) or not -MOST <= has <= MOST:
+        return Judgement(Code.BAD_OUTPUT, f"{wanted.value} is no number of use")
     shows = f"{wanted.value} {shown(value.measure, has)}"
     ends = wanted.value == "left"
     for limit, code in (
@@ -114,7 +117,16 @@ def evaluate(
         after[rule.id] = Held(code, since, failing)
         statuses.append(
             Status(
-                server, rule.id, code, since, judged.shows, judged.wanted, rule.title, rule.todo, hidden, rule.origin
+                server,
+                rule.id,
+                code,
+                since,
+                judged.shows[:LONGEST],
+                judged.wanted,
+                rule.title,
+                rule.todo,
+                hidden,
+                rule.origin,
             )
         )
     return tuple(statuses), after

@@ -211,12 +211,5 @@ def _before(name: str, rules: Mapping[str, Rule], done: dict[str, Rule], way: tu
     done.setdefault(name, rule)
 
 
-def unknown_needs(rules: Iterable[Rule]) -> list[tuple[Rule, str]]:
-    """(rule, name) of needs that no rule has."""
-    found = list(rules)
-    names = {rule.id for rule in found}
-    return [(rule, each) for rule in found for each in rule.needs if each not in names]
-
-
 def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None

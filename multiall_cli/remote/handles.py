@@ -84,19 +84,23 @@ def open_directory(path):
         raise
 
 
-def make_directory(path):
-    """A handle of an absolute path; what is missing of it is made, mode 0755 less the umask."""
+def make_directory(path, for_all=False):
+    """A handle of an absolute path; what is missing of it is made, mode 0755, less the umask if not `for_all`."""
     try:
         return open_directory(path)
     except FileNotFoundError:
-        parent = make_directory(os.path.dirname(path))
+        parent = make_directory(os.path.dirname(path), for_all)
+    name, made = os.path.basename(path), True
     try:
         try:
-            os.mkdir(os.path.basename(path), 0o755, dir_fd=parent)
+            os.mkdir(name, 0o755, dir_fd=parent)
         except FileExistsError:
-            pass
+            made = False
         os.fsync(parent)
-        return os.open(os.path.basename(path), DIRECTORY, dir_fd=parent)
+        handle = os.open(name, DIRECTORY, dir_fd=parent)
+        if made and for_all:
+            os.fchmod(handle, 0o755)
+        return handle
     finally:
         os.close(parent)
 

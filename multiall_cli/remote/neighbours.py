@@ -125,25 +125,29 @@ def _lldp():
         told = json.loads(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return []
-    return list(_chassis(told))
+    return _chassis(told)
 
 
 def _chassis(told):
-    """(name, address) of every chassis, however deep it stands: releases differ."""
-    if isinstance(told, list):
-        for each in told:
-            for pair in _chassis(each):
-                yield pair
-    elif isinstance(told, dict):
-        for key, value in told.items():
-            if key != "chassis":
-                for pair in _chassis(value):
-                    yield pair
-            elif isinstance(value, dict):
-                for name, one in value.items():
-                    addresses = one.get("mgmt-ip", []) if isinstance(one, dict) else []
-                    for address in addresses if isinstance(addresses, list) else [addresses]:
-                        yield [str(name), str(address)]
+    """[name, address] of every chassis, however deep it stands: releases differ."""
+    found, todo = [], [told]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, list):
+            todo += each
+        elif isinstance(each, dict):
+            found += _addresses(each.get("chassis"))
+            todo += [value for key, value in each.items() if key != "chassis"]
+    return found
+
+
+def _addresses(chassis):
+    """[name, address] of one table of chassis; an address may stand alone or in a list."""
+    told = []
+    for name, one in chassis.items() if isinstance(chassis, dict) else ():
+        addresses = one.get("mgmt-ip", []) if isinstance(one, dict) else []
+        told += [[name, str(each)] for each in (addresses if isinstance(addresses, list) else [addresses])]
+    return told
 
 
 def _lines(path):

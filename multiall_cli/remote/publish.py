@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 
-from multiall_cli.remote.handles import DIRECTORY, open_directory, to_bytes
+from multiall_cli.remote.handles import make_directory, to_bytes
 from multiall_cli.remote.loop import Refusal
 
 MOST = 1 << 26  # bytes
@@ -21,32 +21,13 @@ def publish(exchange, path):
         if size > MOST:
             raise Refusal("%s would have more than %d bytes" % (path, MOST), "publish less")
     folder, name = os.path.split(to_bytes(path))
-    holder = _folder(folder)
+    holder = make_directory(folder, for_all=True)
     try:
         _own(holder, folder)
         _place(holder, os.path.join(folder, name), pieces)
     finally:
         os.close(holder)
     return {"bytes": size}
-
-
-def _folder(path):
-    """A handle of it; what is missing is made, for everyone to go into."""
-    try:
-        return open_directory(path)
-    except FileNotFoundError:
-        parent = _folder(os.path.dirname(path))
-    try:
-        name = os.path.basename(path)
-        try:
-            os.mkdir(name, 0o755, dir_fd=parent)
-        except FileExistsError:
-            return os.open(name, DIRECTORY, dir_fd=parent)
-        made = os.open(name, DIRECTORY, dir_fd=parent)
-        os.fchmod(made, 0o755)
-        return made
-    finally:
-        os.close(parent)
 
 
 def _own(holder, folder):

@@ -18,6 +18,7 @@ from multiall_cli.adapters.signing import Seal, is_signed
 from multiall_cli.adapters.ssh.prober import _triples
 from multiall_cli.domain.errors import MemberFault, UsageError
 from multiall_cli.domain.inventory import Link, Server
+from multiall_cli.remote.neighbours import _chassis
 from multiall_cli.remote.reach import reach
 
 
@@ -143,3 +144,16 @@ def test_only_plain_files_are_read(tmp_path: Path) -> None:
     for path, most in ((tmp_path / "file", 3), (tmp_path / "pipe", 9), (Path("/dev/zero"), 9)):
         with pytest.raises(OSError, match=r"it is not a plain file|File too large"):
             read_plain(path, most)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"lldp": {"interface": [{"eth0": {"chassis": {"sw1": {"mgmt-ip": "192.0.2.1"}}}}]}},
+        {"lldp": {"interface": {"eth0": {"chassis": {"sw1": {"mgmt-ip": ["192.0.2.1"]}}, "port": {"id": {}}}}}},
+    ],
+)
+def test_what_lldpd_heard(told: Any) -> None:
+    """As releases of lldpcli write one neighbour, and several."""
+    assert _chassis(told) == [["sw1", "192.0.2.1"]]
+    assert _chassis({"chassis": [1], "x": {"chassis": {"a": 3, "b": {}}}}) == []

@@ -91,9 +91,9 @@ MIRROR = {
     "multiall server shell": api.Fleet.ssh_command,
     "multiall baseline check": api.Fleet.check,
     "multiall baseline explain": api.Fleet.rules,
-    "multiall baseline packs": api.Fleet.rules,
-    "multiall baseline checks": api.Fleet.rules,
-    "multiall baseline codes": api.Fleet.rules,
+    "multiall baseline packs": api.Fleet.inventory,
+    "multiall baseline checks": (),
+    "multiall baseline codes": (),
     "multiall journal list": api.Fleet.runs,
     "multiall journal show": api.Fleet.run,
     "multiall journal pending": api.Fleet.pending,
@@ -119,7 +119,9 @@ MIRROR = {
     "multiall lab reset": Lab.reset,
     "multiall lab break": (Lab.do, Lab.undo),
 }
-"""verb → what of the Python API it calls. `demo` shows the others; `lab` has no site, and so no Fleet."""
+"""verb → what of the Python API it calls. `demo` shows the others; `lab` has no site, and so no Fleet, and what a
+rule can look at is known without one.
+"""
 
 NO_VERB = {"close", "known_hosts", "network", "seal", "state_folder", "store", "transport"}
 """What a Fleet has besides answers: where things lie, and its own end."""

@@ -20,7 +20,7 @@ FILE = rule("file", Expectation("present", True), Expectation("mode", "0644"))
 TCP = rule("tcp", Expectation("open", True))
 HTTP = rule("http", Expectation("present", True), Expectation("status", 200))
 TLS = rule("certificate", Expectation("left", warning=86400.0, critical=3600.0))
-ANYTHING = st.none() | st.booleans() | st.floats() | st.text() | st.lists(st.integers())
+ANYTHING = st.none() | st.booleans() | st.floats() | st.text() | st.just(10**400) | st.lists(st.integers())
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,10 @@ ANYTHING = st.none() | st.booleans() | st.floats() | st.text() | st.lists(st.int
         (DISK, {"used": 0.5}, Code.OK, "used 50 %", ""),
         (DISK, {"used": 0.8}, Code.WARN_LIMIT, "used 80 %", "< 80 %"),
         (DISK, {"used": 0.93}, Code.CRIT_LIMIT, "used 93 %", "< 90 %"),
-        (DISK, {"used": "much"}, Code.BAD_OUTPUT, "used is no number", ""),
-        (DISK, {"used": True}, Code.BAD_OUTPUT, "used is no number", ""),
+        (DISK, {"used": "much"}, Code.BAD_OUTPUT, "used is no number of use", ""),
+        (DISK, {"used": True}, Code.BAD_OUTPUT, "used is no number of use", ""),
+        (DISK, {"used": 10**400}, Code.BAD_OUTPUT, "used is no number of use", ""),
+        (DISK, {"used": float("nan")}, Code.BAD_OUTPUT, "used is no number of use", ""),
         (DISK, {}, Code.BAD_OUTPUT, "used was not told", ""),
         (FREE, {"available": 0.07}, Code.WARN_LIMIT, "available 7 %", ">= 10 %"),
         (FILE, {"present": False}, Code.MISSING, "not there", ""),

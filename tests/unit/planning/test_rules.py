@@ -8,7 +8,7 @@ from multiall_cli.domain.baseline import Expectation, Rule
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.sayings import Said, Saying
-from multiall_cli.planning.rules import build, is_id, rules_of, unknown_needs
+from multiall_cli.planning.rules import build, is_id, rules_of
 
 Told = list[tuple[int, str, str]]
 
@@ -143,7 +143,6 @@ def test_what_others_need_is_judged_first() -> None:
     packs = {"p": {"b": saying(check="load", five="4", needs=("a", "gone")), "a": saying(check="zombies", count="1")}}
     found = rules(site(Pool("web", ("web1",), baseline=("p",))), packs)
     assert list(found) == ["a", "b"]
-    assert [(rule.id, name) for rule, name in unknown_needs(found.values())] == [("b", "gone")]
 
 
 def test_needs_that_lead_in_a_circle_are_told() -> None:
