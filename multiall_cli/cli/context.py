@@ -1,6 +1,8 @@
 """What a verb is given to work with: the Fleet, what was said, and who asks."""
 
+import select
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,17 +75,33 @@ def can_ask() -> bool:
 
 
 def ask(question: str) -> bool:
-    """A question on stderr; anything but y or yes means no. Errors: Interrupted (Ctrl-C is an answer too)."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """A question on stderr; anything but y or yes means no. Errors: Interrupted (a signal is an answer too)."""
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in ends]
     try:
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
+        _until_typed()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         raise Interrupted("multiall", "interrupted at the question; nothing was changed", "run it again") from None
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(ends, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _until_typed() -> None:
+    """Wait for a line on stdin, or a signal: one that comes just before a blocking read would not end the read."""
+    ours, signals = socket.socketpair()
+    with ours, signals:
+        signals.setblocking(False)
+        before = signal.set_wakeup_fd(signals.fileno())
+        try:
+            while sys.stdin not in select.select([sys.stdin, ours], [], [])[0]:
+                ours.recv(1)  # of another signal; SIGINT and SIGTERM raise
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def question(plan: Plan, verb: str, among: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -116,6 +117,39 @@ def test_ctrl_c_at_the_question_changes_nothing(desk: Desk) -> None:
     assert terminal.ended() == 130
     assert "interrupted at the question; nothing was changed; run it again\n" in terminal.text
     assert not desk.held("web1").exists()
+
+
+UNHEARD = """
+import signal, sys, threading
+from multiall_cli.cli import context
+
+def signalled(main=threading.get_ident()):
+    while sys._current_frames()[main].f_code.co_name not in ("ask", "_until_typed"):
+        pass
+    signal.pthread_kill(threading.get_ident(), int(sys.argv[1]))
+
+threading.Thread(target=signalled).start()
+try:
+    context.ask("Go on?")
+except Exception as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_breaks_no_read_ends_the_question_too(number: int) -> None:
+    """One that another thread is given, or that comes after the last look at signals and before the read."""
+    silent, ours = os.pipe()
+    try:
+        line = [sys.executable, "-c", UNHEARD, str(int(number))]
+        done = subprocess.run(line, stdin=silent, capture_output=True, text=True, timeout=30)
+    finally:
+        os.close(silent)
+        os.close(ours)
+    assert (done.returncode, done.stdout) == (
+        0,
+        "multiall: interrupted at the question; nothing was changed; run it again\n",
+    )
 
 
 def test_a_job_in_the_background_does_not_take_a_ctrl_c_meant_for_others(desk: Desk) -> None:

@@ -78,4 +78,6 @@ def _heard_of_the_source(folder: Path, members: int) -> int:
 def test_the_source_is_read_once_for_all_members(tmp_path: Path) -> None:
     one, five = (_heard_of_the_source(tmp_path / f"{members}", members) for members in (1, 5))
     assert SIZE <= one <= SIZE * 1.1
-    assert five == one
+    assert (
+        five - one < SIZE / 1000
+    )  # the figures in an answer (times, a process's number) have not always the same size
