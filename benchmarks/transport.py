@@ -13,7 +13,7 @@ from time import perf_counter, process_time
 import fabric
 
 from multiall_cli.adapters.secrets import reveal
-from multiall_cli.adapters.ssh import SshTransport
+from multiall_cli.adapters.ssh.transport import SshTransport
 from tests.integration.sshd import Sshd, sshd
 from tests.laws.doubles import Kept
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from multiall_cli.adapters.clock import SystemClock
@@ -44,8 +45,8 @@ from multiall_cli.planning.whom import away, inherited, serving, through
 if TYPE_CHECKING:
     from multiall_cli.adapters.network import Elsewhere
     from multiall_cli.adapters.signing import Seal
-    from multiall_cli.adapters.ssh import SshTransport
     from multiall_cli.adapters.ssh.prober import SshProber
+    from multiall_cli.adapters.ssh.transport import SshTransport
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
     from multiall_cli.engine.world import Assignment, World
@@ -89,6 +90,8 @@ class Fleet:
     _network: "Elsewhere | None" = field(default=None, repr=False)
     _prober: "SshProber | None" = field(default=None, repr=False)
     _warm: int = 0
+    _making: Lock = field(default_factory=Lock, repr=False)
+    """Logins are made by many threads, and the first of them makes what they all need."""
 
     @classmethod
     def load(cls, site: str | None = None, limits: Limits = Limits()) -> Self:
@@ -361,7 +364,7 @@ class Fleet:
 
     def trust(self, server: str, fingerprint: str, *, replace: bool = False) -> Path:
         """Pin the key that a server shows, if it has this fingerprint. Errors: Refused, Unreachable."""
-        from multiall_cli.adapters.ssh import pin
+        from multiall_cli.adapters.ssh.hostkeys import pin
 
         key = self._ssh_transport().offered(self.server(server))
         if key.fingerprint != fingerprint:
@@ -507,11 +510,9 @@ class Fleet:
 
         settings = self.site.settings.topology
         parallel = self.limits.parallel or self.site.settings.parallel
-        if self._prober is None:
-            self._prober = self._ssh_transport().prober(VANTAGE, settings.timeout, self._warm)
         return Watcher(
             VANTAGE,
-            self._prober,
+            self._prober or self._made_prober(settings.timeout),
             self.store,
             SystemClock(),
             settings,
@@ -520,6 +521,25 @@ class Fleet:
             self.watch,
             self.stop,
         )
+
+    def _made_prober(self, timeout: float) -> "SshProber":
+        from multiall_cli.adapters.knock import Knocker
+        from multiall_cli.adapters.ping import Pinger
+        from multiall_cli.adapters.ssh import config
+        from multiall_cli.adapters.ssh.prober import SshProber
+
+        network = self.network.entered if self.network else nullcontext
+        door = self._ssh_transport().door_of if config.leads_astray(config.texts().values()) else config.straight
+        self._prober = SshProber(
+            VANTAGE,
+            timeout,
+            knocker=Knocker(VANTAGE, timeout, network=network),
+            pinger=Pinger(timeout, network=network),
+            door=door,
+            connect=lambda server: self._ssh_transport().brother(server, door, timeout),
+            keep=self._warm,
+        )
+        return self._prober
 
     def _promised(self, now: float) -> list[Planned]:
         """What operators and the inventory say of servers, and of what those hang on."""
@@ -613,18 +633,21 @@ class Fleet:
         return self._transport
 
     def _ssh_transport(self) -> "SshTransport":
-        if self._ssh is None:
-            from multiall_cli.adapters.ssh import SshTransport
+        with self._making:
+            return self._ssh or self._made_ssh_transport()
 
-            self._ssh = SshTransport(
-                connect_timeout=self.site.settings.connect_timeout,
-                timeout=self._timeout,
-                known_hosts=[self.known_hosts],
-                servers=self.inventory.servers,
-                cache=self.store,
-                reveal=reveal,
-                network=self.network.entered if self.network else nullcontext,
-            )
+    def _made_ssh_transport(self) -> "SshTransport":
+        from multiall_cli.adapters.ssh.transport import SshTransport
+
+        self._ssh = SshTransport(
+            connect_timeout=self.site.settings.connect_timeout,
+            timeout=self._timeout,
+            known_hosts=[self.known_hosts],
+            servers=self.inventory.servers,
+            cache=self.store,
+            reveal=reveal,
+            network=self.network.entered if self.network else nullcontext,
+        )
         return self._ssh
 
     @property

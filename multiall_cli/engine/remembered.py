@@ -38,6 +38,7 @@ def _server(value: bytes, now: float) -> Remembered | None:
     try:
         told = json.loads(value)
         times = {key: min(float(told[key]), now) for key in _TIMES}
-        return Remembered(**{**told, **times, "state": State(told["state"])})
+        kept = {"state": State(told["state"]), "silences": tuple(map(float, told["silences"]))}
+        return Remembered(**{**told, **times, **kept})
     except (ValueError, TypeError, KeyError):
         return None

@@ -24,6 +24,7 @@ from multiall_cli.domain.topology import REST, Event, Evidence, Rung, State, Ver
 
 LAG = 0.1  # seconds that a prober may be late before its sample is thrown away
 SILENCES = 50  # suspicions that ended well, kept for a server's own window
+OTHERS = 8  # observers besides us whose testimony about a silent server is kept, or twice as many as must deny it
 NO_ONE = "no brother can be asked about it (with `denials: 0` our own word would be enough)"
 SILENT = (State.SUSPECT, State.UNREACHABLE, State.PARTITIONED)
 
@@ -38,9 +39,9 @@ class Profile:
     within a time before the vantage suspects itself; `quorum`: of those last up that it must reach.
     """
 
-    every: float = 3.0
+    every: float = 2.0
     again: float = 1.0
-    window: float = 20.0
+    window: float = 22.0
     longest: float = 60.0
     denials: int = 3
     rounds: int = 3
@@ -85,7 +86,7 @@ class Remembered:
     penalty: float = 0.0
     penalty_at: float = 0.0
     flapping: bool = False
-    silences: list[float] = field(default_factory=list)
+    silences: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -129,7 +130,8 @@ class Liveness:
         self._domains = domains
         self._labels = {name: tuple(each) for name, each in (labels or {}).items()}
         self._of = {name: kept.servers.get(name) or Remembered() for name in domains}
-        self._told: dict[str, dict[str, Evidence]] = {name: {} for name in domains}
+        self._own: dict[str, Evidence] = {}
+        self._told: dict[str, dict[str, Evidence]] = {}  # others' testimonies: target → observer → the newest
         self._fresh: set[str] = set()
         self._restless = {name for name, one in self._of.items() if one.state not in REST}
         self._unseen = {name for name, one in self._of.items() if one.state is State.UNKNOWN}
@@ -145,11 +147,20 @@ class Liveness:
         """Keep a testimony. What was taken by a late prober, or is of a stranger, says nothing."""
         if evidence.lag > LAG or evidence.target not in self._of:
             return
-        told = self._told[evidence.target]
-        before = told.get(evidence.observer)
-        if before is None or (before.at, before.rung, before.trouble) < (evidence.at, evidence.rung, evidence.trouble):
+        if evidence.observer == self.vantage:
+            if _is_newer(evidence, self._own.get(evidence.target)):
+                self._own[evidence.target] = evidence
+                self._fresh.add(evidence.target)
+            return
+        told = self._told.setdefault(evidence.target, {})
+        if _is_newer(evidence, told.get(evidence.observer)):
             told[evidence.observer] = evidence
-            self._fresh.add(evidence.target)
+            self._bound(evidence.target, told)
+
+    def _bound(self, name: str, told: dict[str, Evidence]) -> None:
+        """Of a silent server, which many may be asked about for long, the best testimonies are enough."""
+        if self._of[name].state not in REST and len(told) > max(OTHERS, 2 * self.profile.denials):
+            del told[min(told, key=lambda who: (told[who].rung.shows_life, told[who].at, told[who].rung, who))]
 
     def sentinel(self, name: str, *, answers: bool) -> None:
         """Whether something answers that is there as long as our own network is: a gateway, a name server.
@@ -191,7 +202,7 @@ class Liveness:
 
     def due(self, name: str, t: float) -> float:
         """When a server should be probed next (at once: `t` or before)."""
-        own = self._told[name].get(self.vantage)
+        own = self._own.get(name)
         if own is None:
             return t
         patient = self._of[name].state in REST or self.frozen  # who is cut off need not hurry
@@ -199,7 +210,9 @@ class Liveness:
 
     def verdict(self, name: str) -> Verdict:
         one = self._of[name]
-        evidence = tuple(sorted(self._told[name].values(), key=lambda each: (-each.rung, -each.at, each.observer)))
+        own = [self._own[name]] if name in self._own else []
+        told = [*own, *self._told.get(name, {}).values()]
+        evidence = tuple(sorted(told, key=lambda each: (-each.rung, -each.at, each.observer)))
         return Verdict(name, one.state, one.since, one.reason, one.rule, one.cause, one.flapping, one.seen, evidence)
 
     def verdicts(self) -> dict[str, Verdict]:
@@ -225,7 +238,7 @@ class Liveness:
 
     def _hear(self, name: str, t: float) -> list[Event]:
         """What the vantage's own newest sample makes of a server. Others' testimony only counts in `_expire`."""
-        own = self._told[name].get(self.vantage)
+        own = self._own.get(name)
         one = self._of[name]
         if own is None or own.at <= one.heard:
             return []
@@ -247,7 +260,7 @@ class Liveness:
         if one.state is State.DOWN:
             return self._recover(name, one, own, t)
         if one.state is State.SUSPECT and one.suspected and not self.frozen:  # else the silence was ours
-            one.silences = [*one.silences, max(0.0, own.at - one.suspected)][-SILENCES:]
+            one.silences = (*one.silences, max(0.0, own.at - one.suspected))[-SILENCES:]
         one.suspected = 0.0
         if one.state is State.DEGRADED and state is State.UP and own.rung <= one.depth:
             return []  # it did not get as far as the trouble
@@ -291,8 +304,10 @@ class Liveness:
         one.good = 0
         (self._restless.discard if state in REST else self._restless.add)(name)
         if state in REST and before not in REST:  # what was told of its silence is over with it
-            told, own = self._told[name], self._told[name].get(self.vantage)
-            self._told[name] = {who: each for who, each in told.items() if own is None or each.at >= own.at}
+            told, own = self._told.pop(name, {}), self._own.get(name)
+            recent = {who: each for who, each in told.items() if own is None or each.at >= own.at}
+            if recent:
+                self._told[name] = recent
         (self._away.add if state in SILENT and one.seen else self._away.discard)(name)
         words = f"{name} is {state}" + (f" ({reason})" if reason else "")
         return Event(t, name, before.value, state.value, rule, words, cause, evidence)
@@ -392,9 +407,10 @@ class Liveness:
 
     def _testimony(self, name: str, one: Remembered) -> list[Evidence]:
         """What others told since the silence began: not long before the newest, and not by brothers who are away."""
-        told = self._told[name].values()
-        oldest = max(one.suspected, max((each.at for each in told), default=0.0) - self.profile.longest)
-        others = [each for each in told if each.observer != self.vantage and each.at >= oldest]
+        told, own = self._told.get(name, {}).values(), self._own.get(name)
+        newest = max((each.at for each in told), default=0.0)
+        oldest = max(one.suspected, max(newest, own.at if own else 0.0) - self.profile.longest)
+        others = [each for each in told if each.at >= oldest]
         return [each for each in others if each.observer not in self._of or self._of[each.observer].state in REST]
 
     def _could_be_asked(self, name: str) -> int:
@@ -427,6 +443,11 @@ def _lost(label: str, count: int) -> str:
     if key != "on":
         return f"{label} is lost ({count} servers)"
     return f"{value} is lost, with {'a server that hangs' if count == 2 else f'{count - 1} servers that hang'} on it"
+
+
+def _is_newer(evidence: Evidence, before: Evidence | None) -> bool:
+    """Whether it says more than what was told before; of one moment, what got further does."""
+    return before is None or (before.at, before.rung, before.trouble) < (evidence.at, evidence.rung, evidence.trouble)
 
 
 def _health(own: Evidence) -> tuple[State, str]:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from multiall_cli.adapters.secrets import reveal
-from multiall_cli.adapters.ssh import SshTransport
+from multiall_cli.adapters.ssh.transport import SshTransport
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.lab import Lab

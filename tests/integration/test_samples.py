@@ -15,7 +15,7 @@ from multiall_cli.adapters.local import LocalTransport
 from multiall_cli.adapters.ping import Pinger
 from multiall_cli.adapters.plain import read_plain
 from multiall_cli.adapters.signing import Seal, is_signed
-from multiall_cli.adapters.ssh.prober import _triples
+from multiall_cli.adapters.ssh.brother import _triples
 from multiall_cli.domain.errors import MemberFault, UsageError
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.remote.neighbours import _chassis

@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from multiall_cli.adapters.secrets import reveal
-from multiall_cli.adapters.ssh import SshTransport, pin
+from multiall_cli.adapters.ssh.hostkeys import pin
+from multiall_cli.adapters.ssh.transport import SshTransport
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Become, BecomeMethod, Secret, Server, Ssh
 from tests.integration.sshd import SSHD, Sshd, keygen, sshd

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.secrets import reveal
-from multiall_cli.adapters.ssh import SshTransport
+from multiall_cli.adapters.ssh.transport import SshTransport
 from multiall_cli.domain.inventory import Server
 from tests.integration.sshd import SSHD, Sshd, sshd
 from tests.laws.doubles import Kept

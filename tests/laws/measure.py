@@ -23,7 +23,7 @@ def made(recipe: dict[str, object]) -> tuple[Transport, Server]:
 
 def over_ssh(recipe: dict[str, object]) -> tuple[Transport, Server]:
     from multiall_cli.adapters.secrets import reveal
-    from multiall_cli.adapters.ssh import SshTransport
+    from multiall_cli.adapters.ssh.transport import SshTransport
     from tests.laws.doubles import Kept
 
     transport = SshTransport(

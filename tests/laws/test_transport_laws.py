@@ -9,7 +9,7 @@ import pytest
 from multiall_cli.adapters.local import LocalTransport
 from multiall_cli.adapters.memory import Asked, MemoryTransport, Told
 from multiall_cli.adapters.secrets import reveal
-from multiall_cli.adapters.ssh import SshTransport
+from multiall_cli.adapters.ssh.transport import SshTransport
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.inventory import ADMIN, Server, Ssh
 from multiall_cli.lab import Lab

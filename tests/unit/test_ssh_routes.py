@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.ssh.channel import command_line
+from multiall_cli.adapters.ssh.config import leads_astray, straight, texts
 from multiall_cli.adapters.ssh.route import Route, Routes
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Server, Ssh
@@ -156,6 +157,7 @@ def test_a_knock_goes_where_a_session_would_go(
     server = Server("web1", "192.0.2.1", ssh=ssh)
     routes = Routes({"web1": server, "other": Server("other", "192.0.2.9")}, [], 5.0, [str(tmp_path / "config")])
     assert routes.door_of(server) == door
+    assert leads_astray(texts([str(tmp_path / "config")]).values()) or straight(server) == door
     if door is not None:
         route = routes.of(server)
         assert (route.address, route.port) == door

@@ -5,6 +5,7 @@ nesting nor aliases.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -269,5 +270,5 @@ class _Composer:
             what = f"has the key {shown(text)} a second time (first at {keys[text]})"
             self._fault(place, what, "keep one of them")
         else:
-            return text
+            return sys.intern(text)  # a few keys stand in every server
         return None

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import paramiko
@@ -51,11 +51,3 @@ class Pulse:
     def heard(self) -> float:
         """When the answer came (of time.monotonic)."""
         return self._heard
-
-
-def beating(pulses: Sequence[Pulse], timeout: float) -> list[float | None]:
-    """Of each, in the same order, the seconds that its answer took; None where none came within `timeout`."""
-    for pulse in pulses:
-        pulse.ask()
-    until = time.monotonic() + timeout
-    return [pulse.answered(until) for pulse in pulses]

@@ -1,25 +1,20 @@
 """How a server is reached: what ~/.ssh/config says of its address, with the inventory's own words on top."""
 
-import glob
 import io
-import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fabric
 import paramiko
 
+from multiall_cli.adapters.ssh.config import CONFIG_FILES, texts
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Secret, Server, Ssh
 
 USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
-CONFIG_FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
-_LEADS = re.compile(r"^\s*(?:hostname|port|proxyjump|proxycommand|match)\b", re.IGNORECASE | re.MULTILINE)
-"""What of an ssh config leads elsewhere than to the address that the inventory names."""
-DEEPEST = 16  # Include within Include, as in OpenSSH
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +59,7 @@ class Routes:
         self._servers = servers
         self._pinned = tuple(pinned)
         self._connect_timeout = connect_timeout
-        self._text = {file: "".join(_lines(Path(file).expanduser(), DEEPEST)) for file in config_files}
-        self._leads_astray = any(_LEADS.search(text) for text in self._text.values())
+        self._text = texts(config_files)
         self._configs: dict[str, paramiko.SSHConfig] = {}
         self._config("")  # what cannot be read is told now
 
@@ -76,10 +70,9 @@ class Routes:
     def door_of(self, server: Server) -> tuple[str, int] | None:
         """The address and port that a knock goes to; None where a jump or a proxy lies before it.
 
-        A fraction of the work of `of`: a scan asks it of thousands. Errors: UsageError.
+        A fraction of the work of `of`; of none, where the config leads nowhere else (`config.straight`).
+        Errors: UsageError.
         """
-        if not self._leads_astray:
-            return None if server.ssh.jump else (server.address, server.ssh.port or 22)
         try:
             says = self._config(_overrides(server.ssh)).lookup(server.address)
             jump = server.ssh.jump or says.get("proxyjump", "none")
@@ -171,24 +164,3 @@ def _known_hosts(says: Mapping[str, str]) -> tuple[Path, ...]:
 
 def _overrides(ssh: Ssh) -> str:
     return (f"User {ssh.user}\n" if ssh.user else "") + (f"Port {ssh.port}\n" if ssh.port else "")
-
-
-def _lines(file: Path, depth: int) -> Iterator[str]:
-    """The file's lines with those of its Includes, which paramiko does not know, in their places."""
-    try:
-        text = file.read_text("utf-8", "surrogateescape")
-    except OSError:
-        return
-    block = "Host *\n"
-    for line in text.splitlines(keepends=True):
-        word, *rest = line.replace("=", " ", 1).split(None, 1) or [""]
-        if word.lower() in ("host", "match"):
-            block = line if line.endswith("\n") else line + "\n"
-        if word.lower() != "include" or not depth:
-            yield line
-            continue
-        for pattern in shlex.split(rest[0] if rest else ""):
-            for included in sorted(glob.glob(str(file.parent / Path(pattern).expanduser()))):
-                yield from _lines(Path(included), depth - 1)
-                yield "\n"
-        yield block  # the block in which the Include stood goes on

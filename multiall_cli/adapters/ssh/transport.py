@@ -8,13 +8,12 @@ from pathlib import Path
 
 import paramiko
 
-from multiall_cli.adapters.knock import Knocker
-from multiall_cli.adapters.ping import Pinger
 from multiall_cli.adapters.piped import PipedSession, Reveal
 from multiall_cli.adapters.ssh import channel, link, login
+from multiall_cli.adapters.ssh.brother import Brother, Door, Opened
+from multiall_cli.adapters.ssh.config import CONFIG_FILES
 from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts
-from multiall_cli.adapters.ssh.prober import Opened, SshProber
-from multiall_cli.adapters.ssh.route import CONFIG_FILES, Route, Routes
+from multiall_cli.adapters.ssh.route import Route, Routes
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.ports import Cache
@@ -75,17 +74,13 @@ class SshTransport:
 
         return Opened(connection, partial(self._session, connection=connection), close, ended)
 
-    def prober(self, observer: str, timeout: float, keep: int = 0) -> SshProber:
-        """Takes samples as `observer`; each knock takes at most `timeout` seconds. `keep`: connections left open."""
-        return SshProber(
-            observer,
-            timeout,
-            knocker=Knocker(observer, timeout, network=self._network),
-            pinger=Pinger(timeout, network=self._network),
-            door=self._routes.door_of,
-            connect=self._connect,
-            keep=keep,
-        )
+    def brother(self, server: Server, door: Door, timeout: float) -> Brother:
+        """A login, through which others are tried for at most so many seconds. Errors: Unreachable, UsageError."""
+        return Brother(server, self._connect(server), door, timeout)
+
+    def door_of(self, server: Server) -> tuple[str, int] | None:
+        """Where a knock goes; None where a jump or a proxy lies before it. Errors: UsageError."""
+        return self._routes.door_of(server)
 
     def offered(self, server: Server) -> HostKey:
         """The host key that the server shows now, unchecked: for `server trust`. Errors: Unreachable, UsageError."""

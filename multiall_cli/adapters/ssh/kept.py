@@ -1,0 +1,89 @@
+"""The connections that a watch keeps open from round to round."""
+
+import threading
+from collections.abc import Sequence, Set
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiall_cli.adapters.ssh.brother import Brother
+
+SHORT = 60.0  # seconds that a connection must have lasted for another one to be kept at once
+AVOIDED = 600.0  # seconds in which a server whose connection did not last is logged in to as if none were kept
+
+
+class Kept:
+    """At most `most` of them, by the names of their servers. Safe to use from many threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: dict[str, Brother] = {}
+        self._short_lived: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._hint = threading.Event()
+
+    def get(self, name: str) -> "Brother | None":
+        return self._open.get(name)
+
+    def hinted(self) -> bool:
+        """Whether one has ended since they were last asked for a sign of life."""
+        return self._hint.is_set()
+
+    def would_keep(self, names: Sequence[str]) -> Set[str]:
+        """Those of them, in this order, that there is room for: not whose last one ended soon by itself."""
+        room, now = self._most - len(self._open), monotonic()
+        wanted = [name for name in names if name not in self._open and self._not_before(name) <= now]
+        return set(wanted[: max(0, room)])
+
+    def keep(self, brother: "Brother") -> None:
+        """Leave it open, if there is room, in place of one that was there before."""
+        name = brother.server.name
+        self._give_up(name)
+        with self._lock:
+            if len(self._open) >= self._most or self._not_before(name) > monotonic():
+                return
+            brother.stays = True
+            self._open[name] = brother
+        brother.opened.ended(self._hint.set)
+
+    def alive(self, names: Sequence[str], timeout: float) -> tuple[dict[str, float], set[str]]:
+        """Of those that are kept: who answers, with the seconds that it took; the others are given up, and named.
+
+        All are asked at once, and each may take `timeout` seconds.
+        """
+        self._hint.clear()
+        asked = {name: kept for name in names if (kept := self._open.get(name)) is not None}
+        for each in asked.values():
+            each.pulse.ask()
+        until = monotonic() + timeout
+        found: dict[str, float] = {}
+        lost = set()
+        for name, each in asked.items():
+            took = each.pulse.answered(until)
+            each.doors.close_late()
+            if took is not None:
+                found[name] = took
+                continue
+            self._give_up(name)
+            self._note_end(name, each.began)
+            lost.add(name)
+        return found, lost
+
+    def _not_before(self, name: str) -> float:
+        return self._short_lived.get(name, 0.0)
+
+    def _note_end(self, name: str, began: float) -> None:
+        """A server that ends connections soon would have us log in, and look at everyone, again and again."""
+        if monotonic() - began < SHORT:
+            self._short_lived[name] = monotonic() + AVOIDED
+
+    def _give_up(self, name: str) -> None:
+        with self._lock:
+            before = self._open.pop(name, None)
+        if before is not None:
+            before.opened.ended(lambda: None)
+            before.opened.close()
+
+    def close(self) -> None:
+        for name in list(self._open):
+            self._give_up(name)
