@@ -11,6 +11,8 @@ from multiall_cli.domain.sayings import NOWHERE
 class Code(IntEnum):
     """The cause of a status. Its hundreds are its class; a number is never given another meaning."""
 
+    PENDING = 100
+    EXEMPT = 104
     MAINTENANCE = 105
     SUPPRESSED = 106
     OK = 200
@@ -57,6 +59,8 @@ class Code(IntEnum):
 _RANKS = {1: 0, 2: 1, 3: 2, 4: 4, 5: 3}
 _NAGIOS = {1: 0, 2: 0, 3: 1, 4: 2, 5: 3}
 _MEANINGS = {
+    Code.PENDING: "it is known from the second look on",
+    Code.EXEMPT: "waived for a time",
     Code.MAINTENANCE: "the server is in maintenance",
     Code.SUPPRESSED: "a consequence of another rule that failed (`needs`)",
     Code.OK: "as wanted",
@@ -120,11 +124,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read of one subject: its values, or why there are none (`trouble`, with the code that says so)."""
+    """What was read of one subject: its values, or why there are none (`trouble`, with the code that says so).
+
+    `mark`: what the member is to be told at the next look, as JSON; '' where it needs nothing.
+    """
 
     values: Mapping[str, object] = field(default_factory=dict)
     trouble: str = ""
     code: Code = Code.OK
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _asked(
     session: Session, facts: Mapping[tuple[str, str], Rule], world: World, refine: Refine
 ) -> dict[tuple[str, str], Reading]:
     """One call for all of them."""
-    wanted = [[rule.check, dict(rule.subject)] for rule in facts.values()]
+    wanted = [[rule.check, dict(rule.subject), None] for rule in facts.values()]
     ends = WITHIN * (len(wanted) + 2)
     began = world.clock.now()
     told = session.call("gauge", timeout=WITHIN + ends, ends=ends, wanted=wanted, within=WITHIN).value().get("read")

@@ -33,18 +33,23 @@ class Worse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value that a subject shows. `code`: what it is where another one is wanted."""
+    """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time since
+    the look before, so the first look does not have it.
+    """
 
     measure: Measure
     worse: Worse = Worse.NEITHER
     code: Code = Code.WRONG_VALUE
     means: str = ""
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """`subject`: argument → how it is written; `optional`: those that may be missing; `implied`: what is expected where
     a rule does not say so itself.
+
+    `marked`: a look leaves a mark, from which the next one goes on (counters, the place in a log).
     """
 
     means: str
@@ -52,6 +57,7 @@ class Check:
     optional: Mapping[str, Measure] = field(default_factory=dict)
     values: Mapping[str, Value] = field(default_factory=dict)
     implied: Mapping[str, object] = field(default_factory=dict)
+    marked: bool = False
 
 
 _PRESENT = Value(Measure.FLAG, code=Code.MISSING, means="whether it is there")

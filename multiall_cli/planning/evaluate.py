@@ -47,6 +47,8 @@ def _compared(wanted: Expectation, value: Value, values: Mapping[str, object]) -
     if name not in values:
         if values.get("present") is False or values.get("open") is False or name == "age":
             return Judgement(Code.OK)  # it has none where it is not: that is told by another value
+        if value.over:
+            return Judgement(Code.PENDING, f"{name} is known from the next look on")
         return Judgement(Code.BAD_OUTPUT, f"{name} was not told")
     has = values[name]
     if value.worse is not Worse.NEITHER:

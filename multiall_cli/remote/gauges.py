@@ -44,13 +44,17 @@ GAUGES = {
     "interface": gauge_network.interface,
     "route": gauge_network.route,
 }
+MARKED = ()
+"""Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
 _RIGHTS = (errno.EACCES, errno.EPERM)
 
 
 def gauge(exchange, wanted, within):
-    """{"read": [{"values": {...}} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in its order.
+    """{"read": [{"values": {...}, "mark": ...} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in
+    its order.
 
-    `wanted`: [[gauge, arguments], ...]; `within`: seconds that each may take.
+    `wanted`: [[gauge, arguments, mark], ...], where the mark is what that gauge told last time, or null; `within`:
+    seconds that each may take.
     """
     read: "list[dict[str, object]]" = []
     while len(read) < len(wanted):
@@ -82,8 +86,8 @@ def _child(sink, wanted):
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for name, arguments in wanted:
-            line = json.dumps(_one(name, arguments)).encode("ascii") + b"\n"
+        for name, arguments, mark in wanted:
+            line = json.dumps(_one(name, arguments, mark)).encode("ascii") + b"\n"
             while line:
                 line = line[os.write(sink, line) :]
     except BaseException:  # noqa: BLE001  (a child of the loop must end here, whatever happens)
@@ -91,12 +95,15 @@ def _child(sink, wanted):
     os._exit(0)
 
 
-def _one(name, arguments):
+def _one(name, arguments, mark):
     reader: "Any" = GAUGES.get(name)
     if reader is None:
         return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
     try:
-        return {"values": reader(**arguments)}
+        if name not in MARKED:
+            return {"values": reader(**arguments)}
+        values, mark = reader(mark=mark, **arguments)
+        return {"values": values, "mark": mark}
     except OSError as fault:
         kind = "rights" if fault.errno in _RIGHTS else "unsupported" if fault.errno == errno.ENOENT else "collect"
         where = " (%s)" % fault.filename if isinstance(fault.filename, str) else ""
