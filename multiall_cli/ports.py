@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from multiall_cli.domain.change import Change, Item, Outcome, Snapshot
+from multiall_cli.domain.health import Change as HealthChange
+from multiall_cli.domain.health import HealthRecord, Sample, Waiver
 from multiall_cli.domain.inventory import After, Server
 from multiall_cli.domain.run import Entry, Holder, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Event, Evidence, Planned
@@ -236,6 +238,34 @@ class Store(Cache, Protocol):
 
     def promised(self, now: float | None = None) -> Sequence[Planned]:
         """The words that have not ended by then; None: all that there ever were."""
+        ...
+
+    def note_health(self, records: Sequence[HealthRecord], before: float) -> None:
+        """Looks at servers, in one transaction; history that is older than `before` is forgotten."""
+        ...
+
+    def health(self, servers: Sequence[str]) -> Mapping[str, bytes]:
+        """server → what was kept of its health at the last look; nothing of who never was looked at."""
+        ...
+
+    def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:
+        """How a rule stood at each look since then, the oldest first."""
+        ...
+
+    def changes(self, limit: int, server: str | None = None, rule: str | None = None) -> Sequence[HealthChange]:
+        """The rules that went into another class, the newest first."""
+        ...
+
+    def waive(self, waiver: Waiver) -> int:
+        """Remember a waiver; its number."""
+        ...
+
+    def waivers(self, now: float | None = None) -> Sequence[Waiver]:
+        """Those that have not ended by then; None: all that there ever were."""
+        ...
+
+    def revoke(self, number: int, now: float) -> Waiver | None:
+        """End a waiver; which it was, None where there is none that still holds."""
         ...
 
     def runs(self, limit: int, pool: str | None = None) -> Sequence[Run]: ...

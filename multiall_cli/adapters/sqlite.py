@@ -1,8 +1,10 @@
 """The store in one SQLite file: journal, outbox, owed actions, agreed snapshots, cache."""
 
 import json
+import math
 import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from multiall_cli.adapters.locks import alone, pool_lock
+from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.health import Change, HealthRecord, Sample, Waiver
 from multiall_cli.domain.run import Entry, Holder, MemberState, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
 
@@ -66,12 +70,33 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX planned_by_end ON planned (ends);
     """,
+    """
+    CREATE TABLE health (server TEXT PRIMARY KEY, at REAL NOT NULL, value BLOB NOT NULL) STRICT;
+    CREATE TABLE rulesets (id INTEGER PRIMARY KEY, rules TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE looks (
+        server TEXT NOT NULL, at REAL NOT NULL, rules INTEGER NOT NULL REFERENCES rulesets (id), samples BLOB NOT NULL,
+        PRIMARY KEY (server, at)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX looks_by_time ON looks (at);
+    CREATE TABLE turns (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, server TEXT NOT NULL, rule TEXT NOT NULL,
+        before INTEGER, after INTEGER NOT NULL, shows TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX turns_of_server ON turns (server, id);
+    CREATE INDEX turns_by_time ON turns (at);
+    CREATE TABLE waivers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, target TEXT NOT NULL, at REAL NOT NULL,
+        ends REAL NOT NULL, who TEXT NOT NULL, because TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX waivers_by_end ON waivers (ends);
+    """,
 )
 """Each step takes the schema one version up; a step is never edited once it is released."""
 
 
 SET_BACK = 600  # seconds by which a sample may be older than the one that is kept, before the clock was set back
 OLD = 86400  # seconds after which a sample shows nothing of how things are
+_LARGEST = 3.4e38  # of what four bytes hold
 MOST_TOLD = 20  # samples that are kept with one event
 
 
@@ -387,6 +412,90 @@ class SqliteStore:
             for number, server, what, begins, ends, who, because in rows
         ]
 
+    # --- health -----------------------------------------------------------------------------------------------
+
+    def note_health(self, records: Sequence[HealthRecord], before: float) -> None:
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO health VALUES (?,?,?)", ((r.server, r.at, r.memory) for r in records)
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO looks VALUES (?,?,?,?)",
+                ((r.server, r.at, self._ruleset(r), _packed(r)) for r in records if r.samples),
+            )
+            connection.executemany(
+                "INSERT INTO turns (at, server, rule, before, after, shows) VALUES (?,?,?,?,?,?)",
+                ((c.at, c.server, c.rule, c.before, c.after, _encode(c.shows)) for r in records for c in r.changes),
+            )
+            connection.execute("DELETE FROM looks WHERE at < ?", (before,))
+            connection.execute("DELETE FROM turns WHERE at < ?", (before,))
+
+    def _ruleset(self, record: HealthRecord) -> int:
+        """The number of the names of a look's rules: many looks share them."""
+        names = json.dumps(list(record.samples))
+        self._connection.execute("INSERT INTO rulesets (rules) VALUES (?) ON CONFLICT DO NOTHING", (names,))
+        return int(self._connection.execute("SELECT id FROM rulesets WHERE rules = ?", (names,)).fetchone()[0])
+
+    def health(self, servers: Sequence[str]) -> Mapping[str, bytes]:
+        rows = self._rows(
+            "SELECT server, value FROM health WHERE server IN (SELECT value FROM json_each(?))",
+            json.dumps(list(servers)),
+        )
+        return {server: bytes(value) for server, value in rows}
+
+    def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:
+        rows = self._rows(
+            "SELECT looks.at, rulesets.rules, looks.samples FROM looks JOIN rulesets ON rulesets.id = looks.rules "
+            "WHERE server = ? AND looks.at >= ? ORDER BY looks.at",
+            server,
+            since,
+        )
+        found = (_sample_of(rule, at, json.loads(rules), bytes(packed)) for at, rules, packed in rows)
+        return [each for each in found if each is not None]
+
+    def changes(self, limit: int, server: str | None = None, rule: str | None = None) -> Sequence[Change]:
+        rows = self._rows(
+            "SELECT at, server, rule, before, after, shows FROM turns "
+            "WHERE (? IS NULL OR server = ?) AND (? IS NULL OR rule = ?) ORDER BY id DESC LIMIT ?",
+            server,
+            server,
+            rule,
+            rule,
+            limit,
+        )
+        return [
+            Change(at, name, about, None if before is None else Code(before), Code(after), _decode(shows))
+            for at, name, about, before, after, shows in rows
+        ]
+
+    def waive(self, waiver: Waiver) -> int:
+        with self._transaction() as connection:
+            return int(
+                connection.execute(
+                    "INSERT INTO waivers (rule, target, at, ends, who, because) VALUES (?,?,?,?,?,?)",
+                    (waiver.rule, waiver.target, waiver.at, waiver.ends, _encode(waiver.who), _encode(waiver.because)),
+                ).lastrowid
+                or 0
+            )
+
+    def waivers(self, now: float | None = None) -> Sequence[Waiver]:
+        rows = self._rows(
+            "SELECT id, rule, target, at, ends, who, because FROM waivers WHERE ? IS NULL OR ends > ? ORDER BY id",
+            now,
+            now,
+        )
+        return [
+            Waiver(rule, target, ends, _decode(because), _decode(who), at, number)
+            for number, rule, target, at, ends, who, because in rows
+        ]
+
+    def revoke(self, number: int, now: float) -> Waiver | None:
+        with self._transaction() as connection:
+            found = next((each for each in self.waivers(now) if each.number == number), None)
+            if found is not None:
+                connection.execute("UPDATE waivers SET ends = ? WHERE id = ?", (now, number))
+        return found
+
     # --- snapshots and cache ----------------------------------------------------------------------------------
 
     def agreed(self, server: str, agent: str) -> bytes | None:
@@ -414,6 +523,24 @@ class SqliteStore:
     def close(self) -> None:
         with self._guard:
             self._connection.close()
+
+
+def _packed(record: HealthRecord) -> bytes:
+    """Codes and values, six bytes a rule, in the order of the rules' names; NaN stands for no value."""
+    samples = list(record.samples.values())
+    codes = [int(each.code) for each in samples]
+    values = [math.nan if each.value is None else max(-_LARGEST, min(_LARGEST, each.value)) for each in samples]
+    return struct.pack(f"<{len(samples)}H{len(samples)}f", *codes, *values)
+
+
+def _sample_of(rule: str, at: float, rules: Sequence[str], packed: bytes) -> Sample | None:
+    """What one look says of a rule; None where it was not read then."""
+    if rule not in rules:
+        return None
+    place, count = rules.index(rule), len(rules)
+    (code,) = struct.unpack_from("<H", packed, 2 * place)
+    (value,) = struct.unpack_from("<f", packed, 2 * count + 4 * place)
+    return Sample(at, Code(code), None if math.isnan(value) else value)
 
 
 def _sample(e: Evidence) -> tuple[object, ...]:

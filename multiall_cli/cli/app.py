@@ -26,7 +26,10 @@ ROOMS = {
         "Who reaches whom: scan, show, at, links, why, path, events, history, discover, verify, watch, drain, "
         "maintenance, pin, undrain.",
     ),
-    "baseline": ("baseline", "Health by rules: check, explain, packs, checks, codes."),
+    "baseline": (
+        "baseline",
+        "Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, packs, checks, codes.",
+    ),
     "lab": ("lab", "Real hosts on this machine (root, Linux): up, down, status, shell, reset, break."),
     "journal": ("journal", "What was done, by whom, and what is still open."),
 }

@@ -1,5 +1,6 @@
 """multiall baseline: whether servers are well, by rules."""
 
+import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,14 +9,27 @@ from typer import Context
 
 from multiall_cli.cli import complete
 from multiall_cli.cli.context import busy_fleet, fleet, given, not_reached
+from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import baseline as render
+from multiall_cli.cli.render.health_forms import FORMS
+from multiall_cli.cli.render.times import seconds_of
 from multiall_cli.cli.render.view import show
-from multiall_cli.domain.baseline import Code
+from multiall_cli.cli.streams import is_gone
+from multiall_cli.domain.baseline import Code, Status
+from multiall_cli.domain.errors import UsageError
+from multiall_cli.planning.moments import ZONED, zoned
 
 app = typer.Typer(
-    cls=Noun, no_args_is_help=True, add_completion=False, help="Health by rules: check, explain, packs, checks, codes."
+    cls=Noun,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, packs, checks, "
+    "codes.",
 )
+
+MOST_ROUNDS = 1_000_000
+Target = Annotated[str, typer.Argument(metavar="[TARGET]", autocompletion=complete.targets, help="Servers; else all.")]
 
 
 class FailOn(StrEnum):
@@ -24,23 +38,86 @@ class FailOn(StrEnum):
 
 
 _LEAST = {FailOn.WARNING: Code.WARN_LIMIT, FailOn.CRITICAL: Code.CRIT_LIMIT}
+Least = Annotated[FailOn, typer.Option("--fail-on", help="The least that makes it exit 10.")]
 
 
-@app.command("check", cls=Verb)
-def check(
-    context: Context,
-    target: Annotated[
-        str, typer.Argument(metavar="[TARGET]", autocompletion=complete.targets, help="Servers; else all.")
-    ] = "",
-    fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least that makes it exit 10.")] = FailOn.WARNING,
-) -> int:
+class Formed(Verb):
+    """A verb whose answer other programs read in forms of their own."""
+
+    drawings = tuple(FORMS)
+
+
+@app.command("check", cls=Formed)
+def check(context: Context, target: Target = "", fail_on: Least = FailOn.WARNING) -> int:
     """Look at every rule of servers, one call each. Exit 0: all well; 10: problems; 3: some are not known."""
     with busy_fleet(context, "check") as (found, pause):
-        order = {name: place for place, name in enumerate(found.inventory.servers)}
-        answers = sorted(found.check(target), key=lambda each: order[each.server])
+        answers = list(found.check(target))
         pause()
         left = not_reached(found, target, [each.server for each in answers])
-        return show(given(context), render.checked(answers, left, _LEAST[fail_on].rank))
+        return show(given(context), render.checked(found.health_of(answers), left, _LEAST[fail_on].rank))
+
+
+@app.command("status", cls=Formed)
+def status(context: Context, target: Target = "", fail_on: Least = FailOn.WARNING) -> int:
+    """How servers stood when they were last looked at; none is asked. Exit codes as of `check`."""
+    with fleet(context) as found:
+        health = found.health_of(found.remembered_health(target))
+        return show(given(context), render.checked(health, (), _LEAST[fail_on].rank, "baseline.status"))
+
+
+@app.command("watch", cls=Verb)
+def watch(
+    context: Context,
+    target: Target = "",
+    every: Annotated[str, typer.Option("--every", metavar="SPAN", help="Between two looks: 10s, 1m.")] = "30s",
+    rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many.")] = MOST_ROUNDS,
+) -> int:
+    """Look again and again over open sessions, and print what changes as it changes. Ctrl-C ends it."""
+    pause = max(seconds_of(every, "baseline watch"), 1.0)
+    with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
+        found.stop = interrupt.asked
+        found.keep_warm()
+        before: dict[tuple[str, str], Status] | None = None
+        for number in range(rounds):
+            began = time.monotonic()
+            answers = list(found.check(target))
+            if interrupt.asked():
+                break
+            now = {(each.server, own.rule): own for each in answers for own in each.statuses}
+            if before is None:
+                show(given(context), render.checked(found.health_of(answers), (), Code.WARN_LIMIT.rank))
+            else:
+                for key in [key for key in now if _turned(before.get(key), now[key])]:
+                    show(given(context), render.turned(key[0], before.get(key), now[key]))
+            before = now
+            if number == rounds - 1 or interrupt.wait(pause - (time.monotonic() - began)) or is_gone():
+                break
+    return 0
+
+
+def _turned(before: Status | None, after: Status) -> bool:
+    return before is None or before.code // 100 != after.code // 100
+
+
+@app.command("history", cls=Verb)
+def history(
+    context: Context,
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule.")],
+    on: Annotated[str, typer.Option("--on", metavar="TARGET", help="Servers; else all that have it.")] = "",
+    span: Annotated[str, typer.Option("--for", metavar="SPAN", help="How far back: 6h, 7d.")] = "1d",
+) -> int:
+    """How a rule stood over a time: each look as a bar, and when it went into another class."""
+    since = time.time() - seconds_of(span, "baseline history")
+    with fleet(context) as found:
+        return show(given(context), render.history(found.health_history(rule, on, since)))
+
+
+@app.command("rules", cls=Verb)
+def rules(context: Context, target: Target = "") -> int:
+    """Which rules servers have."""
+    with fleet(context) as found:
+        servers = found.select(target) if target else tuple(found.inventory.servers.values())
+        return show(given(context), render.rules({each.name: found.rules(each.name) for each in servers}))
 
 
 @app.command("explain", cls=Verb)
@@ -52,6 +129,55 @@ def explain(
     """The rules of a server, and which file:line:col gave each of their values."""
     with fleet(context) as found:
         return show(given(context), render.explained(server, found.rules(server, rule)))
+
+
+@app.command("waive", cls=Verb)
+def waive(
+    context: Context,
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule, or a pattern such as 'disk.*'.")],
+    on: Annotated[
+        str, typer.Option("--on", metavar="TARGET", autocompletion=complete.targets, help="On which servers.")
+    ] = "",
+    span: Annotated[str, typer.Option("--for", metavar="SPAN", help="For so long: 12h, 14d.")] = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="Until then, with its zone: 2026-12-31T18:00+01:00.")
+    ] = "",
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is shown and kept.")] = "",
+) -> int:
+    """Let a rule fail on servers until a time: it is shown as exempt, and counts as no problem."""
+    if not on:
+        raise UsageError(_WAIVE, "it is about no servers", "add --on TARGET; `--on @web` for a pool")
+    if bool(span) == bool(until):
+        raise UsageError(_WAIVE, "it must end, and say once when", "add --for 14d, or --until 2026-12-31T18:00+01:00")
+    if not because.strip():
+        raise UsageError(_WAIVE, "no reason is given", "add --because TEXT: whoever finds it later will ask")
+    ends = time.time() + seconds_of(span, _WAIVE) if span else _zoned(until)
+    with fleet(context) as found:
+        return show(given(context), render.waived(found.waive(rule, on, ends, because.strip())))
+
+
+_WAIVE = "baseline waive"
+
+
+def _zoned(text: str) -> float:
+    try:
+        return zoned(text)
+    except ValueError:
+        raise UsageError(_WAIVE, f"{text!r} is no time with its zone", ZONED) from None
+
+
+@app.command("waivers", cls=Verb)
+def waivers(context: Context) -> int:
+    """The waivers that hold: of the store, with their numbers, and of the inventory."""
+    with fleet(context) as found:
+        return show(given(context), render.waivers(found.waivers()))
+
+
+@app.command("revoke", cls=Verb)
+def revoke(context: Context, number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of the waiver.")]) -> int:
+    """End a waiver now."""
+    with fleet(context) as found:
+        return show(given(context), render.revoked(found.revoke(number)))
 
 
 @app.command("packs", cls=Verb)

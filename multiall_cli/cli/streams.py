@@ -6,8 +6,6 @@ import select
 import sys
 from typing import NoReturn
 
-from multiall_cli.domain.exits import Exit
-
 
 def prepare() -> None:
     """Streams that were closed before we began are as /dev/null; what their encoding lacks is shown as an escape."""
@@ -21,7 +19,7 @@ def prepare() -> None:
         sys.stdin.reconfigure(errors="surrogateescape")  # as in argv: bytes that are no text are no name that we know
 
 
-def silence(code: Exit) -> int:
+def silence(code: int) -> int:
     """Whoever read our output has enough: that is no error. Nothing more may be written to it at exit either."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):

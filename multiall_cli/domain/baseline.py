@@ -16,8 +16,10 @@ class Code(IntEnum):
     MAINTENANCE = 105
     SUPPRESSED = 106
     OK = 200
+    REMEDIED = 202
     SOFT_FAIL = 203
     WARN_LIMIT = 300
+    DRIFT = 303
     EXPIRING = 304
     CRIT_LIMIT = 400
     WRONG_STATE = 401
@@ -31,6 +33,7 @@ class Code(IntEnum):
     BAD_OUTPUT = 502
     UNREACHABLE = 503
     TIMEOUT = 504
+    STALE = 505
     NO_PRIVILEGE = 506
 
     @property
@@ -64,8 +67,10 @@ _MEANINGS = {
     Code.MAINTENANCE: "the server is in maintenance",
     Code.SUPPRESSED: "a consequence of another rule that failed (`needs`)",
     Code.OK: "as wanted",
-    Code.SOFT_FAIL: "failing, but not yet for as long as `for` says",
+    Code.REMEDIED: "it failed, and its remedy has just been applied",
+    Code.SOFT_FAIL: "failing, but not yet for as long, or as often, as the rule says",
     Code.WARN_LIMIT: "past its warning limit",
+    Code.DRIFT: "other than most of its brothers, or than its pool declares",
     Code.EXPIRING: "ends soon",
     Code.CRIT_LIMIT: "past its critical limit",
     Code.WRONG_STATE: "in another state than wanted",
@@ -79,6 +84,7 @@ _MEANINGS = {
     Code.BAD_OUTPUT: "what came back makes no sense",
     Code.UNREACHABLE: "the server cannot be reached; what was held before stands",
     Code.TIMEOUT: "it was not read within its time",
+    Code.STALE: "what is remembered is too old to go by",
     Code.NO_PRIVILEGE: "reading it takes rights that we do not have",
 }
 
@@ -95,12 +101,18 @@ class Expectation:
     critical: float | None = None
 
 
+Fact = tuple[str, str]
+"""A check and its subject, as text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One thing that must be so. `subject`: the arguments by which its check finds it; times in seconds.
 
     `most`: the class that it may reach (3 or 4 hundred); `lasting`: how long it must fail; `clear`: the limit that it
-    must pass to be well again; `needs`: rules whose failure explains this one's.
+    must pass to be well again; `needs`: rules whose failure explains this one's; `often`: in how many of how many
+    looks it must fail; `every`: the least time between two looks; `same`: the values that are to be those of most
+    brothers; `remedy`: the argv of what may be done about it, () where nothing is declared.
     """
 
     id: str
@@ -113,11 +125,15 @@ class Rule:
     lasting: float = 0.0
     clear: float | None = None
     needs: tuple[str, ...] = ()
+    often: tuple[int, int] = (1, 1)
+    every: float = 0.0
+    same: tuple[str, ...] = ()
+    remedy: tuple[str, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
     @property
-    def fact(self) -> tuple[str, str]:
+    def fact(self) -> Fact:
         """The same for all rules that are about one subject: it is read once."""
         return self.check, repr(sorted(self.subject.items()))
 
@@ -138,7 +154,7 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Status:
     """How one rule stands on one server. `since`: of this class, in seconds since the epoch; `hidden`: the code that a
-    neutral one stands for.
+    neutral one stands for; `value`: of what has limits, which are [warning, critical].
     """
 
     server: str
@@ -150,6 +166,8 @@ class Status:
     title: str = ""
     todo: str = ""
     hidden: Code | None = None
+    value: float | None = None
+    limits: tuple[float | None, float | None] = (None, None)
     origin: Origin = field(default=NOWHERE, compare=False)
 
 
@@ -157,7 +175,7 @@ class Status:
 class Checked:
     """How a server stands: its statuses, and the worst of them.
 
-    `at`: when it was looked at, in seconds since the epoch; `trouble`: why it was not.
+    `at`: when it was looked at, in seconds since the epoch, 0 where it never was; `trouble`: why it was not now.
     """
 
     server: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from multiall_cli.domain.errors import Origin
+from multiall_cli.domain.health import BaselineSettings, Waiver
 from multiall_cli.domain.sayings import NOWHERE, Saying
 
 
@@ -77,7 +78,7 @@ class Server:
     """One machine. `where` maps a value's dotted name (`ssh.user`) to the place that gave it.
 
     `depends_on`: the servers without which it is not there (its hypervisor, its router); `rules`: what it says of
-    baseline rules itself, over its pools; `without`: rules that it does not have.
+    baseline rules itself, over its pools; `without`: rules that it does not have; `waivers`: those that may fail.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Server:
     windows: tuple[Window, ...] = ()
     rules: Mapping[str, Saying] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
@@ -181,7 +183,9 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Servers that are to be the same, and in what. `baseline`: packs of rules; `rules`, `without`: as a server's."""
+    """Servers that are to be the same, and in what. `baseline`: packs of rules; `rules`, `without`, `waivers`: as a
+    server's; `quorum`: how many members must be well enough for the pool not to be critical, None: all.
+    """
 
     name: str
     members: tuple[str, ...]
@@ -192,6 +196,8 @@ class Pool:
     baseline: tuple[str, ...] = ()
     rules: Mapping[str, Saying] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    quorum: Amount | None = None
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
@@ -241,6 +247,7 @@ class Settings:
     timeout: float = 60.0
     network: str | None = None
     topology: TopologySettings = TopologySettings()
+    baseline: BaselineSettings = field(default_factory=BaselineSettings)
 
 
 @dataclass(frozen=True, slots=True)

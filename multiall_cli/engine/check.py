@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from multiall_cli.domain.baseline import Checked, Code, Reading, Rule, Status, worst
+from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule, worst
 from multiall_cli.domain.errors import MultiAllError, Unreachable
+from multiall_cli.domain.health import Change, HealthRecord, Held, Memory, Sample, Waiver
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
 from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.held import MARK, fact_key, mark_of, pack, unpack
 from multiall_cli.engine.world import World
-from multiall_cli.planning.evaluate import MOST, Held, evaluate
-from multiall_cli.ports import Cache, Session
+from multiall_cli.planning.consensus import most_have
+from multiall_cli.planning.evaluate import MOST, Circumstances, evaluate, is_due, status_of
+from multiall_cli.ports import Session, Store
 
 WITHIN = 5.0  # seconds that the reading of one subject may take
+BATCH = 64  # servers whose records are written at once
 _CODES = {
     "timeout": Code.TIMEOUT,
     "rights": Code.NO_PRIVILEGE,
@@ -22,64 +26,160 @@ _CODES = {
 }
 Refine = Callable[[str, Mapping[str, object]], Mapping[str, object]]
 """check, what a member told → its values: what is better known here than there (certificates)."""
+Readings = dict[Fact, Reading]
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What is to be looked at on one server. `maintenance`: why its failures are not to be told."""
+    """What is to be looked at on one server. `maintenance`: why its failures are not to be told; `waived`: by rule;
+    `brothers`: who shares a pool with it; `known`: what has been read of it already.
+    """
 
     server: Server
     rules: tuple[Rule, ...]
     maintenance: str = ""
+    waived: Mapping[str, Waiver] = field(default_factory=dict)
+    brothers: tuple[str, ...] = ()
+    known: Mapping[Fact, Reading] = field(default_factory=dict)
+
+    @property
+    def compares(self) -> bool:
+        """Whether it can be judged only when its brothers were looked at too."""
+        return any(rule.same for rule in self.rules)
 
 
-def check(world: World, duties: Sequence[Duty], refine: Refine) -> Iterator[Checked]:
-    """How each server stands, as they answer; what is held of them is remembered."""
+def check(world: World, duties: Sequence[Duty], refine: Refine, keep: float) -> Iterator[Checked]:
+    """How each server stands, as they answer; what is held of them is remembered, and history for `keep` seconds.
+
+    Those that are compared with their brothers come last.
+    """
     by_name = {duty.server.name: duty for duty in duties}
-    held = {name: recall(world.store, name) for name in by_name}
-    servers = [duty.server for duty in duties]
-    looked = fan_out(servers, lambda each: _read(world, by_name[each.name], refine), world.parallel, world.stop)
-    for server, result in looked:
-        world.watch(Step("checked", server.name))
-        duty, now = by_name[server.name], world.clock.now()
-        if isinstance(result, MultiAllError):
-            yield _frozen(duty, result, held[server.name], now)
-            continue
-        statuses, after = evaluate(server.name, duty.rules, result, held[server.name], now, duty.maintenance)
-        world.store.keep(_key(server.name), _packed(after))
-        yield Checked(server.name, worst([each.code for each in statuses]), now, statuses)
+    ledger = _Ledger(world.store, keep)
+    memories = recall(world.store, [*by_name, *(name for duty in duties if duty.compares for name in duty.brothers)])
+    readings: dict[str, Readings] = {}
+    waiting: list[Duty] = []
+    try:
+        for server, result in fan_out(
+            [duty.server for duty in duties],
+            lambda each: _read(world, by_name[each.name], memories[each.name], refine),
+            world.parallel,
+            world.stop,
+        ):
+            world.watch(Step("checked", server.name))
+            duty = by_name[server.name]
+            if isinstance(result, MultiAllError):
+                yield _frozen(duty, result, memories[server.name], world.clock.now())
+                continue
+            readings[server.name] = result
+            if duty.compares:
+                waiting.append(duty)
+                continue
+            yield ledger.judged(duty, result, memories[server.name], {}, world.clock.now())
+        remembered = {name: memory.rules for name, memory in memories.items()}
+        for duty in waiting:
+            name = duty.server.name
+            most = most_have(duty.rules, (name, *duty.brothers), readings, remembered)
+            yield ledger.judged(duty, readings[name], memories[name], most, world.clock.now())
+    finally:
+        ledger.close()
 
 
-def _frozen(duty: Duty, fault: MultiAllError, held: Mapping[str, Held], now: float) -> Checked:
+class _Ledger:
+    """Judges, and writes down what came of it, many servers in one transaction."""
+
+    def __init__(self, store: Store, keep: float) -> None:
+        self._store = store
+        self._keep = keep
+        self._records: list[HealthRecord] = []
+
+    def judged(
+        self, duty: Duty, read: Readings, memory: Memory, most: Mapping[str, Mapping[str, object]], now: float
+    ) -> Checked:
+        name, held = duty.server.name, memory.rules
+        circumstances = Circumstances(now, duty.maintenance, duty.waived, most)
+        statuses, after = evaluate(name, duty.rules, {**duty.known, **read}, held, circumstances)
+        marks = {**memory.marks, **{fact_key(fact): each.mark for fact, each in read.items() if each.mark}}
+        wanted = {fact_key(rule.fact) for rule in duty.rules}
+        kept = Memory(after, {fact: mark for fact, mark in marks.items() if fact in wanted})
+        looked = {rule: each for rule, each in after.items() if each.at == now}
+        samples = {rule: Sample(now, each.code, each.value) for rule, each in looked.items()}
+        self._records.append(HealthRecord(name, now, pack(kept), samples, changes(name, held, after, now)))
+        if len(self._records) >= BATCH:
+            self.close()
+        return Checked(name, worst([each.code for each in statuses]), now, statuses)
+
+    def close(self) -> None:
+        """Write what has not been written."""
+        records, self._records = self._records, []
+        if records:
+            self._store.note_health(records, records[-1].at - self._keep)
+
+
+def changes(server: str, before: Mapping[str, Held], after: Mapping[str, Held], now: float) -> list[Change]:
+    """The rules that went into another class; not those that are well from the first."""
+    found = []
+    for rule, each in after.items():
+        was = before[rule].code if rule in before else None
+        if (was is None and each.code.is_problem) or (was is not None and was // 100 != each.code // 100):
+            found.append(Change(now, server, rule, was, each.code, each.shows))
+    return found
+
+
+def recall(store: Store, servers: Sequence[str]) -> dict[str, Memory]:
+    """What was held of servers when they were last looked at."""
+    kept = store.health(servers)
+    return {name: unpack(kept.get(name)) for name in servers}
+
+
+def remembered(store: Store, duties: Sequence[Duty], now: float, stale: float) -> Iterator[Checked]:
+    """How servers stood when they were last looked at; no server is asked. `stale`: the age in seconds from which that
+    is not how they stand.
+    """
+    memories = recall(store, [duty.server.name for duty in duties])
+    for duty in duties:
+        name, held = duty.server.name, memories[duty.server.name].rules
+        statuses = tuple(status_of(name, rule, held[rule.id]) for rule in duty.rules if rule.id in held)
+        at = max((each.at for each in held.values()), default=0.0)
+        if not duty.rules:
+            yield Checked(name, Code.OK, 0.0)
+        elif not statuses:
+            yield Checked(name, Code.STALE, 0.0, (), "it has not been looked at yet")
+        elif now - at > stale:
+            yield Checked(name, Code.STALE, at, statuses, "it was last looked at too long ago")
+        else:
+            yield Checked(name, worst([each.code for each in statuses]), at, statuses)
+
+
+def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
     """Who cannot be asked is as it was, and not known to be well."""
-    statuses = tuple(
-        Status(duty.server.name, rule.id, held[rule.id].code, held[rule.id].since, "as it was", title=rule.title)
-        for rule in duty.rules
-        if rule.id in held
-    )
+    held = memory.rules
+    statuses = tuple(status_of(duty.server.name, rule, held[rule.id]) for rule in duty.rules if rule.id in held)
     away = isinstance(fault, Unreachable)
     code = Code.MAINTENANCE if duty.maintenance and away else Code.UNREACHABLE if away else Code.COLLECT_ERROR
-    return Checked(duty.server.name, code, now, statuses, fault.what)
+    at = max((each.at for each in held.values()), default=0.0)
+    return Checked(duty.server.name, code, at, statuses, fault.what)
 
 
-def _read(world: World, duty: Duty, refine: Refine) -> dict[tuple[str, str], Reading]:
+def _read(world: World, duty: Duty, memory: Memory, refine: Refine) -> Readings:
     if duty.server.name in world.away:
         raise world.away[duty.server.name]
-    facts = {rule.fact: rule for rule in duty.rules}
+    now = world.clock.now()
+    due = [rule for rule in duty.rules if is_due(rule, memory.rules.get(rule.id), now)]
+    facts = {rule.fact: rule for rule in due if rule.fact not in duty.known}
     if not facts:
         return {}
     session = world.transport.open(duty.server)
     try:
-        return _asked(session, facts, world, refine)
+        return _asked(session, facts, memory.marks, world, refine)
     finally:
         session.close()
 
 
 def _asked(
-    session: Session, facts: Mapping[tuple[str, str], Rule], world: World, refine: Refine
-) -> dict[tuple[str, str], Reading]:
+    session: Session, facts: Mapping[Fact, Rule], marks: Mapping[str, str], world: World, refine: Refine
+) -> Readings:
     """One call for all of them."""
-    wanted = [[rule.check, dict(rule.subject), None] for rule in facts.values()]
+    wanted = [[rule.check, dict(rule.subject), mark_of(marks, fact)] for fact, rule in facts.items()]
     ends = WITHIN * (len(wanted) + 2)
     began = world.clock.now()
     told = session.call("gauge", timeout=WITHIN + ends, ends=ends, wanted=wanted, within=WITHIN).value().get("read")
@@ -103,10 +203,12 @@ def _reading(rule: Rule, told: object, during: tuple[float, float], refine: Refi
         return Reading(trouble="what the member told of it makes no sense", code=Code.BAD_OUTPUT)
     if rule.check == "clock":
         return Reading(_offset(values.get("now"), during))
+    mark = json.dumps(told["mark"]) if told.get("mark") is not None else ""
     try:
-        return Reading(refine(rule.check, {str(key): value for key, value in values.items()}))
+        refined = refine(rule.check, {str(key): value for key, value in values.items()})
     except ValueError as fault:
         return Reading(trouble=str(fault)[:500], code=Code.BAD_OUTPUT)
+    return Reading(refined, mark=mark if len(mark) <= MARK else "")
 
 
 def _offset(now: object, during: tuple[float, float]) -> dict[str, object]:
@@ -115,20 +217,3 @@ def _offset(now: object, during: tuple[float, float]) -> dict[str, object]:
         return {}
     began, ended = during
     return {"offset": max(0.0, began - now, now - ended)}
-
-
-def _key(server: str) -> str:
-    return f"baseline:{server}"
-
-
-def _packed(held: Mapping[str, Held]) -> bytes:
-    return json.dumps({rule: [each.code, each.since, each.failing] for rule, each in held.items()}).encode("ascii")
-
-
-def recall(cache: Cache, server: str) -> dict[str, Held]:
-    """What was held of a server's rules when it was last looked at."""
-    try:
-        told = json.loads(cache.cached(_key(server)) or b"{}")
-        return {rule: Held(Code(code), float(since), float(failing)) for rule, (code, since, failing) in told.items()}
-    except (ValueError, TypeError, AttributeError):
-        return {}

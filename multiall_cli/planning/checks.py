@@ -33,8 +33,8 @@ class Worse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time since
-    the look before, so the first look does not have it.
+    """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time
+    since the look before, so the first look does not have it.
     """
 
     measure: Measure

@@ -1,22 +1,15 @@
 """From what was read to statuses: rules, readings, what was held before and the time in, statuses out. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
-from multiall_cli.domain.baseline import Code, Expectation, Reading, Rule, Status
+from multiall_cli.domain.baseline import Code, Expectation, Fact, Reading, Rule, Status
+from multiall_cli.domain.health import Held, Waiver
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 
 MOST = 2.0**63  # what a value of a server may be; a member may say anything
 LONGEST = 500  # letters of what a status shows
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What is remembered of one rule on one server. Times in seconds since the epoch; `failing` 0: it is not."""
-
-    code: Code
-    since: float
-    failing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,45 +86,135 @@ def _past(has: float, limit: float, worse: Worse) -> bool:
     return has >= limit if worse is Worse.HIGH else has < limit
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else decides how a server's rules stand. `maintenance`: why failures are not to be told; `waived`: by rule;
+    `most`: rule → value → what most brothers have, None where no value is that of most.
+    """
+
+    now: float
+    maintenance: str = ""
+    waived: Mapping[str, Waiver] = field(default_factory=dict)
+    most: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+def is_due(rule: Rule, held: Held | None, now: float) -> bool:
+    """Whether it is to be read now; a clock that was set back makes it so."""
+    return held is None or not 0 <= now - held.at < rule.every
+
+
 def evaluate(
     server: str,
     rules: Sequence[Rule],
-    readings: Mapping[tuple[str, str], Reading],
+    readings: Mapping[Fact, Reading],
     held: Mapping[str, Held],
-    now: float,
-    maintenance: str = "",
+    circumstances: Circumstances,
 ) -> tuple[tuple[Status, ...], dict[str, Held]]:
-    """The statuses of one server, and what is to be remembered. `rules`: what others need stands before those;
-    `maintenance`: why failures are not to be told.
+    """The statuses of one server, and what is to be remembered. `rules`: what others need stands before those.
+
+    Of a rule that was not due nothing is read, and it stands as it did.
     """
-    statuses: list[Status] = []
-    after: dict[str, Held] = {}
     failed: set[str] = set()
+    after: dict[str, Held] = {}
     for rule in rules:
         before = held.get(rule.id)
-        reading = readings.get(rule.fact, Reading(trouble="it was not read", code=Code.COLLECT_ERROR))
-        judged = _sticky(rule, judge(rule, reading), reading, before)
-        failing = _failing_since(judged, before, now)
-        code, hidden = _shown_as(rule, judged.code, failing, failed, now, maintenance)
-        if judged.code.is_problem and code is not Code.SOFT_FAIL:
+        if before is not None and not is_due(rule, before, circumstances.now):
+            after[rule.id] = before
+        else:
+            after[rule.id] = _stands(rule, readings.get(rule.fact, _UNREAD), before, failed, circumstances)
+        if (after[rule.id].hidden or after[rule.id].code).is_problem and after[rule.id].code is not Code.SOFT_FAIL:
             failed.add(rule.id)
-        since = before.since if before is not None and before.code // 100 == code // 100 else now
-        after[rule.id] = Held(code, since, failing)
-        statuses.append(
-            Status(
-                server,
-                rule.id,
-                code,
-                since,
-                judged.shows[:LONGEST],
-                judged.wanted,
-                rule.title,
-                rule.todo,
-                hidden,
-                rule.origin,
-            )
-        )
-    return tuple(statuses), after
+    return tuple(status_of(server, rule, after[rule.id]) for rule in rules), after
+
+
+_UNREAD = Reading(trouble="it was not read", code=Code.COLLECT_ERROR)
+
+
+def status_of(server: str, rule: Rule, held: Held) -> Status:
+    """What is remembered of a rule, with what the rule says of itself."""
+    return Status(
+        server,
+        rule.id,
+        held.code,
+        held.since,
+        held.shows,
+        held.wanted,
+        rule.title,
+        rule.todo,
+        held.hidden,
+        held.value,
+        _limits(rule),
+        rule.origin,
+    )
+
+
+def _limited_by(rule: Rule) -> Expectation | None:
+    """What it is about as a number: the first value that has limits."""
+    return next((each for each in rule.expects if CHECKS[rule.check].values[each.value].worse), None)
+
+
+def _limits(rule: Rule) -> tuple[float | None, float | None]:
+    limited = _limited_by(rule)
+    return (None, None) if limited is None else (limited.warning, limited.critical)
+
+
+def _stands(rule: Rule, reading: Reading, before: Held | None, failed: Set[str], circumstances: Circumstances) -> Held:
+    """How one rule stands after a look."""
+    now = circumstances.now
+    judged = _sticky(rule, _among(rule, judge(rule, reading), reading, circumstances), reading, before)
+    failing = _failing_since(judged, before, now)
+    looks = _looks(rule, judged, before)
+    code = _shown_as(rule, judged.code, failed, circumstances, soft=not _long_enough(rule, failing, looks, now))
+    since = before.since if before is not None and before.code // 100 == code // 100 else now
+    return Held(
+        code,
+        since,
+        failing,
+        now,
+        looks,
+        judged.shows[:LONGEST],
+        judged.wanted[:LONGEST],
+        None if code is judged.code else judged.code,
+        _value(rule, reading),
+        _told(rule, reading),
+    )
+
+
+def _among(rule: Rule, judged: Judgement, reading: Reading, circumstances: Circumstances) -> Judgement:
+    """Who is as wanted may still be other than most of its brothers."""
+    if judged.code is not Code.OK or not rule.same:
+        return judged
+    most = circumstances.most.get(rule.id, {})
+    for name in rule.same:
+        measure = CHECKS[rule.check].values[name].measure
+        if name not in most or name not in reading.values:
+            continue
+        has = f"{name} {shown(measure, reading.values[name])}"
+        if most[name] is None:
+            return Judgement(Code.DRIFT, has, "what most brothers have, and they do not agree")
+        if comparable(reading.values[name]) != comparable(most[name]):
+            return Judgement(Code.DRIFT, has, f"{shown(measure, most[name])}, as most brothers have")
+    return judged
+
+
+def comparable(value: object) -> str:
+    """A value as text, equal for equal ones."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _told(rule: Rule, reading: Reading) -> str:
+    """What brothers are compared by."""
+    told = {name: reading.values[name] for name in rule.same if name in reading.values}
+    text = comparable(told) if told else ""
+    return text if len(text) <= LONGEST else ""
+
+
+def _value(rule: Rule, reading: Reading) -> float | None:
+    """The number that it is about: the first that has limits."""
+    limited = _limited_by(rule)
+    has = reading.values.get(limited.value) if limited is not None else None
+    usable = isinstance(has, int | float) and not isinstance(has, bool) and -MOST <= has <= MOST
+    return float(has) if usable and isinstance(has, int | float) else None
 
 
 def _failing_since(judged: Judgement, before: Held | None, now: float) -> float:
@@ -140,11 +223,23 @@ def _failing_since(judged: Judgement, before: Held | None, now: float) -> float:
     return before.failing if before is not None and before.failing else now
 
 
+def _looks(rule: Rule, judged: Judgement, before: Held | None) -> str:
+    """The newest looks, as many as its `often` is about."""
+    if rule.often[1] == 1:
+        return ""
+    return ((before.looks if before is not None else "") + ("x" if judged.code.is_problem else "."))[-rule.often[1] :]
+
+
+def _long_enough(rule: Rule, failing: float, looks: str, now: float) -> bool:
+    """Whether it has failed for so long, and so often, that it is told."""
+    return now - failing >= rule.lasting and (rule.often[1] == 1 or looks.count("x") >= rule.often[0])
+
+
 def _sticky(rule: Rule, judged: Judgement, reading: Reading, before: Held | None) -> Judgement:
     """Who failed is well again only past the limit that clears it: a value that hovers must not be told each time."""
     if rule.clear is None or judged.code is not Code.OK or before is None or not before.failing:
         return judged
-    limited = next((each for each in rule.expects if CHECKS[rule.check].values[each.value].worse), None)
+    limited = _limited_by(rule)
     if limited is None or before.code is Code.SOFT_FAIL:
         return judged
     value, has = CHECKS[rule.check].values[limited.value], reading.values.get(limited.value)
@@ -154,16 +249,14 @@ def _sticky(rule: Rule, judged: Judgement, reading: Reading, before: Held | None
     return judged
 
 
-def _shown_as(
-    rule: Rule, code: Code, failing: float, failed: Iterable[str], now: float, maintenance: str
-) -> tuple[Code, Code | None]:
-    """The code that is told, and the one that it hides."""
+def _shown_as(rule: Rule, code: Code, failed: Set[str], circumstances: Circumstances, *, soft: bool) -> Code:
+    """The code that is told."""
     if not code.is_problem:
-        return code, None
-    if maintenance:
-        return Code.MAINTENANCE, code
-    if set(rule.needs) & set(failed):
-        return Code.SUPPRESSED, code
-    if now - failing < rule.lasting:
-        return Code.SOFT_FAIL, code
-    return code, None
+        return code
+    if circumstances.maintenance:
+        return Code.MAINTENANCE
+    if rule.id in circumstances.waived:
+        return Code.EXEMPT
+    if not failed.isdisjoint(rule.needs):
+        return Code.SUPPRESSED
+    return Code.SOFT_FAIL if soft else code

@@ -18,8 +18,9 @@ Tell = Callable[[Origin, str, str], None]
 Packs = Mapping[str, Mapping[str, Saying]]
 """pack → rule → what it says."""
 
-ABOUT = ("check", "title", "do", "severity", "for", "clear", "needs")
+ABOUT = ("check", "title", "do", "severity", "for", "clear", "needs", "often", "every", "same", "remedy")
 """Keys of a rule that are of none of its values."""
+_OFTEN = re.compile(r"([0-9]{1,2}) of ([0-9]{1,2})")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
@@ -30,6 +31,25 @@ def rules_of(inventory: Inventory, packs: Packs, server: str, tell: Tell) -> tup
     said = {rule: words for rule, words in merged(layers(inventory, packs, server)).items() if rule not in without}
     built = {rule: made for rule, words in said.items() if (made := build(rule, words, tell)) is not None}
     return _in_order(built, tell)
+
+
+@dataclass(slots=True)
+class RuleBook:
+    """The rules of many servers; those of the same pools that say nothing of their own share them."""
+
+    inventory: Inventory
+    packs: Packs
+    tell: Tell
+    _shared: dict[tuple[str, ...], tuple[Rule, ...]] = field(default_factory=dict)
+
+    def of(self, server: str) -> tuple[Rule, ...]:
+        own = self.inventory.servers[server]
+        if own.rules or own.without:
+            return rules_of(self.inventory, self.packs, server, self.tell)
+        pools = tuple(pool.name for pool in self.inventory.pools_of(server))
+        if pools not in self._shared:
+            self._shared[pools] = rules_of(self.inventory, self.packs, server, self.tell)
+        return self._shared[pools]
 
 
 def layers(inventory: Inventory, packs: Packs, server: str) -> list[Mapping[str, Saying]]:
@@ -70,6 +90,10 @@ def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
         lasting=work.seconds("for"),
         clear=work.clear(),
         needs=_texts(said, "needs"),
+        often=work.often(),
+        every=work.seconds("every"),
+        same=work.same(),
+        remedy=work.remedy(),
         origin=place,
         where={key: each.origin for key, each in said.items()},
     )
@@ -112,7 +136,7 @@ class _Work:
                 self._fault(key, f"the rule {self.rule} names no {key!r}", f"write {self.check.subject[key].value}")
         wanted = {**self.check.subject, **self.check.optional}
         found = {key: self._read(key, measure) for key, measure in wanted.items() if key in self.said}
-        if "sha256" in self.said:
+        if "sha256" in (*self.said, *_texts(self.said, "same")):
             found["sha256"] = True
         if not self.check.subject and self.check.optional and not found and "path" in self.check.optional:
             self._fault("check", f"the rule {self.rule} names no subject", f"write {' or '.join(self.check.optional)}")
@@ -138,7 +162,7 @@ class _Work:
             implied.append(Expectation("matches", True))
         gone = any(each.value == "present" and each.wanted is False for each in said)
         found = tuple(each for each in (*implied, *said) if not gone or each.value == "present")
-        if not found and not self.wrong:
+        if not found and not self.wrong and "same" not in self.said:
             values = ", ".join(self.check.values)
             self._fault("check", f"the rule {self.rule} asks for nothing", f"write one of {values}")
         return found
@@ -171,6 +195,35 @@ class _Work:
     def seconds(self, key: str) -> float:
         found = self._read(key, Measure.SECONDS) if key in self.said else 0.0
         return float(found) if isinstance(found, int | float) else 0.0
+
+    def often(self) -> tuple[int, int]:
+        """`3 of 5`: in how many of how many looks it must fail."""
+        if "often" not in self.said:
+            return 1, 1
+        text = _text(self.said, "often")
+        found = _OFTEN.fullmatch(text)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            self._fault("often", f"'often' is {text!r}", "write such as '3 of 5', of at most 99 looks")
+            return 1, 1
+        return int(found[1]), int(found[2])
+
+    def same(self) -> tuple[str, ...]:
+        """The values that are to be those of most brothers."""
+        names = _texts(self.said, "same")
+        for name in names:
+            if name not in self.check.values:
+                todo = f"{did_you_mean(name, self.check.values)}it shows {', '.join(self.check.values)}"
+                self._fault("same", f"the check {self.said['check'].value} shows no {name!r}", todo)
+        return names
+
+    def remedy(self) -> tuple[str, ...]:
+        """A verb and its arguments."""
+        words = _texts(self.said, "remedy")
+        enough = len(words) == 2 if words and words[0] in ("restart", "reload") else len(words) > 1
+        if "remedy" in self.said and (words[:1] not in (("restart",), ("reload",), ("run",)) or not enough):
+            todo = "write [restart, SERVICE], [reload, SERVICE] or [run, PROGRAM, ARGUMENT, ...]"
+            self._fault("remedy", f"'remedy' is {' '.join(words)!r}", todo)
+        return words
 
     def clear(self) -> float | None:
         """Of the one value that has limits."""

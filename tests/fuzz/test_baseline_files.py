@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from multiall_cli.adapters.site.read import read_site
 from multiall_cli.domain.baseline import Reading
 from multiall_cli.domain.errors import InputFaults, Origin
-from multiall_cli.planning.evaluate import evaluate
+from multiall_cli.planning.evaluate import Circumstances, evaluate
 from multiall_cli.planning.rules import rules_of
 from multiall_cli.planning.windows import promised
 from tests.fixtures.desk import called
@@ -24,7 +24,8 @@ rules:
   page: {check: http, url: 'http://localhost/', match: '^(a|b)+$', took: [500ms, 2s], status: 200}
   key: {check: file, path: /etc/x, mode: '0600', owner: root, match: "x", size: 2 MiB, sha256: ab}
   run: {check: command, argv: [a, b], exit: 3}
-  no: {check: package, name: telnetd, present: false}
+  no: {check: package, name: telnetd, present: false, remedy: [run, apt-get, -y, remove, telnetd], every: 1h}
+  same: {check: file, path: /etc/y, same: [sha256, mode], often: '3 of 5'}
 """
 TREE = {
     "rules": {
@@ -36,9 +37,10 @@ TREE = {
 WINDOWS = """\
 servers:
   hv1: {windows: [{at: '0 2 * * sun', lasts: 2h, zone: Europe/Zurich, because: patches, what: drain}]}
-  web1: {depends_on: [hv1], rules: {disk: {check: disk, path: /, used: 90%}}, without: [a]}
+  web1: {depends_on: [hv1], rules: {disk: {check: disk, path: /, used: 90%}}, without: [a],
+         except: {'disk.*': {until: '2030-01-01T00:00+01:00', because: x}}}
 pools:
-  web: {members: web1, windows: [{at: '*/5 1-4 1 * *', lasts: 59s, zone: UTC, because: x}], baseline: [linux]}
+  web: {members: web1, windows: [{at: '*/5 1-4 1 * *', lasts: 59s, zone: UTC, because: x}], baseline: [linux], quorum: 50%}
 """
 AMOUNTS = (
     "101%",
@@ -75,7 +77,7 @@ def _read(root: Path, files: dict[str, bytes]) -> None:
     for name in list(site.inventory.servers)[:3]:
         rules = rules_of(site.inventory, site.packs, name, lambda origin, what, todo: told.append(origin))
         readings = {rule.fact: Reading({"used": 0.5, "present": True}) for rule in rules}
-        statuses, _ = evaluate(name, rules, readings, {}, NOW)
+        statuses, _ = evaluate(name, rules, readings, {}, Circumstances(NOW))
         assert len(statuses) == len(rules)
     assert all(each.ends > NOW for each in promised(site.inventory, NOW))
 

@@ -70,8 +70,9 @@ def test_who_cannot_be_reached_is_unknown_and_stays_as_it_was(desk: Desk) -> Non
     assert done.exit == 3
     told = {each["server"]: each for each in done.json()["servers"]}
     assert (told["web1"]["code"], told["web2"]["code"]) == (503, 200)
-    assert {each["shows"] for each in told["web1"]["statuses"]} == {"as it was"}
-    assert "web1: 503 unreachable" in desk.call("baseline", "check", "web1", "--quiet").out
+    assert {each["code"] for each in told["web1"]["statuses"]} == {200}
+    quiet = desk.call("baseline", "check", "web1", "--quiet").out
+    assert re.search(r"^web1: 503 unreachable: .*; it is shown as it was \d+ s ago$", quiet, re.M)
 
 
 def test_maintenance_is_no_failure(desk: Desk) -> None:
@@ -97,6 +98,133 @@ def test_explain_names_the_line_that_won(desk: Desk) -> None:
     assert re.search(r"path +rules/own\.yaml:4:\d+", told)
     assert "there is no such server" in desk.call("baseline", "explain", "web9").err
     assert "did you mean disk?" in desk.call("baseline", "explain", "web1", "dsk").err
+
+
+def test_status_is_what_was_seen_last_and_asks_no_server(desk: Desk) -> None:
+    said(desk, ", without: [slow]")
+    never = desk.call("baseline", "status", "web1")
+    assert (never.exit, "505 stale: it has not been looked at yet" in never.out) == (3, True)
+    desk.call("baseline", "check", "web1")
+    desk.lab.kill("web1")
+    status = desk.call("baseline", "status", "web1")
+    assert status.exit == 10
+    assert re.search(r"^404 missing +gone +web1 +not there$", status.out, re.M)
+    settings = desk.site / "multiall.yaml"
+    settings.write_text((settings.read_text() if settings.exists() else "") + "baseline: {stale: 1ms}\n")
+    assert "505 stale: it was last looked at too long ago" in desk.call("baseline", "status", "web1").out
+
+
+def test_a_waiver_holds_until_its_end_and_can_be_revoked(desk: Desk) -> None:
+    said(desk, ", without: [slow]")
+    made = desk.call("baseline", "waive", "go*", "--on", "@health", "--for", "2d", "--because", "ticket 812")
+    assert re.search(r"^waiver 1: go\* may fail on @health until ", made.out)
+    done = desk.call("baseline", "check", "web[1-2]", "-o", "wide")
+    assert (done.exit, "104 exempt" in done.out) == (0, True)
+    assert re.search(r"^waiver 1 of go\* on @health ends .* \(ticket 812\)$", done.out, re.M)
+    assert re.search(r"^1 +go\* +@health +\S+ \S+ +\S+ +ticket 812$", desk.call("baseline", "waivers").out, re.M)
+    assert "waiver 1 is over" in desk.call("baseline", "revoke", "1").out
+    assert desk.call("baseline", "check", "web1").exit == 10
+    again = desk.call("baseline", "revoke", "1")
+    assert (again.exit, "there is none that holds" in again.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("gone --on web1 --for 1d", "no reason is given"),
+        ("gone --for 1d --because x", "it is about no servers"),
+        ("gone --on web1 --because x", "it must end, and say once when"),
+        ("gone --on web1 --until 2030-01-01T00:00 --because x", "no time with its zone"),
+        ("gone --on web1 --until 2020-01-01T00:00Z --because x", "it would be over before it begins"),
+        ("gone --on web1 --for 91d --because x", "it would hold for more than 90 days"),
+        ("gon --on web1 --for 1d --because x", "no server of web1 has such a rule; did you mean gone?"),
+        ("gone --on web9 --for 1d --because x", "web9"),
+    ],
+)
+def test_a_waiver_that_cannot_be(desk: Desk, words: str, says: str) -> None:
+    said(desk)
+    done = desk.call("baseline", "waive", *words.split())
+    assert (done.exit, says in done.err) == (2, True), done.err
+
+
+def test_an_exception_of_the_inventory(desk: Desk) -> None:
+    said(desk, ", without: [slow], except: {gone: {until: '2040-01-01T00:00+01:00', because: ticket 9}}")
+    assert desk.call("baseline", "check", "web1").exit == 0
+    assert "ticket 9" in desk.call("baseline", "waivers").out
+    said(desk, ", without: [slow], except: {gone: {until: '2020-01-01T00:00Z', because: ticket 9}}")
+    assert desk.call("baseline", "check", "web1").exit == 10, "it is over"
+    said(desk, ", except: {gone: {until: '2040-01-01', because: ticket 9}}")
+    faults = desk.call("inventory", "check")
+    assert (faults.exit, "'until' is '2040-01-01'; write it with its zone" in faults.err) == (2, True)
+
+
+def test_history_shows_each_look_and_each_turn(desk: Desk) -> None:
+    said(desk, ", without: [slow], rules: {gone: {path: /tmp/multiall-turn}}", PACK)
+    held = desk.held("web1").parent / "turn"
+    said(desk, f", without: [slow], rules: {{gone: {{path: '{held}'}}}}")
+    desk.call("baseline", "check", "web1")
+    held.write_text("")
+    desk.call("baseline", "check", "web1")
+    told = desk.call("baseline", "history", "gone", "--on", "web1").out
+    assert re.search(r"^  █▁  2 looks$", told, re.M)
+    assert re.search(r"  new → 404 missing  not there$", told, re.M)
+    assert re.search(r"  404 missing → 200 ok  present true$", told, re.M)
+    values = desk.call("baseline", "history", "disk", "--on", "web1", "--json").json()["history"][0]["samples"]
+    assert [each["code"] for each in values] == [200, 200]
+    assert all(each["value"] > 1000 for each in values)
+    none = desk.call("baseline", "history", "gon")
+    assert (none.exit, "did you mean gone?" in none.err) == (2, True)
+
+
+def test_a_watch_tells_what_turns(desk: Desk) -> None:
+    held = desk.held("web1").parent / "turn"
+    held.write_text("")
+    said(desk, f", without: [slow], rules: {{gone: {{path: '{held}'}}}}")
+    process = desk.started("baseline", "watch", "web1", "--every", "1s")
+    assert process.stdout is not None
+    assert "1 server: 4 good" in process.stdout.readline()
+    held.unlink()
+    assert re.search(r"  web1 gone: 200 ok → 404 missing  not there$", process.stdout.readline().rstrip())
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, "Traceback" in err) == (0, "", False)
+
+
+def test_a_pool_with_a_quorum_is_critical_only_below_it(desk: Desk) -> None:
+    said(desk, ", without: [slow, gone], quorum: 1")
+    done = desk.call("baseline", "check", "@health")
+    assert "pool health: 200 ok (2 of 2 members work, quorum 1)" in done.out
+    said(desk, ", without: [slow], quorum: 50%")
+    done = desk.call("baseline", "check", "@health")
+    assert "pool health: 400 crit limit (0 of 2 members work, quorum 1)" in done.out
+    assert desk.call("baseline", "check", "@health", "-o", "nagios").exit == 2
+
+
+def test_forms_that_other_programs_read(desk: Desk) -> None:
+    said(desk, ", without: [slow]")
+    nagios = desk.call("baseline", "check", "web1", "-o", "nagios")
+    assert (nagios.exit, nagios.out.startswith("CRITICAL: 1 problem on 1 server; web1 gone 404 missing")) == (2, True)
+    assert re.search(r" \| 'web1\.disk'=[0-9.e+]+;;1000$", nagios.out.splitlines()[0])
+    tap = desk.call("baseline", "check", "web1", "-o", "tap").out
+    assert tap.startswith("TAP version 13\n1..4\n")
+    assert "not ok 4 - web1 gone" in tap
+    metrics = desk.call("baseline", "check", "web1", "-o", "prometheus").out
+    assert 'multiall_baseline_status{server="web1",rule="gone"} 404\n' in metrics
+    sarif = json.loads(desk.call("baseline", "check", "web1", "-o", "sarif").out)["runs"][0]["results"]
+    assert [each["ruleId"] for each in sarif] == ["gone"]
+    place = sarif[0]["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("rules/own.yaml", 5)
+    table = desk.call("baseline", "check", "web1", "-o", "markdown").out
+    assert "| 404 missing | gone | web1 | not there |  |" in table
+
+
+def test_rules_of_servers(desk: Desk) -> None:
+    said(desk)
+    told = desk.call("baseline", "rules").out
+    assert re.search(r"^home +file +a folder +web\[1-2\]$", told, re.M)
+    assert (
+        desk.call("baseline", "rules", "web3").out == "no server has rules: pools take packs with `baseline: [linux]`\n"
+    )
 
 
 def test_what_there_is(desk: Desk) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.sqlite import MIGRATIONS, SqliteStore
+from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.errors import Locked, MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.health import Change, HealthRecord, Sample, Waiver
 from multiall_cli.domain.run import Entry, Holder, MemberState, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
 from multiall_cli.ports import Store
@@ -404,3 +406,59 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes) -> None
     with pytest.raises(MultiAllError, match=r"the store (cannot be opened|failed)"):
         SqliteStore(tmp_path)
     assert (tmp_path / "state.sqlite").read_bytes() == content
+
+
+# --- health ---------------------------------------------------------------------------------------------------------
+
+
+def _look(server: str, at: float, changes: tuple[Change, ...] = (), **codes: int) -> HealthRecord:
+    samples = {rule: Sample(at, Code(code), code / 4) for rule, code in codes.items()}
+    return HealthRecord(server, at, f"{server} {at}".encode(), samples, changes)
+
+
+def test_of_health_the_last_look_and_the_history_are_kept(store: Store) -> None:
+    store.note_health([_look("a", 1.0, disk=200, load=300), _look("b", 1.0, disk=404)], 0.0)
+    store.note_health([_look("a", 2.0, load=200)], 0.0)
+    assert store.health(["a", "b", "c"]) == {"a": b"a 2.0", "b": b"b 1.0"}
+    assert store.samples("a", "load", 0.0) == [Sample(1.0, Code.WARN_LIMIT, 75.0), Sample(2.0, Code.OK, 50.0)]
+    assert store.samples("a", "disk", 0.0) == [Sample(1.0, Code.OK, 50.0)]
+    assert (store.samples("a", "load", 1.5), store.samples("c", "load", 0.0)) == ([Sample(2.0, Code.OK, 50.0)], [])
+
+
+def test_a_look_without_a_number_has_none(store: Store) -> None:
+    """And one that is too large for four bytes is as large as those can be."""
+    samples = {"a": Sample(1.0, Code.OK), "b": Sample(1.0, Code.OK, 1e300)}
+    store.note_health([HealthRecord("s", 1.0, b"", samples)], 0.0)
+    assert store.samples("s", "a", 0.0)[0].value is None
+    assert (store.samples("s", "b", 0.0)[0].value or 0.0) > 3e38
+
+
+def test_history_that_is_too_old_is_forgotten(store: Store) -> None:
+    change = Change(1.0, "a", "disk", Code.OK, Code.MISSING, "gone")
+    store.note_health([_look("a", 1.0, (change,), disk=404)], 0.0)
+    assert store.changes(9) == [change]
+    store.note_health([_look("a", 5.0, disk=200)], 2.0)
+    assert ([each.at for each in store.samples("a", "disk", 0.0)], store.changes(9)) == ([5.0], [])
+    assert store.health(["a"]) == {"a": b"a 5.0"}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_turns_come_newest_first_as_they_were_told(store: Store, odd: str) -> None:
+    turns = tuple(Change(float(at), "a", f"r{at % 2}", None, Code.MISSING, odd) for at in range(4))
+    store.note_health(
+        [_look("a", 9.0, turns, disk=200), _look("b", 9.0, (Change(9.0, "b", "r0", Code.OK, Code.OK),))], 0.0
+    )
+    assert store.changes(9, "a") == list(reversed(turns))
+    assert store.changes(1, "a", "r0") == [turns[2]]
+    assert [each.server for each in store.changes(9, rule="r0")] == ["b", "a", "a"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_waivers_hold_until_they_end_or_are_revoked(store: Store, odd: str) -> None:
+    waiver = Waiver("disk", "@web", 10.0, odd, odd, 1.0)
+    numbers = [store.waive(waiver), store.waive(replace(waiver, ends=20.0))]
+    assert store.waivers(9.0) == [replace(waiver, number=numbers[0]), replace(waiver, ends=20.0, number=numbers[1])]
+    assert [each.number for each in store.waivers(10.0)] == [numbers[1]]
+    assert (store.revoke(numbers[1], 11.0) or waiver).because == odd
+    assert (store.waivers(12.0), store.revoke(numbers[1], 12.0), store.revoke(99, 0.0)) == ([], None, None)
+    assert [each.ends for each in store.waivers()] == [10.0, 11.0]

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from multiall_cli.adapters.site import shape as shapes
 from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
 from multiall_cli.domain.errors import Fault, Origin, UsageError
+from multiall_cli.domain.health import DAY, BaselineSettings
 from multiall_cli.domain.inventory import (
     Become,
     BecomeMethod,
@@ -243,7 +244,21 @@ def settings_of(shape: shapes.SettingsShape, root: str) -> Settings:
         connect_timeout=_seconds(shape.connect_timeout, default.connect_timeout),
         timeout=_seconds(shape.timeout, default.timeout),
         topology=_topology(shape.topology),
+        baseline=_baseline(shape.baseline),
     )
+
+
+def _baseline(shape: shapes.BaselineShape | UnsetType | None) -> BaselineSettings:
+    default = BaselineSettings()
+    if not isinstance(shape, shapes.BaselineShape):
+        return default
+    return BaselineSettings(
+        _days(shape.longest, default.longest), _days(shape.keep, default.keep), _seconds(shape.stale, default.stale)
+    )
+
+
+def _days(value: str | UnsetType, default: float) -> float:
+    return int(value.rstrip("d")) * DAY if isinstance(value, str) else default
 
 
 def _topology(shape: shapes.TopologyShape | UnsetType | None) -> TopologySettings:

@@ -17,8 +17,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "windows": "Times that come again, in which it may be away.",
         "rules": "What it says of baseline rules itself: rule, key, value; over what its pools say.",
         "without": "Baseline rules that it does not have.",
+        "except": "Baseline rules that may fail on it for a time.",
     },
     "PackShape": {"rules": "The rules by name, each with its check and what that asks."},
+    "WaiverShape": {"until": "When it ends.", "because": "Why; it is shown."},
     "WindowShape": {
         "at": "When it begins, as cron has it: minute, hour, day, month, weekday.",
         "lasts": "For how long.",
@@ -47,6 +49,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "baseline": "Packs of baseline rules: files of rules/, of the site or shipped, without their `.yaml`.",
         "rules": "What it says of baseline rules itself: rule, key, value; over what its packs say.",
         "without": "Baseline rules that its members do not have.",
+        "except": "Baseline rules that may fail on its members for a time.",
+        "quorum": "How many members must be well enough for the pool not to be critical; else all.",
     },
     "FilesShape": {
         "path": "The tree on the members; `~/` is the home of the user whose rights the work is done with.",
@@ -79,6 +83,12 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "connect_timeout": "How long each step of opening a session may take; else 10 s.",
         "timeout": "How long a server may be silent; else 60 s.",
         "topology": "How patient `multiall topology` is.",
+        "baseline": "What holds for the health of all servers.",
+    },
+    "BaselineShape": {
+        "longest": "What a waiver may last; else 90 days.",
+        "keep": "How long the history of health is kept; else 90 days.",
+        "stale": "The age from which a server's last look is not how it stands; else 6 hours.",
     },
     "TopologyShape": {
         "every": "How often a scan is meant to run (cron); else 60 s.",

@@ -28,6 +28,7 @@ def pool_of(name: str, written: Table, root: str, servers: Container[str], tell:
         files=_trees(name, entry, root, servers, tell),
         rollout=_rollout(entry, tell),
         windows=windows_of(entry, tell),
+        quorum=_amount(quorum, tell) if (quorum := under(entry, "quorum")) else None,
         origin=place,
     )
 

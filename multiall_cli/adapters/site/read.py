@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from multiall_cli.adapters.site.build import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of
+from multiall_cli.adapters.site.build import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of, under
 from multiall_cli.adapters.site.compose import Table, Written, compose
 from multiall_cli.adapters.site.fit import fit
 from multiall_cli.adapters.site.members import Draft, with_members
 from multiall_cli.adapters.site.pools import pool_of
-from multiall_cli.adapters.site.rules import check_rules, names, sayings
+from multiall_cli.adapters.site.rules import check_rules, names, sayings, waivers
 from multiall_cli.adapters.site.shape import InventoryShape, PackShape, RulesShape, SettingsShape
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
@@ -219,7 +219,10 @@ class _Reader:
             entry = section.entries[pattern]
             own, without = sayings(entry, self._tell), names(entry, "without")
             for plain in servers_of(pattern, section, str(self._root), self._faults, left):
-                server = replace(plain, rules=own, without=without) if own or without else plain
+                server = plain
+                if own or without or under(entry, "except"):
+                    exempt = waivers(entry, plain.name, self._tell)
+                    server = replace(plain, rules=own, without=without, waivers=exempt)
                 first = self._servers.setdefault(server.name, server)
                 if first is not server:
                     what = f"{shown(server.name)} is declared a second time (first at {first.origin})"
@@ -250,6 +253,7 @@ class _Reader:
                 baseline=names(entry, "baseline"),
                 rules=sayings(entry, self._tell),
                 without=names(entry, "without"),
+                waivers=waivers(entry, f"@{name}", self._tell),
                 where={"baseline": origin_of(entry, "baseline")},
             )
             if name in drafts:

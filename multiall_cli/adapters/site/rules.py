@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
-from multiall_cli.adapters.site.build import Tell, items, under
+from multiall_cli.adapters.site.build import Tell, items, origin_of, text_of, under
 from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.domain.health import Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.sayings import Said, Saying
+from multiall_cli.planning.moments import ZONED, zoned
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.rules import Packs, build, is_id, layers, merged
 from multiall_cli.planning.targets.ranges import shown
+from multiall_cli.planning.whom import INVENTORY
 
 
 def sayings(entry: Written | None, tell: Tell) -> dict[str, Saying]:
@@ -39,6 +42,23 @@ def _said(written: Written) -> str | tuple[str, ...]:
 def names(entry: Written | None, key: str) -> tuple[str, ...]:
     """A list of words."""
     return tuple(each.text for each in items(under(entry, key)) if isinstance(each, Scalar))
+
+
+def waivers(entry: Written | None, target: str, tell: Tell) -> tuple[Waiver, ...]:
+    """The `except:` of a pool or a server. `target`: the servers that it is about."""
+    table = under(entry, "except")
+    found: list[Waiver] = []
+    if not isinstance(table, Table):
+        return ()
+    for rule, written in table.entries.items():
+        try:
+            ends = zoned(text_of(written, "until") or "")
+        except ValueError:
+            tell(origin_of(written, "until"), f"'until' is {shown(text_of(written, 'until') or '')}", ZONED)
+            continue
+        because = text_of(written, "because") or ""
+        found.append(Waiver(rule, target, ends, because, INVENTORY, origin=table.keys[rule]))
+    return tuple(found)
 
 
 def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> None:

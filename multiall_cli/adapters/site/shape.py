@@ -60,6 +60,8 @@ ServerName = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}", "a serve
 Span = Annotated[str, _word(r"(?:[1-9][0-9]{0,4}[smhdw])+", "a span such as 30m, 2h or 1d12h")]
 Zone = Annotated[str, _word(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "a time zone such as Europe/Zurich or UTC")]
 Cron = Annotated[str, _word(r"\S[^\r\n]*\S", "a time as cron has it, such as '0 2 * * sun'")]
+Moment = Annotated[str, _word(r"[0-9][^\r\n]*", "a time with its zone, such as 2026-12-31T18:00+01:00")]
+RulePattern = Annotated[str, _word(r"[A-Za-z0-9_*][A-Za-z0-9._*-]{0,63}", "a rule's name, or a pattern such as disk.*")]
 Days = Annotated[str, _word(r"[0-9]{1,4}d", "a number of days such as 7d")]
 Seconds = Annotated[str, _word(r"[1-9][0-9]{0,5}(?:\.[0-9]{1,3})?(?:ms|s|m|h)", "a time such as 10s, 500ms or 2m")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
@@ -89,8 +91,18 @@ class BecomeShape(Struct, forbid_unknown_fields=True):
     password: Reference | UnsetType = UNSET
 
 
+_KEYS = {"exempt": "except"}
+"""Keys that are words of Python's own."""
+
 RuleShape = dict[str, Text | list[Text]]
 """What is said of a baseline rule; `planning/checks.py` knows which keys each check has."""
+
+
+class WaiverShape(Struct, forbid_unknown_fields=True):
+    """Why a baseline rule may fail, and until when."""
+
+    until: Moment
+    because: Pattern
 
 
 class WindowShape(Struct, forbid_unknown_fields=True):
@@ -103,7 +115,7 @@ class WindowShape(Struct, forbid_unknown_fields=True):
     what: Literal["maintenance", "drain"] | UnsetType = UNSET
 
 
-class ServerShape(Struct, forbid_unknown_fields=True):
+class ServerShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
     """A server, or the servers of a range."""
 
     address: Text | UnsetType = UNSET
@@ -115,6 +127,7 @@ class ServerShape(Struct, forbid_unknown_fields=True):
     windows: list[WindowShape] | UnsetType | None = UNSET
     rules: dict[str, RuleShape] | UnsetType | None = UNSET
     without: list[Text] | UnsetType | None = UNSET
+    exempt: dict[RulePattern, WaiverShape] | UnsetType | None = UNSET
 
 
 class ModeShape(Struct, forbid_unknown_fields=True):
@@ -160,7 +173,7 @@ class RolloutShape(Struct, forbid_unknown_fields=True):
     max_fail: FailCount | Percent | UnsetType = UNSET
 
 
-class PoolShape(Struct, forbid_unknown_fields=True):
+class PoolShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
     """Servers that are to be the same, and in what."""
 
     members: (
@@ -174,6 +187,8 @@ class PoolShape(Struct, forbid_unknown_fields=True):
     baseline: list[Text] | UnsetType | None = UNSET
     rules: dict[str, RuleShape] | UnsetType | None = UNSET
     without: list[Text] | UnsetType | None = UNSET
+    exempt: dict[RulePattern, WaiverShape] | UnsetType | None = UNSET
+    quorum: Annotated[int, Meta(ge=1, le=1_000_000, description="a number of members")] | Share | UnsetType = UNSET
 
 
 class InventoryShape(Struct, forbid_unknown_fields=True):
@@ -196,6 +211,14 @@ class TopologyShape(Struct, forbid_unknown_fields=True):
     ttl: Positive | Seconds | UnsetType = UNSET
 
 
+class BaselineShape(Struct, forbid_unknown_fields=True):
+    """What holds for the health of all servers."""
+
+    longest: Days | UnsetType = UNSET
+    keep: Days | UnsetType = UNSET
+    stale: Positive | Seconds | UnsetType = UNSET
+
+
 class SettingsShape(Struct, forbid_unknown_fields=True):
     """multiall.yaml: what holds for every run of this site."""
 
@@ -205,6 +228,7 @@ class SettingsShape(Struct, forbid_unknown_fields=True):
     connect_timeout: Positive | Seconds | UnsetType = UNSET
     timeout: Positive | Seconds | UnsetType = UNSET
     topology: TopologyShape | UnsetType | None = UNSET
+    baseline: BaselineShape | UnsetType | None = UNSET
 
 
 class GuardShape(Struct, forbid_unknown_fields=True):

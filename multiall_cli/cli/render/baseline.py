@@ -2,20 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from time import time
 
+from multiall_cli.cli.render.health_forms import FORMS, nagios_code
 from multiall_cli.cli.render.terminal import line, table
 from multiall_cli.cli.render.text import count, safe_text
+from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.baseline import Checked, Code, Rule, Status, worst
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.checks import CHECKS, Worse
 from multiall_cli.planning.targets import fold
 
 
-def checked(answers: Sequence[Checked], left: Sequence[str], least: int) -> View:
+def checked(health: Health, left: Sequence[str], least: int, schema: str = "baseline.check") -> View:
     """One line per problem, folded over the members that have it. `least`: the rank that counts as a problem."""
+    answers = health.servers
     bad = [each for answer in answers for each in answer.problems]
     unknown = [each for each in answers if each.trouble and each.code is not Code.MAINTENANCE]
 
@@ -24,18 +30,21 @@ def checked(answers: Sequence[Checked], left: Sequence[str], least: int) -> View
         if shown:
             yield table(("status", "rule", "servers", "shows", "wanted"), _folded(shown))
         yield from _advice(bad)
+        yield from _ending(health.ending)
+        yield from _pools(health.pools, wide=wide)
         yield from _sums(answers, left)
 
     def urgent() -> Iterator[object]:
         for row in _folded(bad):
             yield line("  ".join(filter(None, row)))
+        yield from _pools(health.pools, wide=False)
         yield from _sums(answers, left)
 
-    counts = any(each.code.rank >= least for each in bad)
+    counts = _counts(health, bad, least)
     code = Exit.DIFFERENCES if counts else Exit.PARTIAL if unknown or left else Exit.OK
     return View(
-        "baseline.check",
-        {"servers": answers, "left": left},
+        schema,
+        {"servers": answers, "pools": health.pools, "ending": health.ending, "left": left},
         human,
         [each for answer in answers for each in answer.statuses],
         sorted({each.server for each in bad}),
@@ -43,7 +52,32 @@ def checked(answers: Sequence[Checked], left: Sequence[str], least: int) -> View
         exit=code,
         well=not bad and not unknown and not left,
         urgent=urgent,
+        drawings={name: partial(write, health) for name, write in FORMS.items()},
+        codes={"nagios": nagios_code(health)},
     )
+
+
+def _counts(health: Health, bad: Sequence[Status], least: int) -> bool:
+    """Whether there is a problem that is to be told by the exit code."""
+    return any(each.code.rank >= least for each in bad)
+
+
+def _pools(pools: Sequence[PoolHealth], *, wide: bool) -> Iterator[object]:
+    """How pools stand that declare a quorum; all of them where it is wide."""
+    for each in pools:
+        if wide or each.quorum is not None:
+            quorum = "" if each.quorum is None else f", quorum {each.quorum}"
+            words = f"{each.working} of {each.members} members work{quorum}"
+            yield safe_text(f"pool {each.pool}: {each.code.value} {each.code.word} ({words})")
+
+
+def _ending(waivers: Sequence[Waiver]) -> Iterator[object]:
+    for each in waivers:
+        yield safe_text(f"{_name(each)} of {each.rule} on {each.target} ends {moment(each.ends)} ({each.because})")
+
+
+def _name(waiver: Waiver) -> str:
+    return f"waiver {waiver.number}" if waiver.number else f"the exception ({waiver.origin})"
 
 
 def _fault(status: Status) -> str:
@@ -71,9 +105,11 @@ def _advice(bad: Sequence[Status]) -> Iterator[object]:
 
 
 def _sums(answers: Sequence[Checked], left: Sequence[str]) -> Iterator[object]:
+    now = time()
     for each in answers:
         if each.trouble:
-            yield safe_text(f"{each.server}: {each.code.value} {each.code.word}: {each.trouble}")
+            known = f"; it is shown as it was {span(max(0.0, now - each.at))} ago" if each.statuses and each.at else ""
+            yield safe_text(f"{each.server}: {each.code.value} {each.code.word}: {each.trouble}{known}")
     if left:
         yield safe_text(f"not looked at: {fold(left)}")
     codes = Counter(status.code for answer in answers for status in answer.statuses)
@@ -99,6 +135,99 @@ def explained(server: str, rules: Sequence[Rule]) -> View:
 
     told = {"server": server, "rules": rules}
     return View("baseline.explain", told, human, rules, [each.id for each in rules], well=False)
+
+
+def waivers(found: Sequence[Waiver]) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        rows = [
+            (str(each.number or ""), each.rule, each.target, moment(each.ends), each.who, each.because)
+            for each in found
+        ]
+        if rows:
+            yield table(("number", "rule", "on", "until", "who", "because"), rows)
+        else:
+            yield "no rule is waived"
+
+    return View("baseline.waivers", {"waivers": found}, human, found, [each.rule for each in found], well=False)
+
+
+def waived(made: Waiver) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        yield safe_text(f"waiver {made.number}: {made.rule} may fail on {made.target} until {moment(made.ends)}")
+
+    return View("baseline.waive", {"waiver": made}, human, [made], [str(made.number)], well=False)
+
+
+def revoked(ended: Waiver) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        yield safe_text(f"waiver {ended.number} is over: {ended.rule} counts again on {ended.target}")
+
+    return View("baseline.revoke", {"waiver": ended}, human, [ended], [str(ended.number)], well=False)
+
+
+def rules(found: Mapping[str, Sequence[Rule]]) -> View:
+    """The rules of servers, folded over those that have the same."""
+
+    def human(wide: bool) -> Iterator[object]:
+        groups: dict[tuple[str, str, str, str], list[str]] = {}
+        for server, own in found.items():
+            for rule in own:
+                groups.setdefault((rule.id, rule.check, rule.title, str(rule.origin)), []).append(server)
+        rows = [(*key[:3], fold(servers), key[3]) for key, servers in groups.items()]
+        if rows:
+            heads = ("rule", "check", "about", "servers", "from")
+            yield table(heads if wide else heads[:4], [row if wide else row[:4] for row in rows])
+        else:
+            yield "no server has rules: pools take packs with `baseline: [linux]`"
+
+    names = sorted({rule.id for own in found.values() for rule in own})
+    items = [{"server": server, "rules": own} for server, own in found.items()]
+    return View("baseline.rules", {"servers": items}, human, items, names, well=False)
+
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDE = 40  # bars of a line: it shows that many looks, or as many spans
+_MARKS = {1: "·", 2: "▁", 3: "▄", 4: "█", 5: "?"}
+
+
+def history(found: Sequence[RuleHistory]) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        for each in found:
+            yield line(f"{each.server} {each.rule}", style="bold")
+            if not each.samples:
+                yield "  it has not been looked at in that time"
+                continue
+            first, last = each.samples[0], each.samples[-1]
+            yield f"  {sparkline(each.samples)}  {count(len(each.samples), 'look')}"
+            yield f"  {moment(first.at)} to {moment(last.at)}; now {last.code.value} {last.code.word}"
+            for change in each.changes:
+                before = "new" if change.before is None else f"{change.before.value} {change.before.word}"
+                words = f"{before} → {change.after.value} {change.after.word}"
+                yield safe_text(f"  {moment(change.at)}  {words}  {change.shows}")
+
+    return View("baseline.history", {"history": found}, human, found, [each.server for each in found], well=False)
+
+
+def sparkline(samples: Sequence[Sample]) -> str:
+    """Of the values where all looks have one, else of the classes; of several looks in one bar the worst is shown."""
+    values = [each.value for each in samples]
+    groups = [samples[len(samples) * at // WIDE : len(samples) * (at + 1) // WIDE] for at in range(WIDE)]
+    bars = [group for group in (groups if len(samples) > WIDE else [[each] for each in samples]) if group]
+    if any(value is None for value in values):
+        return "".join(_MARKS[worst([each.code for each in group]) // 100] for group in bars)
+    known = [value for value in values if value is not None]
+    low, high = min(known), max(known)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[int((max(each.value or 0.0 for each in group) - low) * scale)] for group in bars)
+
+
+def turned(server: str, before: Status | None, after: Status) -> View:
+    """One rule that went into another class, while a watch looks."""
+    was = "" if before is None else f"{before.code.value} {before.code.word} → "
+    shows = f"  {after.shows}" if after.shows else ""
+    words = f"{moment(time())}  {server} {after.rule}: {was}{after.code.value} {after.code.word}{shows}"
+    value = {"server": server, "rule": after.rule, "before": before and before.code, "status": after}
+    return View("baseline.change", value, lambda wide: [safe_text(words)], [value], [server], well=False)
 
 
 def packs(found: Mapping[str, Mapping[str, Saying]], inventory: Inventory) -> View:

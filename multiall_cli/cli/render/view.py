@@ -43,13 +43,17 @@ class View:
     urgent: Callable[[], Iterable[object]] | None = None
     drawings: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """Forms that only this answer has, as texts that end in a line end."""
+    codes: Mapping[str, int] = field(default_factory=dict)
+    """Exit codes of forms that are read by programs with a table of codes of their own."""
 
 
 def show(given: Given, view: View) -> int:
-    """Print the view as it was asked for; the exit code, which no format and no closed pipe changes.
+    """Print the view as it was asked for; the exit code, which no closed pipe changes, and no format but those with a
+    table of their own.
 
     Errors: MultiAllError where it cannot be written.
     """
+    code = view.codes.get(given.drawing, int(view.exit))
     try:
         if not (given.quiet and view.well):
             if given.drawing:
@@ -58,12 +62,12 @@ def show(given: Given, view: View) -> int:
                 _WRITERS[given.output](given, view)
             sys.stdout.flush()
     except BrokenPipeError:
-        return silence(view.exit)
+        return silence(code)
     except OSError as fault:
         silence(view.exit)
         what = f"the result could not be written ({fault.strerror})"
         raise MultiAllError("stdout", what, "make room; what was done is in `multiall journal list`") from None
-    return int(view.exit)
+    return code
 
 
 def _human(given: Given, view: View) -> None:

@@ -90,7 +90,14 @@ MIRROR = {
     "multiall server trust": (api.Fleet.offer, api.Fleet.trust),
     "multiall server shell": api.Fleet.ssh_command,
     "multiall baseline check": api.Fleet.check,
+    "multiall baseline status": (api.Fleet.remembered_health, api.Fleet.health_of),
+    "multiall baseline watch": (api.Fleet.check, api.Fleet.keep_warm),
+    "multiall baseline history": api.Fleet.health_history,
+    "multiall baseline rules": api.Fleet.rules,
     "multiall baseline explain": api.Fleet.rules,
+    "multiall baseline waive": api.Fleet.waive,
+    "multiall baseline waivers": api.Fleet.waivers,
+    "multiall baseline revoke": api.Fleet.revoke,
     "multiall baseline packs": api.Fleet.inventory,
     "multiall baseline checks": (),
     "multiall baseline codes": (),
@@ -123,7 +130,7 @@ MIRROR = {
 rule can look at is known without one.
 """
 
-NO_VERB = {"close", "known_hosts", "network", "seal", "state_folder", "store", "transport"}
+NO_VERB = {"close", "known_hosts", "network", "reading_world", "seal", "state_folder", "store", "transport"}
 """What a Fleet has besides answers: where things lie, and its own end."""
 
 

@@ -1,12 +1,15 @@
 """From readings to statuses: what one reading says, and what time and circumstances make of it."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.domain.baseline import Checked, Code, Expectation, Reading, Rule, Status, worst
-from multiall_cli.planning.checks import CHECKS
-from multiall_cli.planning.evaluate import Held, evaluate, judge
+from multiall_cli.domain.health import Held, Waiver
+from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse
+from multiall_cli.planning.evaluate import Circumstances, _compared, evaluate, is_due, judge
 
 DISK = Rule("disk", "disk", {"path": "/"}, (Expectation("used", warning=0.8, critical=0.9),))
 
@@ -81,13 +84,13 @@ class Desk:
         self.rules = rules
         self.held: dict[str, Held] = {}
 
-    def look(self, now: float, *used: float, maintenance: str = "") -> list[Status]:
+    def look(self, now: float, *used: float, **more: Any) -> list[Status]:
         readings = {each.fact: Reading({"used": value}) for each, value in zip(self.rules, used, strict=True)}
-        statuses, self.held = evaluate("web1", self.rules, readings, self.held, now, maintenance)
+        statuses, self.held = evaluate("web1", self.rules, readings, self.held, Circumstances(now, **more))
         return list(statuses)
 
-    def codes(self, now: float, *used: float, maintenance: str = "") -> list[Code]:
-        return [each.code for each in self.look(now, *used, maintenance=maintenance)]
+    def codes(self, now: float, *used: float, **more: Any) -> list[Code]:
+        return [each.code for each in self.look(now, *used, **more)]
 
 
 def test_it_has_to_last() -> None:
@@ -137,8 +140,58 @@ def test_maintenance_hides_failures_and_keeps_what_is_well() -> None:
 
 
 def test_what_nobody_read_is_told() -> None:
-    (status,), _ = evaluate("web1", [DISK], {}, {}, 0.0)
+    (status,), _ = evaluate("web1", [DISK], {}, {}, Circumstances(0.0))
     assert (status.code, status.shows) == (Code.COLLECT_ERROR, "it was not read")
+
+
+def test_it_has_to_fail_often_enough() -> None:
+    """A check that fails now and then by itself: three of five looks."""
+    desk = Desk(rule("disk", *DISK.expects, often=(3, 5)))
+    used = (0.95, 0.5, 0.95, 0.5, 0.95, 0.95, 0.5, 0.5, 0.95)
+    found = [desk.codes(float(at), each)[0] for at, each in enumerate(used)]
+    soft, bad, well = Code.SOFT_FAIL, Code.CRIT_LIMIT, Code.OK
+    assert found == [soft, well, soft, well, bad, bad, well, well, bad]
+
+
+def test_a_waived_failure_is_exempt_and_what_hangs_on_it_is_muted() -> None:
+    cause = Rule("cause", "disk", {"path": "/a"}, DISK.expects)
+    effect = Rule("effect", "disk", {"path": "/b"}, DISK.expects, needs=("cause",))
+    waived = {"cause": Waiver("cause", "web1", 9.0, "it is known", "ann")}
+    desk = Desk(cause, effect)
+    assert desk.codes(0.0, 0.95, 0.95, waived=waived) == [Code.EXEMPT, Code.SUPPRESSED]
+    assert desk.look(1.0, 0.95, 0.5, waived=waived)[0].hidden is Code.CRIT_LIMIT
+    assert desk.codes(2.0, 0.5, 0.5, waived=waived) == [Code.OK, Code.OK]
+
+
+def test_a_rule_that_is_not_due_stands_as_it_did() -> None:
+    desk = Desk(rule("disk", *DISK.expects, every=60.0))
+    assert desk.codes(100.0, 0.95) == [Code.CRIT_LIMIT]
+    assert desk.codes(159.0, 0.5) == [Code.CRIT_LIMIT]
+    assert desk.codes(160.0, 0.5) == [Code.OK]
+    assert desk.held["disk"].at == 160.0
+    assert is_due(desk.rules[0], desk.held["disk"], 10.0), "its clock was set back"
+
+
+def test_who_differs_from_most_brothers_drifts() -> None:
+    alike = rule("disk", same=("used",))
+    assert Desk(alike).codes(0.0, 0.5, most={"disk": {"used": 0.5}}) == [Code.OK]
+    (status,) = Desk(alike).look(0.0, 0.6, most={"disk": {"used": 0.5}})
+    assert (status.code, status.wanted) == (Code.DRIFT, "50 %, as most brothers have")
+    assert Desk(alike).codes(0.0, 0.6, most={"disk": {"used": None}}) == [Code.DRIFT], "no one agrees"
+    assert Desk(alike).codes(0.0, 0.6, most={}) == [Code.OK], "it has no brothers"
+    assert Desk(alike).codes(0.0, 0.6, most={"disk": {}}) == [Code.OK]
+
+
+def test_what_is_measured_is_kept_with_its_limits() -> None:
+    desk = Desk(DISK)
+    (status,) = desk.look(0.0, 0.5)
+    assert (status.value, status.limits) == (0.5, (0.8, 0.9))
+    assert Desk(FILE).look(0.0, 0.5)[0].limits == (None, None)
+
+
+def test_what_is_about_the_time_between_two_looks_is_pending_at_the_first() -> None:
+    over = Value(Measure.SHARE, Worse.HIGH, over=True)
+    assert _compared(Expectation("used", critical=0.9), over, {}).code is Code.PENDING
 
 
 def test_unknown_never_hides_critical() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,18 +27,19 @@ from multiall_cli.domain.answer import (
 from multiall_cli.domain.baseline import Checked, Rule
 from multiall_cli.domain.change import Plan
 from multiall_cli.domain.discovery import Discovery
-from multiall_cli.domain.errors import Fault, InputFaults, Locked, MemberFault, Origin, Refused, Unreachable, UsageError
+from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
+from multiall_cli.domain.health import Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
 from multiall_cli.domain.publication import LastPublished, Published, Verified
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
 from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.drivers.become import sudoers
 from multiall_cli.drivers.openssh import ssh_command
+from multiall_cli.fleet import health
 from multiall_cli.planning.assign import assign
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.merge import Explained, explain
 from multiall_cli.planning.nearest import did_you_mean
-from multiall_cli.planning.rules import rules_of
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.whom import away, inherited, serving, through
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.signing import Seal
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.adapters.ssh.transport import SshTransport
+    from multiall_cli.adapters.warm import WarmTransport
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
     from multiall_cli.engine.world import Assignment, World
@@ -89,6 +91,7 @@ class Fleet:
     _ssh: "SshTransport | None" = field(default=None, repr=False)
     _network: "Elsewhere | None" = field(default=None, repr=False)
     _prober: "SshProber | None" = field(default=None, repr=False)
+    _lending: "WarmTransport | None" = field(default=None, repr=False)
     _warm: int = 0
     _making: Lock = field(default_factory=Lock, repr=False)
     """Logins are made by many threads, and the first of them makes what they all need."""
@@ -108,6 +111,8 @@ class Fleet:
         try:
             if self._prober is not None:
                 self._prober.close()
+            if self._lending is not None:
+                self._lending.close()
             if self._ssh is not None:
                 self._ssh.close()
         finally:
@@ -551,36 +556,38 @@ class Fleet:
 
     def check(self, target: str = "") -> Iterator[Checked]:
         """How servers (all, where no target is named) stand by their rules, as they answer."""
-        from multiall_cli.drivers import x509
-        from multiall_cli.engine.check import Duty, check
+        return health.check(self, self._chosen(target))
 
-        topology = self.topology()
-        servers = through(self.select(target) if target else self.inventory.servers.values(), topology.relays)
-        duties = [Duty(server, self.rules(server.name), _maintenance(topology, server.name)) for server in servers]
-        world = replace(self._world, away=away(topology), relays=topology.relays)
+    def remembered_health(self, target: str = "") -> tuple[Checked, ...]:
+        """How servers stood when they were last looked at; none is asked."""
+        return health.remembered(self, self._chosen(target))
 
-        def refine(kind: str, values: Mapping[str, object]) -> Mapping[str, object]:
-            return x509.values(values, SystemClock().now()) if kind == "certificate" else values
-
-        return check(world, duties, refine)
+    def health_of(self, servers: Iterable[Checked]) -> Health:
+        """What follows from how servers stand: for their pools, and which waivers end soon."""
+        return health.of(self, servers)
 
     def rules(self, server: str, rule: str = "") -> tuple[Rule, ...]:
         """The baseline rules of a server, or one of them. Errors: UsageError, InputFaults."""
-        faults: list[Fault] = []
+        return health.rules(self, server, rule)
 
-        def tell(origin: Origin, what: str, todo: str) -> None:
-            faults.append(Fault(origin, what, todo))
+    def waivers(self) -> tuple[Waiver, ...]:
+        """The waivers that hold, of the store and of the inventory."""
+        return tuple(health.waivers_now(self))
 
-        found = rules_of(self.inventory, self.site.packs, self.server(server).name, tell)
-        if faults:
-            raise InputFaults(faults)
-        if not rule:
-            return found
-        chosen = tuple(each for each in found if each.id == rule)
-        if not chosen:
-            todo = f"{did_you_mean(rule, [each.id for each in found])}`multiall baseline explain {server}` shows all"
-            raise UsageError(f"rule {rule}", f"{server} has no such rule", todo)
-        return chosen
+    def waive(self, rule: str, target: str, ends: float, because: str) -> Waiver:
+        """Let a rule fail on servers until a time (seconds since the epoch). Errors: UsageError."""
+        return health.waive(self, rule, target, ends, because)
+
+    def revoke(self, number: int) -> Waiver:
+        """End a waiver. Errors: UsageError where there is none that holds."""
+        return health.revoke(self, number)
+
+    def health_history(self, rule: str, target: str = "", since: float = 0.0) -> tuple[RuleHistory, ...]:
+        """How a rule stood on each server since a time (seconds since the epoch). Errors: UsageError."""
+        return health.history(self, rule, target, since)
+
+    def _chosen(self, target: str) -> tuple[Server, ...]:
+        return self.select(target) if target else tuple(self.inventory.servers.values())
 
     # --- the journal --------------------------------------------------------------------------------------------
 
@@ -664,17 +671,22 @@ class Fleet:
         return self.limits.timeout or self.site.settings.timeout
 
     @property
+    def reading_world(self) -> "World":
+        """For who changes nothing: over sessions that stay open, where they are to."""
+        if not self._warm:
+            return self._world
+        if self._lending is None:
+            from multiall_cli.adapters.warm import WarmTransport
+
+            self._lending = WarmTransport(self.transport, self._warm)
+        return replace(self._world, transport=self._lending)
+
+    @property
     def _world(self) -> "World":
         from multiall_cli.engine.world import World
 
         parallel = self.limits.parallel or self.site.settings.parallel
         return World(self.transport, self.store, SystemClock(), parallel, self.watch, self.stop, VANTAGE)
-
-
-def _maintenance(topology: Topology, server: str) -> str:
-    """Why a server's failures are not to be told; '' where they are."""
-    word = topology.planned_of(server)
-    return word.because if word is not None and word.what is Downtime.MAINTENANCE else ""
 
 
 def to_yaml(value: object, *, ascii_only: bool = False) -> str:

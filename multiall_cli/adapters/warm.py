@@ -1,0 +1,116 @@
+"""Sessions that stay open and are lent again: for who asks the same servers time after time, and changes nothing."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from multiall_cli.domain.errors import Unreachable
+from multiall_cli.domain.inventory import Server
+from multiall_cli.ports import Completed, OnOutput, Reply, Session, Transport
+
+
+class WarmTransport:
+    """Lends at most `most` open sessions of another transport, one per server. Safe to use from many threads."""
+
+    def __init__(self, transport: Transport, most: int) -> None:
+        self._transport = transport
+        self._most = most
+        self._idle: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def open(self, server: Server) -> Session:
+        with self._lock:
+            kept = self._idle.pop(server.name, None)
+        return _Lent(server, self, kept or self._transport.open(server), reused=kept is not None)
+
+    def fresh(self, server: Server) -> Session:
+        """One that was not lent before."""
+        return self._transport.open(server)
+
+    def take_back(self, server: Server, session: Session) -> None:
+        with self._lock:
+            if len(self._idle) < self._most and server.name not in self._idle:
+                self._idle[server.name] = session
+                return
+        session.close()
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, {}
+        for session in idle.values():
+            session.close()
+
+
+class _Lent:
+    """A session of the pool. One whose connection has ended meanwhile is replaced once by a new one: as it is only
+    asked, it can be asked again.
+    """
+
+    def __init__(self, server: Server, home: WarmTransport, session: Session, *, reused: bool) -> None:
+        self._server = server
+        self._home = home
+        self._session = session
+        self._reused = reused
+        self._broken = False
+
+    @property
+    def server(self) -> Server:
+        return self._server
+
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        on_output: OnOutput | None = None,
+    ) -> Completed:
+        self._broken = True  # until it has ended well
+        completed = self._session.run(argv, stdin, timeout, on_output)
+        self._broken = False
+        return completed
+
+    def call(
+        self,
+        operation: str,
+        payload: Iterable[bytes] = (),
+        timeout: float | None = None,
+        ends: float | None = None,
+        **arguments: object,
+    ) -> Reply:
+        """The answer is read at once, without payload."""
+        try:
+            return self._called(operation, timeout, ends, arguments)
+        except Unreachable:
+            if not self._reused:
+                raise
+        self._session.close()
+        self._session, self._reused = self._home.fresh(self._server), False
+        return self._called(operation, timeout, ends, arguments)
+
+    def _called(
+        self, operation: str, timeout: float | None, ends: float | None, arguments: Mapping[str, object]
+    ) -> Reply:
+        self._broken = True
+        value = self._session.call(operation, (), timeout, ends, **arguments).value()
+        self._broken = False
+        return _Told(value)
+
+    def close(self) -> None:
+        """Back to where it came from; a broken one ends."""
+        if self._broken:
+            self._session.close()
+        else:
+            self._home.take_back(self._server, self._session)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An answer that has been read."""
+
+    told: Mapping[str, object]
+
+    def pieces(self) -> Iterator[bytes]:
+        return iter(())
+
+    def value(self) -> Mapping[str, object]:
+        return self.told

@@ -1,0 +1,182 @@
+"""Health as other programs read it: TAP, Nagios plugins, Prometheus, SARIF, and Markdown for a pull request."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from multiall_cli.cli.render.text import count, safe_text
+from multiall_cli.domain.baseline import Code, Status, worst
+from multiall_cli.domain.health import Health
+
+NAGIOS_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+_UNSAFE = str.maketrans({"'": "_", "=": "_", "|": "_", "\n": " ", "\t": " "})
+
+
+def tap(health: Health) -> str:
+    """TAP version 13: a point for each rule of each server; what is neutral is skipped, with the reason."""
+    points = [(each, status) for each in health.servers for status in each.statuses]
+    lines = ["TAP version 13", f"1..{len(points) + sum(1 for each in health.servers if each.trouble)}"]
+    number = 0
+    for number, (_, status) in enumerate(points, 1):
+        name = f"{status.server} {status.rule}"
+        skipped = f" # SKIP {status.code.word}" if status.code // 100 == 1 else ""
+        lines.append(f"{'not ok' if status.code.is_problem else 'ok'} {number} - {_hashless(name)}{skipped}")
+        if status.code.is_problem:
+            lines += [
+                "  ---",
+                f"  code: {status.code.value}",
+                f"  shows: {json.dumps(safe_text(status.shows))}",
+                "  ...",
+            ]
+    for each in health.servers:
+        if each.trouble:
+            number += 1
+            lines.append(f"not ok {number} - {_hashless(each.server)} {each.code.word}")
+    return "\n".join(lines) + "\n"
+
+
+def _hashless(text: str) -> str:
+    return safe_text(text).replace("#", "\\#")
+
+
+def nagios_code(health: Health) -> int:
+    """What a plugin exits with."""
+    return worst(_codes(health)).nagios
+
+
+def _codes(health: Health) -> list[Code]:
+    """Of pools where they say more than their members: one with its quorum is no worse than a warning."""
+    calmed = {name for pool in health.pools if pool.quorum is not None for name in _members(health, pool.pool)}
+    return [*(each.code for each in health.servers if each.server not in calmed), *(each.code for each in health.pools)]
+
+
+def _members(health: Health, pool: str) -> Sequence[str]:
+    return health.members.get(pool, ())
+
+
+def nagios(health: Health) -> str:
+    """One line with perfdata, then the problems, as plugins print them."""
+    bad = [status for each in health.servers for status in each.problems]
+    lost = [each for each in health.servers if each.trouble]
+    word = NAGIOS_WORDS[nagios_code(health)]
+    told = f"{count(len(bad), 'problem')} on {count(len(health.servers), 'server')}"
+    first = f"; {_plain(bad[0])}" if bad else ""
+    perf = " ".join(filter(None, (_perf(status) for each in health.servers for status in each.statuses)))
+    lines = [f"{word}: {told}{first}".replace("|", "/") + (f" | {perf}" if perf else "")]
+    lines += [_plain(status).replace("|", "/") for status in bad]
+    lines += [
+        f"{safe_text(each.server)} {each.code.word}: {safe_text(each.trouble)}".replace("|", "/") for each in lost
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(status: Status) -> str:
+    return safe_text(f"{status.server} {status.rule} {status.code.value} {status.code.word}: {status.shows}")
+
+
+def _perf(status: Status) -> str:
+    if status.value is None:
+        return ""
+    warning, critical = ("" if each is None else f"{each:g}" for each in status.limits)
+    label = f"{status.server}.{status.rule}".translate(_UNSAFE)
+    return f"'{safe_text(label)}'={status.value:g};{warning};{critical}"
+
+
+def prometheus(health: Health) -> str:
+    """The text format that node_exporter's textfile collector takes."""
+    lines = list(
+        _metric("baseline_status", "the status code of a rule", _of_rules(health, lambda each: each.code.value))
+    )
+    lines += _metric("baseline_rank", "0 neutral, 1 good, 2 warning, 3 unknown, 4 critical", _of_servers(health))
+    values = {key: each for key, each in _of_rules(health, lambda each: each.value).items() if each is not None}
+    lines += _metric("baseline_value", "what a rule with limits measured", values)
+    looked = {_labels(server=each.server): each.at for each in health.servers}
+    lines += _metric("baseline_looked_at_seconds", "when the server was last looked at", looked)
+    working = {_labels(pool=each.pool): each.working for each in health.pools}
+    lines += _metric("baseline_pool_working", "members that are well enough", working)
+    return "\n".join(lines) + "\n"
+
+
+def _of_rules(health: Health, value: Callable[[Status], float | None]) -> dict[str, float | None]:
+    return {
+        _labels(server=each.server, rule=status.rule): value(status)
+        for each in health.servers
+        for status in each.statuses
+    }
+
+
+def _of_servers(health: Health) -> dict[str, float]:
+    return {_labels(server=each.server): each.code.rank for each in health.servers}
+
+
+def _metric(name: str, words: str, values: Mapping[str, float | None] | Mapping[str, float]) -> Iterator[str]:
+    if values:
+        yield f"# HELP multiall_{name} {words}"
+        yield f"# TYPE multiall_{name} gauge"
+        yield from (f"multiall_{name}{labels} {value!r}" for labels, value in values.items())
+
+
+def _labels(**labels: str) -> str:
+    told = {key: safe_text(value).replace("\\", "\\\\").replace('"', '\\"') for key, value in labels.items()}
+    return "{" + ",".join(f'{key}="{value}"' for key, value in told.items()) + "}"
+
+
+_LEVELS = {3: "warning", 4: "error", 5: "error"}
+
+
+def sarif(health: Health) -> str:
+    """SARIF 2.1.0: each problem at the line of the rule that found it."""
+    bad = [status for each in health.servers for status in each.problems]
+    rules = {each.rule: {"id": each.rule, "shortDescription": {"text": each.title or each.rule}} for each in bad}
+    run = {
+        "tool": {"driver": {"name": "multiall", "rules": list(rules.values())}},
+        "results": [_result(each) for each in bad],
+    }
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _result(status: Status) -> dict[str, object]:
+    place: dict[str, object] = {
+        "logicalLocations": [{"name": safe_text(status.server), "kind": "resource"}],
+    }
+    if status.origin.line:
+        region = {"startLine": status.origin.line, "startColumn": status.origin.column}
+        place["physicalLocation"] = {"artifactLocation": {"uri": status.origin.file}, "region": region}
+    text = f"{status.server}: {status.shows}" + (f" (wanted: {status.wanted})" if status.wanted else "")
+    return {
+        "ruleId": status.rule,
+        "level": _LEVELS[status.code // 100],
+        "message": {"text": safe_text(text)},
+        "locations": [place],
+        "properties": {"code": status.code.value},
+    }
+
+
+def markdown(health: Health) -> str:
+    """A table of the problems, for a comment or a page."""
+    bad = sorted(
+        (status for each in health.servers for status in each.problems), key=lambda each: (-each.code.rank, each.rule)
+    )
+    found = worst([each.code for each in health.servers])
+    lines = [f"**{count(len(health.servers), 'server')}, {count(len(bad), 'problem')}**; the worst: {found.word}", ""]
+    if bad:
+        lines += ["| status | rule | server | shows | wanted |", "|---|---|---|---|---|"]
+        lines += [_row(f"{e.code.value} {e.code.word}", e.rule, e.server, e.shows, e.wanted) for e in bad]
+        lines.append("")
+    lines += [
+        f"- {_cell(each.server)}: {each.code.word}: {_cell(each.trouble)}" for each in health.servers if each.trouble
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _cell(text: str) -> str:
+    """Text from outside is no markup."""
+    shown = safe_text(text).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{each}" if each in "|*_`[]#>" else each for each in shown)
+
+
+FORMS = {"tap": tap, "nagios": nagios, "prometheus": prometheus, "sarif": sarif, "markdown": markdown}

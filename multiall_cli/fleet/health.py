@@ -1,0 +1,184 @@
+"""Health: what the Fleet's verbs about baseline rules are made of."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from multiall_cli.adapters.clock import SystemClock
+from multiall_cli.domain.baseline import Checked, Rule
+from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
+from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.topology import Downtime, Topology
+from multiall_cli.planning import waivers
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.pools import pools_health
+from multiall_cli.planning.rules import RuleBook
+from multiall_cli.planning.targets import select, world_of
+from multiall_cli.planning.whom import away, through
+
+if TYPE_CHECKING:
+    from multiall_cli.engine.check import Duty
+    from multiall_cli.fleet import Fleet
+
+MOST_CHANGES = 1000  # of one history
+
+
+def check(fleet: "Fleet", servers: Iterable[Server]) -> Iterator[Checked]:
+    """How servers stand by their rules, as they answer."""
+    from multiall_cli.drivers import x509
+    from multiall_cli.engine.check import check as look
+
+    topology = fleet.topology()
+    duties = duties_of(fleet, through(servers, topology.relays), topology)
+    world = replace(fleet.reading_world, away=away(topology), relays=topology.relays)
+
+    def refine(kind: str, values: Mapping[str, object]) -> Mapping[str, object]:
+        return x509.values(values, SystemClock().now()) if kind == "certificate" else values
+
+    return look(world, duties, refine, fleet.site.settings.baseline.keep)
+
+
+def remembered(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Checked, ...]:
+    """How servers stood when they were last looked at; none is asked."""
+    from multiall_cli.engine.check import remembered as recall
+
+    duties, now = duties_of(fleet, servers, fleet.topology()), SystemClock().now()
+    return tuple(recall(fleet.store, duties, now, fleet.site.settings.baseline.stale))
+
+
+def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> "list[Duty]":
+    """What is to be looked at on each server. Errors: InputFaults."""
+    from multiall_cli.engine.check import Duty
+
+    book, faults = rule_book(fleet)
+    holding = waivers.with_servers(waivers_now(fleet), lambda target: meant(fleet, target))
+    found = []
+    for server in servers:
+        rules = book.of(server.name)
+        waived = waivers.waived(server.name, [rule.id for rule in rules], holding) if holding else {}
+        brothers = _brothers(fleet, server.name) if any(rule.same for rule in rules) else ()
+        found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, brothers))
+    if faults:
+        raise InputFaults(faults)
+    return found
+
+
+def rule_book(fleet: "Fleet") -> tuple[RuleBook, list[Fault]]:
+    """The rules of all servers, and where what is wrong with them is gathered."""
+    faults: list[Fault] = []
+
+    def tell(origin: Origin, what: str, todo: str) -> None:
+        faults.append(Fault(origin, what, todo))
+
+    return RuleBook(fleet.inventory, fleet.site.packs, tell), faults
+
+
+def _brothers(fleet: "Fleet", server: str) -> tuple[str, ...]:
+    pools = fleet.inventory.pools_of(server)
+    return tuple(dict.fromkeys(name for pool in pools for name in pool.members if name != server))
+
+
+def maintenance_of(topology: Topology, server: str) -> str:
+    """Why a server's failures are not to be told; '' where they are."""
+    word = topology.planned_of(server)
+    return word.because if word is not None and word.what is Downtime.MAINTENANCE else ""
+
+
+def rules(fleet: "Fleet", server: str, rule: str = "") -> tuple[Rule, ...]:
+    """The rules of a server, or one of them. Errors: UsageError, InputFaults."""
+    book, faults = rule_book(fleet)
+    found = book.of(fleet.server(server).name)
+    if faults:
+        raise InputFaults(faults)
+    if not rule:
+        return found
+    chosen = tuple(each for each in found if each.id == rule)
+    if not chosen:
+        todo = f"{did_you_mean(rule, [each.id for each in found])}`multiall baseline explain {server}` shows all"
+        raise UsageError(f"rule {rule}", f"{server} has no such rule", todo)
+    return chosen
+
+
+def of(fleet: "Fleet", servers: Iterable[Checked]) -> Health:
+    """How servers stand, in the order of the inventory, with what follows for their pools."""
+    found = {each.server: each for each in servers}
+    pools = pools_health(fleet.inventory.pools.values(), found)
+    return Health(
+        tuple(found[name] for name in fleet.inventory.servers if name in found),
+        pools,
+        tuple(waivers.ending_soon(waivers_now(fleet), SystemClock().now())),
+        {each.pool: fleet.inventory.pools[each.pool].members for each in pools},
+    )
+
+
+# --- waivers ------------------------------------------------------------------------------------------------------
+
+
+def meant(fleet: "Fleet", target: str) -> Sequence[str]:
+    """The servers that a waiver is about now; none where its target means nobody any more."""
+    try:
+        return select(target, world_of(fleet.inventory))
+    except UsageError:
+        return ()
+
+
+def waivers_now(fleet: "Fleet") -> list[Waiver]:
+    """Those that hold: of the store, and of the inventory."""
+    now = SystemClock().now()
+    return waivers.holding([*fleet.store.waivers(now), *waivers.declared(fleet.inventory)], now)
+
+
+def waive(fleet: "Fleet", rule: str, target: str, ends: float, because: str) -> Waiver:
+    """Let a rule fail on servers until a time. Errors: UsageError."""
+    from multiall_cli.engine.sync import who
+
+    now, longest = SystemClock().now(), fleet.site.settings.baseline.longest
+    if ends <= now:
+        raise UsageError("baseline waive", "it would be over before it begins", "give a later end")
+    if ends - now > longest:
+        todo = "give an earlier end, or change `longest` under `baseline:` in multiall.yaml"
+        raise UsageError("baseline waive", f"it would hold for more than {longest / DAY:.0f} days", todo)
+    made = Waiver(rule, target, ends, because, who(), now)
+    _must_be_about_something(fleet, made, [server.name for server in fleet.select(target)])
+    return replace(made, number=fleet.store.waive(made))
+
+
+def _must_be_about_something(fleet: "Fleet", waiver: Waiver, servers: Sequence[str]) -> None:
+    book, _ = rule_book(fleet)
+    known = {name: [rule.id for rule in book.of(name)] for name in servers}
+    if waivers.unused(waiver, known, servers):
+        every = sorted({rule for found in known.values() for rule in found})
+        todo = f"{did_you_mean(waiver.rule, every)}`multiall baseline rules {waiver.target}` shows all"
+        raise UsageError(f"rule {waiver.rule}", f"no server of {waiver.target} has such a rule", todo)
+
+
+def revoke(fleet: "Fleet", number: int) -> Waiver:
+    """End a waiver. Errors: UsageError where there is none that holds."""
+    ended = fleet.store.revoke(number, SystemClock().now())
+    if ended is None:
+        raise UsageError(f"waiver {number}", "there is none that holds", "`multiall baseline waivers` shows all")
+    return ended
+
+
+# --- history ------------------------------------------------------------------------------------------------------
+
+
+def history(fleet: "Fleet", rule: str, target: str, since: float) -> tuple[RuleHistory, ...]:
+    """How a rule stood on each server since a time. Errors: UsageError where no server has it."""
+    servers = fleet.select(target) if target else tuple(fleet.inventory.servers.values())
+    book, _ = rule_book(fleet)
+    having = [each.name for each in servers if any(own.id == rule for own in book.of(each.name))]
+    if not having:
+        every = sorted({own.id for each in servers for own in book.of(each.name)})
+        todo = f"{did_you_mean(rule, every)}`multiall baseline rules` shows all"
+        raise UsageError(f"rule {rule}", "no server has such a rule", todo)
+    return tuple(
+        RuleHistory(
+            name,
+            rule,
+            tuple(fleet.store.samples(name, rule, since)),
+            tuple(each for each in reversed(fleet.store.changes(MOST_CHANGES, name, rule)) if each.at >= since),
+        )
+        for name in having
+    )

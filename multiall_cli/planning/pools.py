@@ -1,0 +1,34 @@
+"""How a pool stands, from how its members stand. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from multiall_cli.domain.baseline import Checked, Code, worst
+from multiall_cli.domain.health import PoolHealth
+from multiall_cli.domain.inventory import Pool
+
+_WORKS = (Code.EXEMPT, Code.SUPPRESSED, Code.PENDING)
+"""Neutral codes of a server that still does its work."""
+
+
+def works(code: Code) -> bool:
+    """Whether a server serves its purpose, as far as is known: good, or no worse than a warning."""
+    return code // 100 in (2, 3) or code in _WORKS
+
+
+def pool_health(pool: Pool, servers: Mapping[str, Checked]) -> PoolHealth:
+    """The worst of its members; with a quorum critical only where fewer than that work, else no more than a warning."""
+    codes = [servers[name].code for name in pool.members if name in servers]
+    working = sum(1 for code in codes if works(code))
+    found = worst(codes)
+    if pool.quorum is None:
+        return PoolHealth(pool.name, found, working, len(codes))
+    quorum = pool.quorum.of(len(pool.members))
+    if working < quorum:
+        return PoolHealth(pool.name, Code.CRIT_LIMIT, working, len(codes), quorum)
+    calmed = Code.WARN_LIMIT if found.rank > Code.WARN_LIMIT.rank else found
+    return PoolHealth(pool.name, calmed, working, len(codes), quorum)
+
+
+def pools_health(pools: Iterable[Pool], servers: Mapping[str, Checked]) -> tuple[PoolHealth, ...]:
+    """Of those pools all of whose members are known."""
+    return tuple(pool_health(pool, servers) for pool in pools if all(name in servers for name in pool.members))
