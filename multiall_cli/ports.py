@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+from multiall_cli.domain.baseline import Latest
 from multiall_cli.domain.change import Change, Item, Outcome, Snapshot
 from multiall_cli.domain.health import Change as HealthChange
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
@@ -246,6 +247,10 @@ class Store(Cache, Protocol):
 
     def health(self, servers: Sequence[str]) -> Mapping[str, bytes]:
         """server → what was kept of its health at the last look; nothing of who never was looked at."""
+        ...
+
+    def latest_health(self) -> Mapping[str, Latest]:
+        """server → the worst of it at its last look."""
         ...
 
     def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from multiall_cli.adapters.locks import alone, pool_lock
-from multiall_cli.domain.baseline import Code
+from multiall_cli.domain.baseline import Code, Latest
 from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Change, HealthRecord, Sample, Waiver
@@ -71,7 +71,9 @@ MIGRATIONS = (
     CREATE INDEX planned_by_end ON planned (ends);
     """,
     """
-    CREATE TABLE health (server TEXT PRIMARY KEY, at REAL NOT NULL, value BLOB NOT NULL) STRICT;
+    CREATE TABLE health (
+        server TEXT PRIMARY KEY, at REAL NOT NULL, code INTEGER NOT NULL, value BLOB NOT NULL
+    ) STRICT;
     CREATE TABLE rulesets (id INTEGER PRIMARY KEY, rules TEXT NOT NULL UNIQUE) STRICT;
     CREATE TABLE looks (
         server TEXT NOT NULL, at REAL NOT NULL, rules INTEGER NOT NULL REFERENCES rulesets (id), samples BLOB NOT NULL,
@@ -417,7 +419,7 @@ class SqliteStore:
     def note_health(self, records: Sequence[HealthRecord], before: float) -> None:
         with self._transaction() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO health VALUES (?,?,?)", ((r.server, r.at, r.memory) for r in records)
+                "INSERT OR REPLACE INTO health VALUES (?,?,?,?)", ((r.server, r.at, r.code, r.memory) for r in records)
             )
             connection.executemany(
                 "INSERT OR REPLACE INTO looks VALUES (?,?,?,?)",
@@ -442,6 +444,10 @@ class SqliteStore:
             json.dumps(list(servers)),
         )
         return {server: bytes(value) for server, value in rows}
+
+    def latest_health(self) -> Mapping[str, Latest]:
+        rows = self._rows("SELECT server, code, at FROM health")
+        return {server: Latest(Code(code), at) for server, code, at in rows}
 
     def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:
         rows = self._rows(

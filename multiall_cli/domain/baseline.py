@@ -172,6 +172,14 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Latest:
+    """The worst of a server at its last look, and when that was (seconds since the epoch)."""
+
+    code: Code
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """How a server stands: its statuses, and the worst of them.
 

@@ -78,10 +78,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class HealthRecord:
-    """One look at one server, as the store keeps it: `memory`, packed; how each rule stood; what changed."""
+    """One look at one server, as the store keeps it: the worst of it; `memory`, packed; how each rule stood; what
+    changed.
+    """
 
     server: str
     at: float
+    code: Code
     memory: bytes
     samples: Mapping[str, Sample]
     changes: Sequence[Change] = ()

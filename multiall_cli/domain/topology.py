@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from multiall_cli.domain.baseline import Code, Latest
 from multiall_cli.domain.publication import Published
 
 
@@ -184,7 +185,8 @@ class Topology:
     `vantage`: who looks; `components`: groups of observers and servers that reach each other, the vantage's first;
     `hinges`: servers whose loss would cut a component; `relays`: unreachable server → the brother to go through;
     `frozen`: why nothing is decided now ('' where all is as usual); `stale_after`: seconds after which what we saw
-    of a server ourselves is too old to act on; `serving`: pool → those of its members that can be given work.
+    of a server ourselves is too old to act on; `serving`: pool → those of its members that can be given work;
+    `health`: what its baseline rules said of a server when it was last looked at.
     """
 
     at: float
@@ -198,6 +200,7 @@ class Topology:
     frozen: str = ""
     stale_after: float = math.inf
     serving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    health: Mapping[str, Latest] = field(default_factory=dict)
 
     def planned_of(self, server: str) -> Planned | None:
         """The operator's word that holds now: a pin before maintenance before a drain."""
@@ -214,6 +217,11 @@ class Topology:
             return State.DOWN
         verdict = self.verdicts.get(server)
         return State.UNKNOWN if verdict is None else verdict.state
+
+    def health_of(self, server: str) -> Code | None:
+        """How it stands by its rules; None where it has none, or never was looked at."""
+        latest = self.health.get(server)
+        return None if latest is None else latest.code
 
     @property
     def doubts(self) -> bool:

@@ -103,10 +103,12 @@ class _Ledger:
         kept = Memory(after, {fact: mark for fact, mark in marks.items() if fact in wanted})
         looked = {rule: each for rule, each in after.items() if each.at == now}
         samples = {rule: Sample(now, each.code, each.value) for rule, each in looked.items()}
-        self._records.append(HealthRecord(name, now, pack(kept), samples, changes(name, held, after, now)))
+        code = worst([each.code for each in statuses])
+        if duty.rules or held:
+            self._records.append(HealthRecord(name, now, code, pack(kept), samples, changes(name, held, after, now)))
         if len(self._records) >= BATCH:
             self.close()
-        return Checked(name, worst([each.code for each in statuses]), now, statuses)
+        return Checked(name, code, now, statuses)
 
     def close(self) -> None:
         """Write what has not been written."""

@@ -457,6 +457,7 @@ class Fleet:
 
     def _with_pools(self, topology: Topology) -> Topology:
         pools = self.inventory.pools
+        topology = replace(topology, health=health.latest(self))
         return replace(topology, serving={name: serving(topology, pool.members) for name, pool in pools.items()})
 
     def topology(self) -> Topology:

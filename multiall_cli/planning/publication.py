@@ -31,6 +31,8 @@ def _server(topology: Topology, name: str) -> dict[str, object]:
         told["reason"] = verdict.reason
     if planned is not None:
         told["planned"] = {"what": planned.what.value, "until": planned.ends, "because": planned.because}
+    if name in topology.health:
+        told["health"] = {"code": topology.health[name].code.value, "at": topology.health[name].at}
     return told
 
 
@@ -88,6 +90,9 @@ def due(round_: Round, before: LastPublished, path: str, ttl: float) -> bool:
 
 def said(topology: Topology, path: str, ttl: float) -> str:
     """What of it members act on, apart from its date, and where they find it for how long."""
-    servers = [[name, topology.state_of(name).value, str(topology.planned_of(name))] for name in topology.verdicts]
+    servers = [
+        [name, topology.state_of(name).value, str(topology.planned_of(name)), topology.health_of(name)]
+        for name in topology.verdicts
+    ]
     pools = {name: list(each) for name, each in topology.serving.items()}
     return canonical([path, ttl, servers, pools]).decode("ascii")

@@ -13,6 +13,8 @@ ASKED = 3  # brothers that are asked about a suspect
 INVENTORY = "the inventory"  # who says what windows say
 HANDED_DOWN = (Downtime.DRAIN, Downtime.MAINTENANCE)
 _IPV4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+CRITICAL = 4
+"""The class of such status codes."""
 PLACES = ("rack", "site")
 """Labels that say what fails together, the narrowest first."""
 
@@ -92,11 +94,15 @@ def _elders(name: str, servers: Mapping[str, Server]) -> list[str]:
 
 
 def serving(topology: Topology, members: Sequence[str]) -> tuple[str, ...]:
-    """Those that clients and work may be given to: up, and no one said otherwise."""
+    """Those that clients and work may be given to: up, not critical by their rules, and no one said otherwise.
+
+    Of whose health nothing is known, or nothing new, its reachability decides.
+    """
     return tuple(
         name
         for name in members
         if topology.state_of(name) is State.UP
+        and ((code := topology.health_of(name)) is None or code // 100 != CRITICAL)
         and ((word := topology.planned_of(name)) is None or word.what is Downtime.PINNED_UP)
     )
 

@@ -18,6 +18,9 @@ class BadRecord(Exception):
     """Packed records that cannot be right."""
 
 
+TWICE = 1000  # records of paths that came before: a folder that changes while it is read may name an entry twice
+
+
 def _held(time):
     """A time in nanoseconds that fits; a file dated after the year 2262 must not spoil the look at all the others."""
     return max(-(1 << 63), min(time, (1 << 63) - 1))
@@ -45,17 +48,19 @@ def pack(kind, flags, found, path, target=b"", xattrs=b""):
 
 def split(packed):
     """path → record, each still packed; a tenth of the work of `unpack`."""
-    out, place, end = {}, 0, len(packed)
+    out, place, end, count = {}, 0, len(packed), 0
     while place < end:
         if place + SIZE > end:
             raise BadRecord("cut off")
+        if count - len(out) > TWICE:
+            raise BadRecord("one path again and again")
         path_size, target_size, xattr_size = _LENGTHS.unpack_from(packed, place + _LENGTHS_AT)
         start = place + SIZE
         stop = start + path_size + target_size + xattr_size
         if stop > end:
             raise BadRecord("cut off")
         out[packed[start : start + path_size]] = packed[place:stop]
-        place = stop
+        place, count = stop, count + 1
     return out
 
 

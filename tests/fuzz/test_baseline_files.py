@@ -40,7 +40,8 @@ servers:
   web1: {depends_on: [hv1], rules: {disk: {check: disk, path: /, used: 90%}}, without: [a],
          except: {'disk.*': {until: '2030-01-01T00:00+01:00', because: x}}}
 pools:
-  web: {members: web1, windows: [{at: '*/5 1-4 1 * *', lasts: 59s, zone: UTC, because: x}], baseline: [linux], quorum: 50%}
+  web: {members: web1, windows: [{at: '*/5 1-4 1 * *', lasts: 59s, zone: UTC, because: x}],
+        baseline: [linux], quorum: 50%}
 """
 AMOUNTS = (
     "101%",

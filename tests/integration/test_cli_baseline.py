@@ -200,6 +200,20 @@ def test_a_pool_with_a_quorum_is_critical_only_below_it(desk: Desk) -> None:
     assert desk.call("baseline", "check", "@health", "-o", "nagios").exit == 2
 
 
+def test_the_topology_knows_who_is_unwell(desk: Desk) -> None:
+    """Who is critical is given no work, and copies on members say so."""
+    said(desk, ", without: [slow], rules: {gone: {severity: warning}}")
+    desk.call("topology", "scan")
+    desk.call("baseline", "check", "web1")
+    told = desk.call("topology", "show", "--json").json()
+    assert (told["health"]["web1"]["code"], told["serving"]["health"]) == (300, ["web1", "web2"])
+    said(desk, ", without: [slow]")
+    desk.call("baseline", "check", "web1")
+    told = desk.call("topology", "show", "--json").json()
+    assert (told["health"]["web1"]["code"], told["serving"]["health"]) == (404, ["web2"])
+    assert re.search(r"^web1 +up, 404 missing ", desk.call("topology", "show").out, re.M)
+
+
 def test_forms_that_other_programs_read(desk: Desk) -> None:
     said(desk, ", without: [slow]")
     nagios = desk.call("baseline", "check", "web1", "-o", "nagios")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.sqlite import MIGRATIONS, SqliteStore
-from multiall_cli.domain.baseline import Code
+from multiall_cli.domain.baseline import Code, Latest
 from multiall_cli.domain.errors import Locked, MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Change, HealthRecord, Sample, Waiver
@@ -413,13 +413,15 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes) -> None
 
 def _look(server: str, at: float, changes: tuple[Change, ...] = (), **codes: int) -> HealthRecord:
     samples = {rule: Sample(at, Code(code), code / 4) for rule, code in codes.items()}
-    return HealthRecord(server, at, f"{server} {at}".encode(), samples, changes)
+    code = max((each.code for each in samples.values()), default=Code.OK)
+    return HealthRecord(server, at, code, f"{server} {at}".encode(), samples, changes)
 
 
 def test_of_health_the_last_look_and_the_history_are_kept(store: Store) -> None:
     store.note_health([_look("a", 1.0, disk=200, load=300), _look("b", 1.0, disk=404)], 0.0)
     store.note_health([_look("a", 2.0, load=200)], 0.0)
     assert store.health(["a", "b", "c"]) == {"a": b"a 2.0", "b": b"b 1.0"}
+    assert store.latest_health() == {"a": Latest(Code.OK, 2.0), "b": Latest(Code.MISSING, 1.0)}
     assert store.samples("a", "load", 0.0) == [Sample(1.0, Code.WARN_LIMIT, 75.0), Sample(2.0, Code.OK, 50.0)]
     assert store.samples("a", "disk", 0.0) == [Sample(1.0, Code.OK, 50.0)]
     assert (store.samples("a", "load", 1.5), store.samples("c", "load", 0.0)) == ([Sample(2.0, Code.OK, 50.0)], [])
@@ -428,7 +430,7 @@ def test_of_health_the_last_look_and_the_history_are_kept(store: Store) -> None:
 def test_a_look_without_a_number_has_none(store: Store) -> None:
     """And one that is too large for four bytes is as large as those can be."""
     samples = {"a": Sample(1.0, Code.OK), "b": Sample(1.0, Code.OK, 1e300)}
-    store.note_health([HealthRecord("s", 1.0, b"", samples)], 0.0)
+    store.note_health([HealthRecord("s", 1.0, Code.OK, b"", samples)], 0.0)
     assert store.samples("s", "a", 0.0)[0].value is None
     assert (store.samples("s", "b", 0.0)[0].value or 0.0) > 3e38
 

@@ -9,6 +9,7 @@ from multiall_cli.cli.render.terminal import Line, line, table, word
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
+from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Inventory
@@ -115,6 +116,9 @@ def state_words(topology: Topology, name: str) -> str:
     words = [topology.state_of(name).value]
     if planned is not None:
         words.append(planned.what.value)
+    code = topology.health_of(name)
+    if code is not None and code.is_problem and code is not Code.STALE:
+        words.append(f"{code.value} {code.word}")
     if verdict is not None and verdict.flapping:
         words.append("flapping")
     if topology.frozen:
