@@ -24,8 +24,8 @@ app = typer.Typer(
     cls=Noun,
     no_args_is_help=True,
     add_completion=False,
-    help="Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, packs, checks, "
-    "codes.",
+    help="Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, "
+    "test, lint, packs, checks, codes.",
 )
 
 MOST_ROUNDS = 1_000_000
@@ -178,6 +178,22 @@ def revoke(context: Context, number: Annotated[int, typer.Argument(metavar="NUMB
     """End a waiver now."""
     with fleet(context) as found:
         return show(given(context), render.revoked(found.revoke(number)))
+
+
+@app.command("test", cls=Verb)
+def try_out(
+    context: Context, pack: Annotated[str, typer.Argument(metavar="[PACK]", help="One pack; else all.")] = ""
+) -> int:
+    """Try the rules of packs on the examples under their `tests:`. Exit 10: one does not do what it should."""
+    with fleet(context) as found:
+        return show(given(context), render.tried(found.test_pack(pack)))
+
+
+@app.command("lint", cls=Verb)
+def lint(context: Context) -> int:
+    """What is odd about the site's rules, though it can be used. Exit 10: something is."""
+    with fleet(context) as found:
+        return show(given(context), render.linted(found.lint()))
 
 
 @app.command("packs", cls=Verb)

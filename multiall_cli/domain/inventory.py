@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.health import BaselineSettings, Waiver
-from multiall_cli.domain.sayings import NOWHERE, Saying
+from multiall_cli.domain.sayings import NOWHERE, Example, Saying
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +259,8 @@ class Site:
     settings: Settings = Settings()
     guards: Mapping[str, "GuardLimit"] = field(default_factory=dict)
     packs: Mapping[str, Mapping[str, Saying]] = field(default_factory=dict)
+    examples: Mapping[str, Mapping[str, Example]] = field(default_factory=dict)
+    """pack → rule → what it is tried on."""
 
 
 @dataclass(frozen=True, slots=True)

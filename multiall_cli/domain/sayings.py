@@ -16,5 +16,14 @@ class Said:
     origin: Origin = field(default=NOWHERE, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a rule is tried on: values that are well, and, over these, values that are not."""
+
+    good: "Saying"
+    bad: tuple["Saying", ...]
+    origin: Origin = field(default=NOWHERE, compare=False)
+
+
 Saying = Mapping[str, Said]
 """What a pack, a pool or a server says of one rule: key → value."""

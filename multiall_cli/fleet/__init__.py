@@ -27,7 +27,7 @@ from multiall_cli.domain.answer import (
 from multiall_cli.domain.baseline import Checked, Rule
 from multiall_cli.domain.change import Plan
 from multiall_cli.domain.discovery import Discovery
-from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
+from multiall_cli.domain.errors import Fault, Locked, MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.health import Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
 from multiall_cli.domain.publication import LastPublished, Published, Verified
@@ -41,6 +41,7 @@ from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.merge import Explained, explain
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
+from multiall_cli.planning.trials import Trial
 from multiall_cli.planning.whom import away, inherited, serving, through
 
 if TYPE_CHECKING:
@@ -586,6 +587,14 @@ class Fleet:
     def health_history(self, rule: str, target: str = "", since: float = 0.0) -> tuple[RuleHistory, ...]:
         """How a rule stood on each server since a time (seconds since the epoch). Errors: UsageError."""
         return health.history(self, rule, target, since)
+
+    def test_pack(self, pack: str = "") -> tuple[Trial, ...]:
+        """The rules of a pack (of all of the site's, where none is named) on their examples. Errors: UsageError."""
+        return tuple(health.test(self, pack))
+
+    def lint(self) -> tuple[Fault, ...]:
+        """What is odd about the site's rules, though it can be used."""
+        return tuple(health.lint(self))
 
     def _chosen(self, target: str) -> tuple[Server, ...]:
         return self.select(target) if target else tuple(self.inventory.servers.values())

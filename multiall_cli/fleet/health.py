@@ -11,10 +11,12 @@ from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.topology import Downtime, Topology
 from multiall_cli.planning import waivers
+from multiall_cli.planning.lint import found_odd
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.pools import pools_health
-from multiall_cli.planning.rules import RuleBook
+from multiall_cli.planning.rules import RuleBook, Tell, build
 from multiall_cli.planning.targets import select, world_of
+from multiall_cli.planning.trials import Trial, trials
 from multiall_cli.planning.whom import away, through
 
 if TYPE_CHECKING:
@@ -67,11 +69,7 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
 def rule_book(fleet: "Fleet") -> tuple[RuleBook, list[Fault]]:
     """The rules of all servers, and where what is wrong with them is gathered."""
     faults: list[Fault] = []
-
-    def tell(origin: Origin, what: str, todo: str) -> None:
-        faults.append(Fault(origin, what, todo))
-
-    return RuleBook(fleet.inventory, fleet.site.packs, tell), faults
+    return RuleBook(fleet.inventory, fleet.site.packs, _tell_to(faults)), faults
 
 
 def _brothers(fleet: "Fleet", server: str) -> tuple[str, ...]:
@@ -120,6 +118,36 @@ def of(fleet: "Fleet", servers: Iterable[Checked]) -> Health:
         tuple(waivers.ending_soon(waivers_now(fleet), SystemClock().now())),
         {each.pool: fleet.inventory.pools[each.pool].members for each in pools},
     )
+
+
+# --- the rules themselves -----------------------------------------------------------------------------------------
+
+
+def test(fleet: "Fleet", pack: str) -> Iterator[Trial]:
+    """The rules of one pack, or of all, on their examples. Errors: UsageError, InputFaults."""
+    known = fleet.site.packs
+    if pack and pack not in known:
+        raise UsageError(
+            f"pack {pack}", "there is no such pack", f"{did_you_mean(pack, known)}`multiall baseline packs`"
+        )
+    faults: list[Fault] = []
+    for name in [pack] if pack else sorted(known):
+        built = {rule: made for rule, words in known[name].items() if (made := build(rule, words, _tell_to(faults)))}
+        yield from trials(name, built, fleet.site.examples.get(name, {}))
+    if faults:
+        raise InputFaults(faults)
+
+
+def lint(fleet: "Fleet") -> list[Fault]:
+    """What is odd about rules, and yet can be used: see `planning.lint`."""
+    return found_odd(fleet.inventory, fleet.site.packs, waivers_now(fleet), SystemClock().now())
+
+
+def _tell_to(faults: list[Fault]) -> Tell:
+    def tell(origin: Origin, what: str, todo: str) -> None:
+        faults.append(Fault(origin, what, todo))
+
+    return tell
 
 
 # --- waivers ------------------------------------------------------------------------------------------------------

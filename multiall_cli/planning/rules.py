@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from multiall_cli.domain.baseline import Expectation, Rule
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.inventory import Inventory
+from multiall_cli.domain.inventory import Inventory, Pool
 from multiall_cli.domain.sayings import Said, Saying
 from multiall_cli.planning.checks import CHECKS, Check, Measure, Value, Worse, read
 from multiall_cli.planning.nearest import did_you_mean
@@ -65,6 +65,39 @@ def merged(said: Iterable[Mapping[str, Saying]]) -> dict[str, dict[str, Said]]:
     for layer in said:
         for rule, words in layer.items():
             found.setdefault(rule, {}).update(words)
+    return found
+
+
+def conflicts(inventory: Inventory, packs: Packs) -> dict[tuple[Origin, Origin], str]:
+    """Two places that say different things of one value of a rule, with equal weight, to a server of both pools that
+    does not decide itself → what it is about.
+    """
+    found: dict[tuple[Origin, Origin], str] = {}
+    seen: set[tuple[str, ...]] = set()
+    for server in inventory.servers.values():
+        pools = inventory.pools_of(server.name)
+        names = tuple(pool.name for pool in pools)
+        if len(pools) < 2 or (names in seen and not server.rules):
+            continue
+        seen.add(names)
+        for (rule, key), said in _words_of(pools, packs).items():
+            decided = key in server.rules.get(rule, {}) or rule in server.without
+            heaviest = max(priority for priority, _ in said)
+            equal = [word for priority, word in said if priority == heaviest]
+            other = next((word for word in equal if word.value != equal[0].value), None)
+            if other is not None and not decided and not any(rule in pool.without for pool in pools):
+                found[equal[0].origin, other.origin] = f"{key!r} of the rule {rule} for {server.name}"
+    return found
+
+
+def _words_of(pools: Iterable[Pool], packs: Packs) -> dict[tuple[str, str], list[tuple[int, Said]]]:
+    """(rule, key) → the last word of each pool on it, with its weight."""
+    found: dict[tuple[str, str], list[tuple[int, Said]]] = {}
+    for pool in pools:
+        own = merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules])
+        for rule, words in own.items():
+            for key, word in words.items():
+                found.setdefault((rule, key), []).append((pool.priority, word))
     return found
 
 

@@ -48,7 +48,8 @@ def pack(kind, flags, found, path, target=b"", xattrs=b""):
 
 def split(packed):
     """path → record, each still packed; a tenth of the work of `unpack`."""
-    out, place, end, count = {}, 0, len(packed), 0
+    out: "dict[bytes, bytes]" = {}
+    place, end, count = 0, len(packed), 0
     while place < end:
         if place + SIZE > end:
             raise BadRecord("cut off")

@@ -10,6 +10,7 @@ from multiall_cli.domain.baseline import Reading
 from multiall_cli.domain.errors import InputFaults, Origin
 from multiall_cli.planning.evaluate import Circumstances, evaluate
 from multiall_cli.planning.rules import rules_of
+from multiall_cli.planning.trials import trials
 from multiall_cli.planning.windows import promised
 from tests.fixtures.desk import called
 from tests.fuzz.cases import cases
@@ -18,6 +19,8 @@ from tests.fuzz.verdict import are_there, ended_well
 
 INVENTORY = "servers: {web1: , hv1: }\npools: {web: {members: '*', baseline: [own]}}\n"
 PACK = """\
+commands: true
+tests: {up: {good: {age: 1d}, bad: [{age: 1m}]}}
 rules:
   disk.root: {check: disk, path: /, used: [80%, 90%], clear: 75%, for: 5m, severity: warning, needs: [up]}
   up: {check: uptime, age: 10m}
@@ -28,11 +31,13 @@ rules:
   same: {check: file, path: /etc/y, same: [sha256, mode], often: '3 of 5'}
 """
 TREE = {
+    "commands": True,
+    "tests": {"load": {"good": {"five": 1}, "bad": [{"five": 5}, {"five": -1}]}},
     "rules": {
         "disk": {"check": "disk", "path": "/", "used": ["80%", "90%"], "clear": "75%", "for": "5m", "needs": ["load"]},
         "load": {"check": "load", "five": 4, "severity": "critical"},
         "run": {"check": "command", "argv": ["a", "b"], "exit": 0, "do": "x", "title": "y"},
-    }
+    },
 }
 WINDOWS = """\
 servers:
@@ -78,6 +83,8 @@ def _read(root: Path, files: dict[str, bytes]) -> None:
     for name in list(site.inventory.servers)[:3]:
         rules = rules_of(site.inventory, site.packs, name, lambda origin, what, todo: told.append(origin))
         readings = {rule.fact: Reading({"used": 0.5, "present": True}) for rule in rules}
+        built = {rule.id: rule for rule in rules}
+        list(trials("own", built, site.examples.get("own", {})))
         statuses, _ = evaluate(name, rules, readings, {}, Circumstances(NOW))
         assert len(statuses) == len(rules)
     assert all(each.ends > NOW for each in promised(site.inventory, NOW))

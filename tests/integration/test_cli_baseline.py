@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.desk import Desk
 
 PACK = """\
+commands: true
 rules:
   home: {check: file, path: /tmp, kind: directory, title: a folder}
   root: {check: user, name: root, shell: /bin/bash}
@@ -95,7 +96,7 @@ def test_explain_names_the_line_that_won(desk: Desk) -> None:
     said(desk, ", rules: {disk: {used: 98%}}")
     told = desk.call("baseline", "explain", "web1", "disk").out
     assert re.search(r"used +inventory/health\.yaml:1:\d+", told)
-    assert re.search(r"path +rules/own\.yaml:4:\d+", told)
+    assert re.search(r"path +rules/own\.yaml:5:\d+", told)
     assert "there is no such server" in desk.call("baseline", "explain", "web9").err
     assert "did you mean disk?" in desk.call("baseline", "explain", "web1", "dsk").err
 
@@ -227,9 +228,47 @@ def test_forms_that_other_programs_read(desk: Desk) -> None:
     sarif = json.loads(desk.call("baseline", "check", "web1", "-o", "sarif").out)["runs"][0]["results"]
     assert [each["ruleId"] for each in sarif] == ["gone"]
     place = sarif[0]["locations"][0]["physicalLocation"]
-    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("rules/own.yaml", 5)
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("rules/own.yaml", 6)
     table = desk.call("baseline", "check", "web1", "-o", "markdown").out
     assert "| 404 missing | gone | web1 | not there |  |" in table
+
+
+def test_packs_are_tried_on_their_examples(desk: Desk) -> None:
+    said(desk)
+    none = desk.call("baseline", "test", "own")
+    assert (none.exit, none.out.count("it has no example under `tests:`")) == (10, 5)
+    pack = "rules: {l: {check: load, five: [2, 4]}}\ntests: {l: {good: {five: 1}, bad: [{five: 3}, {five: 1}]}}\n"
+    said(desk, pack=pack)
+    done = desk.call("baseline", "test", "own")
+    assert (done.exit, "3 examples: 2 as wanted, 1 not" in done.out) == (10, True)
+    assert re.search(r"^own +l +bad 2 +200 ok +five 1$", done.out, re.M)
+    assert desk.call("baseline", "test", "linux").exit == 0, "what is shipped does what it should"
+    assert "did you mean own?" in desk.call("baseline", "test", "won").err
+
+
+def test_what_is_odd(desk: Desk) -> None:
+    said(desk, ", without: [slwo]")
+    done = desk.call("baseline", "lint")
+    assert done.exit == 10
+    assert "inventory/health.yaml:1:9: the pool health leaves out slwo, which it would not have; did you" in done.out
+    said(desk)
+    assert desk.call("baseline", "lint").out == "nothing odd\n"
+
+
+def test_two_pools_that_contradict_each_other(desk: Desk) -> None:
+    said(desk)
+    path = desk.site / "inventory" / "more.yaml"
+    path.write_text("pools: {more: {members: web1, rules: {disk: {check: disk, path: /, free: 2kB}}}}\n")
+    done = desk.call("inventory", "check")
+    assert (
+        done.exit,
+        "it says something else of 'free' of the rule disk for web1 than rules/own.yaml:5:" in done.err,
+    ) == (
+        2,
+        True,
+    )
+    path.write_text(path.read_text().replace("more: {m", "more: {priority: 1, m"))
+    assert desk.call("inventory", "check").exit == 0
 
 
 def test_rules_of_servers(desk: Desk) -> None:
@@ -259,6 +298,14 @@ def test_what_there_is(desk: Desk) -> None:
         ),
         ("rules: {'a b': {check: load, five: 4}}", "'a b' cannot be the name of a rule"),
         ("rules: [1]", "rules/own.yaml:1:8: "),
+        (
+            "rules: {a: {check: command, argv: [ls]}}",
+            "rules/own.yaml:1:20: the rule a runs a command, and its pack does not say that it does",
+        ),
+        ("rules: {a: {check: load, five: 4, often: 5 of 3}}", "'often' is '5 of 3'; write such as '3 of 5'"),
+        ("rules: {a: {check: load, same: [six]}}", "the check load shows no 'six'"),
+        ("rules: {a: {check: load, five: 4, remedy: [reboot]}}", "'remedy' is 'reboot'; write [restart, SERVICE]"),
+        ("tests: {a: {good: {five: 4}}}", "'bad' is missing"),
         ("ruls: {}", "did you mean rules?"),
         ("rules: {a: {check: load, five: 4, five: 5}}", "rules/own.yaml:1:35: "),
     ],

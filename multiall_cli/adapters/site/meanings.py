@@ -19,7 +19,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "without": "Baseline rules that it does not have.",
         "except": "Baseline rules that may fail on it for a time.",
     },
-    "PackShape": {"rules": "The rules by name, each with its check and what that asks."},
+    "PackShape": {
+        "rules": "The rules by name, each with its check and what that asks.",
+        "tests": "Values on which `multiall baseline test` tries the rules.",
+        "commands": "Whether its rules may run commands on servers (`check: command`); else they may not.",
+    },
+    "ExampleShape": {
+        "good": "Values, as a rule writes them, with which all is well.",
+        "bad": "What makes it bad, over the good values; a list of several such.",
+    },
     "WaiverShape": {"until": "When it ends.", "because": "Why; it is shown."},
     "WindowShape": {
         "at": "When it begins, as cron has it: minute, hour, day, month, weekday.",

@@ -15,11 +15,11 @@ from multiall_cli.adapters.site.compose import Table, Written, compose
 from multiall_cli.adapters.site.fit import fit
 from multiall_cli.adapters.site.members import Draft, with_members
 from multiall_cli.adapters.site.pools import pool_of
-from multiall_cli.adapters.site.rules import check_rules, names, sayings, waivers
+from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, sayings, waivers
 from multiall_cli.adapters.site.shape import InventoryShape, PackShape, RulesShape, SettingsShape
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
-from multiall_cli.domain.sayings import Saying
+from multiall_cli.domain.sayings import Example, Saying
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import circle_of
@@ -73,7 +73,7 @@ def read_site(root: Path) -> Site:
     faults: list[Fault] = []
     with _no_collection():
         inventory = _Reader(root, faults).inventory()
-    packs, own = _packs(root, faults)
+    packs, own, tried = _packs(root, faults)
     check_rules(inventory, packs, own, partial(_tell_to, faults))
     settings = _read(root, SETTINGS, SettingsShape, faults)
     _check_publication(settings, faults)
@@ -87,6 +87,7 @@ def read_site(root: Path) -> Site:
         settings=settings_of(settings[0], str(root)) if settings else Settings(),
         guards=guards_of(rules[0], guards) if rules else guards,
         packs=packs,
+        examples=tried,
     )
 
 
@@ -98,16 +99,22 @@ def _check_publication(settings: tuple[SettingsShape, Written] | None, faults: l
         faults.append(Fault(origin_of(settings[1], "topology", "ttl"), what, "make it at least twice `every`"))
 
 
-def _packs(root: Path, faults: list[Fault]) -> tuple[dict[str, dict[str, Saying]], dict[str, dict[str, Saying]]]:
-    """All packs by name, the site's before those that are shipped; and the site's own."""
-    shipped_ones: dict[str, dict[str, Saying]] = {}
-    own: dict[str, dict[str, Saying]] = {}
+_Packs = dict[str, dict[str, Saying]]
+
+
+def _packs(root: Path, faults: list[Fault]) -> tuple[_Packs, _Packs, dict[str, dict[str, Example]]]:
+    """All packs by name, the site's before those that are shipped; the site's own; what their rules are tried on."""
+    shipped_ones: _Packs = {}
+    own: _Packs = {}
+    tried: dict[str, dict[str, Example]] = {}
     for found, top, told in ((shipped_ones, shipped(GUARDS).parents[1], []), (own, root, faults)):
         for file in _yaml_files(top / RULES, RULES, told):
             if f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told)):
                 tell = partial(_tell_to, told)
-                found[Path(file).stem] = sayings(fitted[1], tell)
-    return {**shipped_ones, **own}, own
+                name = Path(file).stem
+                found[name], tried[name] = sayings(fitted[1], tell), examples(fitted[1])
+                check_commands(found[name], fitted[1], tell)
+    return {**shipped_ones, **own}, own, tried
 
 
 def _tell_to(faults: list[Fault], origin: Origin, what: str, todo: str) -> None:

@@ -6,10 +6,10 @@ from multiall_cli.adapters.site.build import Tell, items, origin_of, text_of, un
 from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
 from multiall_cli.domain.health import Waiver
 from multiall_cli.domain.inventory import Inventory
-from multiall_cli.domain.sayings import Said, Saying
+from multiall_cli.domain.sayings import Example, Said, Saying
 from multiall_cli.planning.moments import ZONED, zoned
 from multiall_cli.planning.nearest import did_you_mean
-from multiall_cli.planning.rules import Packs, build, is_id, layers, merged
+from multiall_cli.planning.rules import Packs, build, conflicts, is_id, layers, merged
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import INVENTORY
 
@@ -29,8 +29,36 @@ def sayings(entry: Written | None, tell: Tell) -> dict[str, Saying]:
         if not written.entries:
             tell(table.keys[name], f"the rule {shown(name)} says nothing", "write such as {check: load, five: 4}")
             continue
-        found[name] = {key: Said(_said(each), each.origin) for key, each in written.entries.items()}
+        found[name] = _saying(written)
     return found
+
+
+def examples(entry: Written | None) -> dict[str, Example]:
+    """The `tests:` of a pack: rule → what it is tried on."""
+    table = under(entry, "tests")
+    if not isinstance(table, Table):
+        return {}
+    found = {}
+    for rule, written in table.entries.items():
+        bad = under(written, "bad")
+        several = bad.items if isinstance(bad, Listing) else (bad,)
+        found[rule] = Example(_saying(under(written, "good")), tuple(map(_saying, several)), table.keys[rule])
+    return found
+
+
+def _saying(written: Written | None) -> Saying:
+    table = written.entries if isinstance(written, Table) else {}
+    return {key: Said(_said(each), each.origin) for key, each in table.items()}
+
+
+def check_commands(pack: Mapping[str, Saying], entry: Written, tell: Tell) -> None:
+    """A pack may come from elsewhere: that it runs commands must be seen at its top."""
+    if (text_of(entry, "commands") or "").lower() == "true":
+        return
+    for rule, said in pack.items():
+        if "check" in said and said["check"].value == "command":
+            what = f"the rule {rule} runs a command, and its pack does not say that it does"
+            tell(said["check"].origin, what, "write `commands: true` at its top, if that is meant")
 
 
 def _said(written: Written) -> str | tuple[str, ...]:
@@ -71,6 +99,9 @@ def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> N
                 todo = f"{did_you_mean(name, packs)}`multiall baseline packs` shows all"
                 tell(pool.where.get("baseline", pool.origin), f"there is no pack {shown(name)}", todo)
         _build(pool.rules, merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules]), tell)
+    for (first, second), about in conflicts(inventory, packs).items():
+        what = f"it says something else of {about} than {first}"
+        tell(second, what, "make them equal, give one pool a higher `priority`, or let the server say it")
     for server in inventory.servers.values():
         if server.rules:
             _build(server.rules, merged(layers(inventory, packs, server.name)), tell)

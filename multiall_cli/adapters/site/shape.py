@@ -252,7 +252,16 @@ class RulesShape(Struct, forbid_unknown_fields=True):
     guards: GuardsShape | UnsetType | None = UNSET
 
 
+class ExampleShape(Struct, forbid_unknown_fields=True):
+    """What a rule of the pack is tried on."""
+
+    good: RuleShape
+    bad: RuleShape | list[RuleShape]
+
+
 class PackShape(Struct, forbid_unknown_fields=True):
     """rules/NAME.yaml: a pack of baseline rules."""
 
     rules: dict[str, RuleShape] | UnsetType | None = UNSET
+    tests: dict[str, ExampleShape] | UnsetType | None = UNSET
+    commands: bool | UnsetType = UNSET

@@ -11,12 +11,14 @@ from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.baseline import Checked, Code, Rule, Status, worst
+from multiall_cli.domain.errors import Fault
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.checks import CHECKS, Worse
 from multiall_cli.planning.targets import fold
+from multiall_cli.planning.trials import Trial
 
 
 def checked(health: Health, left: Sequence[str], least: int, schema: str = "baseline.check") -> View:
@@ -228,6 +230,37 @@ def turned(server: str, before: Status | None, after: Status) -> View:
     words = f"{moment(time())}  {server} {after.rule}: {was}{after.code.value} {after.code.word}{shows}"
     value = {"server": server, "rule": after.rule, "before": before and before.code, "status": after}
     return View("baseline.change", value, lambda wide: [safe_text(words)], [value], [server], well=False)
+
+
+def tried(found: Sequence[Trial]) -> View:
+    """The rules that do not do what they should; wide: all."""
+    bad = [each for each in found if not each.as_wanted]
+
+    def human(wide: bool) -> Iterator[object]:
+        shown = found if wide else bad
+        if shown:
+            rows = [(each.pack, each.rule, each.example, _verdict(each), each.fault or each.shows) for each in shown]
+            yield table(("pack", "rule", "example", "status", "why"), rows)
+        yield line(f"{count(len(found), 'example')}: {len(found) - len(bad)} as wanted, {len(bad)} not", style="bold")
+
+    cases = [Case(each.pack, f"{each.rule} {each.example}", "" if each.as_wanted else _verdict(each)) for each in found]
+    code = Exit.DIFFERENCES if bad else Exit.OK
+    names = sorted({each.rule for each in bad})
+    return View("baseline.test", {"examples": found}, human, found, names, cases, exit=code, well=not bad)
+
+
+def _verdict(trial: Trial) -> str:
+    return "failed" if trial.fault else f"{trial.code.value} {trial.code.word}"
+
+
+def linted(found: Sequence[Fault]) -> View:
+    def human(wide: bool) -> Iterator[object]:
+        yield from (safe_text(str(each)) for each in found)
+        yield line("nothing odd" if not found else count(len(found), "odd thing"), style="bold")
+
+    cases = [Case(each.origin.file, str(each.origin), each.what) for each in found]
+    code = Exit.DIFFERENCES if found else Exit.OK
+    return View("baseline.lint", {"odd": found}, human, found, (), cases, exit=code, well=not found)
 
 
 def packs(found: Mapping[str, Mapping[str, Saying]], inventory: Inventory) -> View:

@@ -98,6 +98,8 @@ MIRROR = {
     "multiall baseline waive": api.Fleet.waive,
     "multiall baseline waivers": api.Fleet.waivers,
     "multiall baseline revoke": api.Fleet.revoke,
+    "multiall baseline test": api.Fleet.test_pack,
+    "multiall baseline lint": api.Fleet.lint,
     "multiall baseline packs": api.Fleet.inventory,
     "multiall baseline checks": (),
     "multiall baseline codes": (),

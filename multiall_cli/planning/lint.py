@@ -1,0 +1,84 @@
+"""What is odd about a site's baseline rules, though it can be used. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from multiall_cli.domain.baseline import Rule
+from multiall_cli.domain.errors import Fault, Origin
+from multiall_cli.domain.health import Waiver
+from multiall_cli.domain.inventory import Inventory
+from multiall_cli.planning import waivers
+from multiall_cli.planning.checks import CHECKS, Worse
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.rules import Packs, RuleBook
+
+
+def found_odd(inventory: Inventory, packs: Packs, holding: Sequence[Waiver], now: float) -> list[Fault]:
+    """In the order of their places."""
+    book = RuleBook(inventory, packs, lambda origin, what, todo: None)
+    rules = {name: book.of(name) for name in inventory.servers}
+    every = {rule.id for own in rules.values() for rule in own}
+    distinct = {(rule.id, rule.origin): rule for own in rules.values() for rule in own}
+    found = [
+        *(fault for rule in distinct.values() for fault in _of_rule(rule, every)),
+        *_left_out(inventory, packs),
+        *_unheld(waivers.declared(inventory), every, now),
+        *(_of_waiver(each) for each in holding if each.number and not _matches(each, every)),
+    ]
+    return sorted(set(found), key=lambda each: (each.origin.file, each.origin.line, each.origin.column, each.what))
+
+
+def _of_rule(rule: Rule, every: set[str]) -> Iterator[Fault]:
+    for need in rule.needs:
+        if need not in every:
+            what = f"the rule {rule.id} needs {need}, which no server has"
+            yield Fault(_where(rule, "needs"), what, f"{did_you_mean(need, every)}take it out, or add it")
+    if rule.clear is not None and not _clears(rule):
+        yield Fault(
+            _where(rule, "clear"), "'clear' lies beyond the limit that warns", "make it stricter than that limit"
+        )
+    if rule.remedy and not rule.lasting and rule.often == (1, 1):
+        what = f"the rule {rule.id} has a remedy, and one bad look calls for it"
+        yield Fault(_where(rule, "remedy"), what, "add `for` or `often`")
+
+
+def _clears(rule: Rule) -> bool:
+    """Whether the limit that makes it well again is no looser than the one that warns."""
+    for each in rule.expects:
+        worse = CHECKS[rule.check].values[each.value].worse
+        limit = each.warning if each.warning is not None else each.critical
+        if worse is not Worse.NEITHER and limit is not None and rule.clear is not None:
+            return rule.clear <= limit if worse is Worse.HIGH else rule.clear >= limit
+    return True
+
+
+def _where(rule: Rule, key: str) -> Origin:
+    return rule.where.get(key, rule.origin)
+
+
+def _left_out(inventory: Inventory, packs: Packs) -> Iterator[Fault]:
+    """`without:` that leaves out what is not there."""
+    for pool in inventory.pools.values():
+        known = {rule for name in pool.baseline for rule in packs.get(name, {})} | set(pool.rules)
+        for name in pool.without:
+            if name not in known:
+                what = f"the pool {pool.name} leaves out {name}, which it would not have"
+                yield Fault(pool.origin, what, f"{did_you_mean(name, known)}take it out")
+
+
+def _unheld(declared: Iterable[Waiver], every: set[str], now: float) -> Iterator[Fault]:
+    for each in declared:
+        if each.ends <= now:
+            yield Fault(each.origin, f"the exception for {each.rule} is over", "take it out, or renew it")
+        elif not _matches(each, every):
+            yield _of_waiver(each)
+
+
+def _of_waiver(waiver: Waiver) -> Fault:
+    what = f"the waiver of {waiver.rule} on {waiver.target} is about no rule"
+    todo = f"`multiall baseline revoke {waiver.number}`" if waiver.number else "take it out"
+    return Fault(waiver.origin, what, todo)
+
+
+def _matches(waiver: Waiver, every: set[str]) -> bool:
+    return any(fnmatchcase(rule, waiver.rule) for rule in every)
