@@ -8,7 +8,7 @@ import typer
 from typer import Context
 
 from multiall_cli.cli import complete
-from multiall_cli.cli.context import busy_fleet, fleet, given, not_reached
+from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask, not_reached, whole
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import baseline as render
@@ -17,7 +17,7 @@ from multiall_cli.cli.render.times import seconds_of
 from multiall_cli.cli.render.view import show
 from multiall_cli.cli.streams import is_gone
 from multiall_cli.domain.baseline import Code, Status
-from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.errors import Refused, UsageError
 from multiall_cli.planning.moments import ZONED, zoned
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, "
-    "test, lint, packs, checks, codes.",
+    "remedy, test, lint, packs, checks, codes.",
 )
 
 MOST_ROUNDS = 1_000_000
@@ -178,6 +178,31 @@ def revoke(context: Context, number: Annotated[int, typer.Argument(metavar="NUMB
     """End a waiver now."""
     with fleet(context) as found:
         return show(given(context), render.revoked(found.revoke(number)))
+
+
+@app.command("remedy", cls=Verb)
+def remedy(
+    context: Context,
+    target: Target = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be done; exit 10: something.")
+    ] = False,
+) -> int:
+    """Apply the remedies of rules that fail: one after the other, until one does not help; journalled."""
+    asks = not dry_run and must_ask(context)
+    with busy_fleet(context, "remedy") as (found, pause):
+        chosen = found.remedies(target)
+        pause()
+        whole(found, "baseline remedy")
+        if dry_run or not chosen:
+            return show(given(context), render.remedies(chosen))
+        if asks:
+            render.show_remedies(chosen)
+            if not ask(f"remedy: {len(chosen)} to apply. Go on?"):
+                raise Refused("baseline remedy", "not confirmed; nothing was done", "run it again, or add --yes")
+        done = found.remedy(chosen)
+        pause()
+        return show(given(context), render.remedied(chosen, done))
 
 
 @app.command("test", cls=Verb)

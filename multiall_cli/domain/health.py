@@ -126,9 +126,11 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class BaselineSettings:
     """Times in seconds. `longest`: what a waiver may last; `keep`: how long history is kept; `stale`: the age from
-    which what is remembered of a server is not its state any more.
+    which what is remembered of a server is not its state any more; `cool_down`: between
+    two of one remedy.
     """
 
     longest: float = 90 * DAY
     keep: float = 90 * DAY
     stale: float = 0.25 * DAY
+    cool_down: float = 900.0

@@ -171,14 +171,27 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """How often in a row the members of a batch must be found well before the next one; times in seconds.
+
+    `every`: between two looks; `within`: after which it stays closed.
+    """
+
+    stable: int = 3
+    every: float = 5.0
+    within: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """How a pool is changed: batch sizes in turn (the last one repeats) and how much failure ends it.
 
-    `max_fail` None: no limit. Members that could not be reached count as failed.
+    `max_fail` None: no limit. Members that could not be reached count as failed. `gate` None: no health is waited for.
     """
 
     batch: tuple[Amount, ...] = (Amount(100, percent=True),)
     max_fail: Amount | None = None
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)

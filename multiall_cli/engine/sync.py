@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.inventory import GuardLimit, Pool
+from multiall_cli.domain.inventory import Gate, GuardLimit, Pool
 from multiall_cli.domain.run import Holder, MemberReport, MemberState, Report, Run, Standing, Step
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.look import Seen, Sight, look
@@ -25,7 +25,8 @@ from multiall_cli.planning.order import batches, too_many_failed
 class Wish:
     """What the admin asked for. `plan`: an id that must still hold ('': any); `confirm` sees the plan and decides.
 
-    `catches_up`: whether absent members get what they missed later; a one-off copy is not owed to anyone.
+    `catches_up`: whether absent members get what they missed later; a one-off copy is not owed to anyone. `gate`: waits
+    until members of a batch are well; why they are not, or ''.
     """
 
     verb: str = "sync"
@@ -35,6 +36,7 @@ class Wish:
     lock_wait: float = 0.0
     limits: Mapping[str, GuardLimit] = field(default_factory=dict)
     confirm: Callable[[Plan], bool] = lambda plan: True
+    gate: Callable[[Gate, Sequence[str]], str] = lambda gate, servers: ""
 
 
 def holder(world: World, verb: str) -> Holder:
@@ -148,9 +150,22 @@ def _roll_out(
             failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
             if report.state is MemberState.DEFERRED and wish.catches_up:
                 world.store.defer(pool.name, report.server, run, report.reason, world.clock.now())
+        if batch is not idle and (why := _held_back(pool, wish, batch, reports)):
+            return reports, f"the gate is closed: {why}", Exit.REFUSED
     if len(reports) < len(sight.seen):
         return reports, "interrupted", Exit.INTERRUPTED
     return reports, "", None
+
+
+def _held_back(pool: Pool, wish: Wish, batch: Sequence[str], reports: Mapping[str, MemberReport]) -> str:
+    """Why no further batch may begin; '' where the gate opens. Who failed or is away is counted by `max_fail`."""
+    changed = [name for name in batch if name in reports and reports[name].state in _MADE_SO]
+    if pool.rollout.gate is None or not changed:
+        return ""
+    return wish.gate(pool.rollout.gate, changed)
+
+
+_MADE_SO = (MemberState.SAME, MemberState.CHANGED)
 
 
 def _batch(world: World, pool: str, run: str, members: Sequence[Seen]) -> list[MemberReport]:

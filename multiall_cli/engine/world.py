@@ -1,5 +1,6 @@
 """What every loop of the engine is given: the ports, and how it is watched and stopped."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,8 @@ class World:
     """`watch` is told each step; `stop` answers whether no further member is to be begun.
 
     `vantage`: our own name as an observer, for what we meet on the way; `away`: the servers that the topology holds
-    to be in maintenance or down: no connection to them is tried; `relays`: who is reached through which brother.
+    to be in maintenance or down: no connection to them is tried; `relays`: who is reached through which brother;
+    `pause`: does nothing for so many seconds.
     """
 
     transport: Transport
@@ -30,6 +32,7 @@ class World:
     vantage: str = ""
     away: Mapping[str, Unreachable] = field(default_factory=dict)
     relays: Mapping[str, str] = field(default_factory=dict)
+    pause: Callable[[float], None] = time.sleep
 
     def observer_of(self, server: str) -> str:
         """Who it is that meets a server when we work on it."""

@@ -31,6 +31,7 @@ from multiall_cli.domain.errors import Fault, Locked, MemberFault, Refused, Unre
 from multiall_cli.domain.health import Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
 from multiall_cli.domain.publication import LastPublished, Published, Verified
+from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
 from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.drivers.become import sudoers
@@ -187,7 +188,14 @@ class Fleet:
         """
         from multiall_cli.engine.sync import Wish, sync
 
-        wish = Wish(plan=plan, forced=frozenset(forced), lock_wait=lock_wait, limits=self.site.guards, confirm=confirm)
+        wish = Wish(
+            plan=plan,
+            forced=frozenset(forced),
+            lock_wait=lock_wait,
+            limits=self.site.guards,
+            confirm=confirm,
+            gate=lambda gate, servers: health.gate(self, gate, servers),
+        )
         declared = self.pool(pool)
         world, _, assignments = self._work(declared, only)
         return sync(world, declared, assignments, wish)
@@ -229,7 +237,7 @@ class Fleet:
         with outgoing(Path(source), path) as declared:
             pool = Pool(COPIES, tuple(server.name for server in servers))
             wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm)
-            return sync(self._world, pool, [self._assignment(declared, servers)], wish)
+            return sync(self.world, pool, [self._assignment(declared, servers)], wish)
 
     def fetch(self, target: str, path: str, folder: str) -> tuple[Report, ...]:
         """Copy a file or a folder of servers to `folder`/SERVER on the admin host: a report per server."""
@@ -249,7 +257,7 @@ class Fleet:
         agent = FileTree(declared, server, root, self.store)
         try:
             return of_server(
-                server.name, sync(self._world, Pool(COPIES, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], wish)
+                server.name, sync(self.world, Pool(COPIES, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], wish)
             )
         except Refused:
             gone = Refused(
@@ -268,7 +276,7 @@ class Fleet:
             replace(each, servers=tuple(through(each.servers, topology.relays)))
             for each in self._assignments(pool, only)
         ]
-        world = replace(self._world, away=away(topology), relays=topology.relays)
+        world = replace(self.world, away=away(topology), relays=topology.relays)
         return world, pool.name, assignments
 
     def _assignments(self, pool: Pool, only: str) -> "list[Assignment]":
@@ -291,12 +299,12 @@ class Fleet:
         """Run a command on servers, results as they come."""
         from multiall_cli.engine.execute import execute
 
-        return execute(self._world, self._reachable(target), argv, stdin, self.limits.timeout, on_output)
+        return execute(self.world, self._reachable(target), argv, stdin, self.limits.timeout, on_output)
 
     def facts(self, target: str) -> Iterator[Facts]:
         from multiall_cli.engine.execute import facts
 
-        return facts(self._world, self._reachable(target))
+        return facts(self.world, self._reachable(target))
 
     def _reachable(self, target: str) -> list[Server]:
         """The servers of a target, each as it is reached now."""
@@ -314,7 +322,7 @@ class Fleet:
 
         servers = self.select(target) if target else tuple(self.inventory.servers.values())
         nameless = {}
-        for finding in examine(self._world, servers):
+        for finding in examine(self.world, servers):
             if finding.reason == "name" and finding.subject not in nameless:
                 nameless[finding.subject] = examine_name(finding.subject, self.server(finding.subject).address)
                 yield nameless[finding.subject] or finding
@@ -418,7 +426,7 @@ class Fleet:
         told = publication.snapshot(topology, settings.ttl)
         content = publication.written(told, self.seal.public, self.seal.sign(publication.canonical(told)))
         up = [each for name, each in self.inventory.servers.items() if topology.state_of(name) in PUBLISHED_TO]
-        done = publish(self._world, through(up, topology.relays), path, content, self._opened)
+        done = publish(self.world, through(up, topology.relays), path, content, self._opened)
         gone = tuple(name for name in self.inventory.servers if topology.state_of(name) not in REST)
         keep(self.store, LastPublished(topology.at, publication.said(topology, path, settings.ttl), gone))
         return done
@@ -490,7 +498,7 @@ class Fleet:
             ours = addresses()
         known, topology = self.inventory.servers, self.topology()
         asked = through(self.select(target) if target else known.values(), topology.relays)
-        world = replace(self._world, away=away(topology))
+        world = replace(self.world, away=away(topology))
         return discover(world, asked, known, ours, self._watcher.prober.knock)
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> tuple[Event, ...]:
@@ -588,6 +596,14 @@ class Fleet:
         """How a rule stood on each server since a time (seconds since the epoch). Errors: UsageError."""
         return health.history(self, rule, target, since)
 
+    def remedies(self, target: str = "") -> tuple[Remedy, ...]:
+        """What may be done now about rules that fail, by a look at them; not what was done a short while ago."""
+        return health.remedies(self, self._chosen(target))
+
+    def remedy(self, chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
+        """Apply remedies one after the other, until one does not help. Errors: Locked."""
+        return health.apply_remedies(self, chosen)
+
     def test_pack(self, pack: str = "") -> tuple[Trial, ...]:
         """The rules of a pack (of all of the site's, where none is named) on their examples. Errors: UsageError."""
         return tuple(health.test(self, pack))
@@ -684,15 +700,15 @@ class Fleet:
     def reading_world(self) -> "World":
         """For who changes nothing: over sessions that stay open, where they are to."""
         if not self._warm:
-            return self._world
+            return self.world
         if self._lending is None:
             from multiall_cli.adapters.warm import WarmTransport
 
             self._lending = WarmTransport(self.transport, self._warm)
-        return replace(self._world, transport=self._lending)
+        return replace(self.world, transport=self._lending)
 
     @property
-    def _world(self) -> "World":
+    def world(self) -> "World":
         from multiall_cli.engine.world import World
 
         parallel = self.limits.parallel or self.site.settings.parallel

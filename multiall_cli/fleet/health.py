@@ -8,12 +8,15 @@ from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.domain.baseline import Checked, Code, Latest, Rule
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
-from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.inventory import Gate, Server
+from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.topology import Downtime, Topology
 from multiall_cli.planning import waivers
 from multiall_cli.planning.lint import found_odd
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.pools import pools_health
+from multiall_cli.planning.remedies import cooling
+from multiall_cli.planning.remedies import remedies as planned_remedies
 from multiall_cli.planning.rules import RuleBook, Tell, build
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.trials import Trial, trials
@@ -26,19 +29,51 @@ if TYPE_CHECKING:
 MOST_CHANGES = 1000  # of one history
 
 
-def check(fleet: "Fleet", servers: Iterable[Server]) -> Iterator[Checked]:
-    """How servers stand by their rules, as they answer."""
+def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False) -> Iterator[Checked]:
+    """How servers stand by their rules, as they answer. `fresh`: also of rules that are not due yet."""
     from multiall_cli.drivers import x509
     from multiall_cli.engine.check import check as look
 
     topology = fleet.topology()
     duties = duties_of(fleet, through(servers, topology.relays), topology)
+    if fresh:
+        duties = [replace(each, rules=tuple(replace(rule, every=0.0) for rule in each.rules)) for each in duties]
     world = replace(fleet.reading_world, away=away(topology), relays=topology.relays)
 
     def refine(kind: str, values: Mapping[str, object]) -> Mapping[str, object]:
         return x509.values(values, SystemClock().now()) if kind == "certificate" else values
 
     return look(world, duties, refine, fleet.site.settings.baseline.keep)
+
+
+def gate(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
+    """Waits until servers are well; why they are not, or ''."""
+    from multiall_cli.engine.gate import closed
+
+    fleet.keep_warm()
+    members = [fleet.inventory.servers[name] for name in servers]
+    return closed(gate, fleet.reading_world, lambda: list(check(fleet, members, fresh=True)))
+
+
+def remedies(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Remedy, ...]:
+    """What may be done now about rules that fail."""
+    from multiall_cli.engine.remedy import last_applied
+
+    found = list(check(fleet, servers))
+    book, _ = rule_book(fleet)
+    chosen = planned_remedies(found, {each.server: book.of(each.server) for each in found})
+    last = last_applied(fleet.reading_world, chosen)
+    wait = cooling(chosen, last, SystemClock().now(), fleet.site.settings.baseline.cool_down)
+    return tuple(each for each in chosen if each not in wait)
+
+
+def apply_remedies(fleet: "Fleet", chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
+    """What became of each, until one did not help. Errors: Locked."""
+    from multiall_cli.engine.remedy import applied
+
+    topology = fleet.topology()
+    servers = through([fleet.inventory.servers[each.server] for each in chosen], topology.relays)
+    return applied(fleet.world, chosen, servers, lambda server: check(fleet, [server], fresh=True))
 
 
 def remembered(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Checked, ...]:

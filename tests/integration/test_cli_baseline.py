@@ -271,6 +271,58 @@ def test_two_pools_that_contradict_each_other(desk: Desk) -> None:
     assert desk.call("inventory", "check").exit == 0
 
 
+def remediable(desk: Desk, *words: str) -> Path:
+    """A rule that fails on two servers until its remedy has made a file; the file of the first."""
+    held = desk.held("web1").parent / "made"
+    remedy = ", ".join(f"'{word}'" for word in words)
+    said(desk, pack=f"rules: {{made: {{check: file, path: '{held}', remedy: [run, {remedy}]}}}}\n")
+    return held
+
+
+def test_a_remedy_is_applied_once_and_journalled(desk: Desk) -> None:
+    held = desk.held("web1").parent / "made"
+    remediable(desk, "touch", str(held))
+    dry = desk.call("baseline", "remedy", "web1", "--dry-run")
+    assert (dry.exit, held.exists()) == (10, False)
+    assert re.search(r"^web1 +made +404 missing +not there +run touch ", dry.out, re.M)
+    unasked = desk.call("baseline", "remedy", "web1")
+    assert (unasked.exit, "add --yes" in unasked.err) == (2, True)
+    done = desk.call("baseline", "remedy", "web1", "--yes")
+    assert (done.exit, held.exists()) == (0, True)
+    assert "1 of 1 remedy helped; run " in done.out
+    run = desk.call("journal", "list", "--json").json()["runs"][0]
+    told = desk.call("journal", "show", run["id"], "--json").json()
+    (entry,) = told["entries"]
+    assert (run["verb"], run["result"], entry["stage"], entry["key"]) == ("remedy", 0, "done", "made")
+    held.unlink()
+    assert "it was applied a short while ago" in desk.call("baseline", "remedy", "web1", "--yes").out
+
+
+def test_a_remedy_that_does_not_help_is_not_tried_on_others(desk: Desk) -> None:
+    remediable(desk, "false")
+    done = desk.call("baseline", "remedy", "web[1-2]", "--yes")
+    assert done.exit == 3
+    assert "0 of 2 remedies helped; 1 remedy left alone, since one did not help" in done.out
+    assert re.search(r"^web1 +made +run false +failed +exit 1$", done.out, re.M)
+    remediable(desk, "true")
+    told = desk.call("baseline", "remedy", "web1", "--yes").out
+    assert "it was done, and the rule still fails" in told
+
+
+def test_a_rollout_waits_until_its_batch_is_well(desk: Desk) -> None:
+    """The gate opens where all is well, and stays closed where it is not; nothing more is changed then."""
+    said(desk)
+    (desk.site / "inventory" / "health.yaml").unlink()
+    gate = "rollout: {batch: [1], gate: {stable: 2, every: 1ms, within: %s}}\nbaseline: [own]\nwithout: [%s]"
+    desk.declare(pool=gate % ("5s", "gone, slow"))
+    assert desk.call("pool", "sync", "web", "--yes").exit == 0
+    (desk.tree / "a.txt").write_text("changed")
+    desk.declare(pool=gate % ("1ms", "slow"))
+    done = desk.call("pool", "sync", "web", "--yes")
+    assert done.exit == 4
+    assert "stopped: the gate is closed: web1: gone 404 missing (not there); 3 members left as before" in done.out
+
+
 def test_rules_of_servers(desk: Desk) -> None:
     said(desk)
     told = desk.call("baseline", "rules").out

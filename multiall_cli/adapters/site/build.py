@@ -253,7 +253,10 @@ def _baseline(shape: shapes.BaselineShape | UnsetType | None) -> BaselineSetting
     if not isinstance(shape, shapes.BaselineShape):
         return default
     return BaselineSettings(
-        _days(shape.longest, default.longest), _days(shape.keep, default.keep), _seconds(shape.stale, default.stale)
+        _days(shape.longest, default.longest),
+        _days(shape.keep, default.keep),
+        _seconds(shape.stale, default.stale),
+        _seconds(shape.cool_down, default.cool_down),
     )
 
 
@@ -293,6 +296,11 @@ def guards_of(shape: shapes.RulesShape, defaults: dict[str, GuardLimit]) -> dict
 
 def _seconds(value: float | str | UnsetType, default: float) -> float:
     if isinstance(value, str):
-        number, unit = re.findall(r"[0-9.]+|[a-z]+", value)
-        return float(number) * _SCALE[unit]
+        return seconds_in(value)
     return default if isinstance(value, UnsetType) else float(value)
+
+
+def seconds_in(text: str) -> float:
+    """What `10s`, `500ms` or `10` means, already held against its shape."""
+    number, unit = re.fullmatch(r"([0-9.]+)([a-z]*)", text).groups()  # type: ignore[union-attr]
+    return float(number) * (_SCALE[unit] if unit else 1.0)

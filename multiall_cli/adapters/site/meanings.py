@@ -82,7 +82,13 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "RolloutShape": {
         "batch": "How many members at a time; of a list, the first is the canary and the last one repeats.",
+        "gate": "Whether the baseline rules of a batch's members must be well before the next batch.",
         "max_fail": "How many members may fail or be away before no further batch is begun.",
+    },
+    "GateShape": {
+        "stable": "How many looks in a row must be good; else 3.",
+        "every": "How long between two looks; else 5 s.",
+        "within": "After how long it stays closed, and the rollout stops; else 2 minutes.",
     },
     "SettingsShape": {
         "store": "The folder of journal, outbox and cache; else below $XDG_STATE_HOME.",
@@ -97,6 +103,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "longest": "What a waiver may last; else 90 days.",
         "keep": "How long the history of health is kept; else 90 days.",
         "stale": "The age from which a server's last look is not how it stands; else 6 hours.",
+        "cool_down": "How long a remedy is not applied to a server again; else 15 minutes.",
     },
     "TopologyShape": {
         "every": "How often a scan is meant to run (cron); else 60 s.",

@@ -5,9 +5,19 @@ from collections.abc import Container
 from dataclasses import replace
 
 from multiall_cli.adapters.site import shape as shapes
-from multiall_cli.adapters.site.build import Tell, items, origin_of, places, rooted, text_of, under, windows_of
+from multiall_cli.adapters.site.build import (
+    Tell,
+    items,
+    origin_of,
+    places,
+    rooted,
+    seconds_in,
+    text_of,
+    under,
+    windows_of,
+)
 from multiall_cli.adapters.site.compose import Scalar, Table, Written
-from multiall_cli.domain.inventory import After, Amount, Delete, FilesDeclaration, Pool, Rollout
+from multiall_cli.domain.inventory import After, Amount, Delete, FilesDeclaration, Gate, Pool, Rollout
 from multiall_cli.planning.targets.ranges import is_name, shown
 from multiall_cli.planning.targets.selection import SPECIAL
 
@@ -150,6 +160,20 @@ def _rollout(entry: Written, tell: Tell) -> Rollout:
     return Rollout(
         tuple(batch for batch in batches if batch) or Rollout().batch,
         _amount(max_fail, tell, least=0) if max_fail else None,
+        _gate(entry),
+    )
+
+
+def _gate(entry: Written) -> Gate | None:
+    written = under(entry, "rollout", "gate")
+    if not isinstance(written, Table):
+        return None
+    said = {key: text_of(written, key) for key in ("stable", "every", "within")}
+    default = Gate()
+    return Gate(
+        int(said["stable"] or default.stable),
+        seconds_in(said["every"]) if said["every"] else default.every,
+        seconds_in(said["within"]) if said["within"] else default.within,
     )
 
 

@@ -161,6 +161,14 @@ class FilesShape(Struct, forbid_unknown_fields=True):
     after: list[AfterShape] | UnsetType = UNSET
 
 
+class GateShape(Struct, forbid_unknown_fields=True):
+    """How often in a row the members of a batch must be found well before the next one."""
+
+    stable: Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1")] | UnsetType = UNSET
+    every: Positive | Seconds | UnsetType = UNSET
+    within: Positive | Seconds | UnsetType = UNSET
+
+
 class RolloutShape(Struct, forbid_unknown_fields=True):
     """How a pool is changed: in which batches, and how much failure ends it."""
 
@@ -171,6 +179,7 @@ class RolloutShape(Struct, forbid_unknown_fields=True):
         | UnsetType
     ) = UNSET
     max_fail: FailCount | Percent | UnsetType = UNSET
+    gate: GateShape | UnsetType | None = UNSET
 
 
 class PoolShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
@@ -217,6 +226,7 @@ class BaselineShape(Struct, forbid_unknown_fields=True):
     longest: Days | UnsetType = UNSET
     keep: Days | UnsetType = UNSET
     stale: Positive | Seconds | UnsetType = UNSET
+    cool_down: Positive | Seconds | UnsetType = UNSET
 
 
 class SettingsShape(Struct, forbid_unknown_fields=True):

@@ -1,12 +1,14 @@
 """Health in words and tables."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from time import time
 
 from multiall_cli.cli.render.health_forms import FORMS, nagios_code
-from multiall_cli.cli.render.terminal import line, table
+from multiall_cli.cli.render.screen import put
+from multiall_cli.cli.render.terminal import console, line, table
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
@@ -15,6 +17,7 @@ from multiall_cli.domain.errors import Fault
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
 from multiall_cli.domain.inventory import Inventory
+from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.checks import CHECKS, Worse
 from multiall_cli.planning.targets import fold
@@ -230,6 +233,51 @@ def turned(server: str, before: Status | None, after: Status) -> View:
     words = f"{moment(time())}  {server} {after.rule}: {was}{after.code.value} {after.code.word}{shows}"
     value = {"server": server, "rule": after.rule, "before": before and before.code, "status": after}
     return View("baseline.change", value, lambda wide: [safe_text(words)], [value], [server], well=False)
+
+
+def remedies(chosen: Sequence[Remedy]) -> View:
+    """What would be done."""
+
+    def human(wide: bool) -> Iterator[object]:
+        yield from _remedies(chosen)
+
+    code = Exit.DIFFERENCES if chosen else Exit.OK
+    names = [each.server for each in chosen]
+    return View("baseline.remedies", {"remedies": chosen}, human, chosen, names, exit=code, well=not chosen)
+
+
+def _remedies(chosen: Sequence[Remedy]) -> Iterator[object]:
+    if chosen:
+        rows = [(e.server, e.rule, f"{e.code.value} {e.code.word}", e.shows, str(e.action)) for e in chosen]
+        yield table(("server", "rule", "status", "shows", "remedy"), rows)
+    else:
+        yield "nothing to remedy: no rule that declares a remedy fails, or it was applied a short while ago"
+
+
+def show_remedies(chosen: Sequence[Remedy]) -> None:
+    """On stderr, before the question."""
+    screen = console(sys.stderr)
+    for each in _remedies(chosen):
+        put(screen, each)
+
+
+def remedied(chosen: Sequence[Remedy], done: Sequence[Remedied]) -> View:
+    left = chosen[len(done) :]
+
+    def human(wide: bool) -> Iterator[object]:
+        rows = [
+            (e.remedy.server, e.remedy.rule, str(e.remedy.action), "done" if e.helped else "failed", e.trouble)
+            for e in done
+        ]
+        yield table(("server", "rule", "remedy", "result", "why"), rows)
+        more = f"; {count(len(left), 'remedy', 'remedies')} left alone, since one did not help" if left else ""
+        helped = sum(1 for each in done if each.helped)
+        run = f"; run {done[0].run}" if done else ""
+        yield line(f"{helped} of {count(len(chosen), 'remedy', 'remedies')} helped{more}{run}", style="bold")
+
+    code = Exit.OK if not left and all(each.helped for each in done) else Exit.PARTIAL
+    value = {"done": done, "left": left}
+    return View("baseline.remedy", value, human, done, [e.remedy.server for e in done], exit=code, well=not chosen)
 
 
 def tried(found: Sequence[Trial]) -> View:

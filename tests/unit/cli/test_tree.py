@@ -98,6 +98,7 @@ MIRROR = {
     "multiall baseline waive": api.Fleet.waive,
     "multiall baseline waivers": api.Fleet.waivers,
     "multiall baseline revoke": api.Fleet.revoke,
+    "multiall baseline remedy": (api.Fleet.remedies, api.Fleet.remedy),
     "multiall baseline test": api.Fleet.test_pack,
     "multiall baseline lint": api.Fleet.lint,
     "multiall baseline packs": api.Fleet.inventory,
@@ -132,7 +133,7 @@ MIRROR = {
 rule can look at is known without one.
 """
 
-NO_VERB = {"close", "known_hosts", "network", "reading_world", "seal", "state_folder", "store", "transport"}
+NO_VERB = {"close", "known_hosts", "network", "reading_world", "seal", "state_folder", "store", "transport", "world"}
 """What a Fleet has besides answers: where things lie, and its own end."""
 
 

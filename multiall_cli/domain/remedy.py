@@ -1,0 +1,31 @@
+"""What may be done about a rule that fails, and what became of it."""
+
+from dataclasses import dataclass, field
+
+from multiall_cli.domain.baseline import Code
+from multiall_cli.domain.inventory import After
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One action on one server. `rule`: what calls for it; `code`, `shows`: how that failed."""
+
+    server: str
+    rule: str
+    action: After
+    code: Code = field(default=Code.OK, compare=False)
+    shows: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Remedied:
+    """What became of a remedy, in a run of the journal. `trouble`: why it did not help; '': it did."""
+
+    run: str
+    remedy: Remedy
+    trouble: str = ""
+    after: Code | None = None
+
+    @property
+    def helped(self) -> bool:
+        return not self.trouble

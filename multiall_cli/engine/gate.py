@@ -1,0 +1,40 @@
+"""The gate of a rollout: no further batch before the members of this one are well, several looks in a row."""
+
+from collections.abc import Callable, Iterable
+
+from multiall_cli.domain.baseline import Checked, Code
+from multiall_cli.domain.inventory import Gate
+from multiall_cli.engine.world import World
+from multiall_cli.planning.pools import works
+
+
+def closed(gate: Gate, world: World, look: Callable[[], Iterable[Checked]]) -> str:
+    """'' once all that are looked at were green `stable` times in a row; else, after `within`, who is not and why."""
+    until = world.clock.monotonic() + gate.within
+    green, why = 0, "interrupted"
+    while not world.stop():
+        red = [each for each in look() if not is_green(each)]
+        green = 0 if red else green + 1
+        if green >= gate.stable:
+            return ""
+        why = "; ".join(map(_words, red[:3])) or f"green {green} of {gate.stable} times"
+        if world.clock.monotonic() + gate.every > until:
+            break
+        world.pause(gate.every)
+    return why
+
+
+def is_green(checked: Checked) -> bool:
+    """Whether it was looked at now, and nothing of it fails, be it for no longer than a moment yet."""
+    return not checked.trouble and works(checked.code) and not any(_is_soft(each.code) for each in checked.statuses)
+
+
+def _is_soft(code: Code) -> bool:
+    return code is Code.SOFT_FAIL
+
+
+def _words(checked: Checked) -> str:
+    bad = next((each for each in checked.statuses if each.code.is_problem or _is_soft(each.code)), None)
+    if checked.trouble or bad is None:
+        return f"{checked.server}: {checked.code.value} {checked.code.word} ({checked.trouble})"
+    return f"{checked.server}: {bad.rule} {bad.code.value} {bad.code.word} ({bad.shows})"

@@ -1,0 +1,104 @@
+"""Applies remedies: one after the other, journalled as any change, and looks again whether they helped."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from multiall_cli.domain.baseline import Checked, Code
+from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.remedy import Remedied, Remedy
+from multiall_cli.domain.run import Entry, Run, Stage, Step
+from multiall_cli.drivers.service import argv
+from multiall_cli.engine.member import ACTION_TIMEOUT
+from multiall_cli.engine.sync import holder, new_run_id
+from multiall_cli.engine.world import World
+
+POOL = "(baseline)"  # what remedies are journalled and locked as: no pool of an inventory can be called so
+AGENT = "baseline"
+Look = Callable[[Server], Iterable[Checked]]
+
+
+def applied(world: World, chosen: Sequence[Remedy], servers: Sequence[Server], look: Look) -> tuple[Remedied, ...]:
+    """What became of each, until one does not help: what it was to mend is not what was thought, so the others are
+    left alone. Errors: Locked.
+    """
+    me = holder(world, "baseline remedy")
+    with world.store.lock(POOL, me, 0.0):
+        now = world.clock.now()
+        targets = tuple(dict.fromkeys(each.server for each in chosen))
+        run = Run(new_run_id(now), "remedy", POOL, targets, "", me.who, me.host, me.pid, now)
+        world.store.begin(run)
+        for name in targets:
+            world.store.settle(POOL, name, [AGENT], now)
+        ended = Exit.ERROR
+        try:
+            done = tuple(_all(world, run.id, chosen, {each.name: each for each in servers}, look))
+            ended = Exit.OK if len(done) == len(chosen) and all(each.helped for each in done) else Exit.PARTIAL
+        finally:
+            world.store.end(run.id, ended, world.clock.now())
+        return done
+
+
+def _all(
+    world: World, run: str, chosen: Sequence[Remedy], servers: dict[str, Server], look: Look
+) -> Iterator[Remedied]:
+    for each in chosen:
+        if world.stop():
+            return
+        found = _one(world, run, each, servers[each.server], look)
+        yield found
+        if not found.helped:
+            return
+
+
+def _one(world: World, run: str, remedy: Remedy, server: Server, look: Look) -> Remedied:
+    now = world.clock.now()
+    world.store.intend([_entry(run, remedy, Stage.INTENT, "", now)], ())
+    world.store.keep(key(remedy), repr(now).encode("ascii"))
+    detail = _done(world, remedy, server)
+    world.store.record([_entry(run, remedy, Stage.FAILED if detail else Stage.DONE, detail, world.clock.now())])
+    world.watch(Step("acted", remedy.server))
+    if detail:
+        return Remedied(run, remedy, detail)
+    status = next((s for c in look(server) for s in c.statuses if s.rule == remedy.rule), None)
+    if status is None or status.code.is_problem or status.code is Code.SOFT_FAIL:
+        return Remedied(
+            run, remedy, "it was done, and the rule still fails", status.code if status else Code.UNREACHABLE
+        )
+    return Remedied(run, remedy, "", Code.REMEDIED)
+
+
+def _done(world: World, remedy: Remedy, server: Server) -> str:
+    """'' where the action ended well; else why not."""
+    try:
+        session = world.transport.open(server)
+        try:
+            ended = session.run(argv(remedy.action), timeout=ACTION_TIMEOUT)
+        finally:
+            session.close()
+    except (Unreachable, MemberFault) as fault:
+        return fault.what
+    if ended.exit_code == 0:
+        return ""
+    words = (ended.stderr.whole() or ended.stdout.whole()).decode("utf-8", "replace").strip()
+    return f"exit {ended.exit_code}" + (f", {words[-300:]}" if words else "")
+
+
+def _entry(run: str, remedy: Remedy, stage: Stage, detail: str, at: float) -> Entry:
+    before = f"{remedy.code.value} {remedy.code.word}: {remedy.shows}"
+    return Entry(run, remedy.server, AGENT, remedy.rule, "update", before, str(remedy.action), stage, detail, at)
+
+
+def last_applied(world: World, chosen: Iterable[Remedy]) -> dict[Remedy, float]:
+    """When each was applied last; nothing of those that never were."""
+    found = {}
+    for each in chosen:
+        try:
+            found[each] = float((world.store.cached(key(each)) or b"").decode("ascii"))
+        except ValueError:
+            continue
+    return found
+
+
+def key(remedy: Remedy) -> str:
+    return f"remedy:{remedy.server}:{remedy.action}"
