@@ -175,9 +175,14 @@ def _parts(text, sign):
     return found + [text[last:].strip()]
 
 
+_TAG = re.compile(
+    r"(^|[^\w/.])((NO)?(PASSWD|EXEC|SETENV|LOG_INPUT|LOG_OUTPUT|MAIL|FOLLOW|INTERCEPT)|sha(224|256|384|512)|%)\s*$"
+)
+
+
 def _is_tag(before):
-    """Whether a colon belongs to what stands before it: a tag (NOPASSWD), a digest (sha256), or nothing."""
-    return re.search(r"(^|[^\w/.])([A-Z_]+|sha[0-9]+|%)\s*$", before) is not None and "=" in before
+    """Whether a colon belongs to what stands before it: a tag, a digest, or a group that is not of this system."""
+    return _TAG.search(before) is not None
 
 
 def _among(words, names, aliases, machines=False, depth=0):
@@ -189,7 +194,7 @@ def _among(words, names, aliases, machines=False, depth=0):
             hit = _among(aliases[bare], names, aliases, machines, depth + 1)
         elif machines:
             # An address may be one of this machine's: better once too often than not at all.
-            is_address = re.fullmatch(r"[0-9a-fA-F:.]+(/[0-9.]+)?|\+.*", bare) is not None
+            is_address = re.fullmatch(r"([0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*)(/[0-9.]+)?|\+.*", bare) is not None
             hit = bare == "ALL" or is_address or any(fnmatch.fnmatchcase(name, bare) for name in names)
         else:
             hit = bare == "ALL" or bare in names

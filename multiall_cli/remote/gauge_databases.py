@@ -60,7 +60,12 @@ def _of_postgresql(opened):
     kind, length = struct.unpack("!cI", _exactly(opened, 5))
     if kind not in (b"R", b"E", b"N", b"v") or length < 4:
         raise OSError("what it says is not of PostgreSQL")
-    fields = {each[:1]: each[1:] for each in _exactly(opened, length - 4).split(b"\0") if each}
+    body = _exactly(opened, length - 4)
+    if kind == b"R" and body[:4] == bytes(4):  # it let us in: it is told that we go
+        opened.sendall(b"X\0\0\0\4")
+        while opened.recv(1 << 12):
+            continue
+    fields = {each[:1]: each[1:] for each in body.split(b"\0") if each}
     code = fields.get(b"C") or b""
     # 57: it starts or stops; 53: it has no room.
     if kind == b"E" and code[:2] in (b"57", b"53"):
@@ -97,7 +102,10 @@ def _leave(opened):
     opened.sendall(struct.pack("<I", len(words) | 1 << 24) + words)
     sequence = 2
     for _ in range(3):
-        if _packet(opened)[:1] != b"\xfe":  # another way to log in is asked for
+        said = _packet(opened)[:1]
+        if said != b"\xfe":  # another way to log in is not asked for
+            if said == b"\0":  # it lets in whoever comes: it is told that we go
+                opened.sendall(b"\1\0\0\0\1")
             return
         sequence += 1
         opened.sendall(struct.pack("<I", sequence << 24))

@@ -140,15 +140,17 @@ def interface(name, mark=None):
 
     with open(folder + "/operstate") as opened:
         state = opened.read().strip()
-    lost = [number("/statistics/%s_%s" % (way, kind)) for kind in ("errors", "dropped") for way in ("rx", "tx")]
-    told = {"present": True, "state": state, "errors": lost[0] + lost[1], "dropped": lost[2] + lost[3]}
+    # What a card had no room for was dropped too, as /proc/net/dev has it.
+    kinds = ("rx_errors", "tx_errors", "rx_dropped", "tx_dropped", "rx_missed_errors")
+    lost = [number("/statistics/" + kind) for kind in kinds]
+    told = {"present": True, "state": state, "errors": sum(lost[:2]), "dropped": sum(lost[2:])}
     if number("/speed") > 0:
         told["speed"] = number("/speed")
     now = marked(lost, ":%d" % number("/ifindex"))
     found = since(mark, now)
     if found is not None:
         took, grown = found
-        told.update(error_rate=(grown[0] + grown[1]) / took, drop_rate=(grown[2] + grown[3]) / took)
+        told.update(error_rate=sum(grown[:2]) / took, drop_rate=sum(grown[2:]) / took)
     return told, now
 
 

@@ -28,7 +28,7 @@ def raid_of(text, name=None):
 def _arrays(text):
     """(name, whether it runs, disks that it misses or None, whether it is being rebuilt) of each."""
     for block in re.split(r"\n(?=\S)", text):
-        first = re.match(r"(\S+) : (\S+)", block)
+        first = re.match(r"(\S+) : (active|inactive)\b", block)
         if first is None:
             continue
         active = first.group(2) == "active"
