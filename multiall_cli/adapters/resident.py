@@ -33,7 +33,22 @@ MORE = {
     "reach": ("reach",),
     "neighbours": ("neighbours",),
     "publish": ("publish",),
-    "gauge": ("gauge_files", "gauge_system", "gauge_network", "gauges"),
+    "gauge": (
+        "gauge_sources",
+        "gauge_versions",
+        "gauge_accounts",
+        "gauge_databases",
+        "gauge_dns",
+        "gauge_files",
+        "gauge_logs",
+        "gauge_network",
+        "gauge_ping",
+        "gauge_processes",
+        "gauge_software",
+        "gauge_storage",
+        "gauge_system",
+        "gauges",
+    ),
 }
 """Operations whose modules are sent with their first request, so that no other session pays for them."""
 

@@ -169,10 +169,10 @@ class _Work:
                 self._fault(key, f"the rule {self.rule} names no {key!r}", f"write {self.check.subject[key].value}")
         wanted = {**self.check.subject, **self.check.optional}
         found = {key: self._read(key, measure) for key, measure in wanted.items() if key in self.said}
-        if "sha256" in (*self.said, *_texts(self.said, "same")):
-            found["sha256"] = True
-        if not self.check.subject and self.check.optional and not found and "path" in self.check.optional:
-            self._fault("check", f"the rule {self.rule} names no subject", f"write {' or '.join(self.check.optional)}")
+        asked = {*self.said, *_texts(self.said, "same")}
+        found.update({key: True for key, value in self.check.values.items() if value.dear and key in asked})
+        if self.check.either and not set(self.check.either) & set(found):
+            self._fault("check", f"the rule {self.rule} names no subject", f"write {' or '.join(self.check.either)}")
         return found
 
     def _read(self, key: str, measure: Measure, said: str | None = None) -> object:
@@ -191,8 +191,9 @@ class _Work:
     def expects(self) -> tuple[Expectation, ...]:
         said = [self._expectation(name, value) for name, value in self.check.values.items() if name in self.said]
         implied = [_implied(name, wanted) for name, wanted in self.check.implied.items() if name not in self.said]
-        if "match" in self.said and "matches" not in self.said:
-            implied.append(Expectation("matches", True))
+        for key, flag in self.check.asks.items():
+            if key in self.said and flag not in self.said:
+                implied.append(Expectation(flag, True))
         gone = any(each.value == "present" and each.wanted is False for each in said)
         found = tuple(each for each in (*implied, *said) if not gone or each.value == "present")
         if not found and not self.wrong and "same" not in self.said:

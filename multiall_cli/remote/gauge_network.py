@@ -6,6 +6,8 @@ import socket
 import struct
 import time
 
+from multiall_cli.remote.gauge_sources import Trouble, marked, output, since
+
 _LISTENS = "0A"
 MOST = 1 << 20  # bytes of an answer that are searched
 
@@ -50,7 +52,7 @@ def http(url, match=None, within=5.0, insecure=False):
 
     found = re.match(r"(https?)://([^/]+)(/.*)?$", url)
     if found is None:
-        raise ValueError("%r is no address of http or https" % url)
+        raise Trouble("%r is no address of http or https" % url)
     scheme, place, path = found.groups()
     connection = http.client.HTTPConnection(place, timeout=within)
     if scheme == "https":
@@ -73,14 +75,15 @@ def http(url, match=None, within=5.0, insecure=False):
     return told
 
 
-def certificate(path=None, address=None, port=443, name=None, within=5.0):
-    """der or pem (hexadecimal, text): what the admin host reads the dates and names from."""
+def certificate(path=None, address=None, port=443, name=None, within=2.0, trusted=False):
+    """pem: what the admin host reads the dates and names from; trusted: by the authorities that this server knows."""
     if path is not None:
         try:
             with open(path, errors="replace") as opened:
-                return {"present": True, "pem": opened.read(MOST)}
+                told = {"present": True, "pem": opened.read(MOST)}
         except FileNotFoundError:
             return {"present": False}
+        return dict(told, **_trusted_file(path, name)) if trusted else told
     import ssl
 
     context = ssl.create_default_context()
@@ -88,16 +91,45 @@ def certificate(path=None, address=None, port=443, name=None, within=5.0):
     try:
         with socket.create_connection((address, port), within) as plain:
             with context.wrap_socket(plain, server_hostname=name or address) as secured:
-                return {"present": True, "pem": ssl.DER_cert_to_PEM_cert(secured.getpeercert(True) or b"")}
+                told = {"present": True, "pem": ssl.DER_cert_to_PEM_cert(secured.getpeercert(True) or b"")}
     except OSError as fault:
         return {"present": False, "why": str(fault)}
+    return dict(told, **_trusted_place(address, port, name or address, within)) if trusted else told
 
 
-def interface(name):
-    """present, state, speed (Mbit/s), errors, dropped: since it came up."""
+def _trusted_place(address, port, name, within):
+    """Errors: OSError where that is not known."""
+    import ssl
+
+    context = ssl.create_default_context()
+    with socket.create_connection((address, port), within) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=name):
+                return {"trusted": True}
+        except ssl.CertificateError as fault:  # of the name, where Python is older than 3.7
+            return {"trusted": False, "why": str(fault)}
+        except ssl.SSLError as fault:
+            if fault.reason != "CERTIFICATE_VERIFY_FAILED":
+                raise
+            return {"trusted": False, "why": str(fault)}
+
+
+def _trusted_file(path, name):
+    argv = ["openssl", "verify", "-untrusted", path] + (["-verify_hostname", name] if name else [])
+    code, _, complaints = output(argv + [path])
+    if code == 0:
+        return {"trusted": True}
+    why = [line for line in complaints.splitlines() if line.startswith("error ")]
+    return {"trusted": False, "why": (why or complaints.strip().splitlines() or ["openssl verify says no"])[0]}
+
+
+def interface(name, mark=None):
+    """present, state, speed (Mbit/s, where it is known), errors, dropped: since it came up; error_rate, drop_rate: a
+    second, since the look before.
+    """
     folder = "/sys/class/net/" + name
     if not os.path.isdir(folder):
-        return {"present": False}
+        return {"present": False}, None
 
     def number(path):
         try:
@@ -108,13 +140,18 @@ def interface(name):
 
     with open(folder + "/operstate") as opened:
         state = opened.read().strip()
-    return {
-        "present": True,
-        "state": state,
-        "speed": number("/speed"),
-        "errors": number("/statistics/rx_errors") + number("/statistics/tx_errors"),
-        "dropped": number("/statistics/rx_dropped") + number("/statistics/tx_dropped"),
-    }
+    # What a card had no room for was dropped too, as /proc/net/dev has it.
+    kinds = ("rx_errors", "tx_errors", "rx_dropped", "tx_dropped", "rx_missed_errors")
+    lost = [number("/statistics/" + kind) for kind in kinds]
+    told = {"present": True, "state": state, "errors": sum(lost[:2]), "dropped": sum(lost[2:])}
+    if number("/speed") > 0:
+        told["speed"] = number("/speed")
+    now = marked(lost, ":%d" % number("/ifindex"))
+    found = since(mark, now)
+    if found is not None:
+        took, grown = found
+        told.update(error_rate=sum(grown[:2]) / took, drop_rate=sum(grown[2:]) / took)
+    return told, now
 
 
 def route(to="default"):

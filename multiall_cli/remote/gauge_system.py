@@ -1,44 +1,10 @@
-"""Gauges of the system: processes, memory, kernel, users, packages and services."""
+"""Gauges of the system: processors, memory, kernel and clock."""
 
 import glob
-import grp
 import os
-import pwd
-import subprocess
 import time
 
-OUTPUT = 1 << 16  # bytes of a program's output that are read
-
-
-def _read(path):
-    with open(path, errors="surrogateescape") as opened:
-        return opened.read()
-
-
-def _processes():
-    """(name, state, uid, seconds since it began) of each that is still there."""
-    booted = time.time() - float(_read("/proc/uptime").split()[0])
-    ticks = os.sysconf("SC_CLK_TCK")
-    for number in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            text = _read("/proc/%s/stat" % number)
-            user = os.stat("/proc/" + number).st_uid
-        except OSError:
-            continue  # it has just ended
-        name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
-        yield name, rest[0], user, max(0.0, time.time() - booted - int(rest[19]) / ticks)
-
-
-def process(name, user=None):
-    """count of those with this name (the kernel's, at most 15 letters), of a user where one is named; age (s)."""
-    wanted = None if user is None else pwd.getpwnam(user).pw_uid
-    ages = [age for each, state, uid, age in _processes()
-            if each == name[:15] and state != "Z" and wanted in (None, uid)]  # fmt: skip
-    return {"count": len(ages), "age": max(ages)} if ages else {"count": 0}
-
-
-def zombies():
-    return {"count": sum(1 for _, state, _, _ in _processes() if state == "Z")}
+from multiall_cli.remote.gauge_sources import Unsupported, marked, read, since
 
 
 def load():
@@ -47,8 +13,25 @@ def load():
     return {"one": one, "five": five, "fifteen": fifteen}
 
 
+def cpu(mark=None):
+    """used, iowait, steal: shares of the time since the look before."""
+    return cpu_of(read("/proc/stat"), mark)
+
+
+def cpu_of(text, mark):
+    # user, nice, system, idle, iowait, irq, softirq, steal; guests are among user and nice.
+    ticks = [int(word) for word in text.split("\n", 1)[0].split()[1:9]]
+    now = marked(ticks)
+    found = since(mark, now)
+    if found is None or sum(found[1]) == 0:
+        return {}, now
+    grown, whole = found[1] + [0] * (8 - len(ticks)), float(sum(found[1]))
+    idle, iowait, steal = grown[3], grown[4], grown[7]
+    return {"used": (whole - idle - iowait) / whole, "iowait": iowait / whole, "steal": steal / whole}, now
+
+
 def _memory():
-    pairs = (line.split(":", 1) for line in _read("/proc/meminfo").splitlines() if ":" in line)
+    pairs = (line.split(":", 1) for line in read("/proc/meminfo").splitlines() if ":" in line)
     return {name: int(value.split()[0]) * 1024 for name, value in pairs}
 
 
@@ -61,22 +44,36 @@ def memory():
     return {"available": available / total, "free": available, "swap": used}
 
 
+def oom(mark=None):
+    """count: processes that were killed for want of memory since the look before."""
+    return oom_of(read("/proc/vmstat"), mark)
+
+
+def oom_of(text, mark):
+    counts = [int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill ")]
+    if not counts:
+        raise Unsupported("its kernel does not count them (4.13 and newer do)")
+    now = marked(counts)
+    found = since(mark, now)
+    return {} if found is None else {"count": found[1][0]}, now
+
+
 def pressure(resource):
     """some, full: the share of the last minute in which tasks waited for it (PSI)."""
     told = {}
-    for line in _read("/proc/pressure/" + resource).splitlines():
+    for line in read("/proc/pressure/" + resource).splitlines():
         words = line.split()
         told[words[0]] = float(words[2].split("=")[1]) / 100
     return told
 
 
 def open_files():
-    used, _, most = _read("/proc/sys/fs/file-nr").split()
+    used, _, most = read("/proc/sys/fs/file-nr").split()
     return {"used": int(used) / int(most)}
 
 
 def uptime():
-    return {"age": float(_read("/proc/uptime").split()[0])}
+    return {"age": float(read("/proc/uptime").split()[0])}
 
 
 def clock():
@@ -84,15 +81,38 @@ def clock():
     return {"now": time.time()}
 
 
+_UNSYNCHRONISED = 0x40  # STA_UNSYNC
+
+
+def ntp():
+    """synchronised, error (s, estimated): as the kernel was told by whoever keeps its clock."""
+    try:
+        import ctypes
+    except ImportError:
+        raise Unsupported("its Python has no ctypes") from None
+
+    class Timex(ctypes.Structure):
+        _fields_ = [("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long),
+                    ("maxerror", ctypes.c_long), ("esterror", ctypes.c_long), ("status", ctypes.c_int),
+                    ("rest", ctypes.c_char * 512)]  # fmt: skip
+
+    found = Timex()
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.adjtimex(ctypes.byref(found)) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return {"synchronised": not found.status & _UNSYNCHRONISED, "error": found.esterror / 1e6}
+
+
 def sysctl(name):
     try:
-        return {"present": True, "value": " ".join(_read("/proc/sys/" + name.replace(".", "/")).split())}
+        return {"present": True, "value": " ".join(read("/proc/sys/" + name.replace(".", "/")).split())}
     except FileNotFoundError:
         return {"present": False}
 
 
 def module(name):
-    loaded = {line.split(" ", 1)[0] for line in _read("/proc/modules").splitlines()}
+    loaded = {line.split(" ", 1)[0] for line in read("/proc/modules").splitlines()}
     return {"present": name.replace("-", "_") in loaded or os.path.isdir("/sys/module/" + name.replace("-", "_"))}
 
 
@@ -103,90 +123,3 @@ def reboot():
     return {
         "needed": os.path.exists("/run/reboot-required") or bool(kernels and "/lib/modules/" + release not in kernels)
     }
-
-
-def user(name):
-    """present, uid, home, shell, groups."""
-    try:
-        found = pwd.getpwnam(name)
-    except KeyError:
-        return {"present": False}
-    groups = sorted({each.gr_name for each in grp.getgrall() if name in each.gr_mem or each.gr_gid == found.pw_gid})
-    return {"present": True, "uid": found.pw_uid, "home": found.pw_dir, "shell": found.pw_shell, "groups": groups}
-
-
-def group(name):
-    try:
-        found = grp.getgrnam(name)
-    except KeyError:
-        return {"present": False}
-    return {"present": True, "gid": found.gr_gid, "members": sorted(found.gr_mem)}
-
-
-def package(name):
-    """present, version: of dpkg, read from its own table, else of rpm."""
-    if os.path.exists("/var/lib/dpkg/status"):
-        return _of_dpkg(name)
-    told = _output(["rpm", "-q", "--qf", "%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n", "--", name])
-    return (
-        {"present": told[0] == 0, "version": told[1].strip().splitlines()[-1]} if told[0] == 0 else {"present": False}
-    )
-
-
-def _of_dpkg(name):
-    wanted, held = "Package: " + name, {}
-    for block in _read("/var/lib/dpkg/status").split("\n\n"):
-        if block.startswith(wanted + "\n"):
-            held = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
-            if held.get("Status", "").endswith(" installed"):
-                return {"present": True, "version": held.get("Version", "")}
-    return {"present": False}
-
-
-def service(name):
-    """present, running, enabled: as systemd says, else as its pid file and its links in /etc/rc*.d do."""
-    if not os.path.isdir("/run/systemd/system"):
-        return _of_sysv(name)
-    unit = name if "." in name else name + ".service"
-    properties = "LoadState,ActiveState,UnitFileState"
-    told = _output(["systemctl", "show", "-p", properties, "--", unit])[1]
-    found = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
-    return {
-        "present": found.get("LoadState") == "loaded",
-        "running": found.get("ActiveState") in ("active", "reloading"),
-        "enabled": found.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated"),
-    }
-
-
-def _of_sysv(name):
-    script = "/etc/init.d/" + name
-    if not os.path.exists(script):
-        return {"present": False, "running": False, "enabled": False}
-    return {
-        "present": True,
-        "running": _output(["service", name, "status"])[0] == 0,
-        "enabled": bool(glob.glob("/etc/rc[2-5].d/S??" + name)),
-    }
-
-
-def failed_units():
-    told = _output(["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"])[1]
-    names = [line.split()[0] for line in told.splitlines() if line.strip()]
-    return {"count": len(names), "names": names}
-
-
-def command(argv):
-    """exit, output (its first 64 KiB)."""
-    code, told = _output(argv)
-    return {"exit": code, "output": told}
-
-
-def _output(argv):
-    """Errors: OSError where it does not start. It ends with this process's group, so it needs no limit of its own."""
-    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             env=dict(os.environ, LC_ALL="C"))  # fmt: skip
-    told = b""
-    with child, child.stdout or open(os.devnull, "rb") as output:
-        for piece in iter(lambda: output.read(OUTPUT), b""):
-            told = told or piece
-    return child.returncode, told.decode("utf-8", "replace")

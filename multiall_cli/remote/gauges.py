@@ -13,38 +13,66 @@ import time
 import traceback
 from typing import Any
 
-from multiall_cli.remote import gauge_files, gauge_network, gauge_system
+from multiall_cli.remote import (
+    gauge_accounts,
+    gauge_databases,
+    gauge_dns,
+    gauge_files,
+    gauge_logs,
+    gauge_network,
+    gauge_ping,
+    gauge_processes,
+    gauge_software,
+    gauge_storage,
+    gauge_system,
+)
+from multiall_cli.remote.gauge_sources import Trouble
 
 GAUGES = {
     "file": gauge_files.file,
     "files": gauge_files.files,
     "mount": gauge_files.mount,
     "disk": gauge_files.disk,
-    "process": gauge_system.process,
-    "zombies": gauge_system.zombies,
+    "log": gauge_logs.log,
+    "journal": gauge_logs.journal,
+    "raid": gauge_storage.raid,
+    "zpool": gauge_storage.zpool,
+    "lvm": gauge_storage.lvm,
+    "process": gauge_processes.process,
+    "zombies": gauge_processes.zombies,
     "load": gauge_system.load,
+    "cpu": gauge_system.cpu,
     "memory": gauge_system.memory,
+    "oom": gauge_system.oom,
     "pressure": gauge_system.pressure,
     "open_files": gauge_system.open_files,
     "uptime": gauge_system.uptime,
     "clock": gauge_system.clock,
+    "ntp": gauge_system.ntp,
     "sysctl": gauge_system.sysctl,
     "module": gauge_system.module,
     "reboot": gauge_system.reboot,
-    "user": gauge_system.user,
-    "group": gauge_system.group,
-    "package": gauge_system.package,
-    "service": gauge_system.service,
-    "failed_units": gauge_system.failed_units,
-    "command": gauge_system.command,
+    "user": gauge_accounts.user,
+    "group": gauge_accounts.group,
+    "sudoers": gauge_accounts.sudoers,
+    "package": gauge_software.package,
+    "service": gauge_software.service,
+    "timer": gauge_software.timer,
+    "failed_units": gauge_software.failed_units,
+    "container": gauge_software.container,
+    "command": gauge_software.command,
     "port": gauge_network.port,
     "tcp": gauge_network.tcp,
     "http": gauge_network.http,
     "certificate": gauge_network.certificate,
     "interface": gauge_network.interface,
     "route": gauge_network.route,
+    "ping": gauge_ping.ping,
+    "dns": gauge_dns.dns,
+    "database": gauge_databases.database,
+    "replication": gauge_databases.replication,
 }
-MARKED = ()
+MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
 _RIGHTS = (errno.EACCES, errno.EPERM)
 
@@ -104,6 +132,8 @@ def _one(name, arguments, mark):
             return {"values": reader(**arguments)}
         values, mark = reader(mark=mark, **arguments)
         return {"values": values, "mark": mark}
+    except Trouble as fault:
+        return {"kind": fault.kind, "trouble": str(fault)}
     except OSError as fault:
         kind = "rights" if fault.errno in _RIGHTS else "unsupported" if fault.errno == errno.ENOENT else "collect"
         where = " (%s)" % fault.filename if isinstance(fault.filename, str) else ""

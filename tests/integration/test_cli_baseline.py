@@ -383,3 +383,25 @@ def test_the_shipped_pack_reads_everything(desk: Desk) -> None:
     told = json.loads(desk.call("baseline", "check", "web1", "--json").out)["servers"][0]["statuses"]
     assert len(told) == 12
     assert {each["code"] for each in told if each["code"] >= 500} <= {506}
+
+
+NEWER = """\
+rules:
+  own: {check: process, command: '[p]ython', count: 1, rss: 1TB}
+  libc: {check: package, name: bash, at_least: '1'}
+  old: {check: package, name: bash, at_least: '999:1'}
+  name: {check: dns, name: www.example, server: 127.0.0.1, port: 9}
+  maria: {check: database, engine: mysql, port: 9}
+  root: {check: sudoers, user: no-such-user, present: false}
+  clock: {check: ntp, error: 1000d, synchronised: true, severity: warning}
+"""
+
+
+def test_what_is_read_of_more_than_files(desk: Desk) -> None:
+    said(desk, pack=NEWER)
+    done = desk.call("baseline", "check", "web1", "--json")
+    told = {each["rule"]: each for each in done.json()["servers"][0]["statuses"]}
+    found = {name: told[name]["code"] for name in ("own", "libc", "old", "name", "maria", "root")}
+    assert found == {"own": 200, "libc": 200, "old": 402, "name": 404, "maria": 401, "root": 200}
+    assert re.search(r"^recent false \(it is .*, and 999:1 is wanted\)$", told["old"]["shows"])
+    assert told["clock"]["code"] in (200, 300)

@@ -95,7 +95,7 @@ _KEYS = {"exempt": "except"}
 """Keys that are words of Python's own."""
 
 RuleShape = dict[str, Text | list[Text]]
-"""What is said of a baseline rule; `planning/checks.py` knows which keys each check has."""
+"""What is said of a baseline rule; `planning/checks/` knows which keys each check has."""
 
 
 class WaiverShape(Struct, forbid_unknown_fields=True):

@@ -83,4 +83,7 @@ def test_what_a_check_implies_is_one_of_its_values(name: str) -> None:
     for value, wanted in check.implied.items():
         assert isinstance(wanted, tuple) is bool(check.values[value].worse), value
     assert not set(check.values) & {*check.subject, *check.optional}
+    assert set(check.either) <= set(check.optional)
+    assert all(check.values[flag].measure is Measure.FLAG for flag in check.asks.values())
+    assert set(check.asks) <= set(check.optional)
     assert all(value.worse is Worse.NEITHER or value.measure is not Measure.TEXT for value in check.values.values())

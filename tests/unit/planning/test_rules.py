@@ -54,6 +54,23 @@ def test_a_pattern_is_to_be_found() -> None:
     assert good(check="file", path="/etc/x", sha256="ab").subject["sha256"] is True
 
 
+def test_what_is_dear_is_read_where_a_rule_asks_for_it() -> None:
+    dear = good(check="certificate", address="x", trusted="true")
+    assert dear.subject == {"address": "x", "trusted": True}
+    assert Expectation("trusted", True) in dear.expects
+    assert "trusted" not in good(check="certificate", address="x").subject
+
+
+def test_an_argument_may_ask_for_a_flag() -> None:
+    assert Expectation("recent", True) in good(check="package", name="x", at_least="1.2").expects
+    assert Expectation("recent", False) in good(check="package", name="x", at_least="1.2", recent="false").expects
+
+
+def test_one_of_several_subjects_is_enough() -> None:
+    assert good(check="process", command="^/usr/sbin/x").subject == {"command": "^/usr/sbin/x"}
+    assert good(check="process", name="x", user="root").subject == {"name": "x", "user": "root"}
+
+
 def test_one_subject_is_one_fact() -> None:
     one, other = good(check="disk", path="/", used="90%"), good(check="disk", path="/", inodes="90%")
     assert one.fact == other.fact != good(check="disk", path="/var", used="90%").fact
@@ -92,6 +109,7 @@ def test_one_subject_is_one_fact() -> None:
         ({"check": "file", "path": "/x", "clear": "1"}, 3, "'clear' is the limit of one value", "exactly one value"),
         ({"check": "load"}, 1, "the rule r asks for nothing", "write one of one, five, fifteen"),
         ({"check": "certificate"}, 1, "the rule r names no subject", "write path or address"),
+        ({"check": "process", "user": "root"}, 1, "the rule r names no subject", "write name or command"),
     ],
 )
 def test_faults_have_their_place(said: Mapping[str, str | tuple[str, ...]], column: int, what: str, todo: str) -> None:

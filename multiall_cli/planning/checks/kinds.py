@@ -1,0 +1,74 @@
+"""What a check is made of: subjects, values, and which way those grow worse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from multiall_cli.domain.baseline import Code
+from multiall_cli.planning.measures import Measure
+
+
+class Worse(StrEnum):
+    """Which way a value grows worse: only such a value has limits."""
+
+    HIGH = "high"
+    LOW = "low"
+    NEITHER = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time
+    since the look before, so the first look does not have it; `dear`: it is read only where a rule asks for it.
+    """
+
+    measure: Measure
+    worse: Worse = Worse.NEITHER
+    code: Code = Code.WRONG_VALUE
+    means: str = ""
+    over: bool = False
+    dear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`subject`: argument → how it is written; `optional`: those that may be missing; `either`: those of them of which
+    at least one is needed; `implied`: what is expected where a rule does not say so itself; `asks`: argument → the flag
+    that is expected where the argument is given.
+
+    `marked`: a look leaves a mark, from which the next one goes on (counters, the place in a log).
+    """
+
+    means: str
+    subject: Mapping[str, Measure] = field(default_factory=dict)
+    optional: Mapping[str, Measure] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+    implied: Mapping[str, object] = field(default_factory=dict)
+    marked: bool = False
+    either: tuple[str, ...] = ()
+    asks: Mapping[str, str] = field(default_factory=dict)
+
+
+PRESENT = Value(Measure.FLAG, code=Code.MISSING, means="whether it is there")
+MATCHES = Value(Measure.FLAG, means="whether the pattern of `match` is found")
+THERE: Mapping[str, object] = {"present": True}
+
+
+def high(measure: Measure, means: str, *, over: bool = False) -> Value:
+    return Value(measure, Worse.HIGH, means=means, over=over)
+
+
+def low(measure: Measure, means: str) -> Value:
+    return Value(measure, Worse.LOW, means=means)
+
+
+def state(means: str, measure: Measure = Measure.FLAG) -> Value:
+    return Value(measure, code=Code.WRONG_STATE, means=means)
+
+
+def access(means: str, measure: Measure = Measure.TEXT) -> Value:
+    return Value(measure, code=Code.WRONG_ACCESS, means=means)
+
+
+def text(means: str, measure: Measure = Measure.TEXT) -> Value:
+    return Value(measure, means=means)

@@ -1,0 +1,96 @@
+"""Checks of ports, connections, names, certificates and interfaces."""
+
+from collections.abc import Mapping
+
+from multiall_cli.domain.baseline import Code
+from multiall_cli.planning.checks.kinds import (
+    MATCHES,
+    PRESENT,
+    THERE,
+    Check,
+    Value,
+    Worse,
+    access,
+    high,
+    low,
+    state,
+    text,
+)
+from multiall_cli.planning.measures import Measure
+
+CHECKS: Mapping[str, Check] = {
+    "port": Check(
+        "A port that something listens on.",
+        {"port": Measure.COUNT},
+        {"protocol": Measure.TEXT},
+        {"open": state("whether something does"), "addresses": access("and on no others", Measure.WORDS)},
+        {"open": True},
+    ),
+    "tcp": Check(
+        "A connection from the server to another place.",
+        {"address": Measure.TEXT, "port": Measure.COUNT},
+        values={"open": state("whether it can be made"), "took": high(Measure.SECONDS, "until it was")},
+        implied={"open": True},
+    ),
+    "ping": Check(
+        "An echo (ICMP) from another place.",
+        {"address": Measure.TEXT},
+        values={"open": state("whether it answers"), "took": high(Measure.SECONDS, "until it did")},
+        implied={"open": True},
+    ),
+    "dns": Check(
+        "A name, asked by the server of a name server: its first ones, where none is named.",
+        {"name": Measure.TEXT},
+        {"type": Measure.TEXT, "server": Measure.TEXT, "port": Measure.COUNT},
+        {
+            "present": PRESENT,
+            "answers": text("that are all among its own", Measure.WORDS),
+            "took": high(Measure.SECONDS, "until it was answered"),
+        },
+        THERE,
+    ),
+    "http": Check(
+        "One GET by the server itself; redirections are not followed.",
+        {"url": Measure.TEXT},
+        {"match": Measure.PATTERN, "insecure": Measure.FLAG},
+        {
+            "present": Value(Measure.FLAG, code=Code.WRONG_STATE, means="whether there is an answer"),
+            "status": text("its number", Measure.COUNT),
+            "matches": MATCHES,
+            "took": high(Measure.SECONDS, "until the whole answer was there"),
+        },
+        {"present": True, "status": 200},
+        asks={"match": "matches"},
+    ),
+    "certificate": Check(
+        "A certificate, of a file (`path`) or of a place that speaks TLS (`address`, `port`, `name`).",
+        {},
+        {"path": Measure.TEXT, "address": Measure.TEXT, "port": Measure.COUNT, "name": Measure.TEXT},
+        {
+            "present": PRESENT,
+            "left": Value(Measure.SECONDS, Worse.LOW, means="until it ends"),
+            "names": text("that are all among its own", Measure.WORDS),
+            "trusted": Value(Measure.FLAG, means="by the server's own authorities, for its name", dear=True),
+        },
+        {"present": True, "left": (30 * 86400.0, 7 * 86400.0)},
+        either=("path", "address"),
+    ),
+    "interface": Check(
+        "A network interface.",
+        {"name": Measure.TEXT},
+        values={
+            "present": PRESENT,
+            "state": state("up, down or unknown", Measure.TEXT),
+            "speed": low(Measure.COUNT, "Mbit/s"),
+            "errors": high(Measure.COUNT, "since it came up"),
+            "dropped": high(Measure.COUNT, "since it came up"),
+            "error_rate": high(Measure.NUMBER, "a second, since the look before", over=True),
+            "drop_rate": high(Measure.NUMBER, "a second, since the look before", over=True),
+        },
+        implied=THERE,
+        marked=True,
+    ),
+    "route": Check(
+        "A route of IPv4.", {}, {"to": Measure.TEXT}, {"present": PRESENT, "via": text("the next hop")}, THERE
+    ),
+}

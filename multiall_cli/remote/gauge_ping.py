@@ -1,0 +1,102 @@
+"""A gauge of echoes (ICMP)."""
+
+import errno
+import os
+import re
+import select
+import shutil
+import socket
+import struct
+import time
+
+from multiall_cli.remote.gauge_sources import Unsupported, output
+
+ROUNDS = 3
+ROUND = 1.0  # seconds until the next echo is asked for
+
+
+def ping(address):
+    """open, took (s): the first of three echoes that comes back."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(address, None, 0, socket.SOCK_DGRAM)[0]
+    except (socket.gaierror, UnicodeError) as fault:
+        return {"open": False, "why": str(fault)}
+    opened = _socket(family)
+    if opened is None:
+        return _by_program(address)
+    with opened[0]:
+        return _asked(opened[0], opened[1], family, place)
+
+
+def _socket(family):
+    """A socket for echoes, and whether it shows all that comes to the machine; None where we may not have one."""
+    protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+        try:
+            return socket.socket(family, kind, protocol), kind == socket.SOCK_RAW
+        except OSError as fault:
+            if fault.errno not in (errno.EACCES, errno.EPERM, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT):
+                raise
+    return None
+
+
+def _asked(opened, raw, family, place):
+    token, sent = os.urandom(16), {}
+    number = struct.unpack("!H", token[:2])[0]
+    for at in range(ROUNDS):
+        sent[at] = time.monotonic()
+        try:
+            opened.sendto(echo(family, number, at, token), place)
+        except OSError as fault:
+            return {"open": False, "why": fault.strerror or str(fault)}
+        until = sent[at] + ROUND
+        while True:
+            if not select.select([opened], [], [], max(0.0, until - time.monotonic()))[0]:
+                break
+            try:
+                answer = opened.recv(1 << 11)
+            except OSError as fault:  # what the way there says of it
+                return {"open": False, "why": fault.strerror or str(fault)}
+            which = echoed(family, raw, answer, token)
+            if which in sent:
+                return {"open": True, "took": time.monotonic() - sent[which]}
+    return {"open": False, "why": "no answer within %g s" % (ROUNDS * ROUND)}
+
+
+def echo(family, number, at, token):
+    """The question: its sum is made by the kernel, but for raw sockets of IPv4."""
+    kind = 8 if family == socket.AF_INET else 128
+    bare = struct.pack("!BBHHH", kind, 0, 0, number, at) + token
+    return bare[:2] + struct.pack("!H", total(bare)) + bare[4:]
+
+
+def total(piece):
+    words = sum(struct.unpack("!%dH" % (len(piece) // 2), piece))
+    words = (words >> 16) + (words & 0xFFFF)
+    return ~(words + (words >> 16)) & 0xFFFF
+
+
+def echoed(family, raw, answer, token):
+    """Which of our questions an answer is to, or None."""
+    if raw and family == socket.AF_INET and answer:
+        answer = answer[(answer[0] & 15) * 4 :]
+    if len(answer) < 8 + len(token) or answer[8 : 8 + len(token)] != token:
+        return None
+    kind, at = answer[0], struct.unpack("!H", answer[6:8])[0]
+    return at if kind == (0 if family == socket.AF_INET else 129) else None
+
+
+def _by_program(address):
+    if shutil.which("ping") is None:
+        raise Unsupported("it has no ping, and we may open no socket for echoes")
+    code, told, complaints = output(["ping", "-c", "1", "-w", "3", "--", address])
+    return ping_of(code, told, complaints)
+
+
+def ping_of(code, told, complaints):
+    if code == 0:
+        found = re.search(r"time[=<]([0-9.]+) ?ms", told)
+        return {"open": True, "took": float(found.group(1)) / 1000} if found else {"open": True}
+    if "permitted" in complaints or "denied" in complaints:
+        raise PermissionError(errno.EPERM, "Operation not permitted", "ping")
+    return {"open": False, "why": (complaints.strip().splitlines() or ["no answer within 3 s"])[-1]}

@@ -1,0 +1,96 @@
+"""Gauges of processes: how many, since when, and what they use."""
+
+import os
+import pwd
+import re
+
+from multiall_cli.remote.gauge_sources import Trouble, boot, read, since_boot
+
+MOST = 120  # processes whose times a mark has room for
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def _processes():
+    """(number, name, state, uid, seconds from the machine's start to its own, seconds that it ran, rss in bytes) of
+    each that is still there.
+    """
+    tick, page = float(os.sysconf("SC_CLK_TCK")), os.sysconf("SC_PAGE_SIZE")
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            text = read("/proc/%s/stat" % number)
+            user = os.stat("/proc/" + number).st_uid
+        except OSError:
+            continue  # it has just ended
+        name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
+        ran = int(rest[11]) + int(rest[12])
+        yield int(number), name, rest[0], user, int(rest[19]) / tick, ran, int(rest[21]) * page
+
+
+def _words(number):
+    """Its command line; '' where it has none (any more)."""
+    try:
+        with open("/proc/%d/cmdline" % number, "rb") as opened:
+            return opened.read(1 << 16).rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def process(name=None, command=None, user=None, mark=None):
+    """count of those with this name (the kernel's, at most 15 letters), and with a command line that `command` is found
+    in, of a user where one is named; age (s) of the oldest; rss, cpu of them together.
+    """
+    try:
+        wanted = None if user is None else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise Trouble("there is no user %r" % (user,)) from None
+    up, at = float(read("/proc/uptime").split()[0]), since_boot()
+    found = [each for each in _processes()
+             if each[2] != "Z" and (name is None or each[1] == name[:15]) and wanted in (None, each[3])
+             and (command is None or re.search(command, _words(each[0])))]  # fmt: skip
+    told = {"count": len(found), "rss": sum(each[6] for each in found)}
+    if found:
+        told["age"] = max(max(0.0, up - each[4]) for each in found)
+    used = ran_since(mark, boot(), at, {each[0]: (each[4], each[5]) for each in found})
+    if used is not None:
+        told["cpu"] = used / float(os.sysconf("SC_CLK_TCK"))
+    return told, mark_of(boot(), at, {each[0]: each[5] for each in found})
+
+
+def mark_of(boot, at, ran):
+    """number → ticks that it ran, in few letters: none where there are too many of them."""
+    if len(ran) > MOST:
+        return None
+    return {"of": boot, "at": at, "ran": " ".join(_short(each) + ":" + _short(ran[each]) for each in sorted(ran))}
+
+
+def ran_since(mark, boot, at, found):
+    """Ticks a second that those now there ran since the look before, or None where that is not known.
+
+    `found`: number → (seconds from the machine's start to its own, ticks that it ran).
+    """
+    try:
+        if mark["of"] != boot or at <= mark["at"]:
+            return None
+        pairs = (word.split(":") for word in mark["ran"].split())
+        before = {int(number, 36): int(ran, 36) for number, ran in pairs}
+        grown = 0
+        for number, (began, ran) in found.items():
+            # What began before the look before has had its number since.
+            if number not in before and began < mark["at"] - 0.05:
+                return None
+            grown += ran - (before.get(number, 0) if began < mark["at"] else 0)
+        return grown / (at - mark["at"]) if grown >= 0 else None
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
+def _short(number):
+    told = ""
+    while number or not told:
+        number, digit = divmod(number, 36)
+        told = _DIGITS[digit] + told
+    return told
+
+
+def zombies():
+    return {"count": sum(1 for each in _processes() if each[2] == "Z")}

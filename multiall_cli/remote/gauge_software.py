@@ -1,0 +1,142 @@
+"""Gauges of packages, services, timers, containers and commands."""
+
+import calendar
+import glob
+import json
+import os
+import re
+import shutil
+import time
+
+from multiall_cli.remote import gauge_versions
+from multiall_cli.remote.gauge_sources import Unsupported, failed, of, output
+
+INSPECTED = 1 << 22  # bytes of what is told of a container
+
+
+def package(name, at_least=None):
+    """present, version: of dpkg, read from its own table, else of rpm; recent: whether it is new enough."""
+    of_dpkg = os.path.exists("/var/lib/dpkg/status")
+    version = _of_dpkg(name) if of_dpkg else _of_rpm(name)
+    told: "dict[str, object]" = {"present": version is not None}
+    if version is not None:
+        told["version"] = version
+        if at_least is not None:
+            compared = gauge_versions.of_debian if of_dpkg else gauge_versions.of_rpm
+            told["recent"] = compared(version, at_least) >= 0
+            told["why"] = "it is %s, and %s is wanted" % (version, at_least)
+    return told
+
+
+def _of_rpm(name):
+    argv = ["rpm", "-q", "--qf", "%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n", "--", name]
+    code, told, complaints = output(argv)
+    if code == 0:
+        return told.strip().splitlines()[-1]
+    if "is not installed" in told:
+        return None
+    raise failed(argv, code, complaints)
+
+
+def _of_dpkg(name):
+    with open("/var/lib/dpkg/status", errors="surrogateescape") as opened:
+        return version_of(opened.read(), name)
+
+
+def version_of(text, name):
+    """The version of an installed package in dpkg's table, or None."""
+    for block in text.split("\n\n"):
+        if block.lstrip("\n").startswith("Package: " + name + "\n"):
+            held = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
+            if held.get("Status", "").endswith(" installed"):
+                return held.get("Version", "")
+    return None
+
+
+def _properties(unit, names):
+    """What systemd says of a unit."""
+    if not os.path.isdir("/run/systemd/system"):
+        raise Unsupported("it does not run systemd")
+    told = of(["systemctl", "show", "-p", names, "--", unit])
+    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+
+
+def service(name):
+    """present, running, enabled: as systemd says, else as its pid file and its links in /etc/rc*.d do."""
+    if not os.path.isdir("/run/systemd/system"):
+        return _of_sysv(name)
+    found = _properties(name if "." in name else name + ".service", "LoadState,ActiveState,UnitFileState")
+    return {
+        "present": found.get("LoadState") == "loaded",
+        "running": found.get("ActiveState") in ("active", "reloading"),
+        "enabled": found.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated"),
+    }
+
+
+def _of_sysv(name):
+    script = "/etc/init.d/" + name
+    if not os.path.exists(script):
+        return {"present": False, "running": False, "enabled": False}
+    return {
+        "present": True,
+        "running": output(["service", name, "status"])[0] == 0,
+        "enabled": bool(glob.glob("/etc/rc[2-5].d/S??" + name)),
+    }
+
+
+def timer(name):
+    """present, running, last: seconds since it started its unit, where it ever did."""
+    unit = name if name.endswith(".timer") else name + ".timer"
+    return timer_of(_properties(unit, "LoadState,ActiveState,LastTriggerUSec"), time.time())
+
+
+def timer_of(found, now):
+    told = {"present": found.get("LoadState") == "loaded", "running": found.get("ActiveState") == "active"}
+    when = re.match(r"(?:\w+ )?(\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+)(?:\.\d+)? UTC$", found.get("LastTriggerUSec", ""))
+    if when is not None:
+        told["last"] = max(0.0, now - calendar.timegm(tuple(int(each) for each in when.groups()) + (0, 0, 0)))
+    return told
+
+
+def failed_units():
+    if not os.path.isdir("/run/systemd/system"):
+        raise Unsupported("it does not run systemd")
+    told = of(["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"])
+    names = [line.split()[0] for line in told.splitlines() if line.strip()]
+    return {"count": len(names), "names": names}
+
+
+def container(name):
+    """present, running, health (where it has a check of its own), restarts: of docker or podman."""
+    programs = [each for each in ("docker", "podman") if shutil.which(each)]
+    if not programs:
+        raise Unsupported("it has neither docker nor podman")
+    trouble = None
+    for program in programs:
+        argv = [program, "container", "inspect", "--", name]
+        code, told, complaints = output(argv, INSPECTED)
+        if code == 0:
+            return container_of(told)
+        if not re.search("no such container", complaints, re.IGNORECASE):
+            trouble = trouble or failed(argv, code, complaints)
+    if trouble is not None:
+        raise trouble
+    return {"present": False}
+
+
+def container_of(text):
+    found = json.loads(text)[0]
+    state = found["State"]
+    told: "dict[str, object]" = {"present": True, "running": bool(state["Running"])}
+    health = (state.get("Health") or state.get("Healthcheck") or {}).get("Status")
+    if health:
+        told["health"] = health
+    if "RestartCount" in found:
+        told["restarts"] = int(found["RestartCount"])
+    return told
+
+
+def command(argv):
+    """exit, output (its first 64 KiB)."""
+    code, told, _ = output(argv)
+    return {"exit": code, "output": told}
