@@ -11,6 +11,7 @@ ALL = (
     "topology_scan",
     "topology_seen",
     "topology_worlds",
+    "baseline_check",
     "inventory",
     "transport",
 )

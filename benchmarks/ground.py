@@ -31,18 +31,22 @@ class Ground:
         argv = (sys.executable, "-m", "multiall_cli", "--site", str(self.folder / "site"), *words)
         return self.runner(name, *argv, env={"PYTHONPATH": str(ROOT)}, **more)
 
-    def ansible(self, name: str, *words: str, program: str = "ansible", **more: object) -> Runner:
+    def ansible(
+        self, name: str, *words: str, program: str = "ansible", env: Mapping[str, str] | None = None, **more: object
+    ) -> Runner:
         """Its own defaults, with as many forks as hosts; each run makes its connections anew."""
-        env = {
+        own = {
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder / "cp"),
             "ANSIBLE_SSH_ARGS": f"-F {self.lab.ssh_config} -o ControlMaster=auto -o ControlPersist=60s",
             "ANSIBLE_FORKS": str(len(self.lab.names)),
             "LC_ALL": "C.UTF-8",
+            **(env or {}),
         }
         argv = (program, "-i", str(self.folder / "hosts.ini"), *words)
-        return self.runner(name, *argv, env=env, before=self._end_ansibles_connections, **more)
+        return self.runner(name, *argv, env=own, before=self.end_connections, **more)
 
-    def _end_ansibles_connections(self) -> None:
+    def end_connections(self) -> None:
+        """Those that OpenSSH's client keeps open behind a ControlPath in `cp`."""
         subprocess.run(["pkill", "-f", str(self.folder / "cp")], check=False)
         shutil.rmtree(self.folder / "cp", ignore_errors=True)
 
