@@ -130,7 +130,7 @@ def _inside(folder: str) -> list[str]:
 
 def pack(things: Sequence[Thing]) -> Mapping[str, object]:
     """The rules as a pack's file has them."""
-    return {"rules": {f"thing.{at:04}": each.rule for at, each in enumerate(things)}}
+    return {"commands": True, "rules": {f"thing.{at:04}": each.rule for at, each in enumerate(things)}}
 
 
 def tests(things: Sequence[Thing]) -> str:

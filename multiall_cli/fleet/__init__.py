@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
     from multiall_cli.engine.world import Assignment, World
+    from multiall_cli.planning.rules import RuleBook
     from multiall_cli.ports import Session, Store, Transport
 
 RUNS_SHOWN = 20
@@ -95,6 +96,7 @@ class Fleet:
     _prober: "SshProber | None" = field(default=None, repr=False)
     _lending: "WarmTransport | None" = field(default=None, repr=False)
     _warm: int = 0
+    book: "tuple[RuleBook, list[Fault]] | None" = field(default=None, repr=False)
     _making: Lock = field(default_factory=Lock, repr=False)
     """Logins are made by many threads, and the first of them makes what they all need."""
 

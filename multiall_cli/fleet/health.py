@@ -102,9 +102,13 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
 
 
 def rule_book(fleet: "Fleet") -> tuple[RuleBook, list[Fault]]:
-    """The rules of all servers, and where what is wrong with them is gathered."""
-    faults: list[Fault] = []
-    return RuleBook(fleet.inventory, fleet.site.packs, _tell_to(faults)), faults
+    """The rules of all servers, and where what is wrong with them is gathered. Made once: a site does not change while
+    a Fleet is open.
+    """
+    if fleet.book is None:
+        faults: list[Fault] = []
+        fleet.book = RuleBook(fleet.inventory, fleet.site.packs, _tell_to(faults)), faults
+    return fleet.book
 
 
 def _brothers(fleet: "Fleet", server: str) -> tuple[str, ...]:
