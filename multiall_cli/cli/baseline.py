@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 
 MOST_ROUNDS = 1_000_000
+DRIFT_EVERY = 600.0  # seconds of a watch in which what pools declare is looked at once
 Target = Annotated[str, typer.Argument(metavar="[TARGET]", autocompletion=complete.targets, help="Servers; else all.")]
 
 
@@ -48,10 +49,17 @@ class Formed(Verb):
 
 
 @app.command("check", cls=Formed)
-def check(context: Context, target: Target = "", fail_on: Least = FailOn.WARNING) -> int:
+def check(
+    context: Context,
+    target: Target = "",
+    fail_on: Least = FailOn.WARNING,
+    drift: Annotated[
+        bool, typer.Option("--drift/--no-drift", help="Whether syncs would change anything is looked at too.")
+    ] = True,
+) -> int:
     """Look at every rule of servers, one call each. Exit 0: all well; 10: problems; 3: some are not known."""
     with busy_fleet(context, "check") as (found, pause):
-        answers = list(found.check(target))
+        answers = list(found.check(target, drift=drift))
         pause()
         left = not_reached(found, target, [each.server for each in answers])
         return show(given(context), render.checked(found.health_of(answers), left, _LEAST[fail_on].rank))
@@ -78,9 +86,12 @@ def watch(
         found.stop = interrupt.asked
         found.keep_warm()
         before: dict[tuple[str, str], Status] | None = None
+        drifted = -DRIFT_EVERY
         for number in range(rounds):
             began = time.monotonic()
-            answers = list(found.check(target))
+            drifts = time.monotonic() - drifted >= DRIFT_EVERY
+            drifted = began if drifts else drifted
+            answers = list(found.check(target, drift=drifts))
             if interrupt.asked():
                 break
             now = {(each.server, own.rule): own for each in answers for own in each.statuses}

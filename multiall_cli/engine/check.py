@@ -32,7 +32,8 @@ Readings = dict[Fact, Reading]
 @dataclass(frozen=True, slots=True)
 class Duty:
     """What is to be looked at on one server. `maintenance`: why its failures are not to be told; `waived`: by rule;
-    `brothers`: who shares a pool with it; `known`: what has been read of it already.
+    `brothers`: who shares a pool with it; `known`: what has been read of it already; `aside`: rules that are not looked
+    at now and stand as they did.
     """
 
     server: Server
@@ -41,6 +42,11 @@ class Duty:
     waived: Mapping[str, Waiver] = field(default_factory=dict)
     brothers: tuple[str, ...] = ()
     known: Mapping[Fact, Reading] = field(default_factory=dict)
+    aside: tuple[Rule, ...] = ()
+
+    @property
+    def all_rules(self) -> tuple[Rule, ...]:
+        return (*self.rules, *self.aside)
 
     @property
     def compares(self) -> bool:
@@ -98,13 +104,16 @@ class _Ledger:
         name, held = duty.server.name, memory.rules
         circumstances = Circumstances(now, duty.maintenance, duty.waived, most)
         statuses, after = evaluate(name, duty.rules, {**duty.known, **read}, held, circumstances)
+        stays = [rule for rule in duty.aside if rule.id in held]
+        statuses += tuple(status_of(name, rule, held[rule.id]) for rule in stays)
+        after.update({rule.id: held[rule.id] for rule in stays})
         marks = {**memory.marks, **{fact_key(fact): each.mark for fact, each in read.items() if each.mark}}
         wanted = {fact_key(rule.fact) for rule in duty.rules}
         kept = Memory(after, {fact: mark for fact, mark in marks.items() if fact in wanted})
         looked = {rule: each for rule, each in after.items() if each.at == now}
         samples = {rule: Sample(now, each.code, each.value) for rule, each in looked.items()}
         code = worst([each.code for each in statuses])
-        if duty.rules or held:
+        if after or held:
             self._records.append(HealthRecord(name, now, code, pack(kept), samples, changes(name, held, after, now)))
         if len(self._records) >= BATCH:
             self.close()
@@ -140,10 +149,10 @@ def remembered(store: Store, duties: Sequence[Duty], now: float, stale: float) -
     memories = recall(store, [duty.server.name for duty in duties])
     for duty in duties:
         name, held = duty.server.name, memories[duty.server.name].rules
-        statuses = tuple(status_of(name, rule, held[rule.id]) for rule in duty.rules if rule.id in held)
+        statuses = tuple(status_of(name, rule, held[rule.id]) for rule in duty.all_rules if rule.id in held)
         at = max((each.at for each in held.values()), default=0.0)
         if not duty.rules:
-            yield Checked(name, Code.OK, 0.0)
+            yield Checked(name, worst([each.code for each in statuses]), at, statuses)
         elif not statuses:
             yield Checked(name, Code.STALE, 0.0, (), "it has not been looked at yet")
         elif now - at > stale:
@@ -155,7 +164,7 @@ def remembered(store: Store, duties: Sequence[Duty], now: float, stale: float) -
 def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
     """Who cannot be asked is as it was, and not known to be well."""
     held = memory.rules
-    statuses = tuple(status_of(duty.server.name, rule, held[rule.id]) for rule in duty.rules if rule.id in held)
+    statuses = tuple(status_of(duty.server.name, rule, held[rule.id]) for rule in duty.all_rules if rule.id in held)
     away = isinstance(fault, Unreachable)
     code = Code.MAINTENANCE if duty.maintenance and away else Code.UNREACHABLE if away else Code.COLLECT_ERROR
     at = max((each.at for each in held.values()), default=0.0)
@@ -168,7 +177,7 @@ def _read(world: World, duty: Duty, memory: Memory, refine: Refine) -> Readings:
     now = world.clock.now()
     due = [rule for rule in duty.rules if is_due(rule, memory.rules.get(rule.id), now)]
     facts = {rule.fact: rule for rule in due if rule.fact not in duty.known}
-    if not facts:
+    if not facts and not duty.aside:
         return {}
     session = world.transport.open(duty.server)
     try:
@@ -180,7 +189,9 @@ def _read(world: World, duty: Duty, memory: Memory, refine: Refine) -> Readings:
 def _asked(
     session: Session, facts: Mapping[Fact, Rule], marks: Mapping[str, str], world: World, refine: Refine
 ) -> Readings:
-    """One call for all of them."""
+    """One call for all of them; of a server of which nothing is asked it is known now that it answers."""
+    if not facts:
+        return {}
     wanted = [[rule.check, dict(rule.subject), mark_of(marks, fact)] for fact, rule in facts.items()]
     ends = WITHIN * (len(wanted) + 2)
     began = world.clock.now()

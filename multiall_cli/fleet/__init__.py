@@ -566,9 +566,11 @@ class Fleet:
 
     # --- health -------------------------------------------------------------------------------------------------
 
-    def check(self, target: str = "") -> Iterator[Checked]:
-        """How servers (all, where no target is named) stand by their rules, as they answer."""
-        return health.check(self, self._chosen(target))
+    def check(self, target: str = "", *, drift: bool = False) -> Iterator[Checked]:
+        """How servers (all, where no target is named) stand by their rules, as they answer. `drift`: also of what
+        pools declare, by what a sync would change; else that is as it was seen last.
+        """
+        return health.check(self, self._chosen(target), drift=drift)
 
     def remembered_health(self, target: str = "") -> tuple[Checked, ...]:
         """How servers stood when they were last looked at; none is asked."""

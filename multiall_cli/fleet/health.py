@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.domain.baseline import Checked, Code, Latest, Rule
-from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
+from multiall_cli.domain.baseline import Checked, Code, Fact, Latest, Reading, Rule
+from multiall_cli.domain.errors import Fault, InputFaults, MemberFault, Origin, Refused, Unreachable, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
-from multiall_cli.domain.inventory import Gate, Server
+from multiall_cli.domain.inventory import Gate, Pool, Server
 from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.topology import Downtime, Topology
 from multiall_cli.planning import waivers
+from multiall_cli.planning.checks.declarations import drift_rules
 from multiall_cli.planning.lint import found_odd
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.pools import pools_health
@@ -29,13 +30,17 @@ if TYPE_CHECKING:
 MOST_CHANGES = 1000  # of one history
 
 
-def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False) -> Iterator[Checked]:
-    """How servers stand by their rules, as they answer. `fresh`: also of rules that are not due yet."""
+def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False, drift: bool = False) -> Iterator[Checked]:
+    """How servers stand by their rules, as they answer. `fresh`: also of rules that are not due yet; `drift`: also of
+    what pools declare, which is otherwise as it was seen last.
+    """
     from multiall_cli.drivers import x509
     from multiall_cli.engine.check import check as look
 
     topology = fleet.topology()
     duties = duties_of(fleet, through(servers, topology.relays), topology)
+    if drift:
+        duties = _with_drift(fleet, duties)
     if fresh:
         duties = [replace(each, rules=tuple(replace(rule, every=0.0) for rule in each.rules)) for each in duties]
     world = replace(fleet.reading_world, away=away(topology), relays=topology.relays)
@@ -44,6 +49,46 @@ def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False) -> 
         return x509.values(values, SystemClock().now()) if kind == "certificate" else values
 
     return look(world, duties, refine, fleet.site.settings.baseline.keep)
+
+
+def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
+    """What syncs would change is read now, by the agents, pool by pool."""
+    chosen = {each.server.name for each in duties}
+    read: dict[str, dict[Fact, Reading]] = {name: {} for name in chosen}
+    for pool in fleet.inventory.pools.values():
+        members = [name for name in pool.members if name in chosen]
+        if pool.files and members and not fleet.stop():
+            for name, found in _drift_of(fleet, pool, members).items():
+                read[name].update(found)
+    return [
+        replace(
+            each,
+            rules=(*each.rules, *(rule for rule in each.aside if rule.fact in read[each.server.name])),
+            aside=tuple(rule for rule in each.aside if rule.fact not in read[each.server.name]),
+            known=read[each.server.name],
+        )
+        for each in duties
+    ]
+
+
+def _drift_of(fleet: "Fleet", pool: Pool, members: Sequence[str]) -> dict[str, dict[Fact, Reading]]:
+    """member → its declarations' facts; nothing of who is away."""
+    rules = {name: drift_rules(fleet.inventory, name) for name in members}
+    own = {f"files:{each.path}" for each in pool.files}
+    try:
+        plan = fleet.plan(pool.name, ",".join(members))
+    except (Refused, Unreachable, UsageError, MemberFault) as fault:
+        trouble = Reading(trouble=str(fault), code=Code.COLLECT_ERROR)
+        return {name: {rule.fact: trouble for rule in rules[name] if rule.id in own} for name in members}
+    away = {each.server for each in plan.deferred}
+    counts = {(each.server, each.agent): len(each.changes) for each in plan.members}
+    return {
+        name: {
+            rule.fact: Reading({"changes": counts.get((name, rule.id), 0)}) for rule in rules[name] if rule.id in own
+        }
+        for name in members
+        if name not in away
+    }
 
 
 def gate(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
@@ -59,7 +104,8 @@ def remedies(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Remedy, ...]:
     """What may be done now about rules that fail."""
     from multiall_cli.engine.remedy import last_applied
 
-    found = list(check(fleet, servers))
+    order = {name: place for place, name in enumerate(fleet.inventory.servers)}
+    found = sorted(check(fleet, servers), key=lambda each: order[each.server])
     book, _ = rule_book(fleet)
     chosen = planned_remedies(found, {each.server: book.of(each.server) for each in found})
     last = last_applied(fleet.reading_world, chosen)
@@ -93,9 +139,13 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
     found = []
     for server in servers:
         rules = book.of(server.name)
-        waived = waivers.waived(server.name, [rule.id for rule in rules], holding) if holding else {}
+        names = [rule.id for rule in (*rules, *drift_rules(fleet.inventory, server.name))]
+        waived = waivers.waived(server.name, names, holding) if holding else {}
         brothers = _brothers(fleet, server.name) if any(rule.same for rule in rules) else ()
-        found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, brothers))
+        maintenance = maintenance_of(topology, server.name)
+        found.append(
+            Duty(server, rules, maintenance, waived, brothers, aside=drift_rules(fleet.inventory, server.name))
+        )
     if faults:
         raise InputFaults(faults)
     return found
@@ -223,7 +273,7 @@ def waive(fleet: "Fleet", rule: str, target: str, ends: float, because: str) -> 
 
 def _must_be_about_something(fleet: "Fleet", waiver: Waiver, servers: Sequence[str]) -> None:
     book, _ = rule_book(fleet)
-    known = {name: [rule.id for rule in book.of(name)] for name in servers}
+    known = {name: [rule.id for rule in (*book.of(name), *drift_rules(fleet.inventory, name))] for name in servers}
     if waivers.unused(waiver, known, servers):
         every = sorted({rule for found in known.values() for rule in found})
         todo = f"{did_you_mean(waiver.rule, every)}`multiall baseline rules {waiver.target}` shows all"

@@ -71,10 +71,10 @@ def _limited(wanted: Expectation, value: Value, has: object) -> Judgement:
     if isinstance(has, bool) or not isinstance(has, int | float) or not -MOST <= has <= MOST:
         return Judgement(Code.BAD_OUTPUT, f"{wanted.value} is no number of use")
     shows = f"{wanted.value} {shown(value.measure, has)}"
-    ends = wanted.value == "left"
+    ended = value.warns is Code.EXPIRING and has <= 0
     for limit, code in (
-        (wanted.critical, Code.EXPIRED if ends and has <= 0 else Code.CRIT_LIMIT),
-        (wanted.warning, Code.EXPIRING if ends else Code.WARN_LIMIT),
+        (wanted.critical, Code.EXPIRED if ended else Code.CRIT_LIMIT),
+        (wanted.warning, value.warns),
     ):
         if limit is not None and _past(has, limit, value.worse):
             sign = "<" if value.worse is Worse.HIGH else ">="

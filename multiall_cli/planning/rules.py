@@ -105,6 +105,9 @@ def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
     """One rule, of which something is said; every fault of it is told, and then there is none."""
     place = next(iter(said.values())).origin
     check = CHECKS.get(_text(said, "check"))
+    if check is not None and check.ours:
+        tell(said["check"].origin, f"no rule asks for {_text(said, 'check')}", "take it out: it is checked without one")
+        return None
     if check is None:
         wrong = _text(said, "check")
         what = f"there is no check {wrong!r}" if wrong else f"the rule {rule} names no check"

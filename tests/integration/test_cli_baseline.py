@@ -20,7 +20,8 @@ rules:
 
 
 def said(desk: Desk, more: str = "", pack: str = PACK) -> None:
-    """A pool of two servers that takes the pack."""
+    """A pool of two servers that takes the pack; no pool declares anything else."""
+    (desk.site / "inventory" / "lab.yaml").write_text((desk.lab.site / "inventory" / "lab.yaml").read_text("utf-8"))
     (desk.site / "rules").mkdir(exist_ok=True)
     (desk.site / "rules" / "own.yaml").write_text(pack)
     pool = f"pools: {{health: {{members: 'web[1-2]', baseline: [own]{more}}}}}\n"
@@ -323,6 +324,33 @@ def test_a_rollout_waits_until_its_batch_is_well(desk: Desk) -> None:
     assert "stopped: the gate is closed: web1: gone 404 missing (not there); 3 members left as before" in done.out
 
 
+def test_what_a_sync_would_change_is_a_check_without_a_rule(desk: Desk) -> None:
+    desk.declare()
+    done = desk.call("baseline", "check", "web1")
+    assert done.exit == 10
+    assert re.search(rf"^303 drift +files:~/{desk.there} +web1 +changes \d+ +< 1$", done.out, re.M)
+    assert f"files:~/{desk.there}: multiall pool sync web" in done.out
+    assert desk.call("baseline", "check", "web1", "--no-drift").exit == 10, "it is as it was seen last"
+    desk.call("pool", "sync", "web", "--yes")
+    assert desk.call("baseline", "check", "@web").exit == 0
+    (desk.tree / "a.txt").write_text("other")
+    desk.call("baseline", "waive", "files:*", "--on", "@web", "--for", "1h", "--because", "a freeze")
+    waived = desk.call("baseline", "check", "web1", "-o", "wide")
+    assert (waived.exit, "104 exempt" in waived.out) == (0, True)
+    desk.lab.kill("web1")
+    lost = desk.call("baseline", "check", "web1", "--json").json()["servers"][0]
+    assert (lost["code"], [each["code"] for each in lost["statuses"]]) == (503, [104])
+
+
+def test_a_source_that_cannot_be_read_is_unknown(desk: Desk) -> None:
+    desk.declare()
+    for each in desk.tree.iterdir():
+        each.unlink()
+    desk.tree.rmdir()
+    told = desk.call("baseline", "check", "web1", "--json").json()["servers"][0]["statuses"]
+    assert [each["code"] for each in told] == [500]
+
+
 def test_rules_of_servers(desk: Desk) -> None:
     said(desk)
     told = desk.call("baseline", "rules").out
@@ -357,6 +385,7 @@ def test_what_there_is(desk: Desk) -> None:
         ("rules: {a: {check: load, five: 4, often: 5 of 3}}", "'often' is '5 of 3'; write such as '3 of 5'"),
         ("rules: {a: {check: load, same: [six]}}", "the check load shows no 'six'"),
         ("rules: {a: {check: load, five: 4, remedy: [reboot]}}", "'remedy' is 'reboot'; write [restart, SERVICE]"),
+        ("rules: {a: {check: drift, agent: x}}", "no rule asks for drift; take it out: it is checked without one"),
         ("tests: {a: {good: {five: 4}}}", "'bad' is missing"),
         ("ruls: {}", "did you mean rules?"),
         ("rules: {a: {check: load, five: 4, five: 5}}", "rules/own.yaml:1:35: "),

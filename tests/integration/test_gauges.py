@@ -38,9 +38,9 @@ def trouble(check: str, **arguments: object) -> tuple[str, str]:
 
 
 def test_the_catalogue_and_the_gauges_know_the_same() -> None:
-    assert set(CHECKS) == set(GAUGES)
+    assert {name for name, check in CHECKS.items() if not check.ours} == set(GAUGES)
     assert {name for name, check in CHECKS.items() if check.marked} == set(MARKED)
-    for name, check in CHECKS.items():
+    for name, check in ((name, check) for name, check in CHECKS.items() if not check.ours):
         code = GAUGES[name].__code__
         takes = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
         dear = {key for key, value in check.values.items() if value.dear}

@@ -34,7 +34,7 @@ def written(ground: Ground, servers: dict[str, dict[str, object]] | None = None)
     (ground.root / "rules" / "lab.yaml").write_text(PACK)
     path: Path = ground.root / "inventory" / "all.yaml"
     told = json.loads(path.read_text())
-    told["pools"]["web"]["baseline"] = ["lab"]
+    told["pools"]["web"] = {"members": told["pools"]["web"]["members"], "baseline": ["lab"]}
     path.write_text(json.dumps(told))
 
 

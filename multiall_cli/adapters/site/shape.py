@@ -61,7 +61,9 @@ Span = Annotated[str, _word(r"(?:[1-9][0-9]{0,4}[smhdw])+", "a span such as 30m,
 Zone = Annotated[str, _word(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "a time zone such as Europe/Zurich or UTC")]
 Cron = Annotated[str, _word(r"\S[^\r\n]*\S", "a time as cron has it, such as '0 2 * * sun'")]
 Moment = Annotated[str, _word(r"[0-9][^\r\n]*", "a time with its zone, such as 2026-12-31T18:00+01:00")]
-RulePattern = Annotated[str, _word(r"[A-Za-z0-9_*][A-Za-z0-9._*-]{0,63}", "a rule's name, or a pattern such as disk.*")]
+RulePattern = Annotated[
+    str, _word(r"[A-Za-z0-9_*][A-Za-z0-9._*:/~-]{0,252}", "a rule's name, or a pattern such as disk.*")
+]
 Days = Annotated[str, _word(r"[0-9]{1,4}d", "a number of days such as 7d")]
 Seconds = Annotated[str, _word(r"[1-9][0-9]{0,5}(?:\.[0-9]{1,3})?(?:ms|s|m|h)", "a time such as 10s, 500ms or 2m")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from multiall_cli.planning.checks import accounts, databases, files, network, software, storage, system
+from multiall_cli.planning.checks import accounts, databases, declarations, files, network, software, storage, system
 from multiall_cli.planning.checks.kinds import Check, Value, Worse
 from multiall_cli.planning.measures import Measure, read, shown
 
@@ -16,4 +16,5 @@ CHECKS: Mapping[str, Check] = {
     **software.CHECKS,
     **network.CHECKS,
     **databases.CHECKS,
+    **declarations.CHECKS,
 }

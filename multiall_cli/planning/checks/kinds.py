@@ -19,7 +19,8 @@ class Worse(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Value:
     """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time
-    since the look before, so the first look does not have it; `dear`: it is read only where a rule asks for it.
+    since the look before, so the first look does not have it; `dear`: it is read only where a rule asks for it;
+    `warns`: what it is past its warning limit.
     """
 
     measure: Measure
@@ -28,6 +29,7 @@ class Value:
     means: str = ""
     over: bool = False
     dear: bool = False
+    warns: Code = Code.WARN_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Check:
     at least one is needed; `implied`: what is expected where a rule does not say so itself; `asks`: argument → the flag
     that is expected where the argument is given.
 
-    `marked`: a look leaves a mark, from which the next one goes on (counters, the place in a log).
+    `marked`: a look leaves a mark, from which the next one goes on (counters, the place in a log); `ours`: it is known
+    on the admin host, and no member is asked.
     """
 
     means: str
@@ -47,6 +50,7 @@ class Check:
     marked: bool = False
     either: tuple[str, ...] = ()
     asks: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = False
 
 
 PRESENT = Value(Measure.FLAG, code=Code.MISSING, means="whether it is there")

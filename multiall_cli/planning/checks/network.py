@@ -68,7 +68,7 @@ CHECKS: Mapping[str, Check] = {
         {"path": Measure.TEXT, "address": Measure.TEXT, "port": Measure.COUNT, "name": Measure.TEXT},
         {
             "present": PRESENT,
-            "left": Value(Measure.SECONDS, Worse.LOW, means="until it ends"),
+            "left": Value(Measure.SECONDS, Worse.LOW, means="until it ends", warns=Code.EXPIRING),
             "names": text("that are all among its own", Measure.WORDS),
             "trusted": Value(Measure.FLAG, means="by the server's own authorities, for its name", dear=True),
         },
