@@ -12,6 +12,7 @@ ALL = (
     "topology_seen",
     "topology_worlds",
     "baseline_check",
+    "health_noise",
     "inventory",
     "transport",
 )

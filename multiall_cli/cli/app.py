@@ -28,8 +28,8 @@ ROOMS = {
     ),
     "baseline": (
         "baseline",
-        "Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, remedy, test, lint, "
-        "packs, checks, codes.",
+        "Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, remedy, learn, test, "
+        "lint, packs, checks, codes.",
     ),
     "lab": ("lab", "Real hosts on this machine (root, Linux): up, down, status, shell, reset, break."),
     "journal": ("journal", "What was done, by whom, and what is still open."),

@@ -25,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, "
-    "remedy, test, lint, packs, checks, codes.",
+    "remedy, learn, test, lint, packs, checks, codes.",
 )
 
 MOST_ROUNDS = 1_000_000
@@ -214,6 +214,19 @@ def remedy(
         done = found.remedy(chosen)
         pause()
         return show(given(context), render.remedied(chosen, done))
+
+
+@app.command("learn", cls=Verb)
+def learn(
+    context: Context,
+    target: Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")],
+) -> int:
+    """A pack of rules of what servers run and hold now: of several, what most share. Exit 3: some did not tell."""
+    with busy_fleet(context, "learn") as (found, pause):
+        learned = found.learn(target)
+        pause()
+        whole(found, "baseline learn")
+        return show(given(context), render.learned(learned))
 
 
 @app.command("test", cls=Verb)

@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 
-_SCHEMAS = {"schema.json": "inventory", "settings.schema.json": "settings"}
+_SCHEMAS = {"schema.json": "inventory", "settings.schema.json": "settings", "pack.schema.json": "pack"}
 """file → the name by which it is asked for."""
 
 
@@ -49,7 +49,8 @@ def show_inventory(context: Context) -> int:
 
 @app.command("schema", cls=Verb)
 def schema(
-    context: Context, name: Annotated[str, typer.Argument(metavar="NAME", help="inventory or settings.")] = "inventory"
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="inventory, settings or pack.")] = "inventory",
 ) -> int:
     """The JSON Schema of a site's files, for editors."""
     from multiall_cli.fleet import schemas

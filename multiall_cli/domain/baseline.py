@@ -131,11 +131,11 @@ class Rule:
     remedy: tuple[str, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+    fact: Fact = field(init=False, repr=False, compare=False)
+    """The same for all rules that are about one subject: it is read once."""
 
-    @property
-    def fact(self) -> Fact:
-        """The same for all rules that are about one subject: it is read once."""
-        return self.check, repr(sorted(self.subject.items()))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fact", (self.check, repr(sorted(self.subject.items()))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from multiall_cli.drivers.openssh import ssh_command
 from multiall_cli.fleet import health
 from multiall_cli.planning.assign import assign
 from multiall_cli.planning.guard import NAMES
+from multiall_cli.planning.learning import Learned
 from multiall_cli.planning.merge import Explained, explain
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
@@ -607,6 +608,10 @@ class Fleet:
     def remedy(self, chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
         """Apply remedies one after the other, until one does not help. Errors: Locked."""
         return health.apply_remedies(self, chosen)
+
+    def learn(self, target: str) -> Learned:
+        """Rules of what most of some servers run and hold now. Reads only."""
+        return health.learn(self, self.select(target))
 
     def test_pack(self, pack: str = "") -> tuple[Trial, ...]:
         """The rules of a pack (of all of the site's, where none is named) on their examples. Errors: UsageError."""

@@ -13,6 +13,7 @@ from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.topology import Downtime, Topology
 from multiall_cli.planning import waivers
 from multiall_cli.planning.checks.declarations import drift_rules
+from multiall_cli.planning.learning import Learned
 from multiall_cli.planning.lint import found_odd
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.pools import pools_health
@@ -225,6 +226,14 @@ def test(fleet: "Fleet", pack: str) -> Iterator[Trial]:
         yield from trials(name, built, fleet.site.examples.get(name, {}))
     if faults:
         raise InputFaults(faults)
+
+
+def learn(fleet: "Fleet", servers: Sequence[Server]) -> Learned:
+    """Rules of what most of these servers run and hold now."""
+    from multiall_cli.engine.learn import learn as ask
+
+    topology = fleet.topology()
+    return ask(replace(fleet.world, away=away(topology)), through(servers, topology.relays))
 
 
 def lint(fleet: "Fleet") -> list[Fault]:

@@ -136,6 +136,11 @@ def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
     return None if work.wrong else made
 
 
+def keys_of(check: Check) -> set[str]:
+    """All that a rule with this check may say."""
+    return {*check.subject, *check.optional, *check.values, *ABOUT}
+
+
 def _text(said: Saying, key: str) -> str:
     value = said[key].value if key in said else ""
     return value if isinstance(value, str) else " ".join(value)
@@ -162,7 +167,7 @@ class _Work:
         self.tell(origin, what, todo)
 
     def subject(self) -> dict[str, object]:
-        known = {**self.check.subject, **self.check.optional, **self.check.values, **dict.fromkeys(ABOUT)}
+        known = keys_of(self.check)
         for key in self.said:
             if key not in known:
                 what = f"the check {self.said['check'].value} knows no {key!r}"

@@ -12,7 +12,7 @@ _LISTENS = "0A"
 MOST = 1 << 20  # bytes of an answer that are searched
 
 
-def _listening(which):
+def listening(which):
     """(address, port) of what listens: `tcp`, or `udp`, where all that are bound count."""
     for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
         try:
@@ -31,7 +31,7 @@ def _listening(which):
 
 def port(port, protocol="tcp"):
     """open: whether something listens; addresses: on which."""
-    found = sorted({address for address, number in _listening(protocol) if number == port})
+    found = sorted({address for address, number in listening(protocol) if number == port})
     return {"open": bool(found), "addresses": found}
 
 

@@ -38,19 +38,33 @@ def _of_rpm(name):
     raise failed(argv, code, complaints)
 
 
+_TABLE: "dict[str, str]" = {}
+"""dpkg's table, as it was when a look first asked for it: each look is a process of its own."""
+
+
 def _of_dpkg(name):
-    with open("/var/lib/dpkg/status", errors="surrogateescape") as opened:
-        return version_of(opened.read(), name)
+    if not _TABLE:
+        with open("/var/lib/dpkg/status", errors="surrogateescape") as opened:
+            _TABLE.update(versions_of(opened.read()))
+    return _TABLE.get(name)
 
 
-def version_of(text, name):
-    """The version of an installed package in dpkg's table, or None."""
+def versions_of(text):
+    """name → version of each installed package in dpkg's table."""
+    found: "dict[str, str]" = {}
     for block in text.split("\n\n"):
-        if block.lstrip("\n").startswith("Package: " + name + "\n"):
-            held = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
-            if held.get("Status", "").endswith(" installed"):
-                return held.get("Version", "")
-    return None
+        name = installed = version = ""
+        for line in block.splitlines():
+            if line.startswith("Package: "):
+                name = line[9:]
+            elif line.startswith("Status: "):
+                installed = line.endswith(" installed")
+            elif line.startswith("Version: "):
+                version = line[9:]
+                break  # Status stands before it
+        if name and installed:
+            found.setdefault(name, version)  # of several architectures the first
+    return found
 
 
 def _properties(unit, names):

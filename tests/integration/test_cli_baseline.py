@@ -351,6 +351,23 @@ def test_a_source_that_cannot_be_read_is_unknown(desk: Desk) -> None:
     assert [each["code"] for each in told] == [500]
 
 
+def test_a_pack_is_learnt_of_servers_that_are_well(desk: Desk) -> None:
+    """And those servers are well by it."""
+    done = desk.call("baseline", "learn", "web[1-2]")
+    assert (done.exit, done.err) == (0, "")
+    assert done.out.startswith("# Learnt of web[1-2]: ")
+    assert re.search(r"^  mount\.root:$", done.out, re.M)
+    said(desk, pack=done.out)
+    (desk.site / "inventory" / "health.yaml").write_text(
+        "pools: {health: {members: 'web[1-2]', baseline: [own], rules: {disk.root: {used: 99.9%}}}}\n"
+    )
+    told = desk.call("baseline", "check", "web[1-2]", "--json").json()["servers"]
+    assert {each["code"] for server in told for each in server["statuses"]} == {200}
+    desk.lab.kill("web2")
+    lost = desk.call("baseline", "learn", "web[1-2]")
+    assert (lost.exit, lost.out.startswith("# Learnt of web1: "), lost.err.startswith("web2: ")) == (3, True, True)
+
+
 def test_rules_of_servers(desk: Desk) -> None:
     said(desk)
     told = desk.call("baseline", "rules").out

@@ -7,8 +7,9 @@ from functools import partial
 from time import time
 
 from multiall_cli.cli.render.health_forms import FORMS, nagios_code
+from multiall_cli.cli.render.plain import as_yaml
 from multiall_cli.cli.render.screen import put
-from multiall_cli.cli.render.terminal import console, line, table
+from multiall_cli.cli.render.terminal import console, line, say, table
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
@@ -20,6 +21,7 @@ from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.checks import CHECKS, Worse
+from multiall_cli.planning.learning import Learned
 from multiall_cli.planning.targets import fold
 from multiall_cli.planning.trials import Trial
 
@@ -278,6 +280,20 @@ def remedied(chosen: Sequence[Remedy], done: Sequence[Remedied]) -> View:
     code = Exit.OK if not left and all(each.helped for each in done) else Exit.PARTIAL
     value = {"done": done, "left": left}
     return View("baseline.remedy", value, human, done, [e.remedy.server for e in done], exit=code, well=not chosen)
+
+
+def learned(found: Learned) -> View:
+    """The text of a pack's file; what was not told is said beside it."""
+
+    def human(wide: bool) -> Iterator[object]:
+        yield safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
+        yield from as_yaml({"rules": found.rules}).splitlines()
+
+    for server, words in found.troubles.items():
+        say(f"{server}: {words}")
+    code = Exit.PARTIAL if found.troubles else Exit.OK
+    items = [{"rule": name, **words} for name, words in found.rules.items()]
+    return View("baseline.learn", found, human, items, list(found.rules), exit=code, well=False)
 
 
 def tried(found: Sequence[Trial]) -> View:

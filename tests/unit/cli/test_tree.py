@@ -99,6 +99,7 @@ MIRROR = {
     "multiall baseline waivers": api.Fleet.waivers,
     "multiall baseline revoke": api.Fleet.revoke,
     "multiall baseline remedy": (api.Fleet.remedies, api.Fleet.remedy),
+    "multiall baseline learn": api.Fleet.learn,
     "multiall baseline test": api.Fleet.test_pack,
     "multiall baseline lint": api.Fleet.lint,
     "multiall baseline packs": api.Fleet.inventory,

@@ -8,7 +8,7 @@ from multiall_cli.remote import gauge_storage
 from multiall_cli.remote.gauge_databases import replication_of_mysql, replication_of_postgresql
 from multiall_cli.remote.gauge_logs import entries
 from multiall_cli.remote.gauge_ping import ping_of
-from multiall_cli.remote.gauge_software import container_of, timer_of, version_of
+from multiall_cli.remote.gauge_software import container_of, timer_of, versions_of
 from multiall_cli.remote.gauge_sources import Trouble, failed, since
 
 MIRROR = """\
@@ -92,9 +92,10 @@ def test_packages_of_dpkg() -> None:
         "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n"
         "Package: two\nStatus: install ok installed\nDescription: words\n Version: 9\nVersion: 1:2-3\n\n"
     )
-    assert version_of(text, "two") == "1:2-3"
-    assert version_of(text, "gone") is None
-    assert version_of(text, "tw") is None
+    found = versions_of(text)
+    assert found["two"] == "1:2-3"
+    assert "gone" not in found
+    assert "tw" not in found
 
 
 PG = [

@@ -14,6 +14,7 @@ def test_a_site_without_ssh_config_is_a_commented_example(tmp_path):
         "inventory/site.yaml",
         "inventory/schema.json",
         "inventory/settings.schema.json",
+        "inventory/pack.schema.json",
         "rules/guards.yaml",
         "multiall.yaml",
     }

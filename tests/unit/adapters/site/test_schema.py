@@ -14,6 +14,14 @@ def test_the_shipped_schema_is_up_to_date(file, text):
     assert shipped(f"inventory/{file}").read_text("utf-8") == text, advice
 
 
+def test_the_schema_of_packs_knows_the_keys_of_each_check():
+    rule = json.loads(schemas()["pack.schema.json"])["$defs"]["pack"]["properties"]["rules"]["anyOf"][0]
+    cases = {each["if"]["properties"]["check"]["const"]: each["then"] for each in rule["additionalProperties"]["allOf"]}
+    assert cases["disk"]["required"] == ["path"]
+    assert {"used", "path", "for", "remedy"} <= set(cases["disk"]["propertyNames"]["enum"])
+    assert "drift" not in cases, "no rule asks for it"
+
+
 def test_a_schema_names_and_describes_what_can_be_written():
     inventory = json.loads(schemas()["schema.json"])
     assert inventory["title"] == "MultiAll inventory"

@@ -1,0 +1,67 @@
+"""Asks servers what they run and hold, so that rules can be written of it. Reads only."""
+
+from collections.abc import Mapping, Sequence
+
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.run import Step
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.world import World
+from multiall_cli.planning.learning import Learned, Survey, learned
+
+ENDS = 60.0  # seconds in which a server must have told all
+MOST = 2000  # things of one kind that are taken of one server
+LONGEST = 255  # letters of a name
+
+
+def learn(world: World, servers: Sequence[Server]) -> Learned:
+    """What most of those who answer have."""
+    surveys, troubles = [], {}
+    for server, result in fan_out(servers, lambda each: _ask(world, each), world.parallel, world.stop):
+        world.watch(Step("asked", server.name))
+        if isinstance(result, MultiAllError):
+            troubles[server.name] = result.what
+            continue
+        surveys.append(survey_of(server.name, result))
+        missing = result.get("troubles")
+        if isinstance(missing, dict) and missing:
+            troubles[server.name] = "; ".join(f"{key}: {words}" for key, words in missing.items())[:500]
+    surveys.sort(key=lambda each: each.server)
+    return Learned(learned(surveys), tuple(each.server for each in surveys), troubles)
+
+
+def _ask(world: World, server: Server) -> Mapping[str, object]:
+    if server.name in world.away:
+        raise world.away[server.name]
+    session = world.transport.open(server)
+    try:
+        return session.call("survey", ends=ENDS).value()
+    finally:
+        session.close()
+
+
+def survey_of(server: str, told: Mapping[str, object]) -> Survey:
+    """What a server said; whatever is not as it should be is passed over."""
+    return Survey(
+        server,
+        tuple(each for each in _list(told.get("services")) if isinstance(each, str) and len(each) <= LONGEST),
+        tuple(
+            (pair[0], tuple(map(str, _list(pair[1]))))
+            for pair in _pairs(told.get("ports"))
+            if isinstance(pair[0], int) and not isinstance(pair[0], bool) and 0 < pair[0] < 65536
+        ),
+        tuple(_texts(told.get("mounts"))),
+        tuple(_texts(told.get("users"))),
+    )
+
+
+def _texts(told: object) -> list[tuple[str, str]]:
+    return [(one, two) for one, two in _pairs(told) if isinstance(one, str) and isinstance(two, str)]
+
+
+def _pairs(told: object) -> list[tuple[object, object]]:
+    return [(each[0], each[1]) for each in _list(told) if isinstance(each, list) and len(each) == 2]
+
+
+def _list(told: object) -> list[object]:
+    return told[:MOST] if isinstance(told, list) else []

@@ -1,0 +1,63 @@
+"""From what servers run and hold to a pack of rules: what most of them share. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+EPHEMERAL = 32768  # ports from here on are given out by the kernel: they are others each time
+WILD = ("0.0.0.0", "::")  # noqa: S104  (addresses that are compared, nothing is bound)
+Words = Mapping[str, object]
+Thing = TypeVar("Thing", str, tuple[str, str], tuple[int, tuple[str, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one server told: services that run and are enabled, (port, addresses), (path, type), (name, shell)."""
+
+    server: str
+    services: tuple[str, ...] = ()
+    ports: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    mounts: tuple[tuple[str, str], ...] = ()
+    users: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Rules as a pack's file has them; `servers`: of whom they were learnt; `troubles`: server → what was not told."""
+
+    rules: Mapping[str, Words]
+    servers: tuple[str, ...]
+    troubles: Mapping[str, str]
+
+
+def learned(surveys: Sequence[Survey]) -> dict[str, Words]:
+    """What more than half of them have; of one server, all of it."""
+    found: dict[str, Words] = {}
+    for name in _shared(each.services for each in surveys):
+        found[_id("service", name)] = {"check": "service", "name": name, "enabled": True}
+    for port, addresses in _shared(each.ports for each in surveys):
+        if port < EPHEMERAL:
+            # Who listens everywhere may listen on one address less tomorrow; who does not must not be seen elsewhere.
+            where = {} if set(addresses) & set(WILD) else {"addresses": list(addresses)}
+            found[_id("port", str(port))] = {"check": "port", "port": port, **where}
+    for path, kind in _shared(each.mounts for each in surveys):
+        found[_id("mount", path)] = {"check": "mount", "path": path, "type": kind}
+        found[_id("disk", path)] = {"check": "disk", "path": path, "used": ["85%", "95%"]}
+    for name, shell in _shared(each.users for each in surveys):
+        found[_id("user", name)] = {"check": "user", "name": name, "shell": shell}
+    return found
+
+
+def _shared(things: Iterable[Sequence[Thing]]) -> list[Thing]:
+    """Those of more than half, in order."""
+    own = [set(each) for each in things]
+    counts = Counter(thing for each in own for thing in each)
+    return sorted(thing for thing, count in counts.items() if 2 * count > len(own))
+
+
+def _id(kind: str, thing: str) -> str:
+    """The name of a rule: `mount.var.lib` of /var/lib; `mount.root` of /."""
+    words = re.sub("[^A-Za-z0-9_-]+", ".", thing).strip(".") or "root"
+    return f"{kind}.{words}"[:64].rstrip(".")

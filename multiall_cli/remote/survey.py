@@ -1,0 +1,65 @@
+"""What a server runs and holds, so that rules can be written of it: services, ports, file systems, people.
+
+Reads only.
+"""
+
+import glob
+import os
+import pwd
+
+from multiall_cli.remote import gauge_files, gauge_network, gauge_software
+from multiall_cli.remote.gauge_sources import Trouble, of
+
+LOCAL = ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "vfat", "f2fs", "jfs", "reiserfs")
+REMOTE = ("nfs", "nfs4", "cifs", "glusterfs", "ceph")
+_NO_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
+_PEOPLE = range(1000, 60000)  # login.defs: numbers of accounts that are people's
+
+
+def survey(exchange):
+    """services: [name]; ports: [[number, [address]]]; mounts: [[path, type]]; users: [[name, shell]].
+
+    What cannot be read is left out, and told under `troubles`: {name: words}.
+    """
+    told: "dict[str, object]" = {}
+    troubles = {}
+    for name, read in (("services", _services), ("ports", _ports), ("mounts", _mounts), ("users", _users)):
+        exchange.beat()
+        try:
+            told[name] = read()
+        except (Trouble, OSError, ValueError) as fault:
+            troubles[name] = str(fault)
+    told["troubles"] = troubles
+    return told
+
+
+def _services():
+    """Those that run now and are started with the server."""
+    if os.path.isdir("/run/systemd/system"):
+        flags = ["--type=service", "--plain", "--no-legend", "--no-pager"]
+        running = _names(of(["systemctl", "list-units", "--state=running"] + flags))
+        return sorted(running & _names(of(["systemctl", "list-unit-files", "--state=enabled"] + flags[:1] + flags[2:])))
+    names = {os.path.basename(link)[3:] for link in glob.glob("/etc/rc[2-5].d/S??*")}
+    return sorted(name for name in names if gauge_software.service(name).get("running"))
+
+
+def _names(text):
+    words = [line.split()[0] for line in text.splitlines() if line.strip()]
+    return {word[: -len(".service")] for word in words if word.endswith(".service")}
+
+
+def _ports():
+    found: "dict[int, set[str]]" = {}
+    for address, number in gauge_network.listening("tcp"):
+        found.setdefault(number, set()).add(address)
+    return [[number, sorted(found[number])] for number in sorted(found)]
+
+
+def _mounts():
+    kept = {path: kind for path, kind, _ in gauge_files.mounts() if kind in LOCAL + REMOTE or path == "/"}
+    return [[path, kept[path]] for path in sorted(kept)]
+
+
+def _users():
+    people = [each for each in pwd.getpwall() if each.pw_uid in _PEOPLE]
+    return sorted([each.pw_name, each.pw_shell] for each in people if not each.pw_shell.endswith(_NO_SHELLS))
