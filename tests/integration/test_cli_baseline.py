@@ -421,6 +421,16 @@ def test_a_pack_that_is_not_there(desk: Desk) -> None:
     assert "there is no pack 'linus'; did you mean linux?" in desk.call("inventory", "check").err
 
 
+def test_a_pack_without_rules(desk: Desk) -> None:
+    """A file that is just being written is in no one's way; a pool that takes it would be held to be well."""
+    said(desk)
+    (desk.site / "rules" / "next.yaml").write_text("")
+    assert desk.call("inventory", "check").exit == 0
+    path = desk.site / "inventory" / "health.yaml"
+    path.write_text(path.read_text().replace("[own]", "[next]"))
+    assert "the pack 'next' has no rules; write rules into it" in desk.call("inventory", "check").err
+
+
 def test_the_shipped_pack_reads_everything(desk: Desk) -> None:
     """On this machine, whatever its state: nothing of it is a fault of the check."""
     said(desk)

@@ -74,3 +74,72 @@ def test_a_server_that_dies_while_it_is_read_is_unknown(ground: Ground) -> None:
     assert found["web2"] == WELL | UNWELL
     told = json.loads(ground.cli("baseline", "check", "web2", "--json").stdout)["servers"][0]
     assert (told["code"], told["at"] > 0, "closed" in {each["rule"] for each in told["statuses"]}) == (503, True, True)
+
+
+ENDLESS = """\
+rules:
+  pattern: {check: file, path: /tmp/long, match: '^(a+)+$'}
+  after: {check: file, path: /etc/passwd}
+"""
+
+
+def test_a_pattern_that_never_ends_is_cut_off(ground: Ground) -> None:
+    """It costs itself alone, and its time."""
+    written(ground)
+    (ground.root / "rules" / "lab.yaml").write_text(ENDLESS)
+    ground.run("web1", "sh", "-c", "printf '%s' aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab > /tmp/long")
+    assert health(ground, "web1")[1]["web1"] == {"pattern": 504, "after": 200}
+
+
+SAME = "rules: {conf: {check: file, path: /etc/app.conf, same: [sha256, mode]}}"
+
+
+def test_who_differs_from_its_brothers_drifts(ground: Ground) -> None:
+    """Also where its brothers are not looked at now."""
+    written(ground)
+    (ground.root / "rules" / "lab.yaml").write_text(SAME)
+    for name in ground.lab.names:
+        ground.run(name, "sh", "-c", f"echo {'odd' if name == 'web2' else 'as all'} > /etc/app.conf")
+    code, found = health(ground)
+    assert (code, {name: each["conf"] for name, each in found.items()}) == (
+        10,
+        {name: 303 if name == "web2" else 200 for name in ground.lab.names},
+    )
+    assert health(ground, "web2")[1] == {"web2": {"conf": 303}}
+
+
+COUNTED = """\
+rules:
+  cpu: {check: cpu, used: [100%, 100%], severity: warning}
+  errors: {check: log, path: /var/log/app.log, pattern: ERROR, count: [1, 100]}
+"""
+
+
+def test_what_happens_between_two_looks_is_counted_from_marks(ground: Ground) -> None:
+    written(ground)
+    (ground.root / "rules" / "lab.yaml").write_text(COUNTED)
+    ground.run("web1", "sh", "-c", "echo ERROR before > /var/log/app.log")
+    assert health(ground, "web1")[1]["web1"] == {"cpu": 100, "errors": 200}, "what stood there is history"
+    ground.run("web1", "sh", "-c", "echo ERROR now >> /var/log/app.log; echo fine >> /var/log/app.log")
+    found = health(ground, "web1")[1]["web1"]
+    assert found["errors"] == 300
+    assert found["cpu"] in (200, 300)
+    assert health(ground, "web1")[1]["web1"]["errors"] == 200
+
+
+def test_a_watch_goes_on_over_sessions_that_stay_open(ground: Ground) -> None:
+    """One login for all looks; one whose session was ended is logged in to again."""
+    from multiall_cli.fleet import Fleet
+
+    written(ground)
+    (ground.root / "rules" / "lab.yaml").write_text("rules: {sshd: {check: port, port: 22}}")
+    with Fleet.load(str(ground.root)) as fleet:
+        fleet.keep_warm()
+        for _ in range(3):
+            (one,) = fleet.check("web1")
+            assert one.code == 200
+        logins = ground.run("web1", "sh", "-c", "pgrep -c -f 'sshd: [r]oot' || true").strip()
+        assert logins == b"1"
+        ground.run("web1", "sh", "-c", "pkill -f 'sshd: [r]oot' || true")
+        (one,) = fleet.check("web1")
+        assert one.code == 200

@@ -109,12 +109,21 @@ def _packs(root: Path, faults: list[Fault]) -> tuple[_Packs, _Packs, dict[str, d
     tried: dict[str, dict[str, Example]] = {}
     for found, top, told in ((shipped_ones, shipped(GUARDS).parents[1], []), (own, root, faults)):
         for file in _yaml_files(top / RULES, RULES, told):
-            if f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told)):
+            if _is_empty(top / RULES / file):
+                found[Path(file).stem] = {}  # being written just now, perhaps by `baseline learn`; no pool can take it
+            elif f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told)):
                 tell = partial(_tell_to, told)
                 name = Path(file).stem
                 found[name], tried[name] = sayings(fitted[1], tell), examples(fitted[1])
                 check_commands(found[name], fitted[1], tell)
     return {**shipped_ones, **own}, own, tried
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        return file.is_file() and not file.stat().st_size
+    except OSError:
+        return False  # why it cannot be read is told by who reads it
 
 
 def _tell_to(faults: list[Fault], origin: Origin, what: str, todo: str) -> None:

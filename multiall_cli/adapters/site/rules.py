@@ -98,6 +98,9 @@ def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> N
             if name not in packs:
                 todo = f"{did_you_mean(name, packs)}`multiall baseline packs` shows all"
                 tell(pool.where.get("baseline", pool.origin), f"there is no pack {shown(name)}", todo)
+            elif not packs[name]:
+                todo = "write rules into it, or do not take it"
+                tell(pool.where.get("baseline", pool.origin), f"the pack {shown(name)} has no rules", todo)
         _build(pool.rules, merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules]), tell)
     for (first, second), about in conflicts(inventory, packs).items():
         what = f"it says something else of {about} than {first}"
