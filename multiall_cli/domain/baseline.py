@@ -89,16 +89,21 @@ _MEANINGS = {
 }
 
 
+Range = tuple[float | None, float | None]
+"""From, to; None: without an end on that side."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a rule asks of one value of its subject: that it is `wanted`, or, of a value that grows worse one way,
-    within limits; None of a limit: there is none.
+    """What a rule asks of one value of its subject: that it is `wanted`, or, of a number, that it is short of a limit
+    in the way in which it grows worse, or within a range: [warning, critical] of either. None: there is none.
     """
 
     value: str
     wanted: object = None
     warning: float | None = None
     critical: float | None = None
+    ranges: tuple[Range | None, Range | None] = (None, None)
 
 
 Fact = tuple[str, str]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from multiall_cli.domain.baseline import Code, Expectation, Fact, Reading, Rule, Status
+from multiall_cli.domain.baseline import Code, Expectation, Fact, Range, Reading, Rule, Status
 from multiall_cli.domain.health import Held, Waiver
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 
@@ -79,7 +79,20 @@ def _limited(wanted: Expectation, value: Value, has: object) -> Judgement:
         if limit is not None and _past(has, limit, value.worse):
             sign = "<" if value.worse is Worse.HIGH else ">="
             return Judgement(code, shows, f"{sign} {shown(value.measure, limit)}")
+    for within, code in zip(reversed(wanted.ranges), (Code.CRIT_LIMIT, value.warns), strict=True):
+        if within is not None and not _is_within(has, within):
+            return Judgement(code, shows, _in_words(within, value.measure))
     return Judgement(Code.OK, shows)
+
+
+def _is_within(has: float, within: Range) -> bool:
+    low, high = within
+    return (low is None or has >= low) and (high is None or has <= high)
+
+
+def _in_words(within: Range, measure: Measure) -> str:
+    low, high = ("" if each is None else shown(measure, each) for each in within)
+    return f"{low}..{high}"
 
 
 def _past(has: float, limit: float, worse: Worse) -> bool:

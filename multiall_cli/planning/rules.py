@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from multiall_cli.domain.baseline import Expectation, Rule
+from multiall_cli.domain.baseline import Expectation, Range, Rule
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Inventory, Pool
 from multiall_cli.domain.sayings import Said, Saying
@@ -213,6 +213,8 @@ class _Work:
         said = self.said[name].value
         if value.worse is Worse.NEITHER:
             return Expectation(name, self._read(name, value.measure))
+        if ".." in (said if isinstance(said, str) else "".join(said)):
+            return self._ranges(name, value, (said,) if isinstance(said, str) else said)
         if isinstance(said, str):
             return Expectation(name, critical=self._number(name, value, said))
         if len(said) != 2:
@@ -223,6 +225,27 @@ class _Work:
             order = "first the lower" if value.worse is Worse.HIGH else "first the higher"
             self._fault(name, f"{name!r} is critical before it warns", f"write {order} limit")
         return Expectation(name, warning=warning, critical=critical)
+
+    def _ranges(self, name: str, value: Value, said: tuple[str, ...]) -> Expectation:
+        """`2..8`, `2..` or `..8`: the critical one, or [warning, critical]."""
+        if len(said) > 2:
+            self._fault(name, f"{name!r} has {len(said)} ranges", "write [warning, critical], or one range")
+            return Expectation(name)
+        critical = self._range(name, value, said[-1])
+        return Expectation(name, ranges=(self._range(name, value, said[0]) if len(said) > 1 else None, critical))
+
+    def _range(self, name: str, value: Value, text: str) -> Range | None:
+        low, dots, high = text.partition("..")
+        if not dots or not (low or high):
+            self._fault(name, f"{name!r} is {text!r}", "write a range such as 2..8, 2.. or ..8")
+            return None
+        ends = self._end(name, value, low), self._end(name, value, high)
+        if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+            self._fault(name, f"{name!r} is {text!r}, which nothing is within", "write first the lower end")
+        return ends
+
+    def _end(self, name: str, value: Value, text: str) -> float | None:
+        return self._number(name, value, text) if text else None
 
     def _number(self, name: str, value: Value, text: str) -> float | None:
         found = self._read(name, value.measure, text)

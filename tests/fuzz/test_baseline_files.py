@@ -25,7 +25,7 @@ rules:
   disk.root: {check: disk, path: /, used: [80%, 90%], clear: 75%, for: 5m, severity: warning, needs: [up]}
   up: {check: uptime, age: 10m}
   page: {check: http, url: 'http://localhost/', match: '^(a|b)+$', took: [500ms, 2s], status: 200}
-  key: {check: file, path: /etc/x, mode: '0600', owner: root, match: "x", size: 2 MiB, sha256: ab}
+  key: {check: file, path: /etc/x, mode: '0600', owner: root, match: "x", size: 1kB..2MiB, sha256: ab}
   run: {check: command, argv: [a, b], exit: 3}
   no: {check: package, name: telnetd, present: false, remedy: [run, apt-get, -y, remove, telnetd], every: 1h}
   same: {check: file, path: /etc/y, same: [sha256, mode], often: '3 of 5'}

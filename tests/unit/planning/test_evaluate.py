@@ -18,6 +18,7 @@ def rule(check: str, *expects: Expectation, **more: object) -> Rule:
     return Rule(str(more.pop("id", check)), check, {}, expects, **more)  # type: ignore[arg-type]
 
 
+LOAD = rule("load", Expectation("five", ranges=((2.0, 4.0), (1.0, None))))
 FREE = rule("memory", Expectation("available", warning=0.1, critical=0.05))
 FILE = rule("file", Expectation("present", True), Expectation("mode", "0644"))
 TCP = rule("tcp", Expectation("open", True))
@@ -52,6 +53,10 @@ ANYTHING = st.none() | st.booleans() | st.floats() | st.text() | st.just(10**400
         (HTTP, {"present": True, "status": 500}, Code.WRONG_VALUE, "status 500", "200"),
         (TLS, {"left": 7200.0}, Code.EXPIRING, "left 2 h", ">= 1 d"),
         (TLS, {"left": -7200.0}, Code.EXPIRED, "left -2 h", ">= 1 h"),
+        (LOAD, {"five": 3.0}, Code.OK, "five 3", ""),
+        (LOAD, {"five": 1.5}, Code.WARN_LIMIT, "five 1.5", "2..4"),
+        (LOAD, {"five": 4.5}, Code.WARN_LIMIT, "five 4.5", "2..4"),
+        (LOAD, {"five": 0.5}, Code.CRIT_LIMIT, "five 0.5", "1.."),
         (rule("files", Expectation("age", critical=60.0)), {"count": 0}, Code.OK, "", ""),
         (rule("disk", DISK.expects[0], most=3), {"used": 0.95}, Code.WARN_LIMIT, "used 95 %", "< 90 %"),
     ],

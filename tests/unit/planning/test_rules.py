@@ -39,6 +39,28 @@ def test_limits_and_values() -> None:
     assert rule.expects == (Expectation("present", True), Expectation("used", warning=0.8, critical=0.9))
 
 
+def test_a_number_may_have_to_be_within_a_range() -> None:
+    assert good(check="files", path="/x", count="2..8").expects == (Expectation("count", ranges=(None, (2.0, 8.0))),)
+    both = good(check="files", path="/x", age=("1h..", "1m..2d"))
+    assert both.expects == (Expectation("age", ranges=((3600.0, None), (60.0, 172800.0))),)
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("8..2", "'count' is '8..2', which nothing is within"),
+        ("..", "'count' is '..'"),
+        (("1..", "2..", "3.."), "'count' has 3 ranges"),
+        (("1..2", "3"), "'count' is '3'"),
+        ("a..2", "'count' is 'a'"),
+    ],
+)
+def test_a_range_that_cannot_be(value: str | tuple[str, ...], what: str) -> None:
+    rule, told = made(check="files", path="/x", count=value)
+    assert rule is None
+    assert what in [each[1] for each in told]
+
+
 def test_one_limit_is_the_critical_one() -> None:
     assert good(check="zombies", count="20").expects == (Expectation("count", critical=20.0),)
 
