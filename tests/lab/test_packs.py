@@ -193,17 +193,16 @@ OPEN = {
     "Ciphers +3des-cbc": "ssh.ciphers",
 }
 """What a file of sshd_config.d says before sshd_config does, and the one rule that sees it."""
+MILD = ("ssh.x11", "ssh.ciphers")
 DROP_IN = "/etc/ssh/sshd_config.d/10-own.conf"
 
 
 def test_ssh_hardening(ground: Ground) -> None:
     taken(ground, "ssh-hardening")
     assert bad(ground) == {}
-    for line, rule in OPEN.items():
-        write(ground, DROP_IN, f"{line}\n")
-        assert bad(ground) == {rule: 300 if rule in ("ssh.x11", "ssh.ciphers") else 402}, line
-    write(ground, DROP_IN, "".join(f"{line}\n" for line in OPEN))
-    assert set(bad(ground)) == set(OPEN.values())
+    for lines in (list(OPEN)[::2], list(OPEN)[1::2]):
+        write(ground, DROP_IN, "".join(f"{line}\n" for line in lines))
+        assert bad(ground) == {OPEN[line]: 300 if OPEN[line] in MILD else 402 for line in lines}
 
 
 def test_ssh_hardening_looks_at_rights(ground: Ground) -> None:
