@@ -135,7 +135,7 @@ def evaluate(
             after[rule.id] = before
         else:
             after[rule.id] = _stands(rule, readings.get(rule.fact, _UNREAD), before, failed, circumstances)
-        if (after[rule.id].hidden or after[rule.id].code).is_problem and after[rule.id].code is not Code.SOFT_FAIL:
+        if (after[rule.id].hidden or after[rule.id].code).is_problem:
             failed.add(rule.id)
     return tuple(status_of(server, rule, after[rule.id]) for rule in rules), after
 

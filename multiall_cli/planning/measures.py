@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
+from multiall_cli.planning.moments import span
+
 
 class Measure(StrEnum):
     """How a value is written and compared."""
@@ -22,7 +24,6 @@ class Measure(StrEnum):
 
 _BYTES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z%]*)")
 
 
@@ -46,7 +47,7 @@ def read(measure: Measure, text: str) -> object:
         case Measure.BYTES:
             return _amount(text, _BYTES)
         case Measure.SECONDS:
-            return _amount(text, _SECONDS)
+            return span(text.strip())
     raise ValueError(text)
 
 

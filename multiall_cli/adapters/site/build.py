@@ -23,6 +23,7 @@ from multiall_cli.domain.inventory import (
     TopologySettings,
     Window,
 )
+from multiall_cli.planning.moments import span
 from multiall_cli.planning.targets.ranges import NAME, expand, is_name, shown
 from multiall_cli.planning.targets.selection import STATE
 from multiall_cli.planning.windows import fault_of
@@ -34,8 +35,6 @@ MOST_SERVERS = 100_000
 """How many servers one site may have; ranges make them out of a few letters."""
 
 _NAMES = "a name has letters, digits, '.', '_' and '-', and begins with a letter, a digit or '_'"
-_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SCALE = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SCOPED = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,32})?")
 
 
@@ -142,10 +141,9 @@ def windows_of(entry: Written, tell: Tell) -> tuple[Window, ...]:
         told = {key: text_of(item, key) for key in ("at", "lasts", "zone", "because")}
         if any(value is None for value in told.values()):
             continue  # told when it was held against its shape
-        lasts = re.findall(r"([0-9]+)([smhdw])", told["lasts"] or "")
         window = Window(
             at=told["at"] or "",
-            lasts=float(sum(int(number) * _SPANS[unit] for number, unit in lasts)),
+            lasts=span(told["lasts"] or ""),
             zone=told["zone"] or "",
             because=told["because"] or "",
             what=text_of(item, "what") or "maintenance",
@@ -302,5 +300,4 @@ def _seconds(value: float | str | UnsetType, default: float) -> float:
 
 def seconds_in(text: str) -> float:
     """What `10s`, `500ms` or `10` means, already held against its shape."""
-    number, unit = re.fullmatch(r"([0-9.]+)([a-z]*)", text).groups()  # type: ignore[union-attr]
-    return float(number) * (_SCALE[unit] if unit else 1.0)
+    return span(text if text[-1].isalpha() else f"{text}s")

@@ -65,7 +65,9 @@ RulePattern = Annotated[
     str, _word(r"[A-Za-z0-9_*][A-Za-z0-9._*:/~-]{0,252}", "a rule's name, or a pattern such as disk.*")
 ]
 Days = Annotated[str, _word(r"[0-9]{1,4}d", "a number of days such as 7d")]
-Seconds = Annotated[str, _word(r"[1-9][0-9]{0,5}(?:\.[0-9]{1,3})?(?:ms|s|m|h)", "a time such as 10s, 500ms or 2m")]
+Seconds = Annotated[
+    str, _word(r"(?=.*[1-9])(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h|d|w))+", "a time such as 10s, 500ms or 1h30m")
+]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1")]
 FailCount = Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number from 0")]
@@ -96,7 +98,7 @@ class BecomeShape(Struct, forbid_unknown_fields=True):
 _KEYS = {"exempt": "except"}
 """Keys that are words of Python's own."""
 
-RuleShape = dict[str, Text | list[Text]]
+RuleShape = dict[str, str | int | float | bool | list[Text]]
 """What is said of a baseline rule; `planning/checks/` knows which keys each check has."""
 
 

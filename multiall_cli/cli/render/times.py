@@ -1,12 +1,11 @@
 """Moments and spans as people read and write them."""
 
-import re
 import time
 from datetime import datetime
 
 from multiall_cli.domain.errors import UsageError
+from multiall_cli.planning import moments
 
-_SCALE = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 LONGEST = 366 * 86400  # seconds that a word on a server may hold
 
 
@@ -27,9 +26,10 @@ def span(seconds: float) -> str:
 
 def seconds_of(text: str, subject: str) -> float:
     """What `2h` or `1d12h` means. Errors: UsageError."""
-    if not re.fullmatch(r"(?:[0-9]{1,6}[smhdw])+", text):
-        raise UsageError(subject, f"{text!r} is no span of time", "write it as 90s, 30m, 2h, 1d12h or 1w")
-    return float(sum(int(number) * _SCALE[unit] for number, unit in re.findall(r"([0-9]+)([smhdw])", text)))
+    try:
+        return moments.span(text)
+    except ValueError:
+        raise UsageError(subject, f"{text!r} is no span of time", moments.SPAN) from None
 
 
 def moment_of(text: str, subject: str) -> float:

@@ -138,6 +138,15 @@ def test_consequences_are_muted() -> None:
     assert desk.codes(2.0, 0.95, 0.5) == [Code.CRIT_LIMIT, Code.OK]
 
 
+def test_consequences_wait_with_their_cause() -> None:
+    """While it is not told yet: else they would be told first, and muted then."""
+    cause = Rule("cause", "disk", {"path": "/a"}, DISK.expects, lasting=60.0)
+    effect = Rule("effect", "disk", {"path": "/b"}, DISK.expects, needs=("cause",))
+    desk = Desk(cause, effect)
+    assert desk.codes(1.0, 0.95, 0.95) == [Code.SOFT_FAIL, Code.SUPPRESSED]
+    assert desk.codes(61.0, 0.95, 0.95) == [Code.CRIT_LIMIT, Code.SUPPRESSED]
+
+
 def test_maintenance_hides_failures_and_keeps_what_is_well() -> None:
     (status,) = Desk(DISK).look(0.0, 0.95, maintenance="its disk")
     assert (status.code, status.hidden) == (Code.MAINTENANCE, Code.CRIT_LIMIT)

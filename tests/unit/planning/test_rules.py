@@ -88,6 +88,10 @@ def test_an_argument_may_ask_for_a_flag() -> None:
     assert Expectation("recent", False) in good(check="package", name="x", at_least="1.2", recent="false").expects
 
 
+def test_nothing_can_be_wanted_to_be_printed() -> None:
+    assert Expectation("output", "") in good(check="command", argv=("a",), output="").expects
+
+
 def test_one_of_several_subjects_is_enough() -> None:
     assert good(check="process", command="^/usr/sbin/x").subject == {"command": "^/usr/sbin/x"}
     assert good(check="process", name="x", user="root").subject == {"name": "x", "user": "root"}
