@@ -9,19 +9,20 @@ from multiall_cli.planning.liveness import Memory, Remembered
 
 WHOLE = ""
 """Under this name is kept what is held of no single server."""
+# A server's are kept as a list: new fields come last, and are as from the start where an earlier release kept none.
 _FIELDS = tuple(each.name for each in fields(Remembered))
 _TIMES = ("since", "seen", "heard", "suspected", "good_since", "penalty_at")
 
 
 def pack(memory: Memory, rounds: int) -> dict[str, bytes]:
     """name → what is kept under it; `rounds`: how many there were."""
-    packed = {name: _packed({key: getattr(one, key) for key in _FIELDS}) for name, one in memory.servers.items()}
+    packed = {name: _packed([getattr(one, key) for key in _FIELDS]) for name, one in memory.servers.items()}
     packed[WHOLE] = _packed([rounds, memory.frozen, memory.frozen_at, sorted(memory.answered), sorted(memory.mute)])
     return packed
 
 
 def _packed(told: object) -> bytes:
-    return json.dumps(told).encode("ascii")
+    return json.dumps(told, separators=(",", ":")).encode("ascii")
 
 
 def recall(kept: Mapping[str, bytes], now: float) -> tuple[Memory, int]:
@@ -37,6 +38,7 @@ def recall(kept: Mapping[str, bytes], now: float) -> tuple[Memory, int]:
 def _server(value: bytes, now: float) -> Remembered | None:
     try:
         told = json.loads(value)
+        told = told if isinstance(told, dict) else dict(zip(_FIELDS, told, strict=False))
         times = {key: min(float(told[key]), now) for key in _TIMES}
         kept = {"state": State(told["state"]), "silences": tuple(map(float, told["silences"]))}
         return Remembered(**{**told, **times, **kept})
