@@ -15,7 +15,7 @@ from multiall_cli.adapters.locks import alone, pool_lock
 from multiall_cli.domain.baseline import Code, Latest
 from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.health import Change, HealthRecord, Sample, Waiver
+from multiall_cli.domain.health import DAY, Change, HealthRecord, Sample, Waiver
 from multiall_cli.domain.run import Entry, Holder, MemberState, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
 
@@ -419,18 +419,21 @@ class SqliteStore:
     def note_health(self, records: Sequence[HealthRecord], before: float) -> None:
         with self._transaction() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO health VALUES (?,?,?,?)", ((r.server, r.at, r.code, r.memory) for r in records)
+                "INSERT INTO health VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at, code = excluded.code, "
+                "value = excluded.value WHERE excluded.at >= at OR at - excluded.at > ?",
+                ((r.server, r.at, r.code, r.memory, SET_BACK) for r in records),
             )
             connection.executemany(
                 "INSERT OR REPLACE INTO looks VALUES (?,?,?,?)",
-                ((r.server, r.at, self._ruleset(r), _packed(r)) for r in records if r.samples),
+                ((r.server, r.at, self._ruleset(r), _packed(r)) for r in records if any(r.samples.values())),
             )
             connection.executemany(
                 "INSERT INTO turns (at, server, rule, before, after, shows) VALUES (?,?,?,?,?,?)",
                 ((c.at, c.server, c.rule, c.before, c.after, _encode(c.shows)) for r in records for c in r.changes),
             )
-            connection.execute("DELETE FROM looks WHERE at < ?", (before,))
-            connection.execute("DELETE FROM turns WHERE at < ?", (before,))
+            # A day at a time, so that one look under a clock that is wrong does not forget all.
+            connection.execute("DELETE FROM looks WHERE at < min(?, (SELECT min(at) FROM looks) + ?)", (before, DAY))
+            connection.execute("DELETE FROM turns WHERE at < min(?, (SELECT min(at) FROM turns) + ?)", (before, DAY))
 
     def _ruleset(self, record: HealthRecord) -> int:
         """The number of the names of a look's rules: many looks share them."""
@@ -447,7 +450,7 @@ class SqliteStore:
 
     def latest_health(self) -> Mapping[str, Latest]:
         rows = self._rows("SELECT server, code, at FROM health")
-        return {server: Latest(Code(code), at) for server, code, at in rows}
+        return {server: Latest(Code.of(code), at) for server, code, at in rows}
 
     def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:
         rows = self._rows(
@@ -470,7 +473,7 @@ class SqliteStore:
             limit,
         )
         return [
-            Change(at, name, about, None if before is None else Code(before), Code(after), _decode(shows))
+            Change(at, name, about, None if before is None else Code.of(before), Code.of(after), _decode(shows))
             for at, name, about, before, after, shows in rows
         ]
 
@@ -534,8 +537,11 @@ class SqliteStore:
 def _packed(record: HealthRecord) -> bytes:
     """Codes and values, six bytes a rule, in the order of the rules' names; NaN stands for no value."""
     samples = list(record.samples.values())
-    codes = [int(each.code) for each in samples]
-    values = [math.nan if each.value is None else max(-_LARGEST, min(_LARGEST, each.value)) for each in samples]
+    codes = [0 if each is None else int(each.code) for each in samples]
+    values = [
+        math.nan if each is None or each.value is None else max(-_LARGEST, min(_LARGEST, each.value))
+        for each in samples
+    ]
     return struct.pack(f"<{len(samples)}H{len(samples)}f", *codes, *values)
 
 
@@ -546,7 +552,7 @@ def _sample_of(rule: str, at: float, rules: Sequence[str], packed: bytes) -> Sam
     place, count = rules.index(rule), len(rules)
     (code,) = struct.unpack_from("<H", packed, 2 * place)
     (value,) = struct.unpack_from("<f", packed, 2 * count + 4 * place)
-    return Sample(at, Code(code), None if math.isnan(value) else value)
+    return Sample(at, Code.of(code), None if math.isnan(value) else value) if code else None
 
 
 def _sample(e: Evidence) -> tuple[object, ...]:

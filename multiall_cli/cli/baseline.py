@@ -16,7 +16,7 @@ from multiall_cli.cli.render.health_forms import FORMS
 from multiall_cli.cli.render.times import seconds_of
 from multiall_cli.cli.render.view import show
 from multiall_cli.cli.streams import is_gone
-from multiall_cli.domain.baseline import Code, Status
+from multiall_cli.domain.baseline import Checked, Code, Status
 from multiall_cli.domain.errors import Refused, UsageError
 from multiall_cli.planning.moments import ZONED, zoned
 
@@ -86,6 +86,7 @@ def watch(
         found.stop = interrupt.asked
         found.keep_warm()
         before: dict[tuple[str, str], Status] | None = None
+        stood: dict[str, Checked] = {}
         drifted = -DRIFT_EVERY
         for number in range(rounds):
             began = time.monotonic()
@@ -98,12 +99,19 @@ def watch(
             if before is None:
                 show(given(context), render.checked(found.health_of(answers), (), Code.WARN_LIMIT.rank))
             else:
+                for each in [each for each in answers if _moved(stood.get(each.server), each)]:
+                    show(given(context), render.moved(stood.get(each.server), each))
                 for key in [key for key in now if _turned(before.get(key), now[key])]:
                     show(given(context), render.turned(key[0], before.get(key), now[key]))
-            before = now
+            before, stood = now, {each.server: each for each in answers}
             if number == rounds - 1 or interrupt.wait(pause - (time.monotonic() - began)) or is_gone():
                 break
     return 0
+
+
+def _moved(before: Checked | None, after: Checked) -> bool:
+    """Whether it went away, or came back."""
+    return bool(after.trouble) != bool(before is not None and before.trouble)
 
 
 def _turned(before: Status | None, after: Status) -> bool:

@@ -1,5 +1,6 @@
 """Health: what a rule asks, what a server showed, and the status that follows, as numbers that never change."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -35,6 +36,14 @@ class Code(IntEnum):
     TIMEOUT = 504
     STALE = 505
     NO_PRIVILEGE = 506
+
+    @classmethod
+    def of(cls, number: object) -> "Code":
+        """The code of a number that was kept; one of a newer release makes no sense here, and is told so."""
+        try:
+            return cls(int(str(number)))
+        except ValueError:
+            return cls.BAD_OUTPUT
 
     @property
     def rank(self) -> int:
@@ -139,8 +148,13 @@ class Rule:
     fact: Fact = field(init=False, repr=False, compare=False)
     """The same for all rules that are about one subject: it is read once."""
 
+    digest: str = field(init=False, repr=False, compare=False)
+    """Of what it asks: what was held of a rule that asked for something else says nothing of this one."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "fact", (self.check, repr(sorted(self.subject.items()))))
+        asked = (self.fact, self.expects, self.most, self.lasting, self.clear, self.often, self.same)
+        object.__setattr__(self, "digest", f"{zlib.crc32(repr(asked).encode('utf-8', 'surrogatepass')):08x}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ class Held:
     """What is remembered of one rule on one server. Times in seconds since the epoch; `failing` 0: it is not.
 
     `at`: when it was last read; `looks`: the newest looks, the newest last, `x` where it failed; `value`: of what has
-    limits; `told`: what brothers are compared by, as JSON.
+    limits; `told`: what brothers are compared by, as JSON; `digest`: of what the rule asked.
     """
 
     code: Code
@@ -28,6 +28,7 @@ class Held:
     hidden: Code | None = None
     value: float | None = None
     told: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,14 @@ class Sample:
 @dataclass(frozen=True, slots=True)
 class HealthRecord:
     """One look at one server, as the store keeps it: the worst of it; `memory`, packed; how each rule stood; what
-    changed.
+    changed. Of a rule that was not due there is no sample.
     """
 
     server: str
     at: float
     code: Code
     memory: bytes
-    samples: Mapping[str, Sample]
+    samples: Mapping[str, Sample | None]
     changes: Sequence[Change] = ()
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule, worst
 from multiall_cli.domain.errors import MultiAllError, Unreachable
@@ -13,10 +13,14 @@ from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.held import MARK, fact_key, mark_of, pack, unpack
 from multiall_cli.engine.world import World
 from multiall_cli.planning.consensus import most_have
-from multiall_cli.planning.evaluate import MOST, Circumstances, evaluate, is_due, status_of
+from multiall_cli.planning.evaluate import Circumstances, evaluate, is_due, remembered, status_of
+from multiall_cli.planning.judge import MOST
 from multiall_cli.ports import Session, Store
 
 WITHIN = 5.0  # seconds that the reading of one subject may take
+ENDING = 0.3  # seconds that the end of one that hangs may take there
+SILENCE = 20.0  # seconds that a member may say nothing: it gives a sign of life with each second
+AHEAD = 60.0  # seconds by which clocks of admin hosts may differ
 BATCH = 64  # servers whose records are written at once
 _CODES = {
     "timeout": Code.TIMEOUT,
@@ -26,6 +30,7 @@ _CODES = {
 }
 Refine = Callable[[str, Mapping[str, object]], Mapping[str, object]]
 """check, what a member told → its values: what is better known here than there (certificates)."""
+Most = Mapping[str, Mapping[str, str | None]]
 Readings = dict[Fact, Reading]
 
 
@@ -47,6 +52,9 @@ class Duty:
     @property
     def all_rules(self) -> tuple[Rule, ...]:
         return (*self.rules, *self.aside)
+
+    def circumstances(self, now: float, most: Most | None = None) -> Circumstances:
+        return Circumstances(now, self.maintenance, self.waived, most or {})
 
     @property
     def compares(self) -> bool:
@@ -98,20 +106,18 @@ class _Ledger:
         self._keep = keep
         self._records: list[HealthRecord] = []
 
-    def judged(
-        self, duty: Duty, read: Readings, memory: Memory, most: Mapping[str, Mapping[str, object]], now: float
-    ) -> Checked:
+    def judged(self, duty: Duty, read: Readings, memory: Memory, most: Most, now: float) -> Checked:
         name, held = duty.server.name, memory.rules
-        circumstances = Circumstances(now, duty.maintenance, duty.waived, most)
+        circumstances = duty.circumstances(now, most)
         statuses, after = evaluate(name, duty.rules, {**duty.known, **read}, held, circumstances)
-        stays = [rule for rule in duty.aside if rule.id in held]
-        statuses += tuple(status_of(name, rule, held[rule.id]) for rule in stays)
-        after.update({rule.id: held[rule.id] for rule in stays})
+        stays = remembered(duty.aside, held, circumstances)
+        statuses += tuple(status_of(name, rule, stays[rule.id]) for rule in duty.aside if rule.id in stays)
+        after.update(stays)
         marks = {**memory.marks, **{fact_key(fact): each.mark for fact, each in read.items() if each.mark}}
         wanted = {fact_key(rule.fact) for rule in duty.rules}
         kept = Memory(after, {fact: mark for fact, mark in marks.items() if fact in wanted})
         looked = {rule: each for rule, each in after.items() if each.at == now}
-        samples = {rule: Sample(now, each.code, each.value) for rule, each in looked.items()}
+        samples = {rule: Sample(now, each.code, each.value) if rule in looked else None for rule, each in after.items()}
         code = worst([each.code for each in statuses])
         if after or held:
             self._records.append(HealthRecord(name, now, code, pack(kept), samples, changes(name, held, after, now)))
@@ -142,33 +148,48 @@ def recall(store: Store, servers: Sequence[str]) -> dict[str, Memory]:
     return {name: unpack(kept.get(name)) for name in servers}
 
 
-def remembered(store: Store, duties: Sequence[Duty], now: float, stale: float) -> Iterator[Checked]:
+def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> Iterator[Checked]:
     """How servers stood when they were last looked at; no server is asked. `stale`: the age in seconds from which that
     is not how they stand.
     """
     memories = recall(store, [duty.server.name for duty in duties])
     for duty in duties:
-        name, held = duty.server.name, memories[duty.server.name].rules
-        statuses = tuple(status_of(name, rule, held[rule.id]) for rule in duty.all_rules if rule.id in held)
+        name = duty.server.name
+        held = remembered(duty.all_rules, memories[name].rules, duty.circumstances(now))
+        old = {rule.id for rule in duty.all_rules if rule.id in held and _is_old(held[rule.id].at, now, stale, rule)}
+        shown = {rule: _grown_stale(each) if rule in old else each for rule, each in held.items()}
+        statuses = tuple(status_of(name, rule, shown[rule.id]) for rule in duty.all_rules if rule.id in shown)
         at = max((each.at for each in held.values()), default=0.0)
-        if not duty.rules:
-            yield Checked(name, worst([each.code for each in statuses]), at, statuses)
-        elif not statuses:
+        if duty.rules and not statuses:
             yield Checked(name, Code.STALE, 0.0, (), "it has not been looked at yet")
-        elif now - at > stale:
+        elif statuses and len(old) == len(statuses):
             yield Checked(name, Code.STALE, at, statuses, "it was last looked at too long ago")
         else:
             yield Checked(name, worst([each.code for each in statuses]), at, statuses)
 
 
+def is_stale(at: float, now: float, stale: float) -> bool:
+    """Whether a look is too long ago to go by; or not yet to come by more than clocks differ."""
+    return not -AHEAD <= now - at <= stale
+
+
+def _is_old(at: float, now: float, stale: float, rule: Rule) -> bool:
+    return is_stale(at, now, max(stale, 2 * rule.every))
+
+
+def _grown_stale(held: Held) -> Held:
+    return replace(held, code=Code.STALE, hidden=held.hidden or held.code)
+
+
 def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
     """Who cannot be asked is as it was, and not known to be well."""
-    held = memory.rules
-    statuses = tuple(status_of(duty.server.name, rule, held[rule.id]) for rule in duty.all_rules if rule.id in held)
+    held = remembered(duty.all_rules, memory.rules, duty.circumstances(now))
+    name = duty.server.name
+    statuses = tuple(status_of(name, rule, held[rule.id]) for rule in duty.all_rules if rule.id in held)
     away = isinstance(fault, Unreachable)
     code = Code.MAINTENANCE if duty.maintenance and away else Code.UNREACHABLE if away else Code.COLLECT_ERROR
     at = max((each.at for each in held.values()), default=0.0)
-    return Checked(duty.server.name, code, at, statuses, fault.what)
+    return Checked(name, code, at, statuses, fault.what)
 
 
 def _read(world: World, duty: Duty, memory: Memory, refine: Refine) -> Readings:
@@ -177,7 +198,7 @@ def _read(world: World, duty: Duty, memory: Memory, refine: Refine) -> Readings:
     now = world.clock.now()
     due = [rule for rule in duty.rules if is_due(rule, memory.rules.get(rule.id), now)]
     facts = {rule.fact: rule for rule in due if rule.fact not in duty.known}
-    if not facts and not duty.aside:
+    if not facts and not duty.all_rules:
         return {}
     session = world.transport.open(duty.server)
     try:
@@ -191,11 +212,12 @@ def _asked(
 ) -> Readings:
     """One call for all of them; of a server of which nothing is asked it is known now that it answers."""
     if not facts:
+        session.call("ping", timeout=SILENCE, ends=SILENCE).value()
         return {}
     wanted = [[rule.check, dict(rule.subject), mark_of(marks, fact)] for fact, rule in facts.items()]
-    ends = WITHIN * (len(wanted) + 2)
+    ends = (WITHIN + ENDING) * (len(wanted) + 2)
     began = world.clock.now()
-    told = session.call("gauge", timeout=WITHIN + ends, ends=ends, wanted=wanted, within=WITHIN).value().get("read")
+    told = session.call("gauge", timeout=SILENCE, ends=ends, wanted=wanted, within=WITHIN).value().get("read")
     ended = world.clock.now()
     answers = told if isinstance(told, list) else []
     found = {}

@@ -7,11 +7,14 @@ from multiall_cli.domain.inventory import Gate
 from multiall_cli.engine.world import World
 from multiall_cli.planning.pools import works
 
+STEP = 0.1  # seconds
+INTERRUPTED = "interrupted"
+
 
 def closed(gate: Gate, world: World, look: Callable[[], Iterable[Checked]]) -> str:
     """'' once all that are looked at were green `stable` times in a row; else, after `within`, who is not and why."""
     until = world.clock.monotonic() + gate.within
-    green, why = 0, "interrupted"
+    green = 0
     while not world.stop():
         red = [each for each in look() if not is_green(each)]
         green = 0 if red else green + 1
@@ -19,22 +22,28 @@ def closed(gate: Gate, world: World, look: Callable[[], Iterable[Checked]]) -> s
             return ""
         why = "; ".join(map(_words, red[:3])) or f"green {green} of {gate.stable} times"
         if world.clock.monotonic() + gate.every > until:
-            break
-        world.pause(gate.every)
-    return why
+            return why
+        _wait(world, gate.every)
+    return INTERRUPTED
+
+
+def _wait(world: World, seconds: float) -> None:
+    """In short steps: whoever interrupts does not wait for the next look."""
+    until = world.clock.monotonic() + seconds
+    while not world.stop() and (left := until - world.clock.monotonic()) > 0:
+        world.pause(min(left, STEP))
 
 
 def is_green(checked: Checked) -> bool:
     """Whether it was looked at now, and nothing of it fails, be it for no longer than a moment yet."""
-    return not checked.trouble and works(checked.code) and not any(_is_soft(each.code) for each in checked.statuses)
-
-
-def _is_soft(code: Code) -> bool:
-    return code is Code.SOFT_FAIL
+    soft = any(each.code is Code.SOFT_FAIL for each in checked.statuses)
+    return bool(checked.at) and not checked.trouble and works(checked.code) and not soft
 
 
 def _words(checked: Checked) -> str:
-    bad = next((each for each in checked.statuses if each.code.is_problem or _is_soft(each.code)), None)
+    bad = next((each for each in checked.statuses if each.code.is_problem or each.code is Code.SOFT_FAIL), None)
+    if not checked.at and not checked.trouble:
+        return f"{checked.server}: it has no baseline rules"
     if checked.trouble or bad is None:
         return f"{checked.server}: {checked.code.value} {checked.code.word} ({checked.trouble})"
     return f"{checked.server}: {bad.rule} {bad.code.value} {bad.code.word} ({bad.shows})"

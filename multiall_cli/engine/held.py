@@ -17,7 +17,7 @@ def pack(memory: Memory) -> bytes:
 def _row(held: Held) -> list[object]:
     code, hidden = int(held.code), None if held.hidden is None else int(held.hidden)
     times = [held.since, held.failing, held.at]
-    return [code, *times, held.looks, held.shows, held.wanted, hidden, held.value, held.told]
+    return [code, *times, held.looks, held.shows, held.wanted, hidden, held.value, held.told, held.digest]
 
 
 def unpack(packed: bytes | None) -> Memory:
@@ -26,24 +26,25 @@ def unpack(packed: bytes | None) -> Memory:
         told = json.loads(packed or b"{}")
         rules = {str(rule): _held(row) for rule, row in told.get("rules", {}).items()}
         marks = {str(fact): str(mark) for fact, mark in told.get("marks", {}).items()}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return Memory()
     return Memory(rules, marks)
 
 
 def _held(row: list[object]) -> Held:
-    code, since, failing, at, looks, shows, wanted, hidden, value, told = row
+    code, since, failing, at, looks, shows, wanted, hidden, value, told, digest = row
     return Held(
-        Code(int(str(code))),
+        Code.of(code),
         float(str(since)),
         float(str(failing)),
         float(str(at)),
         str(looks),
         str(shows),
         str(wanted),
-        None if hidden is None else Code(int(str(hidden))),
+        None if hidden is None else Code.of(hidden),
         None if value is None else float(str(value)),
         str(told),
+        str(digest),
     )
 
 
@@ -51,7 +52,7 @@ def mark_of(marks: Mapping[str, str], fact: tuple[str, str]) -> object:
     """What the last look at a fact left."""
     try:
         return json.loads(marks.get(fact_key(fact), "null"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -12,19 +12,24 @@ from multiall_cli.drivers.service import argv
 from multiall_cli.engine.member import ACTION_TIMEOUT
 from multiall_cli.engine.sync import holder, new_run_id
 from multiall_cli.engine.world import World
+from multiall_cli.planning.remedies import cooling
 
 POOL = "(baseline)"  # what remedies are journalled and locked as: no pool of an inventory can be called so
 AGENT = "baseline"
 Look = Callable[[Server], Iterable[Checked]]
 
 
-def applied(world: World, chosen: Sequence[Remedy], servers: Sequence[Server], look: Look) -> tuple[Remedied, ...]:
+def applied(
+    world: World, chosen: Sequence[Remedy], servers: Sequence[Server], look: Look, cool_down: float
+) -> tuple[Remedied, ...]:
     """What became of each, until one does not help: what it was to mend is not what was thought, so the others are
-    left alone. Errors: Locked.
+    left alone; and not what another run has applied meanwhile. Errors: Locked.
     """
     me = holder(world, "baseline remedy")
     with world.store.lock(POOL, me, 0.0):
         now = world.clock.now()
+        cold = cooling(chosen, last_applied(world, chosen), now, cool_down)
+        chosen = [each for each in chosen if each not in cold]
         targets = tuple(dict.fromkeys(each.server for each in chosen))
         run = Run(new_run_id(now), "remedy", POOL, targets, "", me.who, me.host, me.pid, now)
         world.store.begin(run)
@@ -60,17 +65,18 @@ def _one(world: World, run: str, remedy: Remedy, server: Server, look: Look) -> 
     world.watch(Step("acted", remedy.server))
     if detail:
         return Remedied(run, remedy, detail)
-    status = next((s for c in look(server) for s in c.statuses if s.rule == remedy.rule), None)
-    if status is None or status.code.is_problem or status.code is Code.SOFT_FAIL:
-        return Remedied(
-            run, remedy, "it was done, and the rule still fails", status.code if status else Code.UNREACHABLE
-        )
-    return Remedied(run, remedy, "", Code.REMEDIED)
+    status = next((s for c in look(server) if not c.trouble for s in c.statuses if s.rule == remedy.rule), None)
+    if status is not None and status.code // 100 == 2 and status.code is not Code.SOFT_FAIL:
+        return Remedied(run, remedy, "", Code.REMEDIED)
+    why = "it was done, and the rule still fails" if status is not None else "it was done, and could not be looked at"
+    return Remedied(run, remedy, why, Code.UNREACHABLE if status is None else status.code)
 
 
 def _done(world: World, remedy: Remedy, server: Server) -> str:
     """'' where the action ended well; else why not."""
     try:
+        if remedy.server in world.away:
+            raise world.away[remedy.server]
         session = world.transport.open(server)
         try:
             ended = session.run(argv(remedy.action), timeout=ACTION_TIMEOUT)

@@ -151,6 +151,8 @@ def _roll_out(
             if report.state is MemberState.DEFERRED and wish.catches_up:
                 world.store.defer(pool.name, report.server, run, report.reason, world.clock.now())
         if batch is not idle and (why := _held_back(pool, wish, batch, reports)):
+            if world.stop():
+                return reports, "interrupted", Exit.INTERRUPTED
             return reports, f"the gate is closed: {why}", Exit.REFUSED
     if len(reports) < len(sight.seen):
         return reports, "interrupted", Exit.INTERRUPTED

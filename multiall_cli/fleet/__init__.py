@@ -197,7 +197,7 @@ class Fleet:
             lock_wait=lock_wait,
             limits=self.site.guards,
             confirm=confirm,
-            gate=lambda gate, servers: health.gate(self, gate, servers),
+            gate=lambda gate, servers: health.wait_for_health(self, gate, servers),
         )
         declared = self.pool(pool)
         world, _, assignments = self._work(declared, only)
@@ -481,8 +481,8 @@ class Fleet:
         return self._with_pools(recalled(VANTAGE, self.store, now, servers, self._promised(now), every))
 
     def keep_warm(self, most: int = WARM) -> None:
-        """From now on, scans leave open what they open: a sign of life over it is cheaper than a knock, and its end
-        is an instant hint.
+        """From now on, scans and checks leave open what they open: a sign of life over it is cheaper than a knock, its
+        end is an instant hint, and the next check needs no login.
         """
         if self._prober is not None:
             self._prober.close()

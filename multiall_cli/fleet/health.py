@@ -21,6 +21,8 @@ from multiall_cli.planning.remedies import cooling
 from multiall_cli.planning.remedies import remedies as planned_remedies
 from multiall_cli.planning.rules import RuleBook, Tell, build
 from multiall_cli.planning.targets import select, world_of
+from multiall_cli.planning.targets.grammar import atoms
+from multiall_cli.planning.targets.selection import is_fleeting
 from multiall_cli.planning.trials import Trial, trials
 from multiall_cli.planning.whom import away, through
 
@@ -60,7 +62,8 @@ def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
         members = [name for name in pool.members if name in chosen]
         if pool.files and members and not fleet.stop():
             for name, found in _drift_of(fleet, pool, members).items():
-                read[name].update(found)
+                known = {fact: each for fact, each in read[name].items() if not each.trouble}
+                read[name] = {**read[name], **found, **known}  # what was read by a pool whose claim holds, stays
     return [
         replace(
             each,
@@ -73,26 +76,25 @@ def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
 
 
 def _drift_of(fleet: "Fleet", pool: Pool, members: Sequence[str]) -> dict[str, dict[Fact, Reading]]:
-    """member → its declarations' facts; nothing of who is away."""
-    rules = {name: drift_rules(fleet.inventory, name) for name in members}
-    own = {f"files:{each.path}" for each in pool.files}
+    """member → the facts of its declarations, as far as this pool's claim on them holds; nothing of who is away."""
+    facts = {(name, rule.id): rule.fact for name in members for rule in drift_rules(fleet.inventory, name)}
+    found: dict[str, dict[Fact, Reading]] = {name: {} for name in members}
     try:
         plan = fleet.plan(pool.name, ",".join(members))
-    except (Refused, Unreachable, UsageError, MemberFault) as fault:
+    except UsageError:
+        return found  # another pool decides what these members have
+    except (Refused, Unreachable, MemberFault) as fault:
         trouble = Reading(trouble=str(fault), code=Code.COLLECT_ERROR)
-        return {name: {rule.fact: trouble for rule in rules[name] if rule.id in own} for name in members}
-    away = {each.server for each in plan.deferred}
-    counts = {(each.server, each.agent): len(each.changes) for each in plan.members}
-    return {
-        name: {
-            rule.fact: Reading({"changes": counts.get((name, rule.id), 0)}) for rule in rules[name] if rule.id in own
-        }
-        for name in members
-        if name not in away
-    }
+        for name in members:
+            found[name] = {facts[name, f"files:{each.path}"]: trouble for each in pool.files}
+        return found
+    for each in plan.members:
+        if (each.server, each.agent) in facts:
+            found[each.server][facts[each.server, each.agent]] = Reading({"changes": len(each.changes)})
+    return found
 
 
-def gate(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
+def wait_for_health(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
     """Waits until servers are well; why they are not, or ''."""
     from multiall_cli.engine.gate import closed
 
@@ -106,7 +108,7 @@ def remedies(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Remedy, ...]:
     from multiall_cli.engine.remedy import last_applied
 
     order = {name: place for place, name in enumerate(fleet.inventory.servers)}
-    found = sorted(check(fleet, servers), key=lambda each: order[each.server])
+    found = sorted(check(fleet, servers, fresh=True), key=lambda each: order[each.server])
     book, _ = rule_book(fleet)
     chosen = planned_remedies(found, {each.server: book.of(each.server) for each in found})
     last = last_applied(fleet.reading_world, chosen)
@@ -120,15 +122,17 @@ def apply_remedies(fleet: "Fleet", chosen: Sequence[Remedy]) -> tuple[Remedied, 
 
     topology = fleet.topology()
     servers = through([fleet.inventory.servers[each.server] for each in chosen], topology.relays)
-    return applied(fleet.world, chosen, servers, lambda server: check(fleet, [server], fresh=True))
+    world = replace(fleet.world, away=away(topology), relays=topology.relays)
+    cool_down = fleet.site.settings.baseline.cool_down
+    return applied(world, chosen, servers, lambda server: check(fleet, [server], fresh=True), cool_down)
 
 
 def remembered(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Checked, ...]:
     """How servers stood when they were last looked at; none is asked."""
-    from multiall_cli.engine.check import remembered as recall
+    from multiall_cli.engine.check import recalled
 
     duties, now = duties_of(fleet, servers, fleet.topology()), SystemClock().now()
-    return tuple(recall(fleet.store, duties, now, fleet.site.settings.baseline.stale))
+    return tuple(recalled(fleet.store, duties, now, fleet.site.settings.baseline.stale))
 
 
 def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> "list[Duty]":
@@ -190,9 +194,11 @@ def rules(fleet: "Fleet", server: str, rule: str = "") -> tuple[Rule, ...]:
 
 def latest(fleet: "Fleet") -> dict[str, Latest]:
     """How each server of the inventory stood at its last look; what is too old is stale."""
+    from multiall_cli.engine.check import is_stale
+
     now, stale = SystemClock().now(), fleet.site.settings.baseline.stale
     return {
-        name: each if now - each.at <= stale else replace(each, code=Code.STALE)
+        name: replace(each, code=Code.STALE) if is_stale(each.at, now, stale) else each
         for name, each in fleet.store.latest_health().items()
         if name in fleet.inventory.servers
     }
@@ -270,6 +276,9 @@ def waive(fleet: "Fleet", rule: str, target: str, ends: float, because: str) -> 
     from multiall_cli.engine.sync import who
 
     now, longest = SystemClock().now(), fleet.site.settings.baseline.longest
+    if fleeting := [str(atom) for atom in atoms(target) if is_fleeting(atom)]:
+        what = f"it cannot be about '{fleeting[0]}', which changes by itself"
+        raise UsageError("baseline waive", what, "name servers, pools and labels")
     if ends <= now:
         raise UsageError("baseline waive", "it would be over before it begins", "give a later end")
     if ends - now > longest:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from multiall_cli.domain.baseline import Fact, Reading, Rule
 from multiall_cli.domain.health import Held
+from multiall_cli.planning.judge import comparable
 
 Readings = Mapping[Fact, Reading]
 
@@ -24,8 +25,9 @@ def most_have(
     names: Iterable[str],
     readings: Mapping[str, Readings],
     remembered: Mapping[str, Mapping[str, Held]],
-) -> dict[str, dict[str, object]]:
-    """rule → value → what most of `names` have, None where they do not agree; nothing of what only one is known of.
+) -> dict[str, dict[str, str | None]]:
+    """rule → value → what most of `names` have, as `judge.comparable` has it, None where they do not agree; nothing of
+    what only one is known of.
 
     `readings`: of who was looked at; of others what is `remembered`.
     """
@@ -38,21 +40,24 @@ def _of_rule(
     names: Sequence[str],
     readings: Mapping[str, Readings],
     remembered: Mapping[str, Mapping[str, Held]],
-) -> dict[str, object]:
+) -> dict[str, str | None]:
     found: dict[str, list[str]] = {}
     for name in names:
-        for key, value in _known(rule, name, readings, remembered).items():
-            found.setdefault(key, []).append(json.dumps(value, sort_keys=True, default=str))
-    agreed = {key: majority(values) for key, values in found.items() if len(values) > 1}
-    return {key: None if text is None else json.loads(text) for key, text in agreed.items()}
+        for key, text in _known(rule, name, readings, remembered).items():
+            found.setdefault(key, []).append(text)
+    return {key: majority(values) for key, values in found.items() if len(values) > 1}
 
 
 def _known(
     rule: Rule, name: str, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, Held]]
-) -> Mapping[str, object]:
-    if name in readings:
-        read = readings[name].get(rule.fact)
-        return {key: read.values[key] for key in rule.same if read is not None and key in read.values}
+) -> Mapping[str, str]:
+    """Of a brother that was not looked at, or of whom this was not due, what was seen last."""
+    read = readings.get(name, {}).get(rule.fact)
+    if read is not None:
+        return {key: comparable(read.values[key]) for key in rule.same if key in read.values}
     held = remembered.get(name, {}).get(rule.id)
-    told = json.loads(held.told) if held is not None and held.told else {}
-    return told if isinstance(told, dict) else {}
+    try:
+        told = json.loads(held.told) if held is not None and held.told else {}
+    except (ValueError, RecursionError):
+        return {}
+    return {key: text for key, text in told.items() if isinstance(text, str)} if isinstance(told, dict) else {}

@@ -34,20 +34,21 @@ class Learned:
 
 def learned(surveys: Sequence[Survey]) -> dict[str, Words]:
     """What more than half of them have; of one server, all of it."""
-    found: dict[str, Words] = {}
-    for name in _shared(each.services for each in surveys):
-        found[_id("service", name)] = {"check": "service", "name": name, "enabled": True}
+    services = _shared(each.services for each in surveys)
+    found: list[tuple[str, str, Words]] = [
+        ("service", name, {"check": "service", "name": name, "enabled": True}) for name in services
+    ]
     for port, addresses in _shared(each.ports for each in surveys):
         if port < EPHEMERAL:
             # Who listens everywhere may listen on one address less tomorrow; who does not must not be seen elsewhere.
             where = {} if set(addresses) & set(WILD) else {"addresses": list(addresses)}
-            found[_id("port", str(port))] = {"check": "port", "port": port, **where}
+            found.append(("port", str(port), {"check": "port", "port": port, **where}))
     for path, kind in _shared(each.mounts for each in surveys):
-        found[_id("mount", path)] = {"check": "mount", "path": path, "type": kind}
-        found[_id("disk", path)] = {"check": "disk", "path": path, "used": ["85%", "95%"]}
+        found.append(("mount", path, {"check": "mount", "path": path, "type": kind}))
+        found.append(("disk", path, {"check": "disk", "path": path, "used": ["85%", "95%"]}))
     for name, shell in _shared(each.users for each in surveys):
-        found[_id("user", name)] = {"check": "user", "name": name, "shell": shell}
-    return found
+        found.append(("user", name, {"check": "user", "name": name, **({"shell": shell} if shell else {})}))
+    return _named(found)
 
 
 def _shared(things: Iterable[Sequence[Thing]]) -> list[Thing]:
@@ -55,6 +56,17 @@ def _shared(things: Iterable[Sequence[Thing]]) -> list[Thing]:
     own = [set(each) for each in things]
     counts = Counter(thing for each in own for thing in each)
     return sorted(thing for thing, count in counts.items() if 2 * count > len(own))
+
+
+def _named(found: Iterable[tuple[str, str, Words]]) -> dict[str, Words]:
+    """Each by a name of its own: others with the same letters are numbered."""
+    named: dict[str, Words] = {}
+    for kind, thing, words in found:
+        name = _id(kind, thing)
+        named[next(each for each in (name, *(f"{name[:59]}.{at}" for at in range(2, 9999))) if each not in named)] = (
+            words
+        )
+    return named
 
 
 def _id(kind: str, thing: str) -> str:

@@ -22,6 +22,8 @@ class Measure(StrEnum):
     PATTERN = "a regular expression"
 
 
+LARGEST = 1e300  # of a number that is shown in units
+LONGEST = 500  # letters of any other
 _BYTES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z%]*)")
@@ -76,8 +78,8 @@ def shown(measure: Measure, value: object) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    if not isinstance(value, int | float):
-        return str(value)
+    if not isinstance(value, int | float) or not -LARGEST <= value <= LARGEST:
+        return str(value)[:LONGEST]  # a member may say anything
     match measure:
         case Measure.SHARE:
             return f"{100 * value:.3g} %"

@@ -14,6 +14,8 @@ def remedies(checked: Iterable[Checked], rules: Mapping[str, Iterable[Rule]]) ->
     """
     found: dict[tuple[str, After], Remedy] = {}
     for each in checked:
+        if each.trouble:
+            continue  # how it stands now is not known
         by_id = {rule.id: rule for rule in rules.get(each.server, ())}
         for status in each.statuses:
             words = by_id[status.rule].remedy if status.rule in by_id else ()
@@ -25,9 +27,6 @@ def remedies(checked: Iterable[Checked], rules: Mapping[str, Iterable[Rule]]) ->
     return list(found.values())
 
 
-def cooling(
-    chosen: Iterable[Remedy], last: Mapping[Remedy, float], now: float, cool_down: float
-) -> dict[Remedy, float]:
-    """Those that were applied too recently → how many seconds they have to wait still."""
-    waits = {each: last[each] + cool_down - now for each in chosen if each in last}
-    return {each: min(wait, cool_down) for each, wait in waits.items() if wait > 0}
+def cooling(chosen: Iterable[Remedy], last: Mapping[Remedy, float], now: float, cool_down: float) -> set[Remedy]:
+    """Those that were applied too recently. What was applied in times to come was so under a wrong clock."""
+    return {each for each in chosen if each in last and 0 <= now - last[each] < cool_down}

@@ -6,6 +6,7 @@ The most specific word on a key wins: a pack's, then a pool's, then the server's
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from multiall_cli.domain.baseline import Expectation, Range, Rule
 from multiall_cli.domain.errors import Origin
@@ -20,6 +21,7 @@ Packs = Mapping[str, Mapping[str, Saying]]
 
 ABOUT = ("check", "title", "do", "severity", "for", "clear", "needs", "often", "every", "same", "remedy")
 """Keys of a rule that are of none of its values."""
+_PLAIN = ("check", "title", "do", "severity", "for", "clear", "often", "every")
 _OFTEN = re.compile(r"([0-9]{1,2}) of ([0-9]{1,2})")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
@@ -77,9 +79,11 @@ def conflicts(inventory: Inventory, packs: Packs) -> dict[tuple[Origin, Origin],
     for server in inventory.servers.values():
         pools = inventory.pools_of(server.name)
         names = tuple(pool.name for pool in pools)
-        if len(pools) < 2 or (names in seen and not server.rules):
+        speaks = bool(server.rules or server.without)
+        if len(pools) < 2 or (names in seen and not speaks):
             continue
-        seen.add(names)
+        if not speaks:
+            seen.add(names)
         for (rule, key), said in _words_of(pools, packs).items():
             decided = key in server.rules.get(rule, {}) or rule in server.without
             heaviest = max(priority for priority, _ in said)
@@ -115,6 +119,7 @@ def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
         tell(said["check"].origin if "check" in said else place, what, todo)
         return None
     work = _Work(rule, said, check, tell)
+    work.plain()
     made = Rule(
         id=rule,
         check=_text(said, "check"),
@@ -165,6 +170,12 @@ class _Work:
         self.wrong = True
         origin = self.said[key].origin if key in self.said else self.said["check"].origin
         self.tell(origin, what, todo)
+
+    def plain(self) -> None:
+        """What is one word is no list."""
+        for key in _PLAIN:
+            if key in self.said and not isinstance(self.said[key].value, str):
+                self._fault(key, f"{key!r} is a list", "write one value")
 
     def subject(self) -> dict[str, object]:
         known = keys_of(self.check)
@@ -308,25 +319,17 @@ def _implied(name: str, wanted: object) -> Expectation:
 
 
 def _in_order(rules: Mapping[str, Rule], tell: Tell) -> tuple[Rule, ...]:
-    """What others need before those; needs that lead in a circle, or to no rule, are told."""
-    done: dict[str, Rule] = {}
-    for name in rules:
-        _before(name, rules, done, (), tell)
-    return tuple(done.values())
-
-
-def _before(name: str, rules: Mapping[str, Rule], done: dict[str, Rule], way: tuple[str, ...], tell: Tell) -> None:
-    if name in done:
-        return
-    rule = rules[name]
-    place = rule.where.get("needs", rule.origin)
-    if name in way:
-        tell(place, f"the rule {name} needs itself: {' → '.join((*way, name))}", "take one of them out")
-        return
-    for each in rule.needs:
-        if each in rules:
-            _before(each, rules, done, (*way, name), tell)
-    done.setdefault(name, rule)
+    """What others need before those; needs that lead in a circle are told, and those of its first rule do not count."""
+    needs = {name: [each for each in rule.needs if each in rules] for name, rule in rules.items()}
+    while True:
+        try:
+            return tuple(rules[name] for name in TopologicalSorter(needs).static_order())
+        except CycleError as error:
+            circle = list(reversed(error.args[1]))  # graphlib lists each before the one that needs it
+            first = rules[circle[0]]
+            place = first.where.get("needs", first.origin)
+            tell(place, f"the rule {first.id} needs itself: {' → '.join(circle)}", "take one of them out")
+            needs[first.id] = []
 
 
 def is_id(text: str) -> bool:

@@ -7,7 +7,7 @@ from multiall_cli.domain.baseline import Code, Reading, Rule
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.sayings import NOWHERE, Example, Saying
 from multiall_cli.planning.checks import CHECKS, Measure, read
-from multiall_cli.planning.evaluate import judge
+from multiall_cli.planning.judge import judge
 from multiall_cli.planning.nearest import did_you_mean
 
 

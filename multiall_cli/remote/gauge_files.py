@@ -68,11 +68,28 @@ def _group(number):
 
 def files(path):
     """count of what a pattern finds; age (s) of the newest, where there is one."""
-    found = glob.glob(path)
-    told: "dict[str, float]" = {"count": len(found)}
-    if found:
-        told["age"] = max(0.0, time.time() - max(os.lstat(each).st_mtime for each in found))
+    _must_be_readable(path)
+    dates = []
+    for each in glob.glob(path):
+        try:
+            dates.append(os.lstat(each).st_mtime)
+        except FileNotFoundError:
+            continue  # it has just gone
+    told: "dict[str, float]" = {"count": len(dates)}
+    if dates:
+        told["age"] = max(0.0, time.time() - max(dates))
     return told
+
+
+def _must_be_readable(path):
+    """To a pattern, a folder that it may not look into is an empty one. Errors: PermissionError."""
+    fixed = os.path.dirname(path)
+    while glob.has_magic(fixed):
+        fixed = os.path.dirname(fixed)
+    try:
+        os.listdir(fixed or ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return
 
 
 def mounts():

@@ -45,7 +45,7 @@ def tcp(address, port, within=3.0):
     return {"open": True, "took": time.monotonic() - began}
 
 
-def http(url, match=None, within=5.0, insecure=False):
+def http(url, match=None, within=3.0, insecure=False):
     """status, took (s), matches: of one GET, redirections not followed."""
     import http.client
     import ssl
@@ -65,7 +65,7 @@ def http(url, match=None, within=5.0, insecure=False):
         connection.request("GET", path or "/", headers={"User-Agent": "multiall", "Connection": "close"})
         answer = connection.getresponse()
         body = answer.read(MOST)
-    except (OSError, http.client.HTTPException) as fault:
+    except (OSError, http.client.HTTPException, ssl.CertificateError) as fault:  # no OSError before Python 3.7
         return {"present": False, "why": str(fault) or type(fault).__name__}
     finally:
         connection.close()

@@ -142,6 +142,7 @@ def test_a_waiver_holds_until_its_end_and_can_be_revoked(desk: Desk) -> None:
         ("gone --on web1 --until 2020-01-01T00:00Z --because x", "it would be over before it begins"),
         ("gone --on web1 --for 91d --because x", "it would hold for more than 90 days"),
         ("gon --on web1 --for 1d --because x", "no server of web1 has such a rule; did you mean gone?"),
+        ("gone --on state=up --for 1d --because x", "it cannot be about 'state=up', which changes by itself"),
         ("gone --on web9 --for 1d --because x", "web9"),
     ],
 )
@@ -192,6 +193,41 @@ def test_a_watch_tells_what_turns(desk: Desk) -> None:
     process.terminate()
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, "Traceback" in err) == (0, "", False)
+
+
+def test_a_watch_tells_when_a_server_is_lost(desk: Desk) -> None:
+    said(desk, ", without: [slow, gone]")
+    process = desk.started("baseline", "watch", "web1", "--every", "1s")
+    assert process.stdout is not None
+    assert "1 server: 3 good" in process.stdout.readline()
+    desk.lab.kill("web1")
+    assert re.search(r"  web1: 200 ok → 503 unreachable  ", process.stdout.readline())
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_what_is_unknown_is_never_as_wanted(desk: Desk) -> None:
+    """Whatever the least is that counts as a problem."""
+    said(desk, ", without: [gone]")
+    assert desk.call("baseline", "check", "web1", "--fail-on", "critical").exit == 3
+
+
+def test_a_server_whose_rules_are_not_due_is_asked_whether_it_lives(desk: Desk) -> None:
+    said(desk, pack="rules: {home: {check: file, path: /tmp, every: 1d}}")
+    assert desk.call("baseline", "check", "web1").exit == 0
+    assert desk.call("baseline", "check", "web1").exit == 0
+    desk.lab.kill("web1")
+    assert "web1: 503 unreachable" in desk.call("baseline", "check", "web1").out
+
+
+def test_no_remedy_is_applied_to_a_server_in_maintenance(desk: Desk) -> None:
+    held = desk.held("web1").parent / "made"
+    remediable(desk, "touch", str(held))
+    desk.call("baseline", "check", "web1")
+    desk.call("topology", "maintenance", "web1", "--for", "1h", "--because", "its disk")
+    done = desk.call("baseline", "remedy", "web1", "--yes")
+    assert ("nothing to remedy" in done.out, held.exists()) == (True, False)
 
 
 def test_a_pool_with_a_quorum_is_critical_only_below_it(desk: Desk) -> None:
@@ -302,7 +338,7 @@ def remediable(desk: Desk, *words: str) -> Path:
     """A rule that fails on two servers until its remedy has made a file; the file of the first."""
     held = desk.held("web1").parent / "made"
     remedy = ", ".join(f"'{word}'" for word in words)
-    said(desk, pack=f"rules: {{made: {{check: file, path: '{held}', remedy: [run, {remedy}]}}}}\n")
+    said(desk, pack=f"commands: true\nrules: {{made: {{check: file, path: '{held}', remedy: [run, {remedy}]}}}}\n")
     return held
 
 
@@ -344,7 +380,7 @@ def test_a_rollout_waits_until_its_batch_is_well(desk: Desk) -> None:
     desk.declare(pool=gate % ("5s", "gone, slow"))
     assert desk.call("pool", "sync", "web", "--yes").exit == 0
     (desk.tree / "a.txt").write_text("changed")
-    desk.declare(pool=gate % ("1ms", "slow"))
+    desk.declare(pool=gate % ("2ms", "slow"))
     done = desk.call("pool", "sync", "web", "--yes")
     assert done.exit == 4
     assert "stopped: the gate is closed: web1: gone 404 missing (not there); 3 members left as before" in done.out
@@ -428,6 +464,8 @@ def test_what_there_is(desk: Desk) -> None:
         ("rules: {a: {check: load, five: 4, often: 5 of 3}}", "'often' is '5 of 3'; write such as '3 of 5'"),
         ("rules: {a: {check: load, same: [six]}}", "the check load shows no 'six'"),
         ("rules: {a: {check: load, five: 4, remedy: [reboot]}}", "'remedy' is 'reboot'; write [restart, SERVICE]"),
+        ("rules: {a: {check: [command], argv: [ls]}}", "'check' is a list; write one value"),
+        ("rules: {a: {check: load, five: 4, remedy: [run, ls]}}", "the rule a runs a command"),
         ("rules: {a: {check: drift, agent: x}}", "no rule asks for drift; take it out: it is checked without one"),
         ("tests: {a: {good: {five: 4}}}", "'bad' is missing"),
         ("ruls: {}", "did you mean rules?"),

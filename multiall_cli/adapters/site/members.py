@@ -8,9 +8,9 @@ from multiall_cli.adapters.site.build import Tell, origin_of, under
 from multiall_cli.adapters.site.compose import Listing, Scalar, Table
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.planning.targets.grammar import Atom, Group, Labelled, atoms
+from multiall_cli.planning.targets.grammar import Group, atoms
 from multiall_cli.planning.targets.ranges import is_name, shown
-from multiall_cli.planning.targets.selection import SPECIAL, STATE, TargetWorld, select, world_of
+from multiall_cli.planning.targets.selection import TargetWorld, is_fleeting, select, world_of
 
 HINTS = 20
 """How many unknown names are answered with the nearest known one; among many names each costs 0.1 s."""
@@ -109,7 +109,7 @@ class _Members:
     def _settled(self, item: Scalar) -> bool:
         """Whether an expression can be read, and does not depend on what changes from run to run."""
         try:
-            fleeting = [atom for atom in atoms(item.text) if _is_fleeting(atom)]
+            fleeting = [atom for atom in atoms(item.text) if is_fleeting(atom)]
         except UsageError as error:
             self._tell(item.origin, error.what, error.todo)
             return False
@@ -130,13 +130,3 @@ class _Members:
             self._tell(item.origin, error.what, error.todo)
             return False
         return True
-
-
-def _is_fleeting(atom: Atom) -> bool:
-    match atom:
-        case Group(name):
-            return name in SPECIAL
-        case Labelled(key):
-            return key == STATE
-        case _:
-            return False

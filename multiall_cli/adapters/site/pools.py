@@ -160,21 +160,27 @@ def _rollout(entry: Written, tell: Tell) -> Rollout:
     return Rollout(
         tuple(batch for batch in batches if batch) or Rollout().batch,
         _amount(max_fail, tell, least=0) if max_fail else None,
-        _gate(entry),
+        _gate(entry, tell),
     )
 
 
-def _gate(entry: Written) -> Gate | None:
+def _gate(entry: Written, tell: Tell) -> Gate | None:
     written = under(entry, "rollout", "gate")
     if not isinstance(written, Table):
         return None
     said = {key: text_of(written, key) for key in ("stable", "every", "within")}
     default = Gate()
-    return Gate(
+    gate = Gate(
         int(said["stable"] or default.stable),
         seconds_in(said["every"]) if said["every"] else default.every,
         seconds_in(said["within"]) if said["within"] else default.within,
     )
+    if (gate.stable - 1) * gate.every >= gate.within:
+        what = (
+            f"the gate never opens: {gate.stable} looks, one every {gate.every:g} s, do not fit into {gate.within:g} s"
+        )
+        tell(written.origin, what, "make `within` longer")
+    return gate
 
 
 def _amount(written: Written, tell: Tell, least: int = 1) -> Amount | None:

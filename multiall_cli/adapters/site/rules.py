@@ -56,9 +56,15 @@ def check_commands(pack: Mapping[str, Saying], entry: Written, tell: Tell) -> No
     if (text_of(entry, "commands") or "").lower() == "true":
         return
     for rule, said in pack.items():
-        if "check" in said and said["check"].value == "command":
+        runs = [said[key] for key, word in (("check", "command"), ("remedy", "run")) if _first(said, key) == word]
+        if runs:
             what = f"the rule {rule} runs a command, and its pack does not say that it does"
-            tell(said["check"].origin, what, "write `commands: true` at its top, if that is meant")
+            tell(runs[0].origin, what, "write `commands: true` at its top, if that is meant")
+
+
+def _first(said: Saying, key: str) -> str:
+    value = said[key].value if key in said else ""
+    return value if isinstance(value, str) else next(iter(value), "")
 
 
 def _said(written: Written) -> str | tuple[str, ...]:

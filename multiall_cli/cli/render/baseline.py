@@ -30,7 +30,9 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
     """One line per problem, folded over the members that have it. `least`: the rank that counts as a problem."""
     answers = health.servers
     bad = [each for answer in answers for each in answer.problems]
-    unknown = [each for each in answers if each.trouble and each.code is not Code.MAINTENANCE]
+    lost = [each for each in answers if each.trouble and each.code is not Code.MAINTENANCE]
+    unknown = bool(lost) or any(each.code // 100 == 5 for each in bad)
+    weak = any(each.code.is_problem for each in health.pools)
 
     def human(wide: bool) -> Iterator[object]:
         shown = [each for answer in answers for each in answer.statuses] if wide else bad
@@ -47,7 +49,8 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         yield from _pools(health.pools, wide=False)
         yield from _sums(answers, left)
 
-    counts = _counts(health, bad, least)
+    weighed = [*(each.code for each in bad), *(each.code for each in health.pools if each.quorum is not None)]
+    counts = any(code.rank >= least for code in weighed)
     code = Exit.DIFFERENCES if counts else Exit.PARTIAL if unknown or left else Exit.OK
     return View(
         schema,
@@ -57,16 +60,11 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         sorted({each.server for each in bad}),
         [Case(each.rule, answer.server, _fault(each)) for answer in answers for each in answer.statuses],
         exit=code,
-        well=not bad and not unknown and not left,
+        well=not (bad or unknown or left or weak),
         urgent=urgent,
         drawings={name: partial(write, health) for name, write in FORMS.items()},
         codes={"nagios": nagios_code(health)},
     )
-
-
-def _counts(health: Health, bad: Sequence[Status], least: int) -> bool:
-    """Whether there is a problem that is to be told by the exit code."""
-    return any(each.code.rank >= least for each in bad)
 
 
 def _pools(pools: Sequence[PoolHealth], *, wide: bool) -> Iterator[object]:
@@ -226,6 +224,15 @@ def sparkline(samples: Sequence[Sample]) -> str:
     low, high = min(known), max(known)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(BARS[int((max(each.value or 0.0 for each in group) - low) * scale)] for group in bars)
+
+
+def moved(before: Checked | None, after: Checked) -> View:
+    """A server that can no longer be looked at, or can again, while a watch looks."""
+    was = "" if before is None else f"{before.code.value} {before.code.word} → "
+    words = f"{moment(time())}  {after.server}: {was}{after.code.value} {after.code.word}"
+    words += f"  {after.trouble}" if after.trouble else ""
+    value = {"server": after.server, "before": before and before.code, "after": after.code, "trouble": after.trouble}
+    return View("baseline.server", value, lambda wide: [safe_text(words)], [value], [after.server], well=False)
 
 
 def turned(server: str, before: Status | None, after: Status) -> View:

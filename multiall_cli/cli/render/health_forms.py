@@ -176,7 +176,8 @@ def _row(*cells: str) -> str:
 def _cell(text: str) -> str:
     """Text from outside is no markup."""
     shown = safe_text(text).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
-    return "".join(f"\\{each}" if each in "|*_`[]#>" else each for each in shown)
+    plain = "".join(f"\\{each}" if each in "|*_`[]#>" else each for each in shown)
+    return plain.replace("@", "&#64;").replace("://", ":&#47;&#47;")  # nobody is called, and nothing becomes a link
 
 
 FORMS = {"tap": tap, "nagios": nagios, "prometheus": prometheus, "sarif": sarif, "markdown": markdown}

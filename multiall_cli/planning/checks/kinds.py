@@ -20,7 +20,7 @@ class Worse(StrEnum):
 class Value:
     """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time
     since the look before, so the first look does not have it; `dear`: it is read only where a rule asks for it;
-    `warns`: what it is past its warning limit.
+    `warns`: what it is past its warning limit; `exact`: of words all and no others are wanted.
     """
 
     measure: Measure
@@ -30,6 +30,7 @@ class Value:
     over: bool = False
     dear: bool = False
     warns: Code = Code.WARN_LIMIT
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def state(means: str, measure: Measure = Measure.FLAG) -> Value:
     return Value(measure, code=Code.WRONG_STATE, means=means)
 
 
-def access(means: str, measure: Measure = Measure.TEXT) -> Value:
-    return Value(measure, code=Code.WRONG_ACCESS, means=means)
+def access(means: str, measure: Measure = Measure.TEXT, *, exact: bool = False) -> Value:
+    return Value(measure, code=Code.WRONG_ACCESS, means=means, exact=exact)
 
 
 def text(means: str, measure: Measure = Measure.TEXT) -> Value:

@@ -23,7 +23,7 @@ CHECKS: Mapping[str, Check] = {
         "A port that something listens on.",
         {"port": Measure.COUNT},
         {"protocol": Measure.TEXT},
-        {"open": state("whether something does"), "addresses": access("and on no others", Measure.WORDS)},
+        {"open": state("whether something does"), "addresses": access("and on no others", Measure.WORDS, exact=True)},
         {"open": True},
     ),
     "tcp": Check(

@@ -163,3 +163,13 @@ class _Selector:
             _refuse(f"{asked} matches no server", did_you_mean(value, values, f"{key}=") + _SERVERS)
         keys = sorted({STATE, *(known for given in labels.values() for known in given)})
         _refuse(f"{asked} matches no server, none has the label", did_you_mean(key, keys) + _SERVERS)
+
+
+def is_fleeting(atom: Atom) -> bool:
+    """Whether what it means changes from run to run."""
+    match atom:
+        case Group(name):
+            return name in SPECIAL
+        case Labelled(key):
+            return key == STATE
+    return False

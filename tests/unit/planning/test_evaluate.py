@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from multiall_cli.domain.baseline import Checked, Code, Expectation, Reading, Rule, Status, worst
 from multiall_cli.domain.health import Held, Waiver
-from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse
-from multiall_cli.planning.evaluate import Circumstances, _compared, evaluate, is_due, judge
+from multiall_cli.planning.checks import CHECKS
+from multiall_cli.planning.evaluate import Circumstances, evaluate, is_due, remembered
+from multiall_cli.planning.judge import comparable, judge
 
 DISK = Rule("disk", "disk", {"path": "/"}, (Expectation("used", warning=0.8, critical=0.9),))
 
@@ -18,6 +19,8 @@ def rule(check: str, *expects: Expectation, **more: object) -> Rule:
     return Rule(str(more.pop("id", check)), check, {}, expects, **more)  # type: ignore[arg-type]
 
 
+COUNTED = rule("files", Expectation("count", critical=9.0), Expectation("age", critical=60.0))
+PORT = rule("port", Expectation("open", True), Expectation("addresses", ("127.0.0.1",)))
 LOAD = rule("load", Expectation("five", ranges=((2.0, 4.0), (1.0, None))))
 FREE = rule("memory", Expectation("available", warning=0.1, critical=0.05))
 FILE = rule("file", Expectation("present", True), Expectation("mode", "0644"))
@@ -57,7 +60,12 @@ ANYTHING = st.none() | st.booleans() | st.floats() | st.text() | st.just(10**400
         (LOAD, {"five": 1.5}, Code.WARN_LIMIT, "five 1.5", "2..4"),
         (LOAD, {"five": 4.5}, Code.WARN_LIMIT, "five 4.5", "2..4"),
         (LOAD, {"five": 0.5}, Code.CRIT_LIMIT, "five 0.5", "1.."),
-        (rule("files", Expectation("age", critical=60.0)), {"count": 0}, Code.OK, "", ""),
+        (rule("files", Expectation("age", critical=60.0)), {"count": 0}, Code.MISSING, "there is none", ""),
+        (COUNTED, {"count": 0}, Code.OK, "", ""),
+        (PORT, {"open": True, "addresses": ["127.0.0.1"]}, Code.OK, "addresses 127.0.0.1", ""),
+        (PORT, {"open": True, "addresses": ["127.0.0.1", "0.0.0.0"]}, Code.WRONG_ACCESS,
+         "addresses 127.0.0.1, 0.0.0.0", "127.0.0.1"),
+        (rule("user", Expectation("groups", ("a",))), {"groups": [["a"]]}, Code.WRONG_ACCESS, "groups ['a']", "a"),
         (rule("disk", DISK.expects[0], most=3), {"used": 0.95}, Code.WARN_LIMIT, "used 95 %", "< 90 %"),
     ],
 )  # fmt: skip
@@ -188,8 +196,8 @@ def test_a_rule_that_is_not_due_stands_as_it_did() -> None:
 
 def test_who_differs_from_most_brothers_drifts() -> None:
     alike = rule("disk", same=("used",))
-    assert Desk(alike).codes(0.0, 0.5, most={"disk": {"used": 0.5}}) == [Code.OK]
-    (status,) = Desk(alike).look(0.0, 0.6, most={"disk": {"used": 0.5}})
+    assert Desk(alike).codes(0.0, 0.5, most={"disk": {"used": comparable(0.5)}}) == [Code.OK]
+    (status,) = Desk(alike).look(0.0, 0.6, most={"disk": {"used": comparable(0.5)}})
     assert (status.code, status.wanted) == (Code.DRIFT, "50 %, as most brothers have")
     assert Desk(alike).codes(0.0, 0.6, most={"disk": {"used": None}}) == [Code.DRIFT], "no one agrees"
     assert Desk(alike).codes(0.0, 0.6, most={}) == [Code.OK], "it has no brothers"
@@ -203,9 +211,59 @@ def test_what_is_measured_is_kept_with_its_limits() -> None:
     assert Desk(FILE).look(0.0, 0.5)[0].limits == (None, None)
 
 
+CPU = rule("cpu", Expectation("used", critical=0.9))
+
+
 def test_what_is_about_the_time_between_two_looks_is_pending_at_the_first() -> None:
-    over = Value(Measure.SHARE, Worse.HIGH, over=True)
-    assert _compared(Expectation("used", critical=0.9), over, {}).code is Code.PENDING
+    """Where there is a mark from which the next look goes on; with what is well it is pending all the same."""
+    assert judge(CPU, Reading({}, mark="[1]")).code is Code.PENDING
+    assert judge(CPU, Reading({})).code is Code.UNSUPPORTED
+    both = rule("process", Expectation("count", critical=1.0), Expectation("cpu", critical=2.0))
+    assert judge(both, Reading({"count": 3}, mark="[1]")).code is Code.PENDING
+    assert judge(both, Reading({"count": 0}, mark="[1]")).code is Code.CRIT_LIMIT
+
+
+def test_a_clock_that_was_set_back_makes_nothing_well() -> None:
+    desk = Desk(DISK)
+    assert desk.codes(1000.0, 0.95) == [Code.CRIT_LIMIT]
+    assert desk.codes(999.0, 0.95) == [Code.CRIT_LIMIT]
+    lasting = Desk(rule("disk", *DISK.expects, lasting=60.0))
+    lasting.codes(1000.0, 0.95)
+    assert lasting.codes(100.0, 0.95) == [Code.SOFT_FAIL]
+    assert lasting.codes(160.0, 0.95) == [Code.CRIT_LIMIT]
+
+
+def test_what_is_not_due_is_hidden_only_for_as_long_as_there_is_a_reason() -> None:
+    """And is hidden from then on where there is one."""
+    desk = Desk(rule("disk", *DISK.expects, every=86400.0))
+    waived = {"disk": Waiver("disk", "web1", 9.0, "it is known", "ann")}
+    assert desk.codes(1.0, 0.95, maintenance="its disk") == [Code.MAINTENANCE]
+    assert desk.codes(2.0, 0.1) == [Code.CRIT_LIMIT]
+    assert desk.codes(3.0, 0.1, waived=waived) == [Code.EXEMPT]
+    (status,) = desk.look(4.0, 0.1)
+    assert (status.code, status.shows) == (Code.CRIT_LIMIT, "used 95 %")
+
+
+def test_what_was_held_of_a_rule_that_asked_for_something_else_is_forgotten() -> None:
+    desk = Desk(rule("disk", *DISK.expects, every=86400.0))
+    desk.codes(1.0, 0.95)
+    desk.rules = (rule("disk", Expectation("used", critical=0.99), lasting=60.0),)
+    assert desk.codes(100.0, 0.995) == [Code.SOFT_FAIL]
+    assert remembered((DISK,), desk.held, Circumstances(100.0)) == {}
+
+
+def test_one_look_that_failed_does_not_make_a_good_value_stick() -> None:
+    desk = Desk(rule("disk", *DISK.expects, clear=0.7))
+    desk.codes(1.0, 0.75)
+    trouble = {desk.rules[0].fact: Reading(trouble="it hangs", code=Code.TIMEOUT)}
+    _, desk.held = evaluate("web1", desk.rules, trouble, desk.held, Circumstances(2.0))
+    assert desk.codes(3.0, 0.75) == [Code.OK]
+
+
+def test_a_warning_is_no_reason_to_be_silent_about_what_is_critical() -> None:
+    cause = Rule("cause", "disk", {"path": "/a"}, DISK.expects)
+    effect = Rule("effect", "disk", {"path": "/b"}, DISK.expects, needs=("cause",))
+    assert Desk(cause, effect).codes(1.0, 0.85, 0.95) == [Code.WARN_LIMIT, Code.CRIT_LIMIT]
 
 
 def test_unknown_never_hides_critical() -> None:

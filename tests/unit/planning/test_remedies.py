@@ -42,10 +42,14 @@ def test_what_is_bad_for_certain_is_remedied_once(codes: dict[str, Code], found:
 
 def test_a_remedy_is_not_applied_again_too_soon() -> None:
     remedy = Remedy("s", "web", After("restart", ("nginx",)), Code.MISSING)
-    assert cooling([remedy], {}, 100.0, 60.0) == {}
-    assert cooling([remedy], {remedy: 80.0}, 100.0, 60.0) == {remedy: 40.0}
-    assert cooling([remedy], {remedy: 40.0}, 100.0, 60.0) == {}
-    assert cooling([remedy], {remedy: 9999.0}, 100.0, 60.0) == {remedy: 60.0}, "its clock was set back"
+    assert cooling([remedy], {}, 100.0, 60.0) == set()
+    assert cooling([remedy], {remedy: 80.0}, 100.0, 60.0) == {remedy}
+    assert cooling([remedy], {remedy: 40.0}, 100.0, 60.0) == set()
+    assert cooling([remedy], {remedy: 9999.0}, 100.0, 60.0) == set(), "its clock was wrong"
+
+
+def test_what_was_true_of_a_server_that_is_away_calls_for_nothing() -> None:
+    assert remedies([replace(checked(web=Code.MISSING), trouble="it is away")], {"s": RULES}) == []
 
 
 def test_a_remedy_helped_where_nothing_is_against_it() -> None:

@@ -1,0 +1,144 @@
+"""What one reading says of one rule, before time and circumstances are looked at. Pure."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+
+from multiall_cli.domain.baseline import Code, Expectation, Range, Reading, Rule
+from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
+
+COMPARED = 100  # letters of a value beyond which brothers are compared by its digest
+MOST = 2.0**63  # what a value of a server may be; a member may say anything
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one reading says, before time and circumstances are looked at."""
+
+    code: Code
+    shows: str = ""
+    wanted: str = ""
+
+
+def judge(rule: Rule, reading: Reading) -> Judgement:
+    """The worst of what the rule asks for."""
+    if reading.trouble:
+        return Judgement(reading.code, reading.trouble)
+    values = CHECKS[rule.check].values
+    found = [_compared(rule, each, values[each.value], reading) for each in rule.expects]
+    absent = next((each for each in found if each.code in (Code.MISSING, Code.UNWANTED)), None)
+    found.reverse()  # where all is well, what the rule itself asks for is shown, not what its check implies
+    worst = absent or max(found, key=_weight, default=Judgement(Code.OK))
+    if worst.code // 100 == 4 and rule.most == 3:
+        return replace(worst, code=Code.WARN_LIMIT)
+    return worst
+
+
+def _weight(judged: Judgement) -> tuple[float, int]:
+    """What is not known yet is more than what is well, and less than anything that is not."""
+    return (1.5 if judged.code is Code.PENDING else judged.code.rank), -judged.code
+
+
+def _compared(rule: Rule, wanted: Expectation, value: Value, reading: Reading) -> Judgement:
+    name, measure, values = wanted.value, value.measure, reading.values
+    if name not in values:
+        return _without(rule, name, value, reading)
+    has = values[name]
+    if value.worse is not Worse.NEITHER:
+        return _limited(wanted, value, has)
+    if _is_so(has, wanted.wanted, value):
+        return Judgement(Code.OK, f"{name} {shown(measure, has)}")
+    if name == "present":
+        why = values.get("why")
+        return Judgement(value.code if wanted.wanted else Code.UNWANTED, str(why) if why else _there(has))
+    why = f" ({values['why']})" if values.get("why") else ""
+    return Judgement(value.code, f"{name} {shown(measure, has)}{why}", shown(measure, wanted.wanted))
+
+
+def _without(rule: Rule, name: str, value: Value, reading: Reading) -> Judgement:
+    """Of a value that was not told: there may be nothing that has it, and that is told by another value."""
+    if reading.values.get("present") is False or reading.values.get("open") is False:
+        return Judgement(Code.OK)
+    if reading.values.get("count") == 0:
+        counted = any(each.value == "count" for each in rule.expects)
+        return Judgement(Code.OK) if counted else Judgement(Code.MISSING, "there is none")
+    if value.over and reading.mark:
+        return Judgement(Code.PENDING, f"{name} is known from the next look on")
+    if value.over:
+        return Judgement(Code.UNSUPPORTED, f"{name} cannot be followed from look to look here")
+    return Judgement(Code.BAD_OUTPUT, f"{name} was not told")
+
+
+def _there(has: object) -> str:
+    return "there" if has else "not there"
+
+
+def _is_so(has: object, wanted: object, value: Value) -> bool:
+    if value.measure is Measure.WORDS and isinstance(wanted, tuple):
+        words = {each for each in has if isinstance(each, str)} if isinstance(has, list | tuple) else set()
+        return set(wanted) == words if value.exact else set(wanted) <= words
+    if isinstance(has, str) and isinstance(wanted, str):
+        return has.strip() == wanted.strip()
+    return type(has) is type(wanted) and has == wanted
+
+
+def _limited(wanted: Expectation, value: Value, has: object) -> Judgement:
+    if isinstance(has, bool) or not isinstance(has, int | float) or not -MOST <= has <= MOST:
+        return Judgement(Code.BAD_OUTPUT, f"{wanted.value} is no number of use")
+    shows = f"{wanted.value} {shown(value.measure, has)}"
+    ended = value.warns is Code.EXPIRING and has <= 0
+    for limit, code in (
+        (wanted.critical, Code.EXPIRED if ended else Code.CRIT_LIMIT),
+        (wanted.warning, value.warns),
+    ):
+        if limit is not None and _past(has, limit, value.worse):
+            sign = "<" if value.worse is Worse.HIGH else ">="
+            return Judgement(code, shows, f"{sign} {shown(value.measure, limit)}")
+    for within, code in zip(reversed(wanted.ranges), (Code.CRIT_LIMIT, value.warns), strict=True):
+        if within is not None and not _is_within(has, within):
+            return Judgement(code, shows, _in_words(within, value.measure))
+    return Judgement(Code.OK, shows)
+
+
+def _is_within(has: float, within: Range) -> bool:
+    low, high = within
+    return (low is None or has >= low) and (high is None or has <= high)
+
+
+def _in_words(within: Range, measure: Measure) -> str:
+    low, high = ("" if each is None else shown(measure, each) for each in within)
+    return f"{low}..{high}"
+
+
+def _past(has: float, limit: float, worse: Worse) -> bool:
+    return has >= limit if worse is Worse.HIGH else has < limit
+
+
+def limited_by(rule: Rule) -> Expectation | None:
+    """What it is about as a number: the first value that has limits."""
+    return next((each for each in rule.expects if CHECKS[rule.check].values[each.value].worse), None)
+
+
+def measured(rule: Rule, reading: Reading) -> float | None:
+    """The number that it is about; None where there is none of use."""
+    limited = limited_by(rule)
+    has = reading.values.get(limited.value) if limited is not None else None
+    usable = isinstance(has, int | float) and not isinstance(has, bool) and -MOST <= has <= MOST
+    return float(has) if usable and isinstance(has, int | float) else None
+
+
+def is_past(has: float, limit: float, rule: Rule) -> bool:
+    """Whether the number that a rule is about is past a limit of its own."""
+    limited = limited_by(rule)
+    return limited is not None and _past(has, limit, CHECKS[rule.check].values[limited.value].worse)
+
+
+def comparable(value: object) -> str:
+    """A value as short text, equal for equal ones."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return text if len(text) <= COMPARED else f"sha256:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
+
+
+def compared_as_words(text: str, measure: Measure) -> str:
+    """What brothers have, as people read it."""
+    return "another value" if text.startswith("sha256:") else shown(measure, json.loads(text))
