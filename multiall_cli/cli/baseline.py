@@ -2,6 +2,7 @@
 
 import time
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -228,13 +229,16 @@ def remedy(
 def learn(
     context: Context,
     target: Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write it there, into a new file; else it is printed.")
+    ] = None,
 ) -> int:
     """A pack of rules of what servers run and hold now: of several, what most share. Exit 3: some did not tell."""
     with busy_fleet(context, "learn") as (found, pause):
         learned = found.learn(target)
         pause()
         whole(found, "baseline learn")
-        return show(given(context), render.learned(learned))
+        return show(given(context), render.learned(learned, to))
 
 
 @app.command("test", cls=Verb)

@@ -13,6 +13,8 @@ from multiall_cli.domain.errors import InputFaults, MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.planning.nearest import did_you_mean
 
+NAGIOS_UNKNOWN = 3  # what a plugin exits with that could not do its work
+
 COMPLETE = "_MULTIALL_COMPLETE"
 """Set by a shell that wants to complete a line, to what it wants."""
 
@@ -120,12 +122,21 @@ def _tell(given: Given, fault: MultiAllError, code: Exit) -> int:
     if given.output not in HUMAN:
         from multiall_cli.cli.render.failure import failure
 
-        sys.stdout.write(failure(given.output, fault, code))
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(failure(given.output, fault, code))
+            sys.stdout.flush()
+        except OSError as full:
+            silence(code)
+            sys.stderr.write(safe_text(f"{fault} (and stdout cannot be written: {full.strerror})") + "\n")
         return int(code)
+    if given.drawing == "nagios":  # who runs a plugin reads the first line of stdout, and four codes
+        sys.stdout.write(safe_text(f"UNKNOWN: {fault}").replace("|", "/") + "\n")
+        unknown = NAGIOS_UNKNOWN
+    else:
+        unknown = int(code)
     for each in fault.faults if isinstance(fault, InputFaults) else ():
         sys.stderr.write(safe_text(str(each)) + "\n")
     sys.stderr.write(safe_text(str(fault)) + "\n")
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
-    return int(code)
+    return unknown

@@ -173,7 +173,7 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Status:
     """How one rule stands on one server. `since`: of this class, in seconds since the epoch; `hidden`: the code that a
-    neutral one stands for; `value`: of what has limits, which are [warning, critical].
+    neutral one stands for; `value`: of what has limits, which are [warning, critical]; `low`: it is bad below them.
     """
 
     server: str
@@ -187,6 +187,7 @@ class Status:
     hidden: Code | None = None
     value: float | None = None
     limits: tuple[float | None, float | None] = (None, None)
+    low: bool = False
     origin: Origin = field(default=NOWHERE, compare=False)
 
 

@@ -33,10 +33,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is kept of a server between two looks: of its rules, and the marks that its facts left."""
+    """What is kept of a server between two looks: of its rules, the marks that its facts left, and why it could not be
+    looked at when that was tried last ('' where it could).
+    """
 
     rules: Mapping[str, Held] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,20 @@ class PoolHealth:
 @dataclass(frozen=True, slots=True)
 class Health:
     """What a check found, or what is remembered: of servers, of the pools all of whose members are among them, and the
-    waivers that end soon. `members`: of those pools.
+    waivers that end soon. `members`: of those pools; `left`: the servers that were not come to.
     """
 
     servers: tuple[Checked, ...]
     pools: tuple[PoolHealth, ...] = ()
     ending: tuple[Waiver, ...] = ()
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    left: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> dict[str, str]:
+        """server → why nothing is known of it now."""
+        known = {each.server: f"{each.code.word}: {each.trouble}" for each in self.servers if each.trouble}
+        return {**known, **dict.fromkeys(self.left, "not looked at")}
 
 
 @dataclass(frozen=True, slots=True)

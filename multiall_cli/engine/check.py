@@ -13,7 +13,7 @@ from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.held import MARK, fact_key, mark_of, pack, unpack
 from multiall_cli.engine.world import World
 from multiall_cli.planning.consensus import most_have
-from multiall_cli.planning.evaluate import Circumstances, evaluate, is_due, remembered, status_of
+from multiall_cli.planning.evaluate import LONGEST, Circumstances, evaluate, is_due, remembered, status_of
 from multiall_cli.planning.judge import MOST
 from multiall_cli.ports import Session, Store
 
@@ -82,7 +82,7 @@ def check(world: World, duties: Sequence[Duty], refine: Refine, keep: float) -> 
             world.watch(Step("checked", server.name))
             duty = by_name[server.name]
             if isinstance(result, MultiAllError):
-                yield _frozen(duty, result, memories[server.name], world.clock.now())
+                yield ledger.frozen(duty, result, memories[server.name], world.clock.now())
                 continue
             readings[server.name] = result
             if duty.compares:
@@ -125,6 +125,14 @@ class _Ledger:
             self.close()
         return Checked(name, code, now, statuses)
 
+    def frozen(self, duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
+        """Who cannot be asked is as it was, and not known to be well; that is remembered too."""
+        found = _frozen(duty, fault, memory, now)
+        if duty.all_rules and not duty.maintenance:
+            kept = replace(memory, lost=f"{found.code.word}: {fault.what}"[:LONGEST])
+            self._records.append(HealthRecord(found.server, now, found.code, pack(kept), {}))
+        return found
+
     def close(self) -> None:
         """Write what has not been written."""
         records, self._records = self._records, []
@@ -158,14 +166,22 @@ def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> 
         held = remembered(duty.all_rules, memories[name].rules, duty.circumstances(now))
         old = {rule.id for rule in duty.all_rules if rule.id in held and _is_old(held[rule.id].at, now, stale, rule)}
         shown = {rule: _grown_stale(each) if rule in old else each for rule, each in held.items()}
-        statuses = tuple(status_of(name, rule, shown[rule.id]) for rule in duty.all_rules if rule.id in shown)
+        known = [rule for rule in duty.all_rules if rule.id in shown]
+        new = [rule for rule in duty.rules if rule.id not in shown] if known else []
+        statuses = tuple(status_of(name, rule, shown[rule.id]) for rule in known)
+        statuses += tuple(status_of(name, rule, _NEVER) for rule in new)
         at = max((each.at for each in held.values()), default=0.0)
-        if duty.rules and not statuses:
+        if memories[name].lost and not duty.maintenance:
+            yield Checked(name, Code.UNREACHABLE, at, statuses, memories[name].lost)
+        elif duty.rules and not statuses:
             yield Checked(name, Code.STALE, 0.0, (), "it has not been looked at yet")
-        elif statuses and len(old) == len(statuses):
+        elif known and len(old) == len(known):
             yield Checked(name, Code.STALE, at, statuses, "it was last looked at too long ago")
         else:
             yield Checked(name, worst([each.code for each in statuses]), at, statuses)
+
+
+_NEVER = Held(Code.STALE, 0.0, shows="it has not been looked at yet")
 
 
 def is_stale(at: float, now: float, stale: float) -> bool:

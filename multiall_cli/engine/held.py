@@ -11,7 +11,8 @@ MARK = 2000  # letters of what a fact may leave for the next look
 
 def pack(memory: Memory) -> bytes:
     rules = {rule: _row(held) for rule, held in memory.rules.items()}
-    return json.dumps({"rules": rules, "marks": dict(memory.marks)}, separators=(",", ":")).encode("ascii")
+    told = {"rules": rules, "marks": dict(memory.marks), "lost": memory.lost}
+    return json.dumps(told, separators=(",", ":")).encode("ascii")
 
 
 def _row(held: Held) -> list[object]:
@@ -26,9 +27,10 @@ def unpack(packed: bytes | None) -> Memory:
         told = json.loads(packed or b"{}")
         rules = {str(rule): _held(row) for rule, row in told.get("rules", {}).items()}
         marks = {str(fact): str(mark) for fact, mark in told.get("marks", {}).items()}
+        lost = str(told.get("lost", ""))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return Memory()
-    return Memory(rules, marks)
+    return Memory(rules, marks, lost)
 
 
 def _held(row: list[object]) -> Held:

@@ -150,7 +150,8 @@ def _roll_out(
             failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
             if report.state is MemberState.DEFERRED and wish.catches_up:
                 world.store.defer(pool.name, report.server, run, report.reason, world.clock.now())
-        if batch is not idle and (why := _held_back(pool, wish, batch, reports)):
+        # Those that have it already come first: what did them no good goes no further, however often it is tried.
+        if busy and (why := _held_back(pool, wish, batch, reports)):
             if world.stop():
                 return reports, "interrupted", Exit.INTERRUPTED
             return reports, f"the gate is closed: {why}", Exit.REFUSED

@@ -291,11 +291,16 @@ def waive(fleet: "Fleet", rule: str, target: str, ends: float, because: str) -> 
 
 def _must_be_about_something(fleet: "Fleet", waiver: Waiver, servers: Sequence[str]) -> None:
     book, _ = rule_book(fleet)
-    known = {name: [rule.id for rule in (*book.of(name), *drift_rules(fleet.inventory, name))] for name in servers}
+    known = {name: _names_of(fleet, book, name) for name in servers}
     if waivers.unused(waiver, known, servers):
         every = sorted({rule for found in known.values() for rule in found})
         todo = f"{did_you_mean(waiver.rule, every)}`multiall baseline rules {waiver.target}` shows all"
         raise UsageError(f"rule {waiver.rule}", f"no server of {waiver.target} has such a rule", todo)
+
+
+def _names_of(fleet: "Fleet", book: RuleBook, server: str) -> list[str]:
+    """Of its rules, and of what its pools declare."""
+    return [rule.id for rule in (*book.of(server), *drift_rules(fleet.inventory, server))]
 
 
 def revoke(fleet: "Fleet", number: int) -> Waiver:
@@ -313,9 +318,9 @@ def history(fleet: "Fleet", rule: str, target: str, since: float) -> tuple[RuleH
     """How a rule stood on each server since a time. Errors: UsageError where no server has it."""
     servers = fleet.select(target) if target else tuple(fleet.inventory.servers.values())
     book, _ = rule_book(fleet)
-    having = [each.name for each in servers if any(own.id == rule for own in book.of(each.name))]
+    having = [each.name for each in servers if rule in _names_of(fleet, book, each.name)]
     if not having:
-        every = sorted({own.id for each in servers for own in book.of(each.name)})
+        every = sorted({own for each in servers for own in _names_of(fleet, book, each.name)})
         todo = f"{did_you_mean(rule, every)}`multiall baseline rules` shows all"
         raise UsageError(f"rule {rule}", "no server has such a rule", todo)
     return tuple(

@@ -108,6 +108,7 @@ def status_of(server: str, rule: Rule, held: Held) -> Status:
         held.hidden,
         held.value,
         (None, None) if limited is None else (limited.warning, limited.critical),
+        limited is not None and CHECKS[rule.check].values[limited.value].worse is Worse.LOW,
         rule.origin,
     )
 

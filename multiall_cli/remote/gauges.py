@@ -127,6 +127,8 @@ def _one(name, arguments, mark):
     reader: "Any" = GAUGES.get(name)
     if reader is None:
         return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
+    if isinstance(arguments.get("path"), str):
+        arguments = dict(arguments, path=os.path.expanduser(arguments["path"]))  # of who does the work, as for trees
     try:
         if name not in MARKED:
             return {"values": reader(**arguments)}

@@ -207,6 +207,35 @@ def test_a_watch_tells_when_a_server_is_lost(desk: Desk) -> None:
     assert process.returncode == 0
 
 
+def test_a_server_that_was_lost_is_in_every_form(desk: Desk) -> None:
+    """And stays so for who asks the store alone."""
+    said(desk, ", without: [slow]")
+    desk.call("baseline", "check", "web1")
+    desk.lab.kill("web1")
+    assert desk.call("baseline", "check", "web1", "-o", "nagios").exit == 2, "unknown never hides critical"
+    assert 'name="web1"><failure message="unreachable: ' in desk.call("baseline", "check", "web1", "-o", "junit").out
+    sarif = json.loads(desk.call("baseline", "check", "web1", "-o", "sarif").out)["runs"][0]["results"]
+    assert [each["ruleId"] for each in sarif] == ["gone", "server"]
+    assert desk.call("baseline", "check", "web1", "-o", "tap").out.startswith("TAP version 13\n1..5\n")
+    assert "web1: 503 unreachable: " in desk.call("baseline", "status", "web1").out
+
+
+def test_a_rule_that_is_new_is_not_well_yet(desk: Desk) -> None:
+    said(desk, pack="rules: {home: {check: file, path: /tmp}}")
+    desk.call("baseline", "check", "web1")
+    said(desk, pack="rules: {home: {check: file, path: /tmp}, more: {check: file, path: ~/.}}")
+    status = desk.call("baseline", "status", "web1", "-o", "wide")
+    assert "505 stale  more" in status.out
+    done = desk.call("baseline", "check", "web1", "-o", "wide")
+    assert (done.exit, "404" in done.out) == (0, False), "~ is the home of who does the work"
+
+
+def test_nagios_is_told_what_is_wrong_with_the_line_itself(desk: Desk) -> None:
+    said(desk, pack="rules: {a: {check: dsk}}")
+    done = desk.call("baseline", "check", "web1", "-o", "nagios")
+    assert (done.exit, done.out.startswith("UNKNOWN: site: 1 fault")) == (3, True)
+
+
 def test_what_is_unknown_is_never_as_wanted(desk: Desk) -> None:
     """Whatever the least is that counts as a problem."""
     said(desk, ", without: [gone]")
@@ -258,7 +287,7 @@ def test_forms_that_other_programs_read(desk: Desk) -> None:
     said(desk, ", without: [slow]")
     nagios = desk.call("baseline", "check", "web1", "-o", "nagios")
     assert (nagios.exit, nagios.out.startswith("CRITICAL: 1 problem on 1 server; web1 gone 404 missing")) == (2, True)
-    assert re.search(r" \| 'web1\.disk'=[0-9.e+]+;;1000$", nagios.out.splitlines()[0])
+    assert re.search(r" \| 'web1\.disk'=[0-9]+;;1000:$", nagios.out.splitlines()[0])
     tap = desk.call("baseline", "check", "web1", "-o", "tap").out
     assert tap.startswith("TAP version 13\n1..4\n")
     assert "not ok 4 - web1 gone" in tap
@@ -404,6 +433,23 @@ def test_what_a_sync_would_change_is_a_check_without_a_rule(desk: Desk) -> None:
     assert (lost["code"], [each["code"] for each in lost["statuses"]]) == (503, [104])
 
 
+def test_drift_is_from_what_the_pool_whose_claim_holds_declares(desk: Desk) -> None:
+    """Two pools claim one path on one server: the one with the lower priority says nothing of it."""
+    desk.declare()
+    other = desk.site / "trees" / "other"
+    other.mkdir()
+    (other / "b.txt").write_text("other")
+    tree = f"[{{path: ~/{desk.there}, source: ./trees/other, delete: true}}]"
+    more = desk.site / "inventory" / "more.yaml"
+    more.write_text(f"pools: {{zzz: {{members: web1, priority: 5, files: {tree}}}}}\n")
+    assert desk.call("pool", "sync", "zzz", "--yes").exit == 0
+    told = desk.call("baseline", "check", "web1", "--json").json()["servers"][0]["statuses"]
+    assert [each["code"] for each in told] == [200]
+    more.write_text(f"pools: {{zzz: {{members: web1, priority: -5, files: {tree}}}}}\n")
+    told = desk.call("baseline", "check", "web1", "--json").json()["servers"][0]["statuses"]
+    assert [each["code"] for each in told] == [303]
+
+
 def test_a_source_that_cannot_be_read_is_unknown(desk: Desk) -> None:
     desk.declare()
     for each in desk.tree.iterdir():
@@ -426,6 +472,10 @@ def test_a_pack_is_learnt_of_servers_that_are_well(desk: Desk) -> None:
     told = desk.call("baseline", "check", "web[1-2]", "--json").json()["servers"]
     assert {each["code"] for server in told for each in server["statuses"]} == {200}
     desk.lab.kill("web2")
+    file = desk.folder / "learnt.yaml"
+    assert f" rules written to {file}" in desk.call("baseline", "learn", "web1", "--to", str(file)).out
+    again = desk.call("baseline", "learn", "web1", "--to", str(file))
+    assert (again.exit, "name a file that is not there" in again.err) == (2, True)
     lost = desk.call("baseline", "learn", "web[1-2]")
     assert (lost.exit, lost.out.startswith("# Learnt of web1: "), lost.err.startswith("web2: ")) == (3, True, True)
 

@@ -3,7 +3,9 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from time import time
 
 from multiall_cli.cli.render.health_forms import FORMS, nagios_code
@@ -14,7 +16,7 @@ from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.baseline import Checked, Code, Rule, Status, worst
-from multiall_cli.domain.errors import Fault
+from multiall_cli.domain.errors import Fault, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
 from multiall_cli.domain.inventory import Inventory
@@ -28,6 +30,7 @@ from multiall_cli.planning.trials import Trial
 
 def checked(health: Health, left: Sequence[str], least: int, schema: str = "baseline.check") -> View:
     """One line per problem, folded over the members that have it. `least`: the rank that counts as a problem."""
+    health = replace(health, left=tuple(left))
     answers = health.servers
     bad = [each for answer in answers for each in answer.problems]
     lost = [each for each in answers if each.trouble and each.code is not Code.MAINTENANCE]
@@ -57,8 +60,11 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         {"servers": answers, "pools": health.pools, "ending": health.ending, "left": left},
         human,
         [each for answer in answers for each in answer.statuses],
-        sorted({each.server for each in bad}),
-        [Case(each.rule, answer.server, _fault(each)) for answer in answers for each in answer.statuses],
+        sorted({*(each.server for each in bad), *health.lost}),
+        [
+            *(Case(each.rule, answer.server, _fault(each)) for answer in answers for each in answer.statuses),
+            *(Case("server", server, words) for server, words in health.lost.items()),
+        ],
         exit=code,
         well=not (bad or unknown or left or weak),
         urgent=urgent,
@@ -289,18 +295,35 @@ def remedied(chosen: Sequence[Remedy], done: Sequence[Remedied]) -> View:
     return View("baseline.remedy", value, human, done, [e.remedy.server for e in done], exit=code, well=not chosen)
 
 
-def learned(found: Learned) -> View:
-    """The text of a pack's file; what was not told is said beside it."""
+def learned(found: Learned, to: Path | None) -> View:
+    """The text of a pack's file; what was not told is said beside it. Errors: UsageError where it cannot be written."""
+    head = safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
+    text = f"{head}\n{as_yaml({'rules': found.rules})}"
+    if to is not None:
+        _write_anew(to, text)
 
     def human(wide: bool) -> Iterator[object]:
-        yield safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
-        yield from as_yaml({"rules": found.rules}).splitlines()
+        if to is None:
+            yield from text.splitlines()
+        else:
+            yield safe_text(f"{count(len(found.rules), 'rule')} written to {to}")
 
     for server, words in found.troubles.items():
         say(f"{server}: {words}")
     code = Exit.PARTIAL if found.troubles else Exit.OK
     items = [{"rule": name, **words} for name, words in found.rules.items()]
     return View("baseline.learn", found, human, items, list(found.rules), exit=code, well=False)
+
+
+def _write_anew(file: Path, text: str) -> None:
+    """Errors: UsageError: what is there is not written over."""
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as fault:
+        raise UsageError(
+            str(file), f"it cannot be written ({fault.strerror})", "name a file that is not there"
+        ) from None
 
 
 def tried(found: Sequence[Trial]) -> View:

@@ -14,7 +14,7 @@ _UNSAFE = str.maketrans({"'": "_", "=": "_", "|": "_", "\n": " ", "\t": " "})
 def tap(health: Health) -> str:
     """TAP version 13: a point for each rule of each server; what is neutral is skipped, with the reason."""
     points = [(each, status) for each in health.servers for status in each.statuses]
-    lines = ["TAP version 13", f"1..{len(points) + sum(1 for each in health.servers if each.trouble)}"]
+    lines = ["TAP version 13", f"1..{len(points) + len(health.lost)}"]
     number = 0
     for number, (_, status) in enumerate(points, 1):
         name = f"{status.server} {status.rule}"
@@ -27,10 +27,9 @@ def tap(health: Health) -> str:
                 f"  shows: {json.dumps(safe_text(status.shows))}",
                 "  ...",
             ]
-    for each in health.servers:
-        if each.trouble:
-            number += 1
-            lines.append(f"not ok {number} - {_hashless(each.server)} {each.code.word}")
+    for server, words in health.lost.items():
+        number += 1
+        lines.append(f"not ok {number} - {_hashless(f'{server} {words}')}")
     return "\n".join(lines) + "\n"
 
 
@@ -39,8 +38,9 @@ def _hashless(text: str) -> str:
 
 
 def nagios_code(health: Health) -> int:
-    """What a plugin exits with."""
-    return worst(_codes(health)).nagios
+    """What a plugin exits with. What is known of who cannot be asked counts too: unknown never hides critical."""
+    held = [status.code for each in health.servers if each.trouble for status in each.statuses]
+    return worst([*_codes(health), *held, *([Code.UNREACHABLE] if health.left else [])]).nagios
 
 
 def _codes(health: Health) -> list[Code]:
@@ -55,17 +55,14 @@ def _members(health: Health, pool: str) -> Sequence[str]:
 
 def nagios(health: Health) -> str:
     """One line with perfdata, then the problems, as plugins print them."""
-    bad = [status for each in health.servers for status in each.problems]
-    lost = [each for each in health.servers if each.trouble]
+    bad = _problems(health)
     word = NAGIOS_WORDS[nagios_code(health)]
     told = f"{count(len(bad), 'problem')} on {count(len(health.servers), 'server')}"
-    first = f"; {_plain(bad[0])}" if bad else ""
+    named = [*(map(_plain, bad)), *(safe_text(f"{server} {words}") for server, words in health.lost.items())]
+    first = f"; {named[0]}" if named else ""
     perf = " ".join(filter(None, (_perf(status) for each in health.servers for status in each.statuses)))
     lines = [f"{word}: {told}{first}".replace("|", "/") + (f" | {perf}" if perf else "")]
-    lines += [_plain(status).replace("|", "/") for status in bad]
-    lines += [
-        f"{safe_text(each.server)} {each.code.word}: {safe_text(each.trouble)}".replace("|", "/") for each in lost
-    ]
+    lines += [each.replace("|", "/") for each in named]
     return "\n".join(lines) + "\n"
 
 
@@ -76,9 +73,21 @@ def _plain(status: Status) -> str:
 def _perf(status: Status) -> str:
     if status.value is None:
         return ""
-    warning, critical = ("" if each is None else f"{each:g}" for each in status.limits)
+    end = ":" if status.low else ""  # `10:` alarms below 10, `10` above
+    warning, critical = ("" if each is None else _decimal(each) + end for each in status.limits)
     label = f"{status.server}.{status.rule}".translate(_UNSAFE)
-    return f"'{safe_text(label)}'={status.value:g};{warning};{critical}"
+    return f"'{safe_text(label)}'={_decimal(status.value)};{warning};{critical}"
+
+
+def _decimal(value: float) -> str:
+    """Plugins know no exponents."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def _problems(health: Health) -> list[Status]:
+    """The worst first."""
+    bad = [status for each in health.servers for status in each.problems]
+    return sorted(bad, key=lambda each: (-each.code.rank, each.rule, each.server))
 
 
 def prometheus(health: Health) -> str:
@@ -125,14 +134,23 @@ _LEVELS = {3: "warning", 4: "error", 5: "error"}
 
 def sarif(health: Health) -> str:
     """SARIF 2.1.0: each problem at the line of the rule that found it."""
-    bad = [status for each in health.servers for status in each.problems]
+    bad = _problems(health)
     rules = {each.rule: {"id": each.rule, "shortDescription": {"text": each.title or each.rule}} for each in bad}
     run = {
         "tool": {"driver": {"name": "multiall", "rules": list(rules.values())}},
-        "results": [_result(each) for each in bad],
+        "results": [*(_result(each) for each in bad), *(_lost(name, words) for name, words in health.lost.items())],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _lost(server: str, words: str) -> dict[str, object]:
+    return {
+        "ruleId": "server",
+        "level": "error",
+        "message": {"text": safe_text(f"{server}: {words}")},
+        "locations": [{"logicalLocations": [{"name": safe_text(server), "kind": "resource"}]}],
+    }
 
 
 def _result(status: Status) -> dict[str, object]:
@@ -154,18 +172,14 @@ def _result(status: Status) -> dict[str, object]:
 
 def markdown(health: Health) -> str:
     """A table of the problems, for a comment or a page."""
-    bad = sorted(
-        (status for each in health.servers for status in each.problems), key=lambda each: (-each.code.rank, each.rule)
-    )
+    bad = _problems(health)
     found = worst([each.code for each in health.servers])
     lines = [f"**{count(len(health.servers), 'server')}, {count(len(bad), 'problem')}**; the worst: {found.word}", ""]
     if bad:
         lines += ["| status | rule | server | shows | wanted |", "|---|---|---|---|---|"]
         lines += [_row(f"{e.code.value} {e.code.word}", e.rule, e.server, e.shows, e.wanted) for e in bad]
         lines.append("")
-    lines += [
-        f"- {_cell(each.server)}: {each.code.word}: {_cell(each.trouble)}" for each in health.servers if each.trouble
-    ]
+    lines += [f"- {_cell(server)}: {_cell(words)}" for server, words in health.lost.items()]
     return "\n".join(lines) + "\n"
 
 
