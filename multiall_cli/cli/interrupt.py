@@ -10,7 +10,7 @@ from types import FrameType
 
 from multiall_cli.domain.exits import Exit
 
-LOOK = 0.1  # seconds between two looks at whether it was asked to end
+LOOK = 0.03  # seconds between two looks at whether it was asked to end
 PATIENCE = 1.0  # seconds that the second Ctrl-C leaves for closing what is open
 WORDS = b"\nstopping: members in work are finished, no other is begun; Ctrl-C again stops at once\n"
 GAVE_UP = b"multiall: interrupted; what was done is in `multiall journal list`\n"
