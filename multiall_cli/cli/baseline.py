@@ -1,6 +1,7 @@
 """multiall baseline: whether servers are well, by rules."""
 
 import time
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -86,7 +87,6 @@ def watch(
     with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
         found.stop = interrupt.asked
         found.keep_warm()
-        before: dict[tuple[str, str], Status] | None = None
         stood: dict[str, Checked] = {}
         drifted = -DRIFT_EVERY
         for number in range(rounds):
@@ -96,18 +96,25 @@ def watch(
             answers = list(found.check(target, drift=drifts))
             if interrupt.asked():
                 break
-            now = {(each.server, own.rule): own for each in answers for own in each.statuses}
-            if before is None:
+            if not number:
                 show(given(context), render.checked(found.health_of(answers), (), Code.WARN_LIMIT.rank))
             else:
-                for each in [each for each in answers if _moved(stood.get(each.server), each)]:
-                    show(given(context), render.moved(stood.get(each.server), each))
-                for key in [key for key in now if _turned(before.get(key), now[key])]:
-                    show(given(context), render.turned(key[0], before.get(key), now[key]))
-            before, stood = now, {each.server: each for each in answers}
+                _tell_changes(context, stood, answers)
+            stood = {each.server: each for each in answers}
             if number == rounds - 1 or interrupt.wait(pause - (time.monotonic() - began)) or is_gone():
                 break
     return 0
+
+
+def _tell_changes(context: Context, before: Mapping[str, Checked], answers: Sequence[Checked]) -> None:
+    for each in answers:
+        known = before.get(each.server)
+        if _moved(known, each):
+            show(given(context), render.moved(known, each))
+        held = {own.rule: own for own in known.statuses} if known is not None else {}
+        for own in each.statuses:
+            if _turned(held.get(own.rule), own):
+                show(given(context), render.turned(each.server, held.get(own.rule), own))
 
 
 def _moved(before: Checked | None, after: Checked) -> bool:

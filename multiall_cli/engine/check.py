@@ -89,10 +89,10 @@ def check(world: World, duties: Sequence[Duty], refine: Refine, keep: float) -> 
                 waiting.append(duty)
                 continue
             yield ledger.judged(duty, result, memories[server.name], {}, world.clock.now())
-        remembered = {name: memory.rules for name, memory in memories.items()}
+        seen_last = {name: memory.rules for name, memory in memories.items()}
         for duty in waiting:
             name = duty.server.name
-            most = most_have(duty.rules, (name, *duty.brothers), readings, remembered)
+            most = most_have(duty.rules, (name, *duty.brothers), readings, seen_last)
             yield ledger.judged(duty, readings[name], memories[name], most, world.clock.now())
     finally:
         ledger.close()
@@ -130,7 +130,8 @@ class _Ledger:
         found = _frozen(duty, fault, memory, now)
         if duty.all_rules and not duty.maintenance:
             kept = replace(memory, lost=f"{found.code.word}: {fault.what}"[:LONGEST])
-            self._records.append(HealthRecord(found.server, now, found.code, pack(kept), {}))
+            code = worst([found.code, *(each.code for each in found.statuses)])  # what was critical is so still
+            self._records.append(HealthRecord(found.server, now, code, pack(kept), {}))
         return found
 
     def close(self) -> None:

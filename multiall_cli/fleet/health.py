@@ -143,14 +143,11 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
     holding = waivers.with_servers(waivers_now(fleet), lambda target: meant(fleet, target))
     found = []
     for server in servers:
-        rules = book.of(server.name)
-        names = [rule.id for rule in (*rules, *drift_rules(fleet.inventory, server.name))]
+        rules, declared = book.of(server.name), drift_rules(fleet.inventory, server.name)
+        names = [rule.id for rule in (*rules, *declared)]
         waived = waivers.waived(server.name, names, holding) if holding else {}
         brothers = _brothers(fleet, server.name) if any(rule.same for rule in rules) else ()
-        maintenance = maintenance_of(topology, server.name)
-        found.append(
-            Duty(server, rules, maintenance, waived, brothers, aside=drift_rules(fleet.inventory, server.name))
-        )
+        found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, brothers, aside=declared))
     if faults:
         raise InputFaults(faults)
     return found
@@ -224,7 +221,7 @@ def test(fleet: "Fleet", pack: str) -> Iterator[Trial]:
     known = fleet.site.packs
     if pack and pack not in known:
         raise UsageError(
-            f"pack {pack}", "there is no such pack", f"{did_you_mean(pack, known)}`multiall baseline packs`"
+            f"pack {pack}", "there is no such pack", f"{did_you_mean(pack, known)}`multiall baseline packs` shows all"
         )
     faults: list[Fault] = []
     for name in [pack] if pack else sorted(known):

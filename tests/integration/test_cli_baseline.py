@@ -281,6 +281,9 @@ def test_the_topology_knows_who_is_unwell(desk: Desk) -> None:
     told = desk.call("topology", "show", "--json").json()
     assert (told["health"]["web1"]["code"], told["serving"]["health"]) == (404, ["web2"])
     assert re.search(r"^web1 +up, 404 missing ", desk.call("topology", "show").out, re.M)
+    desk.lab.kill("web1")
+    desk.call("baseline", "check", "web1")
+    assert desk.call("topology", "show", "--json").json()["serving"]["health"] == ["web2"], "that did not make it well"
 
 
 def test_forms_that_other_programs_read(desk: Desk) -> None:
