@@ -23,7 +23,7 @@ def test_a_scan_says_who_is_up_and_is_quiet_where_nothing_changed(desk: Desk) ->
     assert _states(desk) == dict.fromkeys(NAMES, "unknown")
     done = desk.call("topology", "scan")
     assert (done.exit, _states(desk)) == (0, dict.fromkeys(NAMES, "up"))
-    assert re.search(r"^4 servers: 4 up; \d+ samples in [\d.]+ s; a loss is known 22 s after", done.out, re.M)
+    assert re.search(r"^4 servers: 4 up; \d+ samples in [\d.]+ s; a loss is known 23 s after", done.out, re.M)
     again = desk.call("topology", "scan", "--quiet")
     assert (again.exit, again.out) == (0, "")
     assert desk.call("topology", "show").exit == 0
