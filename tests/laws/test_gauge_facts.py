@@ -59,7 +59,7 @@ def test_ports_that_are_listened_on() -> None:
         assert gauge_network.port(tcp) == {"open": True, "addresses": ["127.0.0.1"]}
         assert udp in {each.laddr.port for each in psutil.net_connections("udp")}
         assert gauge_network.port(udp, "udp")["open"] is True
-    ours = {number for _, number in gauge_network._listening("tcp")}
+    ours = {number for _, number in gauge_network.listening("tcp")}
     again = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
     assert (seen - {tcp}) & again <= ours  # those that were there all the time
 
