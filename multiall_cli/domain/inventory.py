@@ -239,7 +239,7 @@ class TopologySettings:
 
     every: float = 60.0
     timeout: float = 2.0
-    window: float = 23.0
+    window: float = 22.5
     denials: int = 3
     quorum: float = 0.5
     sentinels: tuple[str, ...] = ()

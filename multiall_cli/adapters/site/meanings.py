@@ -108,7 +108,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "TopologyShape": {
         "every": "How often a scan is meant to run (cron); else 60 s.",
         "timeout": "How long one knock at a server may take; else 2 s.",
-        "window": "The least silence before a server is down; else 23 s.",
+        "window": "The least silence before a server is down; else 22.5 s.",
         "denials": "How many brothers must deny a server as well; else 3. 0: our own word is enough.",
         "quorum": "The share of the servers last up that we must reach, else we suspect ourselves; else 50%.",
         "sentinels": "Addresses that answer as long as our own network is there: routers, name servers.",

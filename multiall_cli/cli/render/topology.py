@@ -1,5 +1,6 @@
 """The topology in words and tables."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def _sums(topology: Topology, inventory: Inventory, scanned: Round | None) -> It
     states = Counter(topology.state_of(name) for name in names)
     sums = ", ".join(f"{states[state]} {state.value}" for state in _ORDER if states[state])
     told = f"; {count(scanned.samples, 'sample')} in {scanned.took:.1f} s" if scanned else ""
-    bound = f"; a loss is known {span(scanned.bound)} after the first scan that meets it" if scanned else ""
+    bound = f"; a loss is known {span(math.ceil(scanned.bound))} after the first scan that meets it" if scanned else ""
     yield line(f"{count(len(names), 'server')}: {sums}{told}{bound}", style="bold")
 
 
