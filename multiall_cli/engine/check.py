@@ -123,7 +123,9 @@ class _Ledger:
             self._records.append(HealthRecord(name, now, code, pack(kept), samples, changes(name, held, after, now)))
         if len(self._records) >= BATCH:
             self.close()
-        return Checked(name, code, now, statuses)
+        return Checked(
+            name, code, now if duty.rules else max((each.at for each in stays.values()), default=0.0), statuses
+        )
 
     def frozen(self, duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
         """Who cannot be asked is as it was, and not known to be well; that is remembered too."""

@@ -37,13 +37,11 @@ def _wait(world: World, seconds: float) -> None:
 def is_green(checked: Checked) -> bool:
     """Whether it was looked at now, and nothing of it fails, be it for no longer than a moment yet."""
     soft = any(each.code is Code.SOFT_FAIL for each in checked.statuses)
-    return bool(checked.at) and not checked.trouble and works(checked.code) and not soft
+    return not checked.trouble and works(checked.code) and not soft
 
 
 def _words(checked: Checked) -> str:
     bad = next((each for each in checked.statuses if each.code.is_problem or each.code is Code.SOFT_FAIL), None)
-    if not checked.at and not checked.trouble:
-        return f"{checked.server}: it has no baseline rules"
     if checked.trouble or bad is None:
         return f"{checked.server}: {checked.code.value} {checked.code.word} ({checked.trouble})"
     return f"{checked.server}: {bad.rule} {bad.code.value} {bad.code.word} ({bad.shows})"

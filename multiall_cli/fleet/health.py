@@ -98,6 +98,10 @@ def wait_for_health(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
     """Waits until servers are well; why they are not, or ''."""
     from multiall_cli.engine.gate import closed
 
+    book, _ = rule_book(fleet)
+    blind = next((name for name in servers if not book.of(name)), "")
+    if blind:
+        return f"{blind}: it has no baseline rules"  # nothing could ever be amiss with it
     fleet.keep_warm()
     members = [fleet.inventory.servers[name] for name in servers]
     return closed(gate, fleet.reading_world, lambda: list(check(fleet, members, fresh=True)))

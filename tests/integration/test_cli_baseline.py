@@ -416,6 +416,10 @@ def test_a_rollout_waits_until_its_batch_is_well(desk: Desk) -> None:
     done = desk.call("pool", "sync", "web", "--yes")
     assert done.exit == 4
     assert "stopped: the gate is closed: web1: gone 404 missing (not there); 3 members left as before" in done.out
+    (desk.tree / "a.txt").write_text("again")
+    desk.declare(pool="rollout: {batch: [1], gate: {stable: 1, every: 1ms, within: 2ms}}")
+    blind = desk.call("pool", "sync", "web", "--yes")
+    assert (blind.exit, "web1: it has no baseline rules" in blind.out) == (4, True)
 
 
 def test_what_a_sync_would_change_is_a_check_without_a_rule(desk: Desk) -> None:
