@@ -115,7 +115,8 @@ def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
     if check is None:
         wrong = _text(said, "check")
         what = f"there is no check {wrong!r}" if wrong else f"the rule {rule} names no check"
-        todo = f"{did_you_mean(wrong, CHECKS)}`multiall baseline checks` shows all"
+        near = did_you_mean(wrong, CHECKS) if wrong else "".join(did_you_mean(key, ["check"]) for key in said)
+        todo = f"{near}`multiall baseline checks` shows all"
         tell(said["check"].origin if "check" in said else place, what, todo)
         return None
     work = _Work(rule, said, check, tell)

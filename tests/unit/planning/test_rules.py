@@ -92,6 +92,12 @@ def test_nothing_can_be_wanted_to_be_printed() -> None:
     assert Expectation("output", "") in good(check="command", argv=("a",), output="").expects
 
 
+def test_a_typo_in_the_key_of_the_check_is_told() -> None:
+    rule, told = made(chekc="load", five="4")
+    assert rule is None
+    assert told == [(1, "the rule r names no check", "did you mean check? `multiall baseline checks` shows all")]
+
+
 def test_one_of_several_subjects_is_enough() -> None:
     assert good(check="process", command="^/usr/sbin/x").subject == {"command": "^/usr/sbin/x"}
     assert good(check="process", name="x", user="root").subject == {"name": "x", "user": "root"}
