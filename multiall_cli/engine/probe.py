@@ -74,17 +74,23 @@ class _Round:
             labels=labels_of(self._servers),
             memory=memory,
         )
+        self._asked_at = 0.0  # when the newest word of a brother about another is from
         for each in watcher.store.evidence():  # what syncs met since the last round, and what other vantages saw
             if each.at <= watcher.clock.now():
                 self._liveness.observe(each, each.at)
+                self._asked_at = max(self._asked_at, each.at if each.observer in self._servers else 0.0)
 
     def knock(self) -> None:
-        """Everyone once; whoever has just fallen silent again, and with an ear for the banner."""
+        """Everyone once; whoever has just fallen silent again, and with an ear for the banner.
+
+        Where brothers were asked a moment ago, a silence may end in a verdict before they are asked again.
+        """
         self._sentinels()
         known = set(self._liveness.suspects())
         every = list(self._servers.values())
         listen = {name for at, name in enumerate(self._servers) if self._listens(at, name)}
-        self._take(self._watcher.prober.knock(every, listen))
+        recent = self._watcher.clock.now() - self._asked_at <= STALE * self._watcher.settings.every
+        self._take(self._watcher.prober.knock(every, listen), judge=recent and not self._watcher.stop())
         self._watcher.watch(Step("knocked", self._watcher.vantage, len(every)))
         silent = [self._servers[name] for name in self._liveness.suspects() if name not in known]
         if silent:
@@ -178,14 +184,14 @@ class _Round:
         finally:
             observer.close()
 
-    def _take(self, evidence: Iterable[Evidence]) -> None:
+    def _take(self, evidence: Iterable[Evidence], *, judge: bool = False) -> None:
         now = self._watcher.clock.now()
         for each in evidence:
             if each.lag <= LAG:
                 self._evidence.append(each)
                 self._sampled.add(each.target)
             self._liveness.observe(each, now)
-        self._events += self._liveness.tick(now, judge=False)
+        self._events += self._liveness.tick(now, judge=judge)
 
     def end(self, took: float) -> Round:
         """Write down what changed; the picture."""

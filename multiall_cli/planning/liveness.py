@@ -41,7 +41,7 @@ class Profile:
 
     every: float = 2.0
     again: float = 1.0
-    window: float = 22.5
+    window: float = 22.25
     longest: float = 60.0
     denials: int = 3
     rounds: int = 3

@@ -26,7 +26,7 @@ _SETTINGS = f"""\
 # store: ./state
 # How patient `multiall topology` is, and what answers as long as our own network is there.
 # topology:
-#   window: 22.5s
+#   window: 22.25s
 #   sentinels: [192.0.2.1]
 """
 
