@@ -12,6 +12,7 @@ from multiall_cli.domain.health import HealthRecord, Sample, Waiver
 from multiall_cli.domain.inventory import After, Server
 from multiall_cli.domain.run import Entry, Holder, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Event, Evidence, Planned
+from multiall_cli.domain.zones import Content, NameServer, Place, RRset, Zone
 
 HEAD = TAIL = 1 << 20
 """Bytes kept of the beginning and of the end of a command's output; the rest is counted."""
@@ -134,6 +135,36 @@ class Prober(Protocol):
 
     def would_keep(self, servers: Sequence[Server]) -> Set[str]:
         """Those of the servers whose logins would stay open."""
+        ...
+
+
+class NameServers(Protocol):
+    """Reads and changes zones at the servers that hold them. Safe to use from many threads.
+
+    Errors of all: Unreachable (no answer), MemberFault (it answered, and not as it should).
+    """
+
+    def serial(self, zone: Zone, server: NameServer) -> int:
+        """The zone's serial there: one query."""
+        ...
+
+    def read(self, zone: Zone) -> Content:
+        """The zone as its primary has it, whole or not at all."""
+        ...
+
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> bool:
+        """Changes, each with the mark that is to stand beside it ('': none), in messages that are done whole or not at
+        all; whether all were: False where what is to be replaced is no longer so. `soa`: the data of the SOA record as
+        it was read, which must still hold where a change is of a TTL only.
+        """
+        ...
+
+    def notify(self, zone: Zone, server: NameServer) -> None:
+        """Tell a secondary that the zone has changed."""
+        ...
+
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        """What clients are told there, by who holds the zone itself; None: there is nothing."""
         ...
 
 

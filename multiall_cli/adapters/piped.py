@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from multiall_cli.adapters.pipes import Start, complete
 from multiall_cli.adapters.resident import ARGUMENTS, Answer, NotStarted, Resident
 from multiall_cli.domain.errors import MemberFault
-from multiall_cli.domain.inventory import Secret, Server
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.values import Secret
 from multiall_cli.drivers import become
 from multiall_cli.ports import Completed, OnOutput
 

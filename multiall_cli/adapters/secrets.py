@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.domain.inventory import Secret
+from multiall_cli.domain.values import Secret
 
 LIMIT = 30.0  # seconds that a secret's command may take
 

@@ -31,6 +31,11 @@ ROOMS = {
         "Health by rules: check, status, watch, history, rules, explain, waive, waivers, revoke, remedy, learn, test, "
         "lint, packs, checks, codes.",
     ),
+    "dns": (
+        "dns",
+        "Names that follow the topology: status, plan, sync, show, explain, drift, wait, adopt, import, history, "
+        "rollback, doctor.",
+    ),
     "lab": ("lab", "Real hosts on this machine (root, Linux): up, down, status, shell, reset, break."),
     "journal": ("journal", "What was done, by whom, and what is still open."),
 }

@@ -26,6 +26,12 @@ def servers(incomplete: str) -> list[str]:
     return [name for name in (found.servers if found else ()) if name.startswith(incomplete)]
 
 
+def zones(incomplete: str) -> list[str]:
+    found = _inventory()
+    names = [zone.shown for zone in found.zones.values()] if found else []
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def targets(incomplete: str) -> list[str]:
     """Servers, pools as @pool, and labels; the part after the last operator is completed."""
     cut = max(incomplete.rfind(sign) for sign in ",&! ") + 1

@@ -8,6 +8,9 @@ from enum import IntEnum
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.sayings import NOWHERE
 
+CRITICAL, UNKNOWN = 4, 5
+"""Classes of codes: their hundreds."""
+
 
 class Code(IntEnum):
     """The cause of a status. Its hundreds are its class; a number is never given another meaning."""

@@ -7,17 +7,8 @@ from enum import StrEnum
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.health import BaselineSettings, Waiver
 from multiall_cli.domain.sayings import NOWHERE, Example, Saying
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A reference to a secret, never the secret: `${env:X}`, `${file:path}`, `${cmd:command}`."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"${{{self.kind}:{self.name}}}"
+from multiall_cli.domain.values import Amount, Secret
+from multiall_cli.domain.zones import NameDeclaration, Zone
 
 
 class Link(StrEnum):
@@ -78,7 +69,8 @@ class Server:
     """One machine. `where` maps a value's dotted name (`ssh.user`) to the place that gave it.
 
     `depends_on`: the servers without which it is not there (its hypervisor, its router); `rules`: what it says of
-    baseline rules itself, over its pools; `without`: rules that it does not have; `waivers`: those that may fail.
+    baseline rules itself, over its pools; `without`: rules that it does not have; `waivers`: those that may fail;
+    `public`: the addresses at which clients reach it, where those are others than `address`.
     """
 
     name: str
@@ -92,6 +84,7 @@ class Server:
     rules: Mapping[str, Saying] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    public: tuple[str, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
@@ -155,22 +148,6 @@ class FilesDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
-    """A number of members, or a share of a pool: `3` or `25%`."""
-
-    number: int
-    percent: bool = False
-
-    def of(self, total: int) -> int:
-        """At least one member of a pool that has any; shares are rounded up."""
-        count = -(-total * self.number // 100) if self.percent else self.number
-        return max(1, min(total, count))
-
-    def __str__(self) -> str:
-        return f"{self.number}{'%' if self.percent else ''}"
-
-
-@dataclass(frozen=True, slots=True)
 class Gate:
     """How often in a row the members of a batch must be found well before the next one; times in seconds.
 
@@ -197,7 +174,8 @@ class Rollout:
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Servers that are to be the same, and in what. `baseline`: packs of rules; `rules`, `without`, `waivers`: as a
-    server's; `quorum`: how many members must be well enough for the pool not to be critical, None: all.
+    server's; `quorum`: how many members must be well enough for the pool not to be critical, None: all; `names`: those
+    that clients look up.
     """
 
     name: str
@@ -211,16 +189,18 @@ class Pool:
     without: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     quorum: Amount | None = None
+    names: tuple[NameDeclaration, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All servers and pools of a site, by name, in the order of the files."""
+    """All servers, pools and zones of a site, by name, in the order of the files."""
 
     servers: Mapping[str, Server]
     pools: Mapping[str, Pool]
+    zones: Mapping[str, Zone] = field(default_factory=dict)
 
     def pools_of(self, server: str) -> tuple[Pool, ...]:
         return tuple(pool for pool in self.pools.values() if server in pool.members)
@@ -239,7 +219,7 @@ class TopologySettings:
 
     every: float = 60.0
     timeout: float = 2.0
-    window: float = 22.5
+    window: float = 22.25
     denials: int = 3
     quorum: float = 0.5
     sentinels: tuple[str, ...] = ()

@@ -34,9 +34,11 @@ from multiall_cli.domain.publication import LastPublished, Published, Verified
 from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
 from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
+from multiall_cli.domain.zones import Departure, Served, ZoneReport, ZoneStatus
+from multiall_cli.domain.zones import Explained as ExplainedName
 from multiall_cli.drivers.become import sudoers
 from multiall_cli.drivers.openssh import ssh_command
-from multiall_cli.fleet import health
+from multiall_cli.fleet import health, zones
 from multiall_cli.planning.assign import assign
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.learning import Learned
@@ -45,6 +47,7 @@ from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.trials import Trial
 from multiall_cli.planning.whom import away, inherited, serving, through
+from multiall_cli.planning.zones.proposals import Proposal
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.network import Elsewhere
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
     from multiall_cli.engine.world import Assignment, World
+    from multiall_cli.engine.zones import ZoneWish
     from multiall_cli.planning.rules import RuleBook
     from multiall_cli.ports import Session, Store, Transport
 
@@ -623,6 +627,53 @@ class Fleet:
 
     def _chosen(self, target: str) -> tuple[Server, ...]:
         return self.select(target) if target else tuple(self.inventory.servers.values())
+
+    # --- zones --------------------------------------------------------------------------------------------------
+
+    def zone_plans(self, zone: str = "") -> tuple[ZoneReport, ...]:
+        """What a sync would change in a zone (in all, where none is named). Reads only. Errors: UsageError."""
+        return tuple(zones.plan(self, zones.chosen(self, zone)))
+
+    def sync_zones(self, zone: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
+        """Make a zone (all, where none is named) as pools and topology want it. Errors: UsageError."""
+        return tuple(zones.sync(self, zones.chosen(self, zone), wish))
+
+    def zone_status(self, zone: str = "") -> tuple[ZoneStatus, ...]:
+        """How each name server stands, as it answers. Errors: UsageError."""
+        return tuple(zones.status(self, zones.chosen(self, zone)))
+
+    def zone_drift(self, zone: str = "") -> tuple[tuple[ZoneReport, tuple[Served, ...]], ...]:
+        """What is not as it was written, and who is behind. Errors: UsageError."""
+        return tuple(zones.drift(self, zones.chosen(self, zone)))
+
+    def explain_name(self, name: str) -> tuple[ExplainedName, ...]:
+        """All that is known of a name. Errors: UsageError, Unreachable, MemberFault."""
+        return zones.explain(self, name)
+
+    def departures(self, target: str = "") -> tuple[Departure, ...]:
+        """What was taken out of zones, and clients may still hold; `target`: of these servers."""
+        return tuple(zones.departures(self, target))
+
+    def adopt_name(self, name: str, kind: str, wish: "ZoneWish") -> ZoneReport:
+        """Take over records as they are; `kind` '': of all declared types. Errors: UsageError."""
+        return zones.adopt(self, name, kind, wish)
+
+    def import_zone(self, zone: str, file: Path | None = None) -> tuple[Proposal, ...]:
+        """Names of a zone, or of its file, that pools could declare. Errors: UsageError, Unreachable, MemberFault."""
+        return zones.imported(self, zones.chosen(self, zone)[0], file)
+
+    def zone_history(self, zone: str = "", limit: int = RUNS_SHOWN) -> tuple[Run, ...]:
+        """The runs that changed zones, the newest first. Errors: UsageError."""
+        return zones.history(self, zones.chosen(self, zone), limit)
+
+    def roll_back(self, run: str, wish: "ZoneWish") -> ZoneReport:
+        """Undo what a run did to a zone. Errors: UsageError."""
+        return zones.rollback(self, run, wish)
+
+    def examine_zones(self, zone: str = "") -> tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]:
+        """What is wrong between us and the name servers, and what each one's named.conf needs. Errors: UsageError."""
+        found = zones.chosen(self, zone)
+        return tuple(zones.examine(self, found)), zones.needed(found)
 
     # --- the journal --------------------------------------------------------------------------------------------
 

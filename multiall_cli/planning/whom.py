@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from multiall_cli.domain.baseline import CRITICAL
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.topology import Downtime, Planned, State, Topology
@@ -13,8 +14,6 @@ ASKED = 3  # brothers that are asked about a suspect
 INVENTORY = "the inventory"  # who says what windows say
 HANDED_DOWN = (Downtime.DRAIN, Downtime.MAINTENANCE)
 _IPV4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
-CRITICAL = 4
-"""The class of such status codes."""
 PLACES = ("rack", "site")
 """Labels that say what fails together, the narrowest first."""
 

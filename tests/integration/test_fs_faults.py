@@ -24,8 +24,9 @@ from multiall_cli.adapters.sqlite import SqliteStore
 from multiall_cli.domain.change import Result
 from multiall_cli.domain.errors import Locked, MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.inventory import Amount, Delete, Rollout
+from multiall_cli.domain.inventory import Delete, Rollout
 from multiall_cli.domain.run import Holder, MemberState, Step
+from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import Wish
 from multiall_cli.remote import frames
 from multiall_cli.remote.content import BLOCK

@@ -22,7 +22,8 @@ from multiall_cli.adapters.secrets import reveal
 from multiall_cli.adapters.ssh.hostkeys import pin
 from multiall_cli.adapters.ssh.transport import SshTransport
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
-from multiall_cli.domain.inventory import Become, BecomeMethod, Secret, Server, Ssh
+from multiall_cli.domain.inventory import Become, BecomeMethod, Server, Ssh
+from multiall_cli.domain.values import Secret
 from tests.integration.sshd import SSHD, Sshd, keygen, sshd
 from tests.integration.test_ssh_laws import over
 from tests.laws.doubles import Kept

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.inventory import After, Amount, Delete, Rollout
+from multiall_cli.domain.inventory import After, Delete, Rollout
 from multiall_cli.domain.run import MemberState, Stage, Step
+from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import Wish
 from tests.fixtures.bench import MEANT, Bench, only
 

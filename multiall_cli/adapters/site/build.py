@@ -16,17 +16,18 @@ from multiall_cli.domain.inventory import (
     BecomeMethod,
     GuardLimit,
     Link,
-    Secret,
     Server,
     Settings,
     Ssh,
     TopologySettings,
     Window,
 )
+from multiall_cli.domain.values import Secret
 from multiall_cli.planning.moments import span
 from multiall_cli.planning.targets.ranges import NAME, expand, is_name, shown
 from multiall_cli.planning.targets.selection import STATE
 from multiall_cli.planning.windows import fault_of
+from multiall_cli.planning.zones.names import is_ip
 
 Tell = Callable[[Origin, str, str], None]
 """Takes a fault: where, what, and what to do."""
@@ -117,11 +118,12 @@ def servers_of(pattern: str, written: Table, root: str, faults: list[Fault], lef
     addresses = _addresses(names, entry, tell)
     ssh, become, labels = _ssh(entry, root, tell), _become(entry, root, tell), _labels(entry, tell)
     depends_on, windows = _texts(under(entry, "depends_on")), windows_of(entry, tell)
+    public = _public(names, entry, tell)
     link = Link(text_of(entry, "transport") or "ssh")
     where = dict(places(entry))
     return [
-        Server(name, address, link, ssh, become, labels, depends_on, windows, origin=place, where=where)
-        for name, address in zip(names, addresses, strict=True)
+        Server(name, address, link, ssh, become, labels, depends_on, windows, public=own, origin=place, where=where)
+        for name, address, own in zip(names, addresses, public, strict=True)
     ]
 
 
@@ -176,6 +178,28 @@ def _addresses(names: tuple[str, ...], entry: Written, tell: Tell) -> tuple[str,
             tell(origin, f"{shown(address)} cannot be an address", "write a host name or an IP address")
             return names
     return addresses
+
+
+def _public(names: tuple[str, ...], entry: Written, tell: Tell) -> list[tuple[str, ...]]:
+    """The addresses at which clients reach each server: of each range one."""
+    written = under(entry, "public")
+    texts = [written.text] if isinstance(written, Scalar) else _texts(written)
+    columns: list[tuple[str, ...]] = []
+    for text in texts:
+        try:
+            found = expand(text)
+        except UsageError as error:
+            tell(origin_of(entry, "public"), error.what, error.todo)
+            continue
+        wrong = next((each for each in found if not is_ip(each)), None)
+        if wrong is not None:
+            tell(origin_of(entry, "public"), f"{shown(wrong)} is no IP address", "write what clients are to use")
+        elif len(found) != len(names):
+            what = f"{shown(text)} is {_count(len(found), 'address')} for {_count(len(names), 'server')}"
+            tell(origin_of(entry, "public"), what, "write a range of as many addresses as names")
+        else:
+            columns.append(tuple(str(ip_address(each)) for each in found))
+    return [tuple(column[at] for column in columns) for at in range(len(names))]
 
 
 def _count(number: int, word: str) -> str:

@@ -6,6 +6,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "InventoryShape": {
         "servers": "Servers by name or range of names.",
         "pools": "Pools by name.",
+        "zones": "Zones of the DNS by name, in which pools may have names.",
     },
     "ServerShape": {
         "address": "Where it is reached: a name or an IP address, or a range as long as the names'; else its name.",
@@ -18,6 +19,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "rules": "What it says of baseline rules itself: rule, key, value; over what its pools say.",
         "without": "Baseline rules that it does not have.",
         "except": "Baseline rules that may fail on it for a time.",
+        "public": "Where clients reach it: IP addresses, or ranges as long as the names'; else its address.",
     },
     "PackShape": {
         "rules": "The rules by name, each with its check and what that asks.",
@@ -59,6 +61,38 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "without": "Baseline rules that its members do not have.",
         "except": "Baseline rules that may fail on its members for a time.",
         "quorum": "How many members must be well enough for the pool not to be critical; else all.",
+        "dns": "The names that clients look up; who is down, drained or unwell is taken out of them.",
+    },
+    "NameShape": {
+        "zone": "The zone, of `zones:`.",
+        "name": "The name in it, such as www; `@` (the default): the zone itself.",
+        "ttl": "How long clients may keep an answer; else 60 s.",
+        "members": "Which members of the pool it gives; else all.",
+        "types": "Which addresses; else both, of members that have them.",
+        "at_least": "How many members must be able to serve for the others to be taken out; else 1.",
+        "on_floor": "What it gives where fewer can: `keep-last` what it gives now (the default), `all` members, "
+        "`empty` only those few, `sorry` the addresses of `sorry:`.",
+        "sorry": "Addresses of a server that says so.",
+        "ptr": "Whether the addresses' own names point back to it.",
+        "service": "A service that it offers: an SRV record is kept too, and a name of its own for each member.",
+        "port": "Of the service.",
+        "weights": "Members with another weight in the SRV record than 10.",
+        "cname": "Whether it is an alias of the first member that can serve, instead of having addresses.",
+    },
+    "ZoneShape": {
+        "primary": "Who takes updates (RFC 2136): a server of the inventory or an address, perhaps with `:port`.",
+        "secondaries": "Who else answers for it: each is told of a change, and looked at afterwards.",
+        "key": "The TSIG key for transfers, updates and notifications.",
+        "owner": "What our marks in the zone say; two sites that share a zone need two. Else `multiall`.",
+        "share": "How many of our names may lose records in one run, and in an hour; else 20%.",
+        "at_most": "That many always may; else 10.",
+        "interval": "How long after a change of a name nothing is added to it; else 10 s.",
+        "within": "How long a change may take to be on all servers; else 10 s.",
+    },
+    "TsigShape": {
+        "name": "As its named.conf calls it.",
+        "secret": "Where it is found.",
+        "algorithm": "Else hmac-sha256.",
     },
     "FilesShape": {
         "path": "The tree on the members; `~/` is the home of the user whose rights the work is done with.",
@@ -108,7 +142,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "TopologyShape": {
         "every": "How often a scan is meant to run (cron); else 60 s.",
         "timeout": "How long one knock at a server may take; else 2 s.",
-        "window": "The least silence before a server is down; else 22.5 s.",
+        "window": "The least silence before a server is down; else 22.25 s.",
         "denials": "How many brothers must deny a server as well; else 3. 0: our own word is enough.",
         "quorum": "The share of the servers last up that we must reach, else we suspect ourselves; else 50%.",
         "sentinels": "Addresses that answer as long as our own network is there: routers, name servers.",

@@ -17,7 +17,8 @@ from multiall_cli.adapters.site.build import (
     windows_of,
 )
 from multiall_cli.adapters.site.compose import Scalar, Table, Written
-from multiall_cli.domain.inventory import After, Amount, Delete, FilesDeclaration, Gate, Pool, Rollout
+from multiall_cli.domain.inventory import After, Delete, FilesDeclaration, Gate, Pool, Rollout
+from multiall_cli.domain.values import Amount
 from multiall_cli.planning.targets.ranges import is_name, shown
 from multiall_cli.planning.targets.selection import SPECIAL
 
@@ -38,7 +39,7 @@ def pool_of(name: str, written: Table, root: str, servers: Container[str], tell:
         files=_trees(name, entry, root, servers, tell),
         rollout=_rollout(entry, tell),
         windows=windows_of(entry, tell),
-        quorum=_amount(quorum, tell) if (quorum := under(entry, "quorum")) else None,
+        quorum=amount_of(quorum, tell) if (quorum := under(entry, "quorum")) else None,
         origin=place,
     )
 
@@ -155,11 +156,11 @@ def _after(item: Written, tell: Tell) -> tuple[After, ...]:
 
 def _rollout(entry: Written, tell: Tell) -> Rollout:
     written = under(entry, "rollout", "batch")
-    batches = [_amount(item, tell) for item in items(written) or ((written,) if written else ())]
+    batches = [amount_of(item, tell) for item in items(written) or ((written,) if written else ())]
     max_fail = under(entry, "rollout", "max_fail")
     return Rollout(
         tuple(batch for batch in batches if batch) or Rollout().batch,
-        _amount(max_fail, tell, least=0) if max_fail else None,
+        amount_of(max_fail, tell, least=0) if max_fail else None,
         _gate(entry, tell),
     )
 
@@ -183,7 +184,8 @@ def _gate(entry: Written, tell: Tell) -> Gate | None:
     return gate
 
 
-def _amount(written: Written, tell: Tell, least: int = 1) -> Amount | None:
+def amount_of(written: Written, tell: Tell, least: int = 1) -> Amount | None:
+    """A number or a share of members; None where it is neither, which is told."""
     text = text_of(written) or ""
     match = re.fullmatch(r"([0-9]{1,6})(%?)", text)
     number, percent = (int(match[1]), bool(match[2])) if match else (-1, False)

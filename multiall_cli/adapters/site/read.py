@@ -17,9 +17,11 @@ from multiall_cli.adapters.site.members import Draft, with_members
 from multiall_cli.adapters.site.pools import pool_of
 from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, sayings, waivers
 from multiall_cli.adapters.site.shape import InventoryShape, PackShape, RulesShape, SettingsShape
+from multiall_cli.adapters.site.zones import names_in, zone_in
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
 from multiall_cli.domain.sayings import Example, Saying
+from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import circle_of
@@ -201,12 +203,13 @@ def _read(root: Path, file: str, shape: type[Shape], faults: list[Fault]) -> tup
 
 
 class _Reader:
-    """Gathers servers and pools from all files of inventory/."""
+    """Gathers servers, pools and zones from all files of inventory/."""
 
     def __init__(self, root: Path, faults: list[Fault]) -> None:
         self._root = root
         self._faults = faults
         self._servers: dict[str, Server] = {}
+        self._zones_at: dict[str, Origin] = {}
 
     def inventory(self) -> Inventory:
         fitted = [_read(self._root, file, InventoryShape, self._faults) for file in self._files()]
@@ -217,7 +220,30 @@ class _Reader:
         for table in tables:
             self._take_pools(table, drafts)
         self._check_dependencies()
-        return Inventory(self._servers, with_members(drafts, self._servers, self._tell))
+        zones = {zone.name: zone for table in tables for zone in self._zones(table)}
+        found = Inventory(self._servers, with_members(drafts, self._servers, self._tell), zones)
+        pools = {
+            name: replace(pool, names=names_in(drafts[name].written, pool, found, self._tell))
+            if under(drafts[name].written, "dns")
+            else pool
+            for name, pool in found.pools.items()
+        }
+        return replace(found, pools=pools)
+
+    def _zones(self, table: Table) -> Iterator[Zone]:
+        section = table.entries.get("zones")
+        if not isinstance(section, Table):
+            return
+        for written in section.entries:
+            zone = zone_in(written, section, str(self._root), self._servers, self._tell)
+            if zone is None:
+                continue
+            first = self._zones_at.setdefault(zone.name, zone.origin)
+            if first is zone.origin:
+                yield zone
+            else:
+                what = f"the zone {shown(written)} is declared a second time (first at {first})"
+                self._tell(zone.origin, what, "keep one of them")
 
     def _files(self) -> list[str]:
         found = _yaml_files(self._root / INVENTORY, INVENTORY, self._faults)

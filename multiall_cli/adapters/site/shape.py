@@ -77,6 +77,15 @@ LabelKey = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", "a label's nam
 Label = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._:/@+%-]{0,252}", "a word without spaces, commas or brackets")]
 
 
+DnsName = Annotated[str, _word(r"\S{1,253}", "a name of the DNS, such as example.net")]
+NameServerText = Annotated[
+    str, _word(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]{0,260}", "a server's name or an IP address, perhaps with :port")
+]
+Keeper = Annotated[str, _word(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}", "a word of letters, digits, '.', '_' and '-'")]
+ServiceName = Annotated[str, _word(r"_[A-Za-z0-9-]{1,30}\._(?:tcp|udp|sctp)", "a service such as _https._tcp")]
+Weight = Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 to 65535")]
+
+
 class SshShape(Struct, forbid_unknown_fields=True):
     """How a server is logged in to; what is not said here is as ~/.ssh/config says."""
 
@@ -132,6 +141,11 @@ class ServerShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
     rules: dict[str, RuleShape] | UnsetType | None = UNSET
     without: list[Text] | UnsetType | None = UNSET
     exempt: dict[RulePattern, WaiverShape] | UnsetType | None = UNSET
+    public: (
+        Annotated[str, Meta(description="an IP address, or a range of them")]
+        | Annotated[list[Text], Meta(description="a list of these")]
+        | UnsetType
+    ) = UNSET
 
 
 class ModeShape(Struct, forbid_unknown_fields=True):
@@ -186,6 +200,49 @@ class RolloutShape(Struct, forbid_unknown_fields=True):
     gate: GateShape | UnsetType | None = UNSET
 
 
+class NameShape(Struct, forbid_unknown_fields=True):
+    """A name that clients look up to reach the pool's members."""
+
+    zone: DnsName
+    name: DnsName | UnsetType = UNSET
+    ttl: Positive | Seconds | UnsetType = UNSET
+    members: (
+        Annotated[str, Meta(description="a target expression such as web[1-3]")]
+        | Annotated[list[Text], Meta(description="a list of these")]
+        | UnsetType
+    ) = UNSET
+    types: list[Literal["A", "AAAA"]] | UnsetType = UNSET
+    at_least: Annotated[int, Meta(ge=1, le=1_000_000, description="a number of members")] | Share | UnsetType = UNSET
+    on_floor: Literal["keep-last", "all", "empty", "sorry"] | UnsetType = UNSET
+    sorry: list[Sentinel] | UnsetType = UNSET
+    ptr: bool | UnsetType = UNSET
+    service: ServiceName | UnsetType = UNSET
+    port: Port | UnsetType = UNSET
+    weights: dict[ServerName, Weight] | UnsetType = UNSET
+    cname: bool | UnsetType = UNSET
+
+
+class TsigShape(Struct, forbid_unknown_fields=True):
+    """The key by which name servers know us."""
+
+    name: DnsName
+    secret: Reference
+    algorithm: Literal["hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"] | UnsetType = UNSET
+
+
+class ZoneShape(Struct, forbid_unknown_fields=True):
+    """A zone whose names follow the topology."""
+
+    primary: NameServerText
+    secondaries: list[NameServerText] | UnsetType | None = UNSET
+    key: TsigShape | UnsetType | None = UNSET
+    owner: Keeper | UnsetType = UNSET
+    share: Percent | UnsetType = UNSET
+    at_most: FailCount | UnsetType = UNSET
+    interval: Positive | Seconds | UnsetType = UNSET
+    within: Positive | Seconds | UnsetType = UNSET
+
+
 class PoolShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
     """Servers that are to be the same, and in what."""
 
@@ -202,6 +259,7 @@ class PoolShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
     without: list[Text] | UnsetType | None = UNSET
     exempt: dict[RulePattern, WaiverShape] | UnsetType | None = UNSET
     quorum: Annotated[int, Meta(ge=1, le=1_000_000, description="a number of members")] | Share | UnsetType = UNSET
+    dns: list[NameShape] | UnsetType | None = UNSET
 
 
 class InventoryShape(Struct, forbid_unknown_fields=True):
@@ -209,6 +267,7 @@ class InventoryShape(Struct, forbid_unknown_fields=True):
 
     servers: dict[str, ServerShape | None] | UnsetType | None = UNSET
     pools: dict[str, PoolShape] | UnsetType | None = UNSET
+    zones: dict[str, ZoneShape] | UnsetType | None = UNSET
 
 
 class TopologyShape(Struct, forbid_unknown_fields=True):

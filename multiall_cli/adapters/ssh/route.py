@@ -11,7 +11,8 @@ import paramiko
 
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, texts
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.domain.inventory import Secret, Server, Ssh
+from multiall_cli.domain.inventory import Server, Ssh
+from multiall_cli.domain.values import Secret
 
 USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")

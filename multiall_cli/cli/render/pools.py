@@ -102,7 +102,7 @@ def _changes_lines(found: Plan, *, wide: bool) -> Iterator[object]:
         yield line(f"{fold(servers)}  {agent}: {_sums(changes)}", style="bold")
         shown = changes if wide else changes[:MOST_PATHS]
         for change in shown:
-            yield _change_line(change)
+            yield change_line(change)
         if len(shown) < len(changes):
             yield line(f"  … and {len(changes) - len(shown)} more (-o wide shows all)", style="dim")
         for action in actions:
@@ -131,7 +131,8 @@ def _sums(changes: Sequence[Change[Any]]) -> str:
     return ", ".join(f"{number} to {action.value}" for action, number in sums if number)
 
 
-def _change_line(change: Change[Any]) -> Line:
+def change_line(change: Change[Any]) -> Line:
+    """One change, with a sign for what it does."""
     before = change.before.brief() if change.before else ""
     after = change.after.brief() if change.after else ""
     words = f"{before} ⇒ {after}" if before and after else before or after

@@ -6,7 +6,8 @@ from multiall_cli.agents.files import FileItem, Kind
 from multiall_cli.domain.change import Change, MemberPlan, Plan
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.inventory import Amount, GuardLimit, Rollout
+from multiall_cli.domain.inventory import GuardLimit, Rollout
+from multiall_cli.domain.values import Amount
 from multiall_cli.planning.guard import CHANGES, DELETIONS, EMPTIES, NAMES, alarms, check
 from multiall_cli.planning.order import batches, too_many_failed
 

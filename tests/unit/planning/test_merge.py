@@ -3,17 +3,8 @@
 from dataclasses import replace
 
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.inventory import (
-    After,
-    Become,
-    BecomeMethod,
-    FilesDeclaration,
-    Inventory,
-    Pool,
-    Secret,
-    Server,
-    Ssh,
-)
+from multiall_cli.domain.inventory import After, Become, BecomeMethod, FilesDeclaration, Inventory, Pool, Server, Ssh
+from multiall_cli.domain.values import Secret
 from multiall_cli.planning.merge import effective_files, explain
 
 HERE = Origin("inventory/site.yaml", 3, 5)

@@ -4,7 +4,8 @@ import pytest
 
 from multiall_cli.domain.baseline import Checked, Code, Reading, Rule
 from multiall_cli.domain.health import DAY, Held, Waiver
-from multiall_cli.domain.inventory import Amount, Inventory, Pool, Server
+from multiall_cli.domain.inventory import Inventory, Pool, Server
+from multiall_cli.domain.values import Amount
 from multiall_cli.planning import waivers
 from multiall_cli.planning.consensus import majority, most_have
 from multiall_cli.planning.judge import comparable

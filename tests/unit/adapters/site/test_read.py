@@ -12,19 +12,18 @@ from multiall_cli.adapters.site.read import find_site, is_site, read_site, shipp
 from multiall_cli.domain.errors import InputFaults, UsageError
 from multiall_cli.domain.inventory import (
     After,
-    Amount,
     Become,
     BecomeMethod,
     Delete,
     GuardLimit,
     Link,
     Rollout,
-    Secret,
     Settings,
     Site,
     Ssh,
     Window,
 )
+from multiall_cli.domain.values import Amount, Secret
 
 
 @pytest.fixture

@@ -1,0 +1,299 @@
+"""Zones at real name servers: transfers, updates with prerequisites, notifications and queries (dnspython)."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager
+from selectors import EVENT_READ, DefaultSelector
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.query
+import dns.rcode
+import dns.rdata
+import dns.rdataset
+import dns.rdatatype
+import dns.tsig
+import dns.update
+import dns.xfr
+import dns.zone
+
+from multiall_cli.domain.change import Change
+from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
+from multiall_cli.domain.values import Secret
+from multiall_cli.domain.zones import Content, Key, NameServer, Place, RRset, Zone, key_of, place_of
+from multiall_cli.planning.zones.markers import marker_name
+
+MOST = 150  # changes of one message, which has 64 KiB at the most
+AT_ONCE = 100  # queries that are on their way to one server
+AGAIN = 0.4  # seconds after which a query that no one answered is asked again
+TRANSFER = 60.0  # seconds that a whole transfer may take
+_STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
+_REFUSALS = {
+    dns.rcode.REFUSED: ("refuses us", "`multiall dns doctor` shows the lines that its named.conf needs"),
+    dns.rcode.NOTAUTH: ("does not hold this zone, or not with this key", "`multiall dns doctor` shows what it needs"),
+    dns.rcode.SERVFAIL: ("could not do it (SERVFAIL)", "its log says why: perhaps its journal cannot be written"),
+    dns.rcode.NOTZONE: ("says that a name is not in its zone", "look at `zone:` and `name:`"),
+    dns.rcode.NOTIMP: ("knows no such request", "look whether it is BIND 9"),
+}
+
+
+class DnsServers:
+    """The name servers of a site.
+
+    `reveal`: what a reference to a secret means; `timeout`: seconds until a silent server is given up; `network`:
+    within which sockets are made.
+    """
+
+    def __init__(
+        self,
+        reveal: Callable[[Secret], str],
+        timeout: float,
+        network: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._reveal = reveal
+        self._timeout = timeout
+        self._network = network
+        self._keys: dict[str, dns.tsig.Key] = {}
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def serial(self, zone: Zone, server: NameServer) -> int:
+        answer = self._ask(zone, server, dns.message.make_query(zone.name, "SOA"))
+        found = answer.get_rrset(answer.answer, dns.name.from_text(zone.name), dns.rdataclass.IN, dns.rdatatype.SOA)
+        if found is None or not answer.flags & dns.flags.AA:
+            what = f"does not hold the zone {zone.shown}" + (
+                f" ({dns.rcode.to_text(answer.rcode())})" if answer.rcode() else ""
+            )
+            raise MemberFault(server.name, what, "add the zone there, or take the server out of `zones:`")
+        return int(found[0].serial)
+
+    def read(self, zone: Zone) -> Content:
+        found = dns.zone.Zone(zone.name, relativize=False)
+        query, _ = dns.xfr.make_query(found, keyring=self._tsig(zone))
+        with self._trouble(zone, zone.primary) as address, self._network():
+            dns.query.inbound_xfr(
+                address, found, query, port=zone.primary.port, timeout=self._timeout, lifetime=TRANSFER
+            )
+        return content_of(zone, found)
+
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        with self._trouble(zone, server) as address, self._network():
+            return dict(_Asking(address, server.port, self._timeout).all(places))
+
+    # --- changing -----------------------------------------------------------------------------------------------
+
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> bool:
+        leaving = {each.key for each, _ in changes if each.after is None}
+        for part in _parts(changes):
+            message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
+            for change, _ in part:
+                _demand(message, change, soa, zone, leaving)
+            for change, marker in sorted(part, key=lambda each: each[0].after is not None):
+                _put(message, change, marker)  # what leaves goes first: an alias makes room for what is no alias
+            code = self._ask(zone, zone.primary, message, tcp=True).rcode()
+            if code in _STALE:
+                return False
+            self._accepted(zone.primary, code)
+        return True
+
+    def notify(self, zone: Zone, server: NameServer) -> None:
+        message = dns.message.make_query(zone.name, "SOA")
+        if zone.key is not None:
+            message.use_tsig(self._key(zone.key))
+        message.set_opcode(dns.opcode.NOTIFY)
+        message.flags |= dns.flags.AA
+        message.flags &= ~dns.flags.RD
+        self._accepted(server, self._ask(zone, server, message).rcode())
+
+    def may_update(self, zone: Zone) -> None:
+        """An update that demands what is not so: it changes nothing, and shows whether the key may."""
+        message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
+        name = f"_multiall-doctor.{zone.name}"
+        message.present(name, "TXT", '"never"')
+        message.delete(name, "TXT")
+        code = self._ask(zone, zone.primary, message, tcp=True).rcode()
+        if code not in _STALE:
+            self._accepted(zone.primary, code)
+
+    # --- the wire -----------------------------------------------------------------------------------------------
+
+    def _ask(
+        self, zone: Zone, server: NameServer, message: dns.message.Message, *, tcp: bool = False
+    ) -> dns.message.Message:
+        with self._trouble(zone, server) as address, self._network():
+            if tcp:
+                return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
+            return dns.query.udp_with_fallback(message, address, port=server.port, timeout=self._timeout)[0]
+
+    @contextmanager
+    def _trouble(self, zone: Zone, server: NameServer) -> Iterator[str]:
+        """Gives the server's address; tells what goes wrong between us in words that lead on."""
+        try:
+            with self._network():
+                address = str(socket.getaddrinfo(server.address, server.port, type=socket.SOCK_DGRAM)[0][4][0])
+            yield address
+        except dns.tsig.PeerBadTime:
+            what = "its clock and ours are more than five minutes apart (BADTIME)"
+            raise MemberFault(server.name, what, "set both by NTP, and look at `date` on both") from None
+        except (dns.tsig.PeerBadKey, dns.tsig.PeerBadSignature, dns.tsig.BadSignature, dns.message.UnknownTSIGKey):
+            what = f"does not know the key {zone.key.name if zone.key else ''} as we have it"
+            raise MemberFault(server.name, what, "compare name, algorithm and secret with its named.conf") from None
+        except dns.tsig.BadTime:
+            raise MemberFault(server.name, "its clock and ours differ", "set both by NTP") from None
+        except dns.xfr.TransferError as fault:
+            what, todo = _REFUSALS.get(fault.rcode, (f"gives no zone: {fault}", "look at its log"))
+            raise MemberFault(server.name, f"{what}, when asked for {zone.shown}", todo) from None
+        except socket.gaierror as fault:
+            raise Unreachable(server.name, f"has no address ({fault.strerror})", "mend its address", "name") from None
+        except (TimeoutError, dns.exception.Timeout):
+            what = f"did not answer within {self._timeout:g} s on port {server.port}"
+            raise Unreachable(server.name, what, "look whether named runs there", "timeout") from None
+        except ConnectionRefusedError:
+            what = f"nothing answers on port {server.port}"
+            raise Unreachable(server.name, what, "start named there, or mend `port`", "refused") from None
+        except (OSError, EOFError) as fault:
+            raise Unreachable(server.name, f"the connection broke ({fault})", "run it again", "away") from None
+        except dns.exception.DNSException as fault:
+            what = f"answered with something that is no answer ({type(fault).__name__}: {fault})"
+            raise MemberFault(server.name, what, "look at its log") from None
+
+    def _accepted(self, server: NameServer, code: dns.rcode.Rcode) -> None:
+        if code != dns.rcode.NOERROR:
+            what, todo = _REFUSALS.get(code, (f"answered {dns.rcode.to_text(code)}", "look at its log"))
+            raise MemberFault(server.name, what, todo)
+
+    def _tsig(self, zone: Zone) -> dns.tsig.Key | None:
+        return None if zone.key is None else self._key(zone.key)
+
+    def _key(self, key: Key) -> dns.tsig.Key:
+        if key.name not in self._keys:
+            try:
+                self._keys[key.name] = dns.tsig.Key(key.name, self._reveal(key.secret), key.algorithm)
+            except ValueError:
+                what = "it is no base64, as a TSIG key is written"
+                raise MultiAllError(str(key.secret), what, "`tsig-keygen` makes one") from None
+        return self._keys[key.name]
+
+
+# --- zones as values ------------------------------------------------------------------------------------------------
+
+
+def content_of(zone: Zone, found: dns.zone.Zone) -> Content:
+    """A zone of dnspython as ours. Errors: MemberFault where it has no SOA."""
+    rrsets: dict[Place, RRset] = {}
+    serial, soa = 0, ""
+    for name, rdataset in found.iterate_rdatasets():
+        if rdataset.rdtype == dns.rdatatype.SOA:
+            serial, soa = int(rdataset[0].serial), rdataset[0].to_text()
+        place = (name.to_text().lower(), dns.rdatatype.to_text(rdataset.rdtype))
+        rrsets[place] = _rrset(rdataset)
+    if not soa:
+        raise MemberFault(zone.primary.name, f"the zone {zone.shown} came without its SOA", "look at its log")
+    return Content(serial, soa, rrsets)
+
+
+def _rrset(rdataset: dns.rdataset.Rdataset) -> RRset:
+    exact = rdataset.rdtype == dns.rdatatype.TXT  # all other types that we keep hold names, which have no case
+    values = (each.to_text() if exact else each.to_text().lower() for each in rdataset)
+    return RRset(rdataset.ttl, tuple(sorted(values)))
+
+
+_Marked = tuple[Change[RRset], str]
+
+
+def _parts(changes: Sequence[_Marked]) -> Iterator[list[_Marked]]:
+    """As many as a message has room for; all of one name are in the same one."""
+    part: list[_Marked] = []
+    for each in changes:
+        if len(part) >= MOST and place_of(each[0].key)[0] != place_of(part[-1][0].key)[0]:
+            yield part
+            part = []
+        part.append(each)
+    if part:
+        yield part
+
+
+def _demand(message: dns.update.UpdateMessage, change: Change[RRset], soa: str, zone: Zone, leaving: Set[str]) -> None:
+    """What must still be so, for all of the message to be done (RFC 2136, 2.4)."""
+    name, kind = place_of(change.key)
+    mark, before = marker_name((name, kind)), change.before
+    if before is None or not before.values:
+        message.absent(name, kind)
+    else:
+        message.present(name, kind, *before.values)
+    if before is None or not before.marker:
+        message.absent(mark, "TXT")
+    else:
+        message.present(mark, "TXT", f'"{before.marker}"')
+    alias = key_of((name, "CNAME"))
+    if kind != "CNAME" and alias not in leaving and (before is None or not before.values):
+        message.absent(name, "CNAME")
+    if before and change.after and before.values == change.after.values and before.ttl != change.after.ttl:
+        message.present(zone.name, "SOA", soa)  # no prerequisite can ask for a TTL: the zone must be as it was read
+
+
+def _put(message: dns.update.UpdateMessage, change: Change[RRset], marker: str) -> None:
+    name, kind = place_of(change.key)
+    if change.after is not None and change.after.values:
+        message.replace(name, change.after.ttl, kind, *change.after.values)
+    elif change.before is not None and change.before.values:
+        message.delete(name, kind)
+    mark = marker_name((name, kind))
+    if marker:
+        message.replace(mark, change.after.ttl if change.after else 0, "TXT", f'"{marker}"')
+    elif change.before is not None and change.before.marker:
+        message.delete(mark, "TXT")
+
+
+class _Asking:
+    """Many queries to one server over one socket, a number of them at once."""
+
+    def __init__(self, address: str, port: int, timeout: float) -> None:
+        self._address, self._port, self._timeout = address, port, timeout
+
+    def all(self, places: Sequence[Place]) -> Iterator[tuple[Place, RRset | None]]:
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as asking, DefaultSelector() as selector:
+            asking.connect((self._address, self._port))
+            asking.setblocking(False)
+            selector.register(asking, EVENT_READ)
+            for start in range(0, len(places), AT_ONCE):
+                yield from self._some(asking, selector, places[start : start + AT_ONCE])
+
+    def _some(
+        self, asking: socket.socket, selector: DefaultSelector, places: Sequence[Place]
+    ) -> Iterator[tuple[Place, RRset | None]]:
+        queries = {}
+        for place in places:
+            query = dns.message.make_query(place[0], place[1], flags=0)
+            queries[query.id] = (place, query)
+        until, again = time.monotonic() + self._timeout, 0.0
+        while queries:
+            if time.monotonic() >= again:
+                for _, query in queries.values():
+                    asking.send(query.to_wire())
+                again = time.monotonic() + AGAIN
+            if time.monotonic() >= until:
+                raise TimeoutError
+            for _ in selector.select(max(0.0, min(again, until) - time.monotonic())):
+                wire = asking.recv(65535)
+                asked = queries.get(int.from_bytes(wire[:2], "big"))
+                if asked is None:
+                    continue
+                (place, query), answer = asked, dns.message.from_wire(wire, ignore_trailing=True)
+                if query.is_response(answer):
+                    del queries[query.id]
+                    yield place, self._answered(place, query, answer)
+
+    def _answered(self, place: Place, query: dns.message.Message, answer: dns.message.Message) -> RRset | None:
+        if answer.flags & dns.flags.TC:
+            answer = dns.query.tcp(query, self._address, port=self._port, timeout=self._timeout)
+        if not answer.flags & dns.flags.AA:
+            return None
+        name, kind = dns.name.from_text(place[0]), dns.rdatatype.from_text(place[1])
+        found = answer.get_rrset(answer.answer, name, dns.rdataclass.IN, kind)
+        return None if found is None else _rrset(found)

@@ -1,0 +1,237 @@
+"""From the shape of a site's file to the words of the domain, for zones and the names that pools have in them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from multiall_cli.adapters.site.build import Tell, items, origin_of, seconds_in, secret, text_of, under
+from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site.pools import amount_of
+from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.inventory import Inventory, Pool, Server
+from multiall_cli.domain.values import ONE
+from multiall_cli.domain.zones import DNS_PORT, Key, NameDeclaration, NameServer, OnFloor, Zone
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.targets import select, world_of
+from multiall_cli.planning.targets.ranges import shown
+from multiall_cli.planning.zones.claims import addresses_of, host_of
+from multiall_cli.planning.zones.names import absolute, address_type, fault_of, is_below, is_ip, reverse, zone_of
+
+_SERVER = re.compile(r"\[(?P<v6>[^\]]+)\](?::(?P<v6port>[0-9]{1,5}))?|(?P<name>[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
+TTL, MOST_TTL = 60, 7 * 86400  # seconds
+TYPES = ("A", "AAAA")
+
+
+def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Server], tell: Tell) -> Zone | None:
+    """One entry of `zones:`; None where it cannot stand, which was told."""
+    place, entry = section.keys[written], section.entries[written]
+    name = absolute(written if written.endswith(".") else f"{written}.", ".")
+    if fault := fault_of(name):
+        tell(place, f"the zone {shown(written)} {fault}", "write such as example.net")
+        return None
+    primary = _name_server(under(entry, "primary"), servers, tell)
+    found = [_name_server(item, servers, tell) for item in items(under(entry, "secondaries"))]
+    if primary is None:
+        return None
+    usual = Zone(name, primary)
+    share, owner = text_of(entry, "share"), text_of(entry, "owner")
+    return Zone(
+        name,
+        primary,
+        tuple(each for each in found if each is not None and each != primary),
+        _key(entry, root, tell),
+        owner or usual.owner,
+        int(share.rstrip("%")) / 100 if share else usual.share,
+        int(text_of(entry, "at_most") or usual.at_most),
+        _seconds(entry, "interval", usual.interval),
+        _seconds(entry, "within", usual.within),
+        origin=place,
+    )
+
+
+def _seconds(entry: Written, key: str, usual: float) -> float:
+    text = text_of(entry, key)
+    return seconds_in(text) if text else usual
+
+
+def _name_server(written: Written | None, servers: Mapping[str, Server], tell: Tell) -> NameServer | None:
+    """A server of the inventory or an address, perhaps with its port."""
+    if not isinstance(written, Scalar):
+        return None  # told when it was held against its shape
+    text = written.text
+    if is_ip(text):
+        return NameServer(text, text)
+    match = _SERVER.fullmatch(text)
+    name = (match["v6"] or match["name"]) if match else text
+    port = int((match["v6port"] or match["port"] or DNS_PORT) if match else 0)
+    if name in servers and 0 < port < 65536:
+        return NameServer(name, servers[name].address, port)
+    if is_ip(name) and 0 < port < 65536:
+        return NameServer(text, name, port)
+    todo = (
+        f"{did_you_mean(name, servers)}write a server of this inventory or an IP address, such as ns1 or 192.0.2.53:53"
+    )
+    tell(written.origin, f"{shown(text)} is no name server", todo)
+    return None
+
+
+def _key(entry: Written, root: str, tell: Tell) -> Key | None:
+    if not isinstance(under(entry, "key"), Table):
+        return None
+    name, reference = text_of(entry, "key", "name") or "", text_of(entry, "key", "secret")
+    if reference is None:
+        return None  # told when it was held against its shape
+    if fault := fault_of(name):
+        tell(
+            origin_of(entry, "key", "name"),
+            f"the key's name {shown(name)} {fault}",
+            "write it as its named.conf has it",
+        )
+        return None
+    algorithm = text_of(entry, "key", "algorithm") or "hmac-sha256"
+    return Key(absolute(name, "."), algorithm, secret(reference, root))
+
+
+def names_in(entry: Written, pool: Pool, inventory: Inventory, tell: Tell) -> tuple[NameDeclaration, ...]:
+    """The `dns:` of a pool whose members are known."""
+    found: dict[tuple[str, str], NameDeclaration] = {}
+    for item in items(under(entry, "dns")):
+        declared = _Name(item, pool, inventory, tell).read()
+        if declared is None:
+            continue
+        key = (declared.name, declared.service)
+        if key in found:
+            what = f"the name {shown(declared.name.rstrip('.'))} stands a second time (first at {found[key].origin})"
+            tell(item.origin, what, "keep one of them")
+        else:
+            found[key] = declared
+    return tuple(found.values())
+
+
+class _Name:
+    """One entry of a pool's `dns:`."""
+
+    def __init__(self, item: Written, pool: Pool, inventory: Inventory, tell: Tell) -> None:
+        self._item, self._pool, self._inventory, self._tell = item, pool, inventory, tell
+        self._well = True
+
+    def read(self) -> NameDeclaration | None:
+        """None where it cannot stand, which was told."""
+        zone, name = self._zone_and_name()
+        members = self._members()
+        declared = NameDeclaration(
+            zone,
+            name,
+            members,
+            self._ttl(),
+            tuple(self._texts("types")) or TYPES,
+            amount_of(amount, self._tell) or ONE if (amount := under(self._item, "at_least")) else ONE,
+            OnFloor(text_of(self._item, "on_floor") or OnFloor.KEEP),
+            self._sorry(),
+            self._says("ptr"),
+            (text_of(self._item, "service") or "").lower(),
+            int(text_of(self._item, "port") or 0),
+            self._weights(members),
+            self._says("cname"),
+            origin=self._item.origin,
+        )
+        if self._well:
+            self._check(declared)
+        return declared if self._well else None
+
+    def _says(self, key: str) -> bool:
+        return (text_of(self._item, key) or "").lower() == "true"
+
+    def _texts(self, key: str) -> list[str]:
+        return [each.text for each in items(under(self._item, key)) if isinstance(each, Scalar)]
+
+    def _fault(self, key: str, what: str, todo: str) -> None:
+        self._well = False
+        self._tell(origin_of(self._item, key), what, todo)
+
+    def _zone_and_name(self) -> tuple[str, str]:
+        zones = self._inventory.zones
+        written = text_of(self._item, "zone") or ""
+        zone = absolute(written if written.endswith(".") else f"{written}.", ".")
+        name = absolute(text_of(self._item, "name") or "@", zone)
+        if zone not in zones:
+            known = [each.rstrip(".") for each in zones]
+            self._fault(
+                "zone", f"{shown(written)} is no zone of `zones:`", f"{did_you_mean(written, known)}declare it there"
+            )
+        elif fault := fault_of(name):
+            self._fault("name", f"the name {shown(name)} {fault}", "write such as www, or @ for the zone itself")
+        elif not is_below(name, zone):
+            self._fault("name", f"{shown(name)} is not in the zone {shown(written)}", "write it without its last dot")
+        return zone, name
+
+    def _members(self) -> tuple[str, ...]:
+        written = under(self._item, "members")
+        expressions = written.items if isinstance(written, Listing) else (written,)
+        texts = [each.text for each in expressions if isinstance(each, Scalar)]
+        if not texts:
+            return self._pool.members
+        try:
+            chosen = select(", ".join(texts), world_of(self._inventory))
+        except UsageError as error:
+            self._fault("members", error.what, error.todo)
+            return ()
+        strangers = [name for name in chosen if name not in self._pool.members]
+        if strangers:
+            what = f"{shown(strangers[0])} is no member of pool {self._pool.name}"
+            self._fault("members", what, "name members of this pool")
+        return chosen
+
+    def _ttl(self) -> int:
+        text = text_of(self._item, "ttl")
+        seconds = seconds_in(text) if text else TTL
+        if not 1 <= seconds <= MOST_TTL:
+            self._fault("ttl", f"'ttl' is {shown(text or '')}", "write 1 second to a week, such as 30s or 5m")
+            return 1
+        return int(seconds)
+
+    def _sorry(self) -> tuple[str, ...]:
+        found = self._texts("sorry")
+        for each in found:
+            if not is_ip(each):
+                self._fault("sorry", f"{shown(each)} is no IP address", "write such as 192.0.2.99")
+        if text_of(self._item, "on_floor") == OnFloor.SORRY and not found:
+            self._fault("on_floor", "there is no `sorry:` to send clients to", "write its addresses")
+        return tuple(each for each in found if is_ip(each))
+
+    def _weights(self, members: Sequence[str]) -> dict[str, int]:
+        written = under(self._item, "weights")
+        table = written.entries if isinstance(written, Table) else {}
+        for name in table:
+            if name not in members:
+                self._fault("weights", f"{shown(name)} is no member that this name has", "name such members only")
+        return {name: int(text_of(value) or 0) for name, value in table.items()}
+
+    def _check(self, declared: NameDeclaration) -> None:
+        """What single values cannot show."""
+        if bool(declared.service) != bool(declared.port):
+            self._fault("service", "`service` and `port` go together", "write both, such as _https._tcp and 443")
+        if declared.cname and declared.name == declared.zone:
+            self._fault("cname", "the zone itself cannot be an alias", "name a host in it, or leave `cname` out")
+        servers = [self._inventory.servers[name] for name in declared.members]
+        for words, todo in (*_unreachable(servers, declared), *_unnamed(servers, declared, self._inventory.zones)):
+            self._fault("name", words, todo)
+
+
+def _unreachable(servers: Sequence[Server], declared: NameDeclaration) -> Iterator[tuple[str, str]]:
+    """Members that no client could reach."""
+    for server in servers:
+        if not any(address_type(each) in declared.types for each in addresses_of(server)):
+            what = f"{shown(server.name)} has no IP address that clients could use"
+            yield what, "write `public:` at the server, or leave it out by `members:`"
+
+
+def _unnamed(
+    servers: Sequence[Server], declared: NameDeclaration, zones: Mapping[str, Zone]
+) -> Iterator[tuple[str, str]]:
+    """Members whose own names cannot stand, or whose addresses are in no zone of ours."""
+    for server in servers:
+        if (declared.cname or declared.service) and (fault := fault_of(host_of(server, declared.zone))):
+            yield f"{shown(server.name)} cannot be a name in the zone: it {fault}", "call the server otherwise"
+        for address in addresses_of(server) if declared.ptr else ():
+            if address_type(address) in declared.types and not zone_of(reverse(address), zones):
+                yield f"no zone of `zones:` holds {reverse(address)}", "declare it there, or leave `ptr` out"

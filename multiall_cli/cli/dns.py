@@ -1,0 +1,233 @@
+"""multiall dns: the names that clients look up, kept as the topology is."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Context
+
+from multiall_cli.cli import complete
+from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask
+from multiall_cli.cli.interrupt import Interrupt
+from multiall_cli.cli.options import Noun, Seconds, Verb
+from multiall_cli.cli.render import zones as render
+from multiall_cli.cli.render.text import count
+from multiall_cli.cli.render.times import seconds_of
+from multiall_cli.cli.render.view import show
+from multiall_cli.domain.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from multiall_cli.domain.zones import ZonePlan
+    from multiall_cli.engine.zones import ZoneWish
+
+app = typer.Typer(
+    cls=Noun,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Names that follow the topology: status, plan, sync, show, explain, drift, wait, adopt, import, history, "
+    "rollback, doctor.",
+)
+
+ZoneName = Annotated[
+    str, typer.Argument(metavar="[ZONE]", autocompletion=complete.zones, show_default=False, help="The zone; else all.")
+]
+Forced = Annotated[
+    list[str] | None,
+    typer.Option("--force-guard", metavar="NAME", help="Let this guard pass: frozen, empties, changes, hour."),
+]
+LockWait = Annotated[
+    float,
+    typer.Option(
+        "--lock-wait",
+        metavar="SECONDS",
+        click_type=Seconds(min=0),
+        show_default=False,
+        help="Wait for another run this long.",
+    ),
+]
+
+
+def _wish(
+    context: Context,
+    verb: str,
+    pause: Callable[[], None],
+    *,
+    forced: list[str] | None = None,
+    plan: str = "",
+    lock_wait: float = 0.0,
+) -> "ZoneWish":
+    """What was asked for; the plan is shown, and asked about where someone can answer. Errors: UsageError."""
+    from multiall_cli.engine.zones import ZoneWish
+
+    asks = must_ask(context)
+
+    def confirm(found: "ZonePlan") -> bool:
+        if not asks:
+            return True
+        pause()
+        render.show_before_asking(found)
+        changes, ours = count(len(found.changes), "change"), count(found.ours, "name")
+        return ask(f"{verb}: {changes} in {found.zone.shown}, which has {ours} of ours. Go on?")
+
+    return ZoneWish(f"dns {verb}", plan, frozenset(_guards(forced or [])), lock_wait, confirm)
+
+
+def _guards(names: list[str]) -> list[str]:
+    """The guards to pass. Errors: UsageError for a name that is none."""
+    from multiall_cli.planning.nearest import did_you_mean
+    from multiall_cli.planning.zones.brakes import NAMES
+
+    for name in names:
+        if name not in NAMES:
+            todo = f"{did_you_mean(name, NAMES)}the guards are {', '.join(NAMES)}"
+            raise UsageError("--force-guard", f"there is no guard '{name}'", todo)
+    return names
+
+
+@app.command("status", cls=Verb)
+def status(context: Context, zone: ZoneName = "") -> int:
+    """How each name server stands to its primary, and what clients may still hold. Exit 3: one is behind."""
+    with fleet(context) as found:
+        return show(given(context), render.status(found.zone_status(zone)))
+
+
+@app.command("plan", cls=Verb)
+def plan(context: Context, zone: ZoneName = "") -> int:
+    """What a sync would change; exit code 10 where there is anything."""
+    with busy_fleet(context, "plan of zones") as (found, pause):
+        told = found.zone_plans(zone)
+        pause()
+        return show(given(context), render.plans(told))
+
+
+@app.command("sync", cls=Verb)
+def sync(
+    context: Context,
+    zone: ZoneName = "",
+    plan: Annotated[str, typer.Option("--plan", metavar="ID", help="Only if the plan is still this one.")] = "",
+    force_guard: Forced = None,
+    lock_wait: LockWait = 0.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan, as `dns plan` does.")] = False,
+) -> int:
+    """Make every name as it is wanted now; shows the plan and asks first."""
+    if dry_run:
+        return _plan(context, zone)
+    with busy_fleet(context, "sync of zones") as (found, pause):
+        wish = _wish(context, "sync", pause, forced=force_guard, plan=plan, lock_wait=lock_wait)
+        told = found.sync_zones(zone, wish)
+        pause()
+        return show(given(context), render.reports(told))
+
+
+_plan = plan
+
+
+@app.command("show", cls=Verb)
+def show_names(context: Context, zone: ZoneName = "") -> int:
+    """What each name gives now, and who is out of it and why; -o wide: also the names that follow nothing."""
+    with fleet(context) as found:
+        return show(given(context), render.names(found.zone_plans(zone)))
+
+
+@app.command("explain", cls=Verb)
+def explain(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as www.example.net.")],
+) -> int:
+    """All about a name: who declares it, who is in it and why, its floor, its mark."""
+    with fleet(context) as found:
+        return show(given(context), render.explained(found.explain_name(name)))
+
+
+@app.command("drift", cls=Verb)
+def drift(context: Context, zone: ZoneName = "") -> int:
+    """What is not as we wrote it, and which servers are behind; exit code 10 where there is anything."""
+    with fleet(context) as found:
+        return show(given(context), render.drift(found.zone_drift(zone)))
+
+
+@app.command("wait", cls=Verb)
+def wait(
+    context: Context,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="[TARGET]", autocompletion=complete.targets, show_default=False, help="Servers; else all."
+        ),
+    ] = "",
+    within: Annotated[str, typer.Option("--within", metavar="SPAN", help="No longer than this: 30s, 5m.")] = "1h",
+) -> int:
+    """Wait until no client holds an address that was taken out. Exit 3: one still may."""
+    longest = time.time() + seconds_of(within, "dns wait")
+    with fleet(context) as found, Interrupt(b"\nending the wait\n") as interrupt:
+        left = found.departures(target)
+        until = max((each.until for each in left), default=0.0)
+        if interrupt.wait(min(until, longest) - time.time()):
+            raise Interrupted("dns wait", "interrupted before clients had let go", "run it again")
+        return show(given(context), render.waited(found.departures(target), until))
+
+
+@app.command("adopt", cls=Verb)
+def adopt(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as www.example.net.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="[TYPE]", show_default=False, help="Such as A; else all declared.")
+    ] = "",
+) -> int:
+    """Take over records that someone else made, as they are; the next sync may then change them."""
+    with busy_fleet(context, "adoption") as (found, pause):
+        told = found.adopt_name(name, kind.upper(), _wish(context, "adopt", pause))
+        pause()
+        return show(given(context), render.reports([told]))
+
+
+@app.command("import", cls=Verb)
+def import_zone(
+    context: Context,
+    zone: Annotated[str, typer.Argument(metavar="ZONE", autocompletion=complete.zones, help="The zone.")],
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Of a zone's file, not of its primary.")
+    ] = None,
+) -> int:
+    """Lines for the inventory: names of a zone that lead to members of a pool. Nothing is changed."""
+    with fleet(context) as found:
+        return show(given(context), render.proposed(found.import_zone(zone, file)))
+
+
+@app.command("history", cls=Verb)
+def history(
+    context: Context,
+    zone: ZoneName = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> int:
+    """The runs that changed zones, newest first; `multiall journal show ID` has each change."""
+    with fleet(context) as found:
+        return show(given(context), render.history(found.zone_history(zone, limit)))
+
+
+@app.command("rollback", cls=Verb)
+def rollback(
+    context: Context,
+    run: Annotated[str, typer.Argument(metavar="ID", help="The run's id, or how it begins.")],
+    force_guard: Forced = None,
+) -> int:
+    """Undo what a run changed, where it is still as the run left it. A later sync may do it again."""
+    with busy_fleet(context, "rollback") as (found, pause):
+        told = found.roll_back(run, _wish(context, "rollback", pause, forced=force_guard))
+        pause()
+        return show(given(context), render.reports([told]))
+
+
+@app.command("doctor", cls=Verb)
+def doctor(
+    context: Context,
+    zone: ZoneName = "",
+    lines: Annotated[bool, typer.Option("--lines", help="Print the lines of named.conf of all servers.")] = False,
+) -> int:
+    """Look whether the name servers let us do what we must; the lines of named.conf that are missing."""
+    with fleet(context) as found:
+        told, needed = found.examine_zones(zone)
+        return show(given(context), render.findings(told, needed, all_lines=lines))

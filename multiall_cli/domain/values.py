@@ -1,0 +1,33 @@
+"""Small values that declarations are made of."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A reference to a secret, never the secret: `${env:X}`, `${file:path}`, `${cmd:command}`."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.kind}:{self.name}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of members, or a share of a pool: `3` or `25%`."""
+
+    number: int
+    percent: bool = False
+
+    def of(self, total: int) -> int:
+        """At least one member of a pool that has any; shares are rounded up."""
+        count = -(-total * self.number // 100) if self.percent else self.number
+        return max(1, min(total, count))
+
+    def __str__(self) -> str:
+        return f"{self.number}{'%' if self.percent else ''}"
+
+
+ONE = Amount(1)

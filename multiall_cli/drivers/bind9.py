@@ -1,0 +1,52 @@
+"""BIND 9: the lines that its named.conf needs for us."""
+
+from collections.abc import Iterator
+
+from multiall_cli.domain.zones import NameServer, Zone
+
+
+def primary_lines(zone: Zone) -> tuple[str, ...]:
+    """For the primary: our key may transfer the zone, and change what we keep in it, and nothing else."""
+    key = _key_name(zone)
+    return (
+        *_key_lines(zone),
+        f'zone "{zone.shown}" {{',
+        "    type primary;",
+        f'    file "/var/lib/bind/{zone.shown}.zone";',
+        f'    allow-transfer {{ key "{key}"; {_addresses(zone.secondaries)}}};',
+        f'    update-policy {{ grant "{key}" zonesub A AAAA CNAME SRV PTR TXT; }};',
+        f"    also-notify {{ {_addresses(zone.secondaries)}}};",
+        "    notify yes;",
+        "};",
+    )
+
+
+def secondary_lines(zone: Zone) -> tuple[str, ...]:
+    """For a secondary: it hears our notifications, which BIND would else send up to five seconds later."""
+    key = _key_name(zone)
+    return (
+        *_key_lines(zone),
+        f'zone "{zone.shown}" {{',
+        "    type secondary;",
+        f'    file "/var/cache/bind/{zone.shown}.zone";',
+        f"    primaries {{ {_addresses((zone.primary,))}}};",
+        f'    allow-notify {{ key "{key}"; {_addresses((zone.primary,), ports=False)}}};',
+        f'    allow-transfer {{ key "{key}"; }};',
+        "};",
+    )
+
+
+def _key_name(zone: Zone) -> str:
+    return zone.key.name.rstrip(".") if zone.key else "multiall"
+
+
+def _key_lines(zone: Zone) -> Iterator[str]:
+    """Without the secret, which is never printed."""
+    yield f'key "{_key_name(zone)}" {{'
+    yield f"    algorithm {zone.key.algorithm if zone.key else 'hmac-sha256'};"
+    yield '    secret "...";  // as in the site; `tsig-keygen` makes one'
+    yield "};"
+
+
+def _addresses(servers: tuple[NameServer, ...], *, ports: bool = True) -> str:
+    return "".join(f"{each.address}{f' port {each.port}' if ports and each.port != 53 else ''}; " for each in servers)

@@ -1,0 +1,460 @@
+"""One zone: read it, plan, brake, write with prerequisites, tell the secondaries, and look whether all have it."""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from multiall_cli.domain.change import Change, Conflict
+from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.run import Entry, Run, Stage, Step
+from multiall_cli.domain.topology import Evidence, Rung, Topology
+from multiall_cli.domain.zones import (
+    Claim,
+    Content,
+    Departure,
+    NameServer,
+    Place,
+    RRset,
+    Served,
+    Zone,
+    ZonePlan,
+    ZoneReport,
+    place_of,
+    rrset_of,
+)
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.sync import holder, new_run_id
+from multiall_cli.engine.world import World
+from multiall_cli.planning.zones import bounds, markers, serials
+from multiall_cli.planning.zones.brakes import brakes, is_loss
+from multiall_cli.planning.zones.decide import short_lived, standing
+from multiall_cli.planning.zones.markers import Marker
+from multiall_cli.planning.zones.plan import differing, plan_id, plan_zone
+from multiall_cli.ports import NameServers, Store
+
+TRIES = 3  # plans of one run, where others write to the zone at the same time
+HOUR = 3600.0
+RUNS = 1000  # of the journal that are looked at for what the last hour changed
+POLLS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Seconds between two looks at a secondary: the last repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a zone is kept with. `claims`: of all zones; `contested`: what pools contradict each other on."""
+
+    world: World
+    servers: NameServers
+    topology: Topology
+    claims: Sequence[Claim] = ()
+    contested: Mapping[Place, Conflict] = field(default_factory=dict)
+
+    def of(self, zone: Zone) -> list[Claim]:
+        return [each for each in self.claims if each.zone == zone.name]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneWish:
+    """What the admin asked for; as a pool's Wish."""
+
+    verb: str = "dns sync"
+    plan: str = ""
+    forced: frozenset[str] = frozenset()
+    lock_wait: float = 0.0
+    confirm: Callable[[ZonePlan], bool] = lambda plan: True
+
+
+def books(zone: Zone) -> str:
+    """What the zone's lock, runs and outbox are kept under: no pool can be called so."""
+    return f"(dns) {zone.shown}"
+
+
+def agent_of(zone: Zone) -> str:
+    return f"zones:{zone.shown}"
+
+
+def look(desk: Desk, zone: Zone) -> ZonePlan:
+    """What a sync would change. Reads only. Errors: Unreachable, MemberFault."""
+    return planned(desk, zone, _read(desk, zone))
+
+
+def sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
+    """Make a zone as the pools and the topology want it. Errors: Locked, Refused, Unreachable, MemberFault."""
+    return _locked(desk, zone, wish, lambda: _sync(desk, zone, wish))
+
+
+def put(desk: Desk, zone: Zone, wish: ZoneWish, wanted: Callable[[Content], Iterable[Change[RRset]]]) -> ZoneReport:
+    """Make certain changes: an adoption, the way back from a run. Errors: as of `sync`."""
+
+    def made() -> ZoneReport:
+        content = _read(desk, zone)
+        changes = tuple(sorted(wanted(content), key=lambda each: each.key))
+        plan = replace(planned(desk, zone, content), changes=changes, decisions=(), conflicts=())
+        plan = replace(plan, id=plan_id(zone.name, changes))
+        if not changes:
+            return ZoneReport(plan)
+        _check(desk, plan, wish)
+        if not wish.confirm(plan):
+            return ZoneReport(plan, stopped="not confirmed; nothing was changed", exit=Exit.REFUSED)
+        return _Writing(desk, zone, wish, lambda content: None).run(content, plan)
+
+    return _locked(desk, zone, wish, made)
+
+
+def _locked(desk: Desk, zone: Zone, wish: ZoneWish, work: Callable[[], ZoneReport]) -> ZoneReport:
+    world = desk.world
+    with world.store.lock(books(zone), holder(world, f"{wish.verb} {zone.shown}"), wish.lock_wait):
+        try:
+            return work()
+        except Unreachable as fault:
+            if fault.subject != zone.primary.name:
+                raise
+            return _deferred(desk, zone, wish, fault)
+
+
+def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
+    if known := _as_last_time(desk, zone):
+        return known
+    content = _read(desk, zone)
+    plan = planned(desk, zone, content)
+    if wish.plan and wish.plan != plan.id:
+        what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
+        raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
+    if not plan.changes:
+        return _nothing_to_do(desk, zone, plan)
+    _check(desk, plan, wish)
+    if not wish.confirm(plan):
+        return ZoneReport(plan, stopped="not confirmed; nothing was changed", exit=Exit.REFUSED)
+    return _Writing(desk, zone, wish, lambda content: planned(desk, zone, content)).run(content, plan)
+
+
+def planned(desk: Desk, zone: Zone, content: Content) -> ZonePlan:
+    """What a sync would change in a zone that was read."""
+    return plan_zone(zone, desk.of(zone), desk.contested, content, desk.topology, desk.world.clock.now())
+
+
+def _read(desk: Desk, zone: Zone) -> Content:
+    away = desk.world.away.get(zone.primary.name)
+    if away is not None:
+        raise away
+    content = desk.servers.read(zone)
+    desk.world.watch(Step("read", zone.primary.name, len(content.rrsets)))
+    return content
+
+
+def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
+    """Errors: Refused, where the plan looks like an accident."""
+    found = brakes(plan, desk.topology, lost_lately(desk, plan.zone), wish.forced)
+    if found:
+        words = "; ".join(each.words for each in found)
+        flags = " ".join(f"--force-guard {each.name}" for each in found)
+        todo = f"look at `multiall dns plan {plan.zone.shown}`, and if it is meant: {flags}"
+        raise Refused(f"zone {plan.zone.shown}", f"{words}; that looks like an accident, so nothing was changed", todo)
+
+
+def lost_lately(desk: Desk, zone: Zone) -> int:
+    """How many names lost records in the last hour, as the journal has it."""
+    store, since = desk.world.store, desk.world.clock.now() - HOUR
+    runs = [each for each in store.runs(RUNS, books(zone)) if each.started >= since]
+    entries = (each for run in runs for each in store.entries(run.id, Stage.DONE))
+    return sum(1 for each in entries if is_loss(Change(each.key, rrset_of(each.before), rrset_of(each.after))))
+
+
+def stands(desk: Desk, zone: Zone) -> list[Served]:
+    """How each server of a zone stands to its primary, the primary first. Reads only."""
+
+    def serial_of(server: NameServer) -> Served:
+        try:
+            return Served(server.name, desk.servers.serial(zone, server))
+        except (Unreachable, MemberFault) as fault:
+            return Served(server.name, None, None, fault.what, fault.todo)
+
+    found = dict(fan_out(zone.servers, serial_of, len(zone.servers)))
+    served = [each for server in zone.servers if isinstance(each := found[server], Served)]
+    first = served[0].serial
+    return [
+        replace(each, trouble=f"its serial is {each.serial}, and its primary has {first}", todo=_LOOK)
+        if each.serial is not None and first is not None and each.serial != first
+        else each
+        for each in served
+    ]
+
+
+# --- nothing to do --------------------------------------------------------------------------------------------------
+
+
+def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
+    """Where the zone and all that decides on it are as when nothing was to be done: one query, and no more."""
+    world = desk.world
+    if zone.primary.name in world.away or _open(desk, zone):
+        return None
+    kept = world.store.cached(f"zone:{zone.name}")
+    if kept is None or json.loads(kept)["wish"] != _wish(desk, zone):
+        return None
+    told = json.loads(kept)
+    if desk.servers.serial(zone, zone.primary) != told["serial"]:
+        return None
+    plan = ZonePlan(zone, (), ours=told["ours"], serial=told["serial"], id=plan_id(zone.name, ()))
+    return ZoneReport(plan)
+
+
+def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan) -> ZoneReport:
+    _close_books(desk, zone, "")
+    if not plan.conflicts and not plan.notes:
+        told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone)}
+        desk.world.store.keep(f"zone:{zone.name}", json.dumps(told).encode())
+    return ZoneReport(plan, exit=Exit.REFUSED if plan.conflicts else Exit.OK)
+
+
+def _wish(desk: Desk, zone: Zone) -> str:
+    """Stands for all that decides on what a zone is to hold, but for the zone."""
+    claims, now = desk.of(zone), desk.world.clock.now()
+    members = sorted({name for each in claims if each.follows for name in each.values})
+    stands = [(name, standing(desk.topology, name).stand.value) for name in members]
+    low = [short_lived(each, desk.topology, now) for each in claims if each.follows]
+    told = [zone.owner, claims, stands, low, sorted(desk.contested)]
+    return sha256(repr(told).encode()).hexdigest()
+
+
+def _open(desk: Desk, zone: Zone) -> bool:
+    """Whether the journal or the outbox still has something of this zone."""
+    return bool(desk.world.store.pending(books(zone)) or desk.world.store.outbox(books(zone)))
+
+
+def _close_books(desk: Desk, zone: Zone, run: str) -> None:
+    """The zone is as wanted: settle what cut-off runs left open, deliver what its primary missed."""
+    store, now = desk.world.store, desk.world.clock.now()
+    if _open(desk, zone):
+        store.settle(books(zone), zone.primary.name, [agent_of(zone)], now)
+        store.deliver(books(zone), zone.primary.name, run, now)
+
+
+def _deferred(desk: Desk, zone: Zone, wish: ZoneWish, fault: Unreachable) -> ZoneReport:
+    """Its primary is away: the next sync that reaches it plans anew; nothing is replayed."""
+    world = desk.world
+    plan = ZonePlan(zone, ())
+    if not world.store.outbox(books(zone)):
+        run = _begun(desk, zone, wish, plan)
+        world.store.defer(books(zone), zone.primary.name, run.id, fault.what, world.clock.now())
+        world.store.end(run.id, Exit.PARTIAL, world.clock.now())
+    words = f"its primary {fault.subject} {fault.what}"
+    return ZoneReport(plan, stopped=words, todo=fault.todo, exit=Exit.PARTIAL)
+
+
+def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
+    world = desk.world
+    me, now = holder(world, wish.verb), world.clock.now()
+    servers = tuple(each.name for each in zone.servers)
+    run = Run(new_run_id(now), wish.verb, books(zone), servers, plan.id, me.who, me.host, me.pid, now)
+    world.store.begin(run)
+    world.watch(Step("begun"))
+    return run
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+class _Writing:
+    """One run that changes a zone."""
+
+    def __init__(self, desk: Desk, zone: Zone, wish: ZoneWish, again: Callable[[Content], ZonePlan | None]) -> None:
+        """`again`: plans anew where the zone changed under us; None: such a plan makes no sense then."""
+        self._desk, self._zone, self._wish, self._again = desk, zone, wish, again
+        self._world = desk.world
+
+    def run(self, content: Content, plan: ZonePlan) -> ZoneReport:
+        run = _begun(self._desk, self._zone, self._wish, plan)
+        ended = Exit.ERROR
+        try:
+            report = self._written(run.id, content, plan)
+            ended = report.exit
+        except MultiAllError as fault:
+            ended = fault.exit_code
+            raise
+        finally:
+            self._world.store.end(run.id, ended, self._world.clock.now())
+        return report
+
+    def _written(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
+        meant = frozenset(each.key for each in plan.changes)
+        for _ in range(TRIES):
+            now = self._world.clock.now()
+            marked = [(each, self._mark(each, now)) for each in plan.changes]
+            self._intend(run, plan.changes)
+            if self._write(run, marked, content):
+                return self._spread(run, content, plan)
+            self._note(run, plan.changes, Stage.CONFLICT, "someone else wrote to the zone at the same time")
+            self._world.pause(random.uniform(0.01, 0.1))  # noqa: S311  (so that two writers do not meet again)
+            before, content = plan.changes, self._desk.servers.read(self._zone)
+            foreign = list(differing(before, content))
+            newly = self._again(content)
+            if newly is None:
+                break
+            kept = tuple(each for each in newly.changes if each.key in meant)  # what was asked about, and no more
+            plan = replace(newly, changes=kept, id=plan_id(self._zone.name, kept))
+            if not kept:
+                return _nothing_to_do(self._desk, self._zone, plan)
+            _check(self._desk, plan, self._wish)
+        what = f"someone else keeps writing to it: {', '.join(foreign[:3]) or 'its SOA'} changed before we could write"
+        raise Refused(f"zone {self._zone.shown}", what, "find the other writer, and run it again")
+
+    def _mark(self, change: Change[RRset], now: float) -> str:
+        if change.after is None:
+            return ""
+        pool, digest = change.after.marker, markers.digest(change.after.values)
+        before = markers.read(change.before.marker) if change.before else None
+        if change.before and change.before.values == change.after.values:
+            now = before.epoch if before else 0.0  # nothing comes or goes: what comes next need not wait
+        return Marker(self._zone.owner, pool, digest, int(now)).text
+
+    def _write(self, run: str, marked: Sequence[tuple[Change[RRset], str]], content: Content) -> bool:
+        try:
+            return self._desk.servers.write(self._zone, marked, content.soa)
+        except MemberFault as fault:
+            self._note(run, [each for each, _ in marked], Stage.FAILED, f"{fault.subject} {fault.what}")
+            raise
+
+    def _spread(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
+        """The primary has said that it is done: is it, and do all others have it?"""
+        zone, began = self._zone, self._world.clock.monotonic()
+        self._world.watch(Step("written", zone.primary.name, len(plan.changes)))
+        serial = self._desk.servers.serial(zone, zone.primary)
+        if not serials.is_after(serial, content.serial):
+            words = f"{zone.primary.name} said that it was done, and its serial is still {serial}: it changed nothing"
+            self._note(run, plan.changes, Stage.FAILED, words)
+            raise MemberFault(f"zone {zone.shown}", words, "its log says why")
+        spreading = Spreading(self._desk, zone, serial, _expected(plan.changes), began)
+        served = spreading.everywhere()
+        self._note(run, plan.changes, Stage.DONE, "")
+        until = self._depart(run, plan.changes, served)
+        lagging = [each for each in served if each.trouble]
+        if not lagging:
+            _close_books(self._desk, zone, run)
+        code = Exit.REFUSED if plan.conflicts else Exit.PARTIAL if lagging else Exit.OK
+        return ZoneReport(plan, run, len(plan.changes), tuple(served), until, exit=code)
+
+    def _depart(self, run: str, changes: Sequence[Change[RRset]], served: Sequence[Served]) -> float:
+        now = self._world.clock.now()
+        lag = max((each.lag or self._zone.within for each in served), default=0.0)
+        gone = bounds.departures(changes, now, lag)
+        remember(
+            self._world.store, self._zone, bounds.still_out(departed(self._world.store, self._zone), gone, changes, now)
+        )
+        return bounds.bound(gone)
+
+    # --- the journal ---
+
+    def _intend(self, run: str, changes: Iterable[Change[RRset]]) -> None:
+        self._world.store.intend([self._entry(run, each, Stage.INTENT, "") for each in changes], [])
+        self._world.watch(Step("intended", self._zone.primary.name))
+
+    def _note(self, run: str, changes: Iterable[Change[RRset]], stage: Stage, detail: str) -> None:
+        self._world.store.record([self._entry(run, each, stage, detail) for each in changes])
+        self._world.watch(Step("recorded", self._zone.primary.name))
+
+    def _entry(self, run: str, change: Change[RRset], stage: Stage, detail: str) -> Entry:
+        before = change.before.brief() if change.before is not None else ""
+        after = change.after.brief() if change.after is not None else ""
+        server, at = self._zone.primary.name, self._world.clock.now()
+        return Entry(run, server, agent_of(self._zone), change.key, change.action, before, after, stage, detail, at)
+
+
+def _expected(changes: Iterable[Change[RRset]]) -> dict[Place, RRset | None]:
+    return {place_of(each.key): each.after if each.after and each.after.values else None for each in changes}
+
+
+# --- everywhere -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Spreading:
+    """A change on its way to all servers of a zone. `began`: of a monotonic clock, when the primary had it."""
+
+    desk: Desk
+    zone: Zone
+    serial: int
+    expected: dict[Place, RRset | None]
+    began: float
+
+    def everywhere(self) -> list[Served]:
+        """How each server came to have it, the primary first; what lags is evidence for the topology."""
+        found = dict(fan_out(self.zone.servers, self._arrived, len(self.zone.servers)))
+        served = [each for server in self.zone.servers if isinstance(each := found[server], Served)]
+        late = [each for each in served if each.trouble and each.serial is not None]
+        world = self.desk.world
+        if late:
+            told = [self._evidence(each) for each in late if each.server in self.desk.topology.verdicts]
+            world.store.remember(world.vantage, {}, told, [])
+        return served
+
+    def _evidence(self, each: Served) -> Evidence:
+        words = f"its zone {self.zone.shown} {each.trouble}"
+        world = self.desk.world
+        return Evidence(world.vantage, each.server, Rung.TCP, world.clock.now(), trouble=words)
+
+    def _arrived(self, server: NameServer) -> Served:
+        trouble = todo = ""
+        if server is not self.zone.primary:
+            trouble, todo = self._told(server)
+        serial: int | None = None
+        try:
+            serial = self._wait_for(server)
+            if serial is None or serials.is_after(self.serial, serial):
+                words = f"is behind: serial {serial}, and the primary has {self.serial}"
+                return Served(server.name, serial, None, f"{words}{f' ({trouble})' if trouble else ''}", todo or _LOOK)
+            lag = self.desk.world.clock.monotonic() - self.began
+            return Served(server.name, serial, lag, *self._amiss(server))
+        except (Unreachable, MemberFault) as fault:
+            return Served(server.name, serial, None, fault.what, fault.todo)
+
+    def _told(self, server: NameServer) -> tuple[str, str]:
+        """Notify it ourselves: BIND waits for up to five seconds between two (`notify-delay`)."""
+        try:
+            self.desk.servers.notify(self.zone, server)
+        except (Unreachable, MemberFault) as fault:
+            return f"it takes no notify from us: {fault.what}", "`multiall dns doctor` shows its `allow-notify`"
+        return "", ""
+
+    def _wait_for(self, server: NameServer) -> int | None:
+        clock, polls = self.desk.world.clock, iter(POLLS)
+        wait = next(polls)
+        while True:
+            serial = self.desk.servers.serial(self.zone, server)
+            if not serials.is_after(self.serial, serial) or clock.monotonic() - self.began > self.zone.within:
+                return serial
+            self.desk.world.pause(wait)
+            wait = next(polls, wait)
+
+    def _amiss(self, server: NameServer) -> tuple[str, str]:
+        answers = self.desk.servers.answers(self.zone, server, list(self.expected))
+        wrong = [place for place, wanted in self.expected.items() if answers.get(place) != wanted]
+        if not wrong:
+            return "", ""
+        name, kind = wrong[0]
+        found = answers.get(wrong[0])
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return (
+            f"has the serial, and answers {found.brief() if found else 'nothing'} for {name} {kind}{more}",
+            "look whether it serves another view, or someone else wrote meanwhile",
+        )
+
+
+_LOOK = "look at its log: perhaps it may not transfer the zone"
+
+
+# --- what clients may still hold ------------------------------------------------------------------------------------
+
+
+def departed(store: Store, zone: Zone) -> list[Departure]:
+    """What was taken out of a zone, and may still be in caches."""
+    packed = store.agreed(zone.primary.name, agent_of(zone))
+    told = json.loads(packed) if packed else []
+    return [Departure((name, kind), value, until) for name, kind, value, until in told]
+
+
+def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
+    told = [[*each.place, each.value, each.until] for each in left]
+    store.agree(zone.primary.name, agent_of(zone), json.dumps(told).encode(), "")

@@ -1,0 +1,313 @@
+"""Zones: what the Fleet's verbs about names are made of."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiall_cli.adapters.clock import SystemClock
+from multiall_cli.domain.answer import Finding
+from multiall_cli.domain.answer import Health as Well
+from multiall_cli.domain.change import Change
+from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.run import Run, Stage
+from multiall_cli.domain.zones import (
+    Claim,
+    Content,
+    Departure,
+    Explained,
+    NameServer,
+    RRset,
+    Served,
+    Zone,
+    ZonePlan,
+    ZoneReport,
+    ZoneStatus,
+    place_of,
+    rrset_of,
+)
+from multiall_cli.drivers import bind9
+from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.whom import away
+from multiall_cli.planning.zones import bounds
+from multiall_cli.planning.zones.claims import claims_of
+from multiall_cli.planning.zones.names import absolute, zone_of
+from multiall_cli.planning.zones.plan import adoption, marker_of
+from multiall_cli.planning.zones.proposals import Proposal, proposals
+
+if TYPE_CHECKING:
+    from multiall_cli.adapters.nameservers import DnsServers
+    from multiall_cli.engine.zones import Desk, ZoneWish
+    from multiall_cli.fleet import Fleet
+
+PATIENCE = 3.0  # seconds that a name server may be silent
+
+
+def chosen(fleet: "Fleet", name: str = "") -> tuple[Zone, ...]:
+    """One zone, or all. Errors: UsageError where there is none of that name, or none at all."""
+    zones = fleet.inventory.zones
+    if not zones:
+        raise UsageError("dns", "the site declares no zone", "add `zones:` to its inventory")
+    if not name:
+        return tuple(zones.values())
+    wanted = absolute(name if name.endswith(".") else f"{name}.", ".")
+    if wanted not in zones:
+        known = [each.shown for each in zones.values()]
+        raise UsageError(f"zone {name}", "there is no such zone", f"{did_you_mean(name, known)}`zones:` has them all")
+    return (zones[wanted],)
+
+
+def of_pool(fleet: "Fleet", pool: str) -> tuple[Zone, ...]:
+    """The zones in which a pool has names."""
+    claims, _ = claims_of(fleet.inventory)
+    names = {each.zone for each in claims if each.pool == pool} | {each.zone for each in fleet.pool(pool).names}
+    return tuple(zone for name, zone in fleet.inventory.zones.items() if name in names)
+
+
+def desk(fleet: "Fleet") -> "Desk":
+    """What zones are kept with, as the topology is now."""
+    from multiall_cli.engine.zones import Desk
+
+    topology = fleet.topology()
+    claims, contested = claims_of(fleet.inventory)
+    return Desk(replace(fleet.world, away=away(topology)), servers(fleet), topology, claims, contested)
+
+
+def servers(fleet: "Fleet") -> "DnsServers":
+    from multiall_cli.adapters.nameservers import DnsServers
+    from multiall_cli.adapters.secrets import reveal
+
+    timeout = min(fleet.limits.timeout or PATIENCE, fleet.site.settings.timeout)
+    return DnsServers(reveal, timeout, fleet.network.entered if fleet.network else nullcontext)
+
+
+def plan(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneReport]:
+    """What a sync would change in each."""
+    from multiall_cli.engine.zones import look
+
+    made = desk(fleet)
+    for zone in zones:
+        yield _as_value(zone, lambda zone=zone: _planned(look(made, zone)))  # type: ignore[misc]
+
+
+def _planned(found: ZonePlan) -> ZoneReport:
+    code = Exit.DIFFERENCES if found.changes else Exit.REFUSED if found.conflicts else Exit.OK
+    return ZoneReport(found, exit=code)
+
+
+def sync(fleet: "Fleet", zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[ZoneReport]:
+    """Make each as it is wanted; the trouble of one is told, and is not the others'."""
+    from multiall_cli.engine.zones import sync as work
+
+    made = desk(fleet)
+    for zone in zones:
+        if fleet.stop():
+            yield ZoneReport(ZonePlan(zone, ()), stopped="interrupted before it was come to", exit=Exit.INTERRUPTED)
+        else:
+            yield _as_value(zone, lambda zone=zone: work(made, zone, wish))  # type: ignore[misc]
+
+
+def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
+    try:
+        return work()
+    except (Refused, Locked, Unreachable, MemberFault) as fault:
+        words = fault.what if fault.subject == f"zone {zone.shown}" else f"{fault.subject}: {fault.what}"
+        return ZoneReport(ZonePlan(zone, ()), stopped=words, todo=fault.todo, exit=fault.exit_code)
+
+
+def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
+    """How each zone's servers stand to its primary, and what clients may still hold."""
+    from multiall_cli.engine.zones import books, departed, stands
+
+    made, now = desk(fleet), SystemClock().now()
+    for zone in zones:
+        left = [each for each in departed(fleet.store, zone) if each.until > now]
+        runs = fleet.store.runs(1, books(zone))
+        yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), runs[0] if runs else None)
+
+
+def drift(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[Served, ...]]]:
+    """What is not as it was written, and which servers give something else than the primary."""
+    from multiall_cli.engine.zones import stands
+
+    made = desk(fleet)
+    for report in plan(fleet, zones):
+        served = () if report.stopped else tuple(stands(made, report.plan.zone))
+        yield report, tuple(each for each in served if each.trouble)
+
+
+def explain(fleet: "Fleet", name: str) -> tuple[Explained, ...]:
+    """All that is known of a name: who declares it, who is in it and why, what is there. Errors: UsageError."""
+    from multiall_cli.engine.zones import planned
+
+    chosen(fleet)
+    made, zones = desk(fleet), fleet.inventory.zones
+    wanted = _written(fleet, name)
+    zone = zones[zone_of(wanted, zones)]
+    content = made.servers.read(zone)
+    found = planned(made, zone, content)
+    decisions = {each.claim.place: each for each in found.decisions}
+    conflicts = {place_of(each.subject): each for each in found.conflicts}
+    claims = {each.place: each for each in made.claims}
+    places = {place for place in (*claims, *content.rrsets) if place[0] == wanted}
+    if not places:
+        known = sorted({each.place[0].rstrip(".") for each in made.claims})
+        todo = f"{did_you_mean(name, known)}`multiall dns show` shows all names"
+        raise UsageError(f"name {name}", "it is neither declared nor in its zone", todo)
+    return tuple(
+        Explained(
+            place,
+            zone,
+            claims.get(place),
+            content.rrsets.get(place),
+            marker.text if (marker := marker_of(content, place)) else "",
+            decisions.get(place),
+            conflicts.get(place),
+        )
+        for place in sorted(places)
+    )
+
+
+def _written(fleet: "Fleet", name: str) -> str:
+    """The fully qualified name that an admin means. Errors: UsageError where no zone holds it."""
+    zones = fleet.inventory.zones
+    whole = absolute(f"{name.rstrip('.')}.", ".")
+    if zone_of(whole, zones):
+        return whole
+    if len(zones) == 1:
+        return absolute(name, next(iter(zones)))
+    raise UsageError(f"name {name}", "it is in no zone of `zones:`", "write it whole, such as www.example.net")
+
+
+def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish") -> ZoneReport:
+    """Put our mark beside records that are there, as they are. Errors: UsageError, and as of a sync."""
+    from multiall_cli.engine.zones import put
+
+    made = desk(fleet)
+    chosen(fleet)
+    wanted = _written(fleet, name)
+    claims = [each for each in made.claims if each.place[0] == wanted and kind in ("", each.place[1])]
+    if not claims:
+        known = sorted({each.place[0].rstrip(".") for each in made.claims})
+        what = f"nothing declares {f'its {kind}' if kind else 'it'}, so the next sync would take it out"
+        raise UsageError(f"name {name}", what, f"{did_you_mean(name, known)}declare it in `dns:` of a pool first")
+    zone = fleet.inventory.zones[claims[0].zone]
+
+    def taken(content: Content) -> list[Change[RRset]]:
+        return [each for claim in claims if (each := _adopted(zone, claim, content))]
+
+    return _as_value(zone, lambda: put(made, zone, wish, taken))
+
+
+def _adopted(zone: Zone, claim: Claim, content: Content) -> Change[RRset] | None:
+    return adoption(zone, claim.place, content, claim.pool)
+
+
+def imported(fleet: "Fleet", zone: Zone, file: Path | None) -> tuple[Proposal, ...]:
+    """Names of a zone (as its primary has it, or a file) that pools could declare. Errors: UsageError, Unreachable."""
+    from multiall_cli.adapters.zonefiles import read_zone_file
+
+    content = servers(fleet).read(zone) if file is None else read_zone_file(file, zone)
+    return tuple(proposals(zone, content, fleet.inventory))
+
+
+def history(fleet: "Fleet", zones: Iterable[Zone], limit: int) -> tuple[Run, ...]:
+    """The runs that changed zones, the newest first."""
+    from multiall_cli.engine.zones import books
+
+    runs = [run for zone in zones for run in fleet.store.runs(limit, books(zone))]
+    return tuple(sorted(runs, key=lambda each: each.started, reverse=True)[:limit])
+
+
+def rollback(fleet: "Fleet", run_id: str, wish: "ZoneWish") -> ZoneReport:
+    """Undo what a run did to a zone, where it is still as the run left it. Errors: UsageError, Refused."""
+    from multiall_cli.engine.zones import books, put
+
+    run = fleet.store.run(run_id)
+    zones = {books(zone): zone for zone in fleet.inventory.zones.values()}
+    if run is None or run.pool not in zones:
+        raise UsageError(f"run {run_id}", "it is no run that changed a zone", "`multiall dns history` shows them")
+    zone, made = zones[run.pool], desk(fleet)
+    done = fleet.store.entries(run.id, Stage.DONE)
+
+    def back(content: Content) -> list[Change[RRset]]:
+        found = []
+        for each in done:
+            place, after, before = place_of(each.key), rrset_of(each.after), rrset_of(each.before)
+            there, marker = content.rrsets.get(place), marker_of(content, place)
+            values = there.values if there else ()
+            if values != (after.values if after else ()):
+                what = f"{each.key} is no longer as run {run.id} left it: {there.brief() if there else 'no records'}"
+                raise Refused(f"zone {zone.shown}", what, "look at `multiall dns explain`, and change what you want")
+            now = RRset(there.ttl if there else 0, values, marker.text if marker else "") if there or marker else None
+            then = replace(before, marker=marker.pool if marker else "") if before else None
+            if now != then:
+                found.append(Change(each.key, now, then))
+        return found
+
+    return _as_value(zone, lambda: put(made, zone, wish, back))
+
+
+def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
+    """What clients may still hold of servers (of all, where no target is named)."""
+    from multiall_cli.engine.zones import departed
+
+    now = SystemClock().now()
+    left = [each for zone in fleet.inventory.zones.values() for each in departed(fleet.store, zone)]
+    claims, _ = claims_of(fleet.inventory)
+    names = None if not target else {each.name for each in fleet.select(target)}
+    values = {(each.place, value) for each in claims for name, value in each.values.items() if names and name in names}
+    return [each for each in left if each.until > now and (names is None or (each.place, each.value) in values)]
+
+
+def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:
+    """What is wrong between us and the name servers."""
+    dns = servers(fleet)
+    for zone in zones:
+        yield from _of_primary(dns, zone)
+        for server in zone.secondaries:
+            yield from _of_secondary(dns, zone, server)
+
+
+def _of_secondary(dns: "DnsServers", zone: Zone, server: NameServer) -> Iterator[Finding]:
+    name = f"{zone.shown} at {server.name}"
+    if (yield from _tried(name, lambda: dns.serial(zone, server), "answers for the zone")):
+        yield from _tried(name, lambda: dns.notify(zone, server), "takes our notifications")
+
+
+def _of_primary(dns: "DnsServers", zone: Zone) -> Iterator[Finding]:
+    name = f"{zone.shown} at {zone.primary.name}"
+    if (yield from _tried(name, lambda: dns.serial(zone, zone.primary), "answers for the zone")):
+        yield from _tried(name, lambda: dns.read(zone), "hands over the zone")
+        yield from _tried(name, lambda: dns.may_update(zone), "takes our updates")
+    if zone.key is None:
+        what = "there is no `key:`: who can send from our address could do what we do"
+        yield Finding(name, Well.ODD, what, "make one with `tsig-keygen multiall`")
+
+
+def _tried(subject: str, work: Callable[[], object], words: str) -> Generator[Finding, None, bool]:
+    """A finding of what was tried; whether it went well."""
+    try:
+        work()
+    except (Unreachable, MemberFault) as fault:
+        yield Finding(subject, Well.ILL, fault.what, fault.todo)
+        return False
+    yield Finding(subject, Well.WELL, words)
+    return True
+
+
+def needed(zones: Iterable[Zone]) -> dict[str, tuple[str, ...]]:
+    """name server and zone → the lines that its named.conf needs."""
+    found = {}
+    for zone in zones:
+        found[f"{zone.primary.name}, for {zone.shown}"] = bind9.primary_lines(zone)
+        for server in zone.secondaries:
+            found[f"{server.name}, for {zone.shown}"] = bind9.secondary_lines(zone)
+    return found
+
+
+def bound(left: Sequence[Departure]) -> float:
+    """When the last client lets go, in seconds since the epoch; 0: none holds anything."""
+    return bounds.bound(left)

@@ -1,0 +1,1 @@
+"""What zones are to hold: claims of pools, who is in, what changes, and what stops it."""

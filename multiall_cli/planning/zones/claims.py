@@ -1,0 +1,142 @@
+"""What pools ask of zones, folded into one claim for each name and type."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from multiall_cli.domain.change import Conflict
+from multiall_cli.domain.inventory import Inventory, Pool, Server
+from multiall_cli.domain.zones import Claim, NameDeclaration, OnFloor, Place, key_of
+from multiall_cli.planning.zones.names import address_type, is_ip, reverse, zone_of
+
+WEIGHT = 10  # of a member in an SRV record, where nothing is said
+
+
+def addresses_of(server: Server) -> tuple[str, ...]:
+    """Where clients reach a server: what `public:` says, else its address where that is one."""
+    return server.public or ((server.address,) if is_ip(server.address) else ())
+
+
+def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, Conflict]]:
+    """The claims of all pools, and the names and types on which they contradict each other.
+
+    Equal claims are one. Of unequal ones those of the pool with the highest priority hold; where these differ too, it
+    is a conflict, and the name is left as it is.
+    """
+    rivals: dict[tuple[str, str], list[Claim]] = {}
+    for pool in inventory.pools.values():
+        for declared in pool.names:
+            for claim in _claims(declared, pool, inventory):
+                rivals.setdefault(claim.place, []).append(claim)
+    settled: list[Claim] = []
+    contested: dict[Place, Conflict] = {}
+    for place in sorted(rivals):
+        top = max(each.priority for each in rivals[place])
+        first, *others = [each for each in rivals[place] if each.priority == top]
+        unequal = [each for each in others if replace(each, pool=first.pool) != first]
+        if unequal:
+            contested[place] = _conflict(first, unequal[0])
+        else:
+            settled.append(first)
+    return tuple(settled), contested
+
+
+def _conflict(one: Claim, other: Claim) -> Conflict:
+    what = f"pools {one.pool} ({one.origin}) and {other.pool} ({other.origin}) ask for different records"
+    return Conflict(key_of(one.place), what, "make them equal, or give one of the pools a higher `priority:`")
+
+
+def _claims(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> Iterator[Claim]:
+    servers = [inventory.servers[name] for name in declared.members]
+    if declared.cname:
+        yield _alias(declared, pool, servers)
+    else:
+        yield from _addresses(declared, pool, servers)
+    if declared.service:
+        yield _service(declared, pool, servers)
+    if declared.cname or declared.service:
+        yield from _hosts(declared, pool, servers)
+    if declared.ptr:
+        yield from _pointers(declared, pool, servers, inventory.zones)
+
+
+def _claim(declared: NameDeclaration, pool: Pool, kind: str, values: Mapping[str, str]) -> Claim:
+    """One that health decides on."""
+    return Claim(
+        (declared.name, kind),
+        declared.zone,
+        declared.ttl,
+        values,
+        pool.name,
+        at_least=declared.at_least,
+        on_floor=declared.on_floor,
+        sorry=declared.sorry,
+        priority=pool.priority,
+        origin=declared.origin,
+    )
+
+
+def _addresses(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Iterator[Claim]:
+    for kind in declared.types:
+        values = {each.name: address for each in servers if (address := _address(each, kind))}
+        if values:
+            sorry = tuple(each for each in declared.sorry if address_type(each) == kind)
+            yield replace(_claim(declared, pool, kind, values), sorry=sorry)
+
+
+def _address(server: Server, kind: str) -> str:
+    return next((each for each in addresses_of(server) if address_type(each) == kind), "")
+
+
+def _alias(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Claim:
+    values = {each.name: host_of(each, declared.zone) for each in servers}
+    return replace(_claim(declared, pool, "CNAME", values), first=True, on_floor=OnFloor.KEEP, sorry=())
+
+
+def _service(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Claim:
+    values = {
+        each.name: f"0 {declared.weights.get(each.name, WEIGHT)} {declared.port} {host_of(each, declared.zone)}"
+        for each in servers
+    }
+    claim = _claim(declared, pool, "SRV", values)
+    floor = OnFloor.KEEP if claim.on_floor is OnFloor.SORRY else claim.on_floor
+    return replace(claim, place=(f"{declared.service}.{declared.name}", "SRV"), on_floor=floor, sorry=())
+
+
+def host_of(server: Server, zone: str) -> str:
+    """The name of a member itself, which aliases and services point to."""
+    return f"{server.name.lower()}.{zone}"
+
+
+def _hosts(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Iterator[Claim]:
+    """The members' own names: there whatever becomes of them."""
+    for server in servers:
+        for kind in ("A", "AAAA"):
+            if address := _address(server, kind):
+                place = (host_of(server, declared.zone), kind)
+                yield _steady(declared, pool, place, declared.zone, {server.name: address})
+
+
+def _pointers(
+    declared: NameDeclaration, pool: Pool, servers: Iterable[Server], zones: Iterable[str]
+) -> Iterator[Claim]:
+    known = list(zones)
+    for server in servers:
+        for address in addresses_of(server):
+            if address_type(address) in declared.types and (zone := zone_of(reverse(address), known)):
+                yield _steady(declared, pool, (reverse(address), "PTR"), zone, {server.name: declared.name})
+
+
+def _steady(
+    declared: NameDeclaration, pool: Pool, place: tuple[str, str], zone: str, values: Mapping[str, str]
+) -> Claim:
+    """One that is as it is, whatever becomes of the members."""
+    return Claim(
+        place,
+        zone,
+        declared.ttl,
+        values,
+        pool.name,
+        follows=False,
+        priority=pool.priority,
+        origin=declared.origin,
+    )

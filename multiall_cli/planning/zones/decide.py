@@ -1,0 +1,109 @@
+"""Who is in a name now: members as the topology shows them, within the name's floor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from multiall_cli.domain.baseline import CRITICAL, UNKNOWN
+from multiall_cli.domain.topology import Downtime, State, Topology
+from multiall_cli.domain.zones import Claim, Decision, OnFloor, RRset, Stand, Standing
+
+LOW_TTL = 60
+"""Seconds that a name's records live around an announced absence of a member."""
+ABSENCES = (Downtime.DRAIN, Downtime.MAINTENANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there of a claim now. `written`: when we wrote it last, in seconds since the epoch; 0: never."""
+
+    rrset: RRset | None = None
+    written: float = 0.0
+
+
+def standing(topology: Topology, server: str) -> Standing:
+    """In, out, or as it is: only a certain loss takes a member out, and only certain health brings one in."""
+    return Standing(server, *_standing(topology, server))
+
+
+def _standing(topology: Topology, server: str) -> tuple[Stand, str]:
+    word = topology.planned_of(server)
+    if word is not None:
+        stand = Stand.IN if word.what is Downtime.PINNED_UP else Stand.OUT
+        return stand, f"{word.what.value}: {word.because}"
+    if topology.frozen:
+        return Stand.HOLD, f"the topology is frozen: {topology.frozen}"
+    verdict = topology.verdicts.get(server)
+    if verdict is None or verdict.state is State.UNKNOWN:
+        return Stand.HOLD, "no scan has seen it yet"
+    if topology.is_stale(server):
+        return Stand.HOLD, f"no scan has looked at it for {topology.at - topology.seen_at(server):.0f} s"
+    if verdict.state is State.DOWN:
+        return Stand.OUT, f"it is down: {verdict.reason}"
+    if verdict.flapping:
+        return Stand.HOLD, f"it is {verdict.state.value}, and comes and goes"
+    if verdict.state is not State.UP:
+        return Stand.HOLD, f"it is {verdict.state.value}{f': {verdict.reason}' if verdict.reason else ''}"
+    return _by_health(topology, server)
+
+
+def _by_health(topology: Topology, server: str) -> tuple[Stand, str]:
+    code = topology.health_of(server)
+    if code is not None and code // 100 == CRITICAL:
+        return Stand.OUT, f"its rules say {code.value} {code.name.lower().replace('_', ' ')}"
+    if code is not None and code // 100 == UNKNOWN:
+        return Stand.HOLD, f"of its health little is known ({code.value} {code.name.lower().replace('_', ' ')})"
+    return Stand.IN, "it is up" if code is None else "it is up and well"
+
+
+def decide(claim: Claim, found: Found, topology: Topology, now: float, interval: float) -> Decision:
+    """What a claim's records are to be. `interval`: seconds after a change in which nothing is added."""
+    if not claim.follows:
+        steady = RRset(claim.ttl, tuple(sorted(set(claim.values.values()))))
+        return Decision(claim, steady, there=found.rrset)
+    there = set(found.rrset.values) if found.rrset else set()
+    standings = tuple(standing(topology, name) for name in claim.values)
+    inside = [each.server for each in standings if _is_in(each, claim, there)]
+    chosen, notes = _chosen(claim, inside, there)
+    if there and now - found.written < interval and chosen - there:
+        chosen = chosen & there or there
+        notes = (*notes, f"what comes back waits until {interval:g} s after the last change")
+    if not chosen and claim.on_floor is not OnFloor.EMPTY:
+        kept = found.rrset.values if found.rrset else ()
+        wanted = RRset(_ttl(claim, topology, now), kept) if kept else None
+        return Decision(claim, wanted, standings, notes, found.rrset)
+    wanted = RRset(_ttl(claim, topology, now), tuple(sorted(chosen)))
+    return Decision(claim, wanted, standings, notes, found.rrset)
+
+
+def _is_in(each: Standing, claim: Claim, there: set[str]) -> bool:
+    return each.stand is Stand.IN or (each.stand is Stand.HOLD and claim.values[each.server] in there)
+
+
+def _chosen(claim: Claim, inside: Sequence[str], there: set[str]) -> tuple[set[str], tuple[str, ...]]:
+    """The records to give, and why they are others than those of who is in."""
+    own = set(claim.values.values())
+    chosen = {claim.values[name] for name in (inside[:1] if claim.first else inside)}
+    floor = claim.at_least.of(len(claim.values)) if claim.at_least.number else 0
+    floor = min(floor, 1) if claim.first else floor
+    if len(inside) >= floor:
+        return chosen, ()
+    words = f"{len(inside)} of {len(claim.values)} members can serve, and at least {floor} are wanted"
+    match claim.on_floor:
+        case OnFloor.ALL:
+            return own, (f"{words}: all are given",)
+        case OnFloor.EMPTY:
+            return chosen, (f"{words}: only those are given",)
+        case OnFloor.SORRY if claim.sorry:
+            return set(claim.sorry), (f"{words}: clients are sent to {', '.join(claim.sorry)}",)
+    return chosen if claim.first and chosen else chosen | (there & own), (f"{words}: no one is taken out",)
+
+
+def short_lived(claim: Claim, topology: Topology, now: float) -> bool:
+    """Whether an absence is announced that begins before what clients are given now has run out, or has begun."""
+    said = [each for name in claim.values for each in topology.planned.get(name, ()) if each.what in ABSENCES]
+    return any(each.begins - claim.ttl <= now < each.ends for each in said)
+
+
+def _ttl(claim: Claim, topology: Topology, now: float) -> int:
+    """Short in time before an announced absence, so that no client holds a record for long when it begins."""
+    return min(claim.ttl, LOW_TTL) if short_lived(claim, topology, now) else claim.ttl

@@ -1,0 +1,167 @@
+"""What a run would change in a zone: only what bears our mark, or what is not there yet."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from hashlib import sha256
+
+from multiall_cli.domain.change import Change, Conflict
+from multiall_cli.domain.topology import Topology
+from multiall_cli.domain.zones import Claim, Content, Decision, Place, RRset, Zone, ZonePlan, key_of, place_of
+from multiall_cli.planning.zones import markers
+from multiall_cli.planning.zones.decide import Found, decide
+from multiall_cli.planning.zones.markers import Marker, marker_name
+from multiall_cli.planning.zones.names import is_below
+
+_Problem = tuple[str, str]
+"""What is in the way, and what moves the admin on."""
+
+
+def plan_zone(
+    zone: Zone,
+    claims: Sequence[Claim],
+    contested: Mapping[Place, Conflict],
+    content: Content,
+    topology: Topology,
+    now: float,
+) -> ZonePlan:
+    """The plan for one zone. `claims`: those of this zone; `contested`: what pools contradict each other on, and so is
+    left as it is; `content`: the zone, whole.
+    """
+    ours = owned(content, zone)
+    leaving = ours.keys() - {each.place for each in claims} - contested.keys()
+    decisions: list[Decision] = []
+    changes: list[Change[RRset]] = []
+    conflicts = [each for place, each in contested.items() if is_below(place[0], zone.name)]
+    for claim in claims:
+        marker = marker_of(content, claim.place)
+        problem = _problem(claim, marker, zone, content, leaving)
+        if problem:
+            conflicts.append(Conflict(key_of(claim.place), *problem))
+            continue
+        there = content.rrsets.get(claim.place)
+        decided = decide(claim, Found(there, marker.epoch if marker else 0.0), topology, now, zone.interval)
+        decisions.append(decided)
+        if decided.wanted is not None and (change := _change(decided, there, marker)):
+            changes.append(change)
+    for place in sorted(leaving):
+        change_or_problem = _orphan(place, ours[place], content)
+        if isinstance(change_or_problem, Conflict):
+            conflicts.append(change_or_problem)
+        else:
+            changes.append(change_or_problem)
+    ordered = tuple(sorted(changes, key=lambda each: each.key))
+    return ZonePlan(
+        zone, ordered, tuple(decisions), tuple(conflicts), len(ours), content.serial, plan_id(zone.name, ordered)
+    )
+
+
+def plan_id(zone: str, changes: Iterable[Change[RRset]]) -> str:
+    """Stands for what would be changed: equal plans have equal ids."""
+    told = (f"{each.key}\n{_told(each.before)}\n{_told(each.after)}\n" for each in changes)
+    return sha256("\n".join([zone, *told]).encode()).hexdigest()[:12]
+
+
+def _told(rrset: RRset | None) -> str:
+    return rrset.brief() if rrset is not None else ""
+
+
+def marker_of(content: Content, place: Place) -> Marker | None:
+    """The mark beside a name and type, whoever's it is."""
+    texts = content.rrsets.get((marker_name(place), "TXT"))
+    found = [markers.read(each.strip('"')) for each in texts.values] if texts else []
+    return found[0] if len(found) == 1 else None
+
+
+def owned(content: Content, zone: Zone) -> Mapping[Place, Marker]:
+    """All names and types of a zone that bear our mark."""
+    found = {}
+    for name, kind in content.rrsets:
+        place = markers.marked(name) if kind == "TXT" else None
+        marker = marker_of(content, place) if place else None
+        if place and marker and marker.owner == zone.owner:
+            found[place] = marker
+    return found
+
+
+def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, leaving: Set[Place]) -> _Problem | None:
+    """Why a claim's records are not ours to write."""
+    there = content.rrsets.get(claim.place)
+    name = f"{claim.place[0].rstrip('.')} {claim.place[1]}"
+    if marker is None and (marker_name(claim.place), "TXT") in content.rrsets:
+        return "the mark beside it is no mark of ours, or there are several", "look at it, and remove what is not yours"
+    if marker is None:
+        if there is not None:
+            return f"it is there and bears no mark: {there.brief()}", f"`multiall dns adopt {name}` takes it over"
+        return _in_the_way(claim, content, leaving)
+    if marker.owner != zone.owner:
+        what = f"it belongs to {marker.owner!r} (pool {marker.pool}), and this site writes as {zone.owner!r}"
+        return what, "take the name out of one of the two sites"
+    if marker.digest != markers.digest(there.values if there else ()):
+        return _edited(there, name)
+    return None
+
+
+def _edited(there: RRset | None, name: str) -> _Problem:
+    now = there.brief() if there else "no records"
+    return f"someone has edited it since we wrote it: {now}", f"`multiall dns adopt {name}` lets us write it again"
+
+
+def _in_the_way(claim: Claim, content: Content, leaving: Set[Place]) -> _Problem | None:
+    """An alias stands alone at its name (RFC 1034, 3.6.2); BIND says NOERROR to what breaks that, and does nothing.
+
+    `leaving`: what of ours is taken out in the same run.
+    """
+    name, kind = claim.place
+    if kind == "CNAME":
+        others = sorted(
+            found
+            for (at, found) in content.rrsets
+            if at == name and found not in _OF_DNSSEC and (at, found) not in leaving
+        )
+        if others:
+            return f"an alias cannot stand beside the {', '.join(others)} of this name", "remove those, or the alias"
+    elif (name, "CNAME") in content.rrsets and (name, "CNAME") not in leaving:
+        return "the name is an alias (CNAME), beside which nothing else can stand", "remove the alias first"
+    return None
+
+
+_OF_DNSSEC = ("RRSIG", "NSEC", "NSEC3", "DNSKEY", "CDS", "CDNSKEY", "NSEC3PARAM", "TYPE65534")
+
+
+def _change(decided: Decision, there: RRset | None, marker: Marker | None) -> Change[RRset] | None:
+    wanted, key = decided.wanted, key_of(decided.claim.place)
+    if wanted is None or (there is None and not wanted.values):
+        return None
+    before = there or (RRset(0, ()) if marker else None)
+    if before is not None:
+        before = RRset(before.ttl, before.values, marker.text if marker else "")
+    after = RRset(wanted.ttl if wanted.values else 0, wanted.values, decided.claim.pool)
+    return Change(key, before, after) if before != after else None
+
+
+def _orphan(place: Place, marker: Marker, content: Content) -> Change[RRset] | Conflict:
+    """Records of ours that nothing declares any longer."""
+    there = content.rrsets.get(place)
+    if marker.digest != markers.digest(there.values if there else ()):
+        what, todo = _edited(there, key_of(place))
+        return Conflict(key_of(place), f"nothing declares it any longer, and {what}", f"remove it yourself, or {todo}")
+    before = there or RRset(0, ())
+    return Change(key_of(place), RRset(before.ttl, before.values, marker.text), None)
+
+
+def adoption(zone: Zone, place: Place, content: Content, pool: str) -> Change[RRset] | None:
+    """What takes records over as they are: our mark beside them. None where it stands there already."""
+    there, marker = content.rrsets.get(place), marker_of(content, place)
+    values = there.values if there else ()
+    if marker and marker.owner == zone.owner and marker.digest == markers.digest(values):
+        return None
+    ttl = there.ttl if there else 0
+    before = RRset(ttl, values, marker.text if marker else "") if there or marker else None
+    return Change(key_of(place), before, RRset(ttl, values, pool)) if before else None
+
+
+def differing(before: Iterable[Change[RRset]], content: Content) -> Iterator[str]:
+    """The keys of a plan whose records are no longer as the plan found them."""
+    for each in before:
+        there = content.rrsets.get(place_of(each.key))
+        if (there.values if there else ()) != (each.before.values if each.before else ()):
+            yield each.key

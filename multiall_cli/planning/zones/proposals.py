@@ -1,0 +1,53 @@
+"""What a zone has already that a pool could declare."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from multiall_cli.domain.inventory import Inventory, Pool
+from multiall_cli.domain.zones import Content, Zone
+from multiall_cli.planning.zones import markers
+from multiall_cli.planning.zones.claims import addresses_of
+from multiall_cli.planning.zones.plan import owned
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A name of which every address is a member's of a pool. `members`: those; all of the pool's: ()."""
+
+    pool: str
+    zone: str
+    name: str
+    ttl: int
+    values: tuple[str, ...]
+    members: tuple[str, ...] = ()
+
+
+def proposals(zone: Zone, content: Content, inventory: Inventory) -> list[Proposal]:
+    """The names of a zone that lead to members and bear no mark of ours, each with the pool that fits best."""
+    ours = {place[0] for place in owned(content, zone)}
+    names = sorted({name for name, kind in content.rrsets if kind in ("A", "AAAA")} - ours)
+    found = (_best(zone, content, name, inventory) for name in names if markers.marked(name) is None)
+    return [each for each in found if each is not None]
+
+
+def _best(zone: Zone, content: Content, name: str, inventory: Inventory) -> Proposal | None:
+    """The pool with the fewest members that has all of a name's addresses; not a server's own name."""
+    there = [rrset for kind in ("A", "AAAA") if (rrset := content.rrsets.get((name, kind)))]
+    values = {value for rrset in there for value in rrset.values}
+    fitting = sorted(_holding(values, inventory), key=lambda each: (len(each.members), each.name))
+    if not fitting:
+        return None
+    pool = fitting[0]
+    members = [each for each in pool.members if values & set(addresses_of(inventory.servers[each]))]
+    if len(members) == 1 and name.split(".")[0] == members[0].lower():
+        return None
+    written = "@" if name == zone.name else name.removesuffix(f".{zone.name}")
+    some = tuple(members) if len(members) < len(pool.members) else ()
+    return Proposal(pool.name, zone.shown, written, min(each.ttl for each in there), tuple(sorted(values)), some)
+
+
+def _holding(values: set[str], inventory: Inventory) -> Iterator[Pool]:
+    for pool in inventory.pools.values():
+        known = {address for name in pool.members for address in addresses_of(inventory.servers[name])}
+        if values <= known:
+            yield pool

@@ -1,0 +1,16 @@
+"""Serials of zones, which run in a circle (RFC 1982)."""
+
+_CIRCLE, _HALF = 1 << 32, 1 << 31
+
+
+def is_after(one: int, other: int) -> bool:
+    """Whether a serial is newer than another."""
+    return one != other and (one - other) % _CIRCLE < _HALF
+
+
+def after(serials: list[int]) -> int:
+    """One that is newer than all of these. Zero is left out: some servers take it for none at all."""
+    newest = serials[0]
+    for each in serials[1:]:
+        newest = each if is_after(each, newest) else newest
+    return (newest + 1) % _CIRCLE or 1
