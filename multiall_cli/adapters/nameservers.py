@@ -127,7 +127,13 @@ class DnsServers:
         with self._trouble(zone, server) as address, self._network():
             if tcp:
                 return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
-            return dns.query.udp_with_fallback(message, address, port=server.port, timeout=self._timeout)[0]
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as asking:
+                asking.connect((address, server.port))  # so that a refusal is heard at once
+                asking.setblocking(False)
+                return dns.query.udp_with_fallback(
+                    message, address, port=server.port, timeout=self._timeout, udp_sock=asking
+                )[0]
 
     @contextmanager
     def _trouble(self, zone: Zone, server: NameServer) -> Iterator[str]:

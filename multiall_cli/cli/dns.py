@@ -49,7 +49,7 @@ LockWait = Annotated[
 ]
 
 
-def _wish(
+def wish_of(
     context: Context,
     verb: str,
     pause: Callable[[], None],
@@ -57,6 +57,7 @@ def _wish(
     forced: list[str] | None = None,
     plan: str = "",
     lock_wait: float = 0.0,
+    pool: str = "",
 ) -> "ZoneWish":
     """What was asked for; the plan is shown, and asked about where someone can answer. Errors: UsageError."""
     from multiall_cli.engine.zones import ZoneWish
@@ -71,7 +72,7 @@ def _wish(
         changes, ours = count(len(found.changes), "change"), count(found.ours, "name")
         return ask(f"{verb}: {changes} in {found.zone.shown}, which has {ours} of ours. Go on?")
 
-    return ZoneWish(f"dns {verb}", plan, frozenset(_guards(forced or [])), lock_wait, confirm)
+    return ZoneWish(f"dns {verb}", pool, plan, frozenset(_guards(forced or [])), lock_wait, confirm)
 
 
 def _guards(names: list[str]) -> list[str]:
@@ -115,7 +116,7 @@ def sync(
     if dry_run:
         return _plan(context, zone)
     with busy_fleet(context, "sync of zones") as (found, pause):
-        wish = _wish(context, "sync", pause, forced=force_guard, plan=plan, lock_wait=lock_wait)
+        wish = wish_of(context, "sync", pause, forced=force_guard, plan=plan, lock_wait=lock_wait)
         told = found.sync_zones(zone, wish)
         pause()
         return show(given(context), render.reports(told))
@@ -179,7 +180,7 @@ def adopt(
 ) -> int:
     """Take over records that someone else made, as they are; the next sync may then change them."""
     with busy_fleet(context, "adoption") as (found, pause):
-        told = found.adopt_name(name, kind.upper(), _wish(context, "adopt", pause))
+        told = found.adopt_name(name, kind.upper(), wish_of(context, "adopt", pause))
         pause()
         return show(given(context), render.reports([told]))
 
@@ -216,7 +217,7 @@ def rollback(
 ) -> int:
     """Undo what a run changed, where it is still as the run left it. A later sync may do it again."""
     with busy_fleet(context, "rollback") as (found, pause):
-        told = found.roll_back(run, _wish(context, "rollback", pause, forced=force_guard))
+        told = found.roll_back(run, wish_of(context, "rollback", pause, forced=force_guard))
         pause()
         return show(given(context), render.reports([told]))
 

@@ -7,11 +7,14 @@ from typer import Context
 
 from multiall_cli.cli import complete
 from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask, question, whole
+from multiall_cli.cli.dns import wish_of
 from multiall_cli.cli.options import Noun, Seconds, Verb
 from multiall_cli.cli.render import pools as render
+from multiall_cli.cli.render import zones
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.view import show
 from multiall_cli.domain.change import Plan
+from multiall_cli.domain.zones import ZoneReport
 
 app = typer.Typer(
     cls=Noun, no_args_is_help=True, add_completion=False, help="Pools: list, show, plan, sync, status, diff."
@@ -42,10 +45,12 @@ def show_pool(context: Context, pool: PoolName) -> int:
 def plan_pool(context: Context, pool: PoolName, only: Only = "") -> int:
     """What a sync would change; exit code 10 where there is anything."""
     with busy_fleet(context, f"plan of {pool}") as (found, pause):
-        plan = found.plan(pool, only)
+        has_names = bool(found.pool(pool).names) and not only
+        plan = found.plan(pool, only) if found.pool(pool).files or not has_names else None
+        names = found.pool_zone_plans(pool) if has_names else ()
         pause()
         whole(found, f"plan of {pool}")
-        return show(given(context), render.plan(plan))
+        return show(given(context), zones.beside(render.plan(plan) if plan else None, zones.plans(names), names))
 
 
 @app.command("sync", cls=Verb)
@@ -56,7 +61,11 @@ def sync_pool(
     plan: Annotated[str, typer.Option("--plan", metavar="ID", help="Only if the plan is still this one.")] = "",
     force_guard: Annotated[
         list[str] | None,
-        typer.Option("--force-guard", metavar="NAME", help="Let this guard pass: deletions, changes, empties."),
+        typer.Option(
+            "--force-guard",
+            metavar="NAME",
+            help="Let this guard pass: deletions, changes, empties; of zones also frozen, hour.",
+        ),
     ] = None,
     lock_wait: Annotated[
         float,
@@ -73,7 +82,7 @@ def sync_pool(
     """Make every member as declared; shows the plan and asks first."""
     if dry_run:
         return plan_pool(context, pool, only)
-    forced = _guards(force_guard or [])
+    forced, of_zones = _guards(force_guard or [])
     with busy_fleet(context, f"sync of {pool}") as (found, pause):
         among = f"{count(len(found.pool(pool).members), 'member')} of {pool}"
         asks = must_ask(context)
@@ -85,22 +94,33 @@ def sync_pool(
             render.show_before_asking(found_plan)
             return ask(question(found_plan, "sync", among))
 
-        report = found.sync(pool, only=only, plan=plan, forced=forced, lock_wait=lock_wait, confirm=confirm)
+        has_names = bool(found.pool(pool).names) and not only
+        report = None
+        if found.pool(pool).files or not has_names:
+            report = found.sync(pool, only=only, plan=plan, forced=forced, lock_wait=lock_wait, confirm=confirm)
+        names: tuple[ZoneReport, ...] = ()
+        if has_names and not found.stop():
+            wish = wish_of(context, "sync", pause, forced=of_zones, lock_wait=lock_wait, pool=pool)
+            names = found.sync_pool_zones(pool, wish)
         pause()
-        return show(given(context), render.report(report))
+        return show(
+            given(context), zones.beside(render.report(report) if report else None, zones.reports(names), names)
+        )
 
 
-def _guards(names: list[str]) -> list[str]:
-    """The guards to pass. Errors: UsageError for a name that is none."""
+def _guards(names: list[str]) -> tuple[list[str], list[str]]:
+    """The guards to pass, of the pool's members and of its names. Errors: UsageError for a name that is none."""
     from multiall_cli.domain.errors import UsageError
     from multiall_cli.planning.guard import NAMES
     from multiall_cli.planning.nearest import did_you_mean
+    from multiall_cli.planning.zones.brakes import NAMES as OF_ZONES
 
+    known = tuple(dict.fromkeys((*NAMES, *OF_ZONES)))
     for name in names:
-        if name not in NAMES:
-            todo = f"{did_you_mean(name, NAMES)}the guards are {', '.join(NAMES)}"
+        if name not in known:
+            todo = f"{did_you_mean(name, known)}the guards are {', '.join(known)}"
             raise UsageError("--force-guard", f"there is no guard '{name}'", todo)
-    return names
+    return [name for name in names if name in NAMES], [name for name in names if name in OF_ZONES]
 
 
 @app.command("status", cls=Verb)

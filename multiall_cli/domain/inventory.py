@@ -164,11 +164,13 @@ class Rollout:
     """How a pool is changed: batch sizes in turn (the last one repeats) and how much failure ends it.
 
     `max_fail` None: no limit. Members that could not be reached count as failed. `gate` None: no health is waited for.
+    `drain`: whether a batch is taken out of the pool's names before it is changed, and put back after its gate.
     """
 
     batch: tuple[Amount, ...] = (Amount(100, percent=True),)
     max_fail: Amount | None = None
     gate: Gate | None = None
+    drain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,7 @@ class ZonePlan:
 
     zone: Zone
     changes: tuple[Change[RRset], ...]
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[Decision, ...] = field(default=(), repr=False)
     conflicts: tuple[Conflict, ...] = ()
     ours: int = 0
     serial: int = 0
@@ -294,5 +294,7 @@ class Explained:
 
 def worst(codes: Iterable[Exit]) -> Exit:
     """The exit code of several zones: an interruption first, then refusals, failures, differences."""
-    order: Sequence[Exit] = (Exit.INTERRUPTED, Exit.LOCKED, Exit.REFUSED, Exit.PARTIAL, Exit.DIFFERENCES, Exit.OK)
+    order: Sequence[Exit] = (
+        Exit.INTERRUPTED, Exit.ERROR, Exit.LOCKED, Exit.REFUSED, Exit.PARTIAL, Exit.DIFFERENCES, Exit.OK, Exit.USAGE,
+    )  # fmt: skip
     return min(codes, key=order.index, default=Exit.OK)

@@ -19,6 +19,7 @@ from multiall_cli.engine.member import bring_up_to_date
 from multiall_cli.engine.world import Assignment, World
 from multiall_cli.planning import guard
 from multiall_cli.planning.order import batches, too_many_failed
+from multiall_cli.planning.targets import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Wish:
     """What the admin asked for. `plan`: an id that must still hold ('': any); `confirm` sees the plan and decides.
 
     `catches_up`: whether absent members get what they missed later; a one-off copy is not owed to anyone. `gate`: waits
-    until members of a batch are well; why they are not, or ''.
+    until members of a batch are well; why they are not, or ''. `drain`: takes members out of the pool's names, and
+    waits until no client uses them; why that cannot be, or ''. `restore`: ends that.
     """
 
     verb: str = "sync"
@@ -37,6 +39,8 @@ class Wish:
     limits: Mapping[str, GuardLimit] = field(default_factory=dict)
     confirm: Callable[[Plan], bool] = lambda plan: True
     gate: Callable[[Gate, Sequence[str]], str] = lambda gate, servers: ""
+    drain: Callable[[Sequence[str]], str] = lambda servers: ""
+    restore: Callable[[Sequence[str]], None] = lambda servers: None
 
 
 def holder(world: World, verb: str) -> Holder:
@@ -145,27 +149,30 @@ def _roll_out(
         if batch is not idle and too_many_failed(failed, total, pool.rollout):
             why = f"{failed} of {total} members failed or are away; max_fail is {pool.rollout.max_fail}"
             return reports, why, Exit.PARTIAL
+        drains = pool.rollout.drain and batch is not idle
+        if drains and (why := wish.drain(batch)):
+            wish.restore(batch)
+            return _stopped(world, reports, f"{fold(batch)} could not be drained: {why}")
         for report in _batch(world, pool.name, run, [sight.seen[name] for name in batch]):
             reports[report.server] = report
             failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
             if report.state is MemberState.DEFERRED and wish.catches_up:
                 world.store.defer(pool.name, report.server, run, report.reason, world.clock.now())
+        made_so = [name for name in batch if name in reports and reports[name].state in _MADE_SO]
         # Those that have it already come first: what did them no good goes no further, however often it is tried.
-        if busy and (why := _held_back(pool, wish, batch, reports)):
-            if world.stop():
-                return reports, "interrupted", Exit.INTERRUPTED
-            return reports, f"the gate is closed: {why}", Exit.REFUSED
+        if busy and made_so and pool.rollout.gate and (why := wish.gate(pool.rollout.gate, made_so)):
+            return _stopped(world, reports, f"the gate is closed: {why}")
+        if drains:
+            wish.restore(made_so)  # who failed stays out
     if len(reports) < len(sight.seen):
         return reports, "interrupted", Exit.INTERRUPTED
     return reports, "", None
 
 
-def _held_back(pool: Pool, wish: Wish, batch: Sequence[str], reports: Mapping[str, MemberReport]) -> str:
-    """Why no further batch may begin; '' where the gate opens. Who failed or is away is counted by `max_fail`."""
-    changed = [name for name in batch if name in reports and reports[name].state in _MADE_SO]
-    if pool.rollout.gate is None or not changed:
-        return ""
-    return wish.gate(pool.rollout.gate, changed)
+def _stopped(
+    world: World, reports: dict[str, MemberReport], why: str
+) -> tuple[dict[str, MemberReport], str, Exit | None]:
+    return (reports, "interrupted", Exit.INTERRUPTED) if world.stop() else (reports, why, Exit.REFUSED)
 
 
 _MADE_SO = (MemberState.SAME, MemberState.CHANGED)

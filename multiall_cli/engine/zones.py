@@ -32,13 +32,13 @@ from multiall_cli.planning.zones import bounds, markers, serials
 from multiall_cli.planning.zones.brakes import brakes, is_loss
 from multiall_cli.planning.zones.decide import short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
-from multiall_cli.planning.zones.plan import differing, plan_id, plan_zone
+from multiall_cli.planning.zones.plan import differing, of_pool, plan_id, plan_zone
 from multiall_cli.ports import NameServers, Store
 
 TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
 RUNS = 1000  # of the journal that are looked at for what the last hour changed
-POLLS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds between two looks at a secondary: the last repeats."""
 
 
@@ -58,9 +58,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class ZoneWish:
-    """What the admin asked for; as a pool's Wish."""
+    """What the admin asked for; as a pool's Wish. `pool`: only its names; '': all."""
 
     verb: str = "dns sync"
+    pool: str = ""
     plan: str = ""
     forced: frozenset[str] = frozenset()
     lock_wait: float = 0.0
@@ -76,9 +77,9 @@ def agent_of(zone: Zone) -> str:
     return f"zones:{zone.shown}"
 
 
-def look(desk: Desk, zone: Zone) -> ZonePlan:
-    """What a sync would change. Reads only. Errors: Unreachable, MemberFault."""
-    return planned(desk, zone, _read(desk, zone))
+def look(desk: Desk, zone: Zone, pool: str = "") -> ZonePlan:
+    """What a sync would change, of one pool's names or of all. Reads only. Errors: Unreachable, MemberFault."""
+    return planned(desk, zone, _read(desk, zone), pool)
 
 
 def sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
@@ -119,21 +120,22 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     if known := _as_last_time(desk, zone):
         return known
     content = _read(desk, zone)
-    plan = planned(desk, zone, content)
+    plan = planned(desk, zone, content, wish.pool)
     if wish.plan and wish.plan != plan.id:
         what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
         raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
     if not plan.changes:
-        return _nothing_to_do(desk, zone, plan)
+        return _nothing_to_do(desk, zone, plan, wish.pool)
     _check(desk, plan, wish)
     if not wish.confirm(plan):
         return ZoneReport(plan, stopped="not confirmed; nothing was changed", exit=Exit.REFUSED)
-    return _Writing(desk, zone, wish, lambda content: planned(desk, zone, content)).run(content, plan)
+    return _Writing(desk, zone, wish, lambda content: planned(desk, zone, content, wish.pool)).run(content, plan)
 
 
-def planned(desk: Desk, zone: Zone, content: Content) -> ZonePlan:
+def planned(desk: Desk, zone: Zone, content: Content, pool: str = "") -> ZonePlan:
     """What a sync would change in a zone that was read."""
-    return plan_zone(zone, desk.of(zone), desk.contested, content, desk.topology, desk.world.clock.now())
+    plan = plan_zone(zone, desk.of(zone), desk.contested, content, desk.topology, desk.world.clock.now())
+    return of_pool(plan, pool) if pool else plan
 
 
 def _read(desk: Desk, zone: Zone) -> Content:
@@ -201,7 +203,9 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     return ZoneReport(plan)
 
 
-def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan) -> ZoneReport:
+def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:
+    if pool:  # of the other names nothing is known
+        return ZoneReport(plan, exit=Exit.REFUSED if plan.conflicts else Exit.OK)
     _close_books(desk, zone, "")
     if not plan.conflicts and not plan.notes:
         told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone)}
@@ -279,27 +283,34 @@ class _Writing:
         return report
 
     def _written(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
-        meant = frozenset(each.key for each in plan.changes)
+        self._intend(run, plan.changes)
         for _ in range(TRIES):
             now = self._world.clock.now()
-            marked = [(each, self._mark(each, now)) for each in plan.changes]
-            self._intend(run, plan.changes)
-            if self._write(run, marked, content):
+            if self._write(run, [(each, self._mark(each, now)) for each in plan.changes], content):
                 return self._spread(run, content, plan)
-            self._note(run, plan.changes, Stage.CONFLICT, "someone else wrote to the zone at the same time")
             self._world.pause(random.uniform(0.01, 0.1))  # noqa: S311  (so that two writers do not meet again)
-            before, content = plan.changes, self._desk.servers.read(self._zone)
-            foreign = list(differing(before, content))
-            newly = self._again(content)
-            if newly is None:
-                break
-            kept = tuple(each for each in newly.changes if each.key in meant)  # what was asked about, and no more
-            plan = replace(newly, changes=kept, id=plan_id(self._zone.name, kept))
-            if not kept:
-                return _nothing_to_do(self._desk, self._zone, plan)
-            _check(self._desk, plan, self._wish)
+            before, content = plan, self._desk.servers.read(self._zone)
+            foreign = list(differing(before.changes, content))
+            plan = self._replanned(run, before, content)
+            if not plan.changes:
+                return _nothing_to_do(self._desk, self._zone, plan, self._wish.pool)
+        self._note(run, plan.changes, Stage.CONFLICT, _RACE)
         what = f"someone else keeps writing to it: {', '.join(foreign[:3]) or 'its SOA'} changed before we could write"
         raise Refused(f"zone {self._zone.shown}", what, "find the other writer, and run it again")
+
+    def _replanned(self, run: str, before: ZonePlan, content: Content) -> ZonePlan:
+        """The plan for the zone as it is now: of what was asked about, and no more. Errors: Refused."""
+        newly = self._again(content)
+        if newly is None:
+            self._note(run, before.changes, Stage.CONFLICT, _RACE)
+            raise Refused(f"zone {self._zone.shown}", _RACE, "look at it, and run it again")
+        meant = {each.key for each in before.changes}
+        changes = tuple(each for each in newly.changes if each.key in meant)
+        left = meant - {each.key for each in changes}
+        self._note(run, [each for each in before.changes if each.key in left], Stage.CONFLICT, _RACE)
+        plan = replace(newly, changes=changes, id=plan_id(self._zone.name, changes))
+        _check(self._desk, plan, self._wish)
+        return plan
 
     def _mark(self, change: Change[RRset], now: float) -> str:
         if change.after is None:
@@ -321,20 +332,31 @@ class _Writing:
         """The primary has said that it is done: is it, and do all others have it?"""
         zone, began = self._zone, self._world.clock.monotonic()
         self._world.watch(Step("written", zone.primary.name, len(plan.changes)))
-        serial = self._desk.servers.serial(zone, zone.primary)
-        if not serials.is_after(serial, content.serial):
-            words = f"{zone.primary.name} said that it was done, and its serial is still {serial}: it changed nothing"
+        serial = self._moved(content.serial, began)
+        if serial is None:
+            words = f"{zone.primary.name} said that it was done, and its serial is still {content.serial}"
             self._note(run, plan.changes, Stage.FAILED, words)
-            raise MemberFault(f"zone {zone.shown}", words, "its log says why")
+            raise MemberFault(f"zone {zone.shown}", f"{words}: it changed nothing", "its log says why")
         spreading = Spreading(self._desk, zone, serial, _expected(plan.changes), began)
         served = spreading.everywhere()
         self._note(run, plan.changes, Stage.DONE, "")
         until = self._depart(run, plan.changes, served)
         lagging = [each for each in served if each.trouble]
-        if not lagging:
+        if not lagging and not self._wish.pool:
             _close_books(self._desk, zone, run)
         code = Exit.REFUSED if plan.conflicts else Exit.PARTIAL if lagging else Exit.OK
         return ZoneReport(plan, run, len(plan.changes), tuple(served), until, exit=code)
+
+    def _moved(self, before: int, began: float) -> int | None:
+        """The primary's new serial, which a zone that is signed in line has a moment later; None: it stays."""
+        polls = iter(POLLS)
+        while True:
+            serial = self._desk.servers.serial(self._zone, self._zone.primary)
+            if serials.is_after(serial, before):
+                return serial
+            if self._world.clock.monotonic() - began > self._zone.within:
+                return None
+            self._world.pause(next(polls, POLLS[-1]))
 
     def _depart(self, run: str, changes: Sequence[Change[RRset]], served: Sequence[Served]) -> float:
         now = self._world.clock.now()
@@ -360,6 +382,9 @@ class _Writing:
         after = change.after.brief() if change.after is not None else ""
         server, at = self._zone.primary.name, self._world.clock.now()
         return Entry(run, server, agent_of(self._zone), change.key, change.action, before, after, stage, detail, at)
+
+
+_RACE = "someone else wrote to it at the same time"
 
 
 def _expected(changes: Iterable[Change[RRset]]) -> dict[Place, RRset | None]:
@@ -396,17 +421,28 @@ class Spreading:
         return Evidence(world.vantage, each.server, Rung.TCP, world.clock.now(), trouble=words)
 
     def _arrived(self, server: NameServer) -> Served:
-        trouble = todo = ""
-        if server is not self.zone.primary:
-            trouble, todo = self._told(server)
+        clock, polls = self.desk.world.clock, iter(POLLS)
+        deaf, todo = ("", "") if server is self.zone.primary else self._told(server)
+        while True:
+            found = self._looked_at(server)
+            late = clock.monotonic() - self.began > self.zone.within
+            if not found.trouble or late:
+                break
+            self.desk.world.pause(next(polls, POLLS[-1]))
+        if found.trouble and deaf:
+            return replace(found, trouble=f"{found.trouble} ({deaf})", todo=todo)
+        return found
+
+    def _looked_at(self, server: NameServer) -> Served:
         serial: int | None = None
         try:
-            serial = self._wait_for(server)
-            if serial is None or serials.is_after(self.serial, serial):
+            serial = self.desk.servers.serial(self.zone, server)
+            if serials.is_after(self.serial, serial):
                 words = f"is behind: serial {serial}, and the primary has {self.serial}"
-                return Served(server.name, serial, None, f"{words}{f' ({trouble})' if trouble else ''}", todo or _LOOK)
+                return Served(server.name, serial, None, words, _LOOK)
+            trouble, todo = self._amiss(server)
             lag = self.desk.world.clock.monotonic() - self.began
-            return Served(server.name, serial, lag, *self._amiss(server))
+            return Served(server.name, serial, None if trouble else lag, trouble, todo)
         except (Unreachable, MemberFault) as fault:
             return Served(server.name, serial, None, fault.what, fault.todo)
 
@@ -417,16 +453,6 @@ class Spreading:
         except (Unreachable, MemberFault) as fault:
             return f"it takes no notify from us: {fault.what}", "`multiall dns doctor` shows its `allow-notify`"
         return "", ""
-
-    def _wait_for(self, server: NameServer) -> int | None:
-        clock, polls = self.desk.world.clock, iter(POLLS)
-        wait = next(polls)
-        while True:
-            serial = self.desk.servers.serial(self.zone, server)
-            if not serials.is_after(self.serial, serial) or clock.monotonic() - self.began > self.zone.within:
-                return serial
-            self.desk.world.pause(wait)
-            wait = next(polls, wait)
 
     def _amiss(self, server: NameServer) -> tuple[str, str]:
         answers = self.desk.servers.answers(self.zone, server, list(self.expected))

@@ -202,6 +202,8 @@ class Fleet:
             limits=self.site.guards,
             confirm=confirm,
             gate=lambda gate, servers: health.wait_for_health(self, gate, servers),
+            drain=lambda servers: zones.drain(self, pool, servers),
+            restore=lambda servers: zones.restore(self, pool, servers),
         )
         declared = self.pool(pool)
         world, _, assignments = self._work(declared, only)
@@ -637,6 +639,14 @@ class Fleet:
     def sync_zones(self, zone: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
         """Make a zone (all, where none is named) as pools and topology want it. Errors: UsageError."""
         return tuple(zones.sync(self, zones.chosen(self, zone), wish))
+
+    def pool_zone_plans(self, pool: str) -> tuple[ZoneReport, ...]:
+        """What a sync would change of a pool's names. Reads only."""
+        return tuple(zones.plan(self, zones.of_pool(self, pool), pool))
+
+    def sync_pool_zones(self, pool: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
+        """Make a pool's names as they are wanted; `wish` names the pool."""
+        return tuple(zones.sync(self, zones.of_pool(self, pool), wish))
 
     def zone_status(self, zone: str = "") -> tuple[ZoneStatus, ...]:
         """How each name server stands, as it answers. Errors: UsageError."""

@@ -13,9 +13,11 @@ from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.run import Run, Stage
+from multiall_cli.domain.topology import Downtime, Planned
 from multiall_cli.domain.zones import (
     Claim,
     Content,
+    Decision,
     Departure,
     Explained,
     NameServer,
@@ -25,6 +27,7 @@ from multiall_cli.domain.zones import (
     ZonePlan,
     ZoneReport,
     ZoneStatus,
+    key_of,
     place_of,
     rrset_of,
 )
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from multiall_cli.fleet import Fleet
 
 PATIENCE = 3.0  # seconds that a name server may be silent
+DRAINED = 3600.0  # seconds that a rollout may have members out of their names
 
 
 def chosen(fleet: "Fleet", name: str = "") -> tuple[Zone, ...]:
@@ -83,13 +87,13 @@ def servers(fleet: "Fleet") -> "DnsServers":
     return DnsServers(reveal, timeout, fleet.network.entered if fleet.network else nullcontext)
 
 
-def plan(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneReport]:
-    """What a sync would change in each."""
+def plan(fleet: "Fleet", zones: Iterable[Zone], pool: str = "") -> Iterator[ZoneReport]:
+    """What a sync would change in each, of one pool's names or of all."""
     from multiall_cli.engine.zones import look
 
     made = desk(fleet)
     for zone in zones:
-        yield _as_value(zone, lambda zone=zone: _planned(look(made, zone)))  # type: ignore[misc]
+        yield _as_value(zone, lambda zone=zone: _planned(look(made, zone, pool)))  # type: ignore[misc]
 
 
 def _planned(found: ZonePlan) -> ZoneReport:
@@ -115,6 +119,57 @@ def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
     except (Refused, Locked, Unreachable, MemberFault) as fault:
         words = fault.what if fault.subject == f"zone {zone.shown}" else f"{fault.subject}: {fault.what}"
         return ZoneReport(ZonePlan(zone, ()), stopped=words, todo=fault.todo, exit=fault.exit_code)
+
+
+def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
+    """Take members out of their pool's names, and wait until no client uses them; why that cannot be, or ''.
+
+    Whom an operator has drained already stays so; the others come back by themselves after an hour at the latest.
+    """
+    from multiall_cli.engine.sync import who
+
+    now, topology = SystemClock().now(), fleet.topology()
+    for name in names:
+        if topology.planned_of(name) is None:
+            fleet.store.promise(Planned(name, Downtime.DRAIN, now, now + DRAINED, who(), _because(pool)))
+    for report in _moved(fleet, pool):
+        if report.stopped or report.exit is Exit.REFUSED:
+            return report.stopped or str(report.plan.conflicts[0])
+        still = [
+            each for each in report.plan.decisions if each.wanted and _values(each, names) & set(each.wanted.values)
+        ]
+        if still:
+            return f"{key_of(still[0].claim.place)} would have too few members: {'; '.join(still[0].notes)}"
+    until = bound(departures(fleet, ", ".join(names)))
+    while (left := until - SystemClock().now()) > 0 and not fleet.stop():
+        fleet.world.pause(min(left, 0.2))
+    return "interrupted" if fleet.stop() else ""
+
+
+def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> None:
+    """Put members back whom `drain` took out."""
+    now = SystemClock().now()
+    for each in fleet.store.promised(now):
+        if each.server in names and each.because == _because(pool):
+            fleet.store.withdraw(each.server, now)
+    _moved(fleet, pool)
+
+
+def _moved(fleet: "Fleet", pool: str) -> list[ZoneReport]:
+    """The pool's names as they are to be now; what was planned is not damped, as what comes and goes is."""
+    from multiall_cli.engine.zones import ZoneWish
+
+    zones = [replace(zone, interval=0.0) for zone in of_pool(fleet, pool)]
+    return list(sync(fleet, zones, ZoneWish("rollout", pool, lock_wait=DRAINED)))
+
+
+def _because(pool: str) -> str:
+    return f"rollout of {pool}"
+
+
+def _values(decision: Decision, names: Sequence[str]) -> set[str]:
+    claim = decision.claim
+    return {claim.values[name] for name in names if name in claim.values} if claim.follows else set()
 
 
 def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:

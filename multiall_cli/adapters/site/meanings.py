@@ -117,6 +117,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "RolloutShape": {
         "batch": "How many members at a time; of a list, the first is the canary and the last one repeats.",
         "gate": "Whether the baseline rules of a batch's members must be well before the next batch.",
+        "drain": "Whether a batch is taken out of the pool's names before it is changed, and put back when well.",
         "max_fail": "How many members may fail or be away before no further batch is begun.",
     },
     "GateShape": {

@@ -162,7 +162,17 @@ def _rollout(entry: Written, tell: Tell) -> Rollout:
         tuple(batch for batch in batches if batch) or Rollout().batch,
         amount_of(max_fail, tell, least=0) if max_fail else None,
         _gate(entry, tell),
+        _drain(entry, tell),
     )
+
+
+def _drain(entry: Written, tell: Tell) -> bool:
+    drain = (text_of(entry, "rollout", "drain") or "").lower() == "true"
+    if drain and not items(under(entry, "dns")):
+        tell(
+            origin_of(entry, "rollout", "drain"), "there is no `dns:` to take members out of", "add it, or leave it out"
+        )
+    return drain
 
 
 def _gate(entry: Written, tell: Tell) -> Gate | None:

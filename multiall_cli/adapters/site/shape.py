@@ -198,6 +198,7 @@ class RolloutShape(Struct, forbid_unknown_fields=True):
     ) = UNSET
     max_fail: FailCount | Percent | UnsetType = UNSET
     gate: GateShape | UnsetType | None = UNSET
+    drain: bool | UnsetType = UNSET
 
 
 class NameShape(Struct, forbid_unknown_fields=True):

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from multiall_cli.adapters.site.dump import dump
+from multiall_cli.cli.render.plain import plain
 from multiall_cli.cli.render.pools import change_line
 from multiall_cli.cli.render.screen import put
 from multiall_cli.cli.render.terminal import Line, console, line, table, word
@@ -138,6 +139,32 @@ def _spread(servers: Sequence[Served]) -> str:
 def _served_line(zone: str, served: Served) -> Line:
     todo = f"; {served.todo}" if served.todo else ""
     return line(f"{zone}: ", word("problem"), f" {served.server} {served.trouble}{todo}")
+
+
+def beside(pool: View | None, names: View, found: Sequence[ZoneReport]) -> View:
+    """A pool's own view with that of its names as one; only that of its names where it has nothing else."""
+    if pool is None:
+        return names
+    if not found:
+        return pool
+    value = plain(pool.value)
+    told = {**value, "zones": found} if isinstance(value, dict) else value
+
+    def human(wide: bool) -> Iterator[object]:
+        yield from names.human(wide)
+        yield from pool.human(wide)
+
+    return replace(
+        pool,
+        value=told,
+        human=human,
+        items=[*pool.items, *names.items],
+        names=[*pool.names, *names.names],
+        cases=[*pool.cases, *names.cases],
+        exit=worst([pool.exit, names.exit]),
+        well=pool.well and names.well,
+        urgent=None,
+    )
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -286,12 +313,13 @@ def findings(found: Sequence[Finding], lines: Mapping[str, Sequence[str]], *, al
 
 def proposed(found: Sequence[Proposal]) -> View:
     """Lines for the inventory, as YAML."""
+    from multiall_cli.fleet import to_yaml
 
     def human(wide: bool) -> Iterator[object]:
         if not found:
             yield "no name of the zone leads only to members of a pool, or all that do are ours already"
             return
-        yield from (line(each) for each in dump(_as_inventory(found)).splitlines())
+        yield from (line(each) for each in to_yaml(_as_inventory(found)).splitlines())
         yield line("# then: `multiall dns adopt NAME` for each, and `multiall dns plan`", style="dim")
 
     return View("dns.import", {"names": found}, human, found, [each.name for each in found], well=not found)

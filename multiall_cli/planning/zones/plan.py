@@ -1,6 +1,7 @@
 """What a run would change in a zone: only what bears our mark, or what is not there yet."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from hashlib import sha256
 
 from multiall_cli.domain.change import Change, Conflict
@@ -52,6 +53,23 @@ def plan_zone(
     return ZonePlan(
         zone, ordered, tuple(decisions), tuple(conflicts), len(ours), content.serial, plan_id(zone.name, ordered)
     )
+
+
+def of_pool(plan: ZonePlan, pool: str) -> ZonePlan:
+    """The part of a plan that is about one pool's names."""
+    decisions = tuple(each for each in plan.decisions if each.claim.pool == pool)
+    changes = tuple(each for each in plan.changes if _pool_of(each) == pool)
+    keys = {key_of(each.claim.place) for each in plan.decisions if each.claim.pool != pool}
+    conflicts = tuple(each for each in plan.conflicts if each.subject not in keys)
+    return replace(plan, decisions=decisions, changes=changes, conflicts=conflicts, id=plan_id(plan.zone.name, changes))
+
+
+def _pool_of(change: Change[RRset]) -> str:
+    """Whose names a change is about: of what is taken out, the mark says it."""
+    if change.after is not None:
+        return change.after.marker
+    marker = markers.read(change.before.marker) if change.before else None
+    return marker.pool if marker else ""
 
 
 def plan_id(zone: str, changes: Iterable[Change[RRset]]) -> str:

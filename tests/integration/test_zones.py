@@ -1,0 +1,562 @@
+"""Names that follow what is said of members, on real BIND 9: a primary and two secondaries."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+
+import pytest
+
+from multiall_cli.adapters.nameservers import DnsServers
+from multiall_cli.domain.change import Change
+from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.run import Step
+from multiall_cli.domain.topology import Downtime
+from multiall_cli.domain.values import Secret
+from multiall_cli.domain.zones import Key, NameServer, RRset, ZonePlan, key_of
+from multiall_cli.planning.zones.markers import Marker, digest
+from multiall_cli.planning.zones.plan import marker_of
+from tests.fixtures.bind9 import NAMED, SECRET, Servers, servers
+from tests.fixtures.zone_site import ZoneSite, at
+
+pytestmark = pytest.mark.skipif(NAMED is None, reason="there is no named: install bind9")
+
+ZONES = 40
+ROOT = Path(__file__).parents[2]
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """For tests that break no server: each takes a zone of its own."""
+    zones = {f"z{number}.test": "" for number in range(ZONES)}
+    with servers(tmp_path_factory.mktemp("named"), zones) as made:
+        yield made
+
+
+@pytest.fixture
+def site(shared: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ZoneSite:
+    monkeypatch.setenv("DNS_SECRET", SECRET)
+    made = ZoneSite(tmp_path / "site", shared, f"z{next(_numbers)}.test")
+    made.write()
+    return made
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneSite]:
+    """With servers of its own, that a test may break."""
+    monkeypatch.setenv("DNS_SECRET", SECRET)
+    with servers(tmp_path / "named", {"own.test": ""}) as made:
+        site = ZoneSite(tmp_path / "site", made, "own.test")
+        site.write()
+        yield site
+
+
+@pytest.fixture
+def dns(monkeypatch: pytest.MonkeyPatch) -> DnsServers:
+    monkeypatch.setenv("DNS_SECRET", SECRET)
+    return DnsServers(lambda secret: os.environ[secret.name], 3.0, nullcontext)
+
+
+# --- the happy way ------------------------------------------------------------------------------------------------
+
+
+def test_names_follow_what_is_said_of_members(site: ZoneSite) -> None:
+    site.up()
+    assert site.sync().exit is Exit.OK
+    assert site.told() == [at(1, 2, 3)] * 3
+    site.say("web2", Downtime.DRAIN)
+    report = site.sync()
+    assert site.told() == [at(1, 3)] * 3
+    assert [each.lag is not None and not each.trouble for each in report.servers] == [True] * 3
+    assert 0 < report.until - time.time() <= 31
+    site.up("web2")
+    site.sync()
+    assert site.told() == [at(1, 2, 3)] * 3
+
+
+def test_a_second_sync_changes_nothing_and_moves_no_serial(site: ZoneSite) -> None:
+    site.up()
+    site.sync()
+    before = site.serials()
+    assert [site.sync().changed for _ in range(3)] == [0, 0, 0]
+    assert site.serials() == before
+
+
+def test_all_kinds_of_records(site: ZoneSite) -> None:
+    site.members = {
+        "web1": {"address": "192.0.2.1", "public": ["192.0.2.1", "2001:db8::1"]},
+        "web[2-3]": {"address": "192.0.2.[2-3]"},
+    }
+    site.write(
+        {"name": "www", "ttl": "5m"},
+        {"name": "api", "service": "_https._tcp", "port": 443, "weights": {"web1": 90}},
+        {"name": "m", "cname": True},
+        {"name": "*.apps"},
+        {"name": "@"},
+    )
+    site.up()
+    assert site.sync().exit is Exit.OK
+    assert site.told("www", "AAAA") == [{"2001:db8::1"}] * 3
+    host = f"web1.{site.zone}."
+    assert f"0 90 443 {host}" in site.told("_https._tcp.api", "SRV")[2]
+    assert site.told("m", "CNAME") == [{host}] * 3
+    assert site.told("whatever.apps") == [at(1, 2, 3)] * 3
+    assert site.servers.primary.lookup(site.zone) == at(1, 2, 3)
+    site.down("web1")
+    site.sync()
+    assert site.told("m", "CNAME") == [{f"web2.{site.zone}."}] * 3
+    assert site.told("www", "AAAA") == [{"2001:db8::1"}] * 3, "its floor: the only one of its family"
+    assert site.told("web1") == [at(1)] * 3, "a member's own name stays"
+
+
+def test_the_command_line(site: ZoneSite) -> None:
+    site.up()
+    planned = site.multiall("dns", "plan")
+    assert planned.exit == 10
+    assert f"create www.{site.zone} A  30 192.0.2.1, 192.0.2.2, 192.0.2.3" in planned.out
+    assert site.multiall("dns", "sync").exit == 2, "no one can answer"
+    plan = json.loads(site.multiall("dns", "plan", "--json").out)["zones"][0]["plan"]["id"]
+    assert site.multiall("dns", "sync", "--plan", "0123", "--yes").exit == 4
+    done = site.multiall("dns", "sync", "--plan", plan, "--yes")
+    assert done.exit == 0
+    assert "on 3 of 3 servers" in done.out
+    assert site.multiall("dns", "sync", "--yes", "--quiet").out == ""
+    assert site.multiall("dns", "plan", "-q").exit == 0
+    assert site.multiall("dns", "drift").exit == 0
+    assert site.multiall("dns", "status").out.count("ok") == 3
+    shown = site.multiall("dns", "show", "--json").json()
+    assert shown["names"][0]["wanted"]["values"] == sorted(at(1, 2, 3))
+    told = site.multiall("dns", "explain", "www").out
+    assert "web1 (192.0.2.1): in, because pinned up: said by a test" in told
+    assert site.multiall("dns", "explain", f"wwww.{site.zone}").err.count(f"did you mean www.{site.zone}?") == 1
+    assert site.multiall("dns", "plan", "nowhere.test").exit == 2
+    run = site.multiall("dns", "history", "-o", "name").out.split()[0]
+    assert site.multiall("journal", "show", run).out.count("www") == 1
+    site.say("web3", Downtime.MAINTENANCE)
+    assert site.multiall("dns", "sync", "--yes").exit == 0
+    assert site.multiall("dns", "wait", "web3", "--within", "1s").exit == 3
+    assert site.multiall("dns", "wait", "web1").exit == 0
+    assert "192.0.2.3" in site.multiall("dns", "status").out
+
+
+def test_a_zone_alone_makes_a_pool(site: ZoneSite) -> None:
+    """`pool plan` and `pool sync` have the names of a pool too, and no other pool's."""
+    site.up()
+    assert site.multiall("pool", "plan", "web").exit == 10
+    assert site.multiall("pool", "sync", "web", "--yes").exit == 0
+    assert site.told() == [at(1, 2, 3)] * 3
+    assert site.multiall("pool", "sync", "web", "--yes", "--quiet").out == ""
+
+
+def test_what_is_planned_lowers_the_ttl_in_time(site: ZoneSite) -> None:
+    site.write({"name": "www", "ttl": "1h"})
+    site.up()
+    site.sync()
+    site.say("web1", Downtime.DRAIN, begins=1800.0)
+    plan = site.sync().plan
+    assert [(each.before.ttl, each.after.ttl) for each in plan.changes if each.before and each.after] == [(3600, 60)]
+    assert site.told() == [at(1, 2, 3)] * 3
+
+
+def test_rollback(site: ZoneSite) -> None:
+    site.up()
+    site.sync()
+    site.down("web1")
+    run = site.sync().run
+    assert site.told() == [at(2, 3)] * 3
+    assert site.multiall("dns", "rollback", run, "--yes").exit == 0
+    assert site.told() == [at(1, 2, 3)] * 3
+    again = site.multiall("dns", "rollback", run, "--yes")
+    assert again.exit == 4
+    assert "no longer as run" in again.out
+    assert site.multiall("dns", "rollback", "19990101", "--yes").exit == 2
+
+
+# --- floors -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("floor", "left"),
+    [
+        ({}, at(1, 2, 3)),
+        ({"on_floor": "all"}, at(1, 2, 3)),
+        ({"on_floor": "sorry", "sorry": ["192.0.2.99"]}, at(99)),
+        ({"on_floor": "empty"}, set()),
+        ({"at_least": 2}, at(1, 2, 3)),
+    ],
+)
+def test_when_no_member_is_left(site: ZoneSite, floor: dict[str, object], left: set[str]) -> None:
+    site.write({"name": "www", **floor})
+    site.up()
+    site.sync()
+    site.down("web[1-3]")
+    assert site.sync().exit is Exit.OK
+    assert site.told() == [left] * 3
+    site.up("web1")
+    site.sync()
+    assert at(1) <= site.told()[0]
+
+
+def test_before_any_scan_nothing_is_given_and_nothing_taken(site: ZoneSite) -> None:
+    report = site.sync()
+    assert report.changed == 0
+    assert "0 of 3 members can serve" in report.plan.notes[0]
+    site.up()
+    site.sync()
+    site.say("web[1-3]", None)
+    assert site.sync().changed == 0
+    assert site.told() == [at(1, 2, 3)] * 3
+
+
+def test_too_many_losses_are_stopped(site: ZoneSite) -> None:
+    site.more = {"at_most": 1}
+    site.write({"name": "www"}, {"name": "api"}, {"name": "m"})
+    site.up()
+    site.sync()
+    site.down("web1")
+    stopped = site.multiall("dns", "sync", "--yes")
+    assert stopped.exit == 4
+    assert "--force-guard changes" in stopped.out
+    assert site.told() == [at(1, 2, 3)] * 3
+    assert site.multiall("dns", "sync", "--yes", "--force-guard", "changes").exit == 0
+    site.down("web2")
+    assert "--force-guard changes" in site.multiall("dns", "sync", "--yes").out
+    assert site.multiall("dns", "sync", "--yes", "--force-guard", "chnages").exit == 2
+
+
+def test_a_zone_of_which_nothing_of_ours_would_stay(site: ZoneSite) -> None:
+    site.write({"name": "www"}, {"name": "api"})
+    site.up()
+    site.sync()
+    site.write({"name": "new"})
+    stopped = site.sync()
+    assert stopped.exit is Exit.OK, "one comes for those that leave"
+    site.write({"name": "a"}, {"name": "b"})
+    site.sync()
+    site.pool = {"dns": []}
+    site.write()
+    assert "all 2 of our names would be removed" in site.sync().stopped
+    assert site.told("a") == [at(1, 2, 3)] * 3
+
+
+# --- other writers ------------------------------------------------------------------------------------------------
+
+
+def test_what_others_made_is_not_touched_and_can_be_adopted(site: ZoneSite) -> None:
+    site.other("www", "192.0.2.77", ttl=3600)
+    site.other("mail", "192.0.2.78")
+    site.up()
+    report = site.sync()
+    assert report.exit is Exit.REFUSED
+    assert "bears no mark: 3600 192.0.2.77" in str(report.plan.conflicts[0])
+    assert site.told()[0] == {"192.0.2.77"}
+    assert site.multiall("dns", "adopt", f"mail.{site.zone}", "--yes").exit == 2, "no one declares it"
+    assert site.multiall("dns", "adopt", f"www.{site.zone}", "--yes").exit == 0
+    assert site.told() == [{"192.0.2.77"}] * 3, "taken over as it is"
+    assert site.sync().exit is Exit.OK
+    assert site.told() == [at(1, 2, 3)] * 3
+    assert site.told("mail") == [{"192.0.2.78"}] * 3
+
+
+def test_what_a_hand_edited_is_a_conflict(site: ZoneSite) -> None:
+    site.up()
+    site.sync()
+    site.other("www", "192.0.2.50")
+    report = site.sync()
+    assert report.exit is Exit.REFUSED
+    assert "someone has edited it since we wrote it" in str(report.plan.conflicts[0])
+    assert site.multiall("dns", "drift").exit == 10
+    assert site.told()[0] == at(1, 2, 3, 50)
+    site.multiall("dns", "adopt", "www", "A", "--yes")
+    site.sync()
+    assert site.told() == [at(1, 2, 3)] * 3
+
+
+def test_a_hand_between_the_plan_and_its_doing(site: ZoneSite) -> None:
+    site.up()
+    site.sync()
+    site.down("web1")
+
+    def meanwhile(plan: ZonePlan) -> bool:
+        site.other("www", "192.0.2.50")
+        return True
+
+    report = site.sync(confirm=meanwhile)
+    assert report.exit is Exit.REFUSED
+    assert site.told()[0] == at(1, 2, 3, 50)
+    assert "edited" in str(report.plan.conflicts[0])
+
+
+def test_a_foreign_name_between_the_plan_and_its_doing_matters_not(site: ZoneSite) -> None:
+    site.up()
+    site.sync()
+    site.down("web1")
+
+    def meanwhile(plan: ZonePlan) -> bool:
+        site.other("other", "192.0.2.50")
+        return True
+
+    assert site.sync(confirm=meanwhile).exit is Exit.OK
+    assert site.told() == [at(2, 3)] * 3
+    assert site.told("other")[0] == at(50)
+
+
+def test_another_ttl_is_ours_to_mend_and_no_update_is_lost(site: ZoneSite) -> None:
+    """No prerequisite asks for a TTL: the whole zone must be as it was read."""
+    site.up()
+    site.sync()
+    site.write({"name": "www", "ttl": 45})
+    times = []
+
+    def meanwhile(plan: ZonePlan) -> bool:
+        site.other("other", "192.0.2.50")
+        times.append(plan)
+        return True
+
+    report = site.sync(confirm=meanwhile)
+    assert report.exit is Exit.OK
+    assert [each.after.ttl for each in report.plan.changes if each.after] == [45]
+    assert len(times) == 1, "it is asked once"
+
+
+def test_two_writers_at_one_name_lose_nothing(shared: Servers, dns: DnsServers) -> None:
+    """Each adds one to the number that it read; whoever comes second must see what the first one did."""
+    zone = shared.zone(f"z{next(_numbers)}.test")
+    place = (f"www.{zone.name}", "A")
+    refused = []
+
+    def add_one(left: int) -> None:
+        while left:
+            content = dns.read(zone)
+            there, marker = content.rrsets.get(place), marker_of(content, place)
+            number = int(ip_address(there.values[0])) if there else 0
+            before = RRset(there.ttl, there.values, marker.text) if there and marker else None
+            values = (str(IPv4Address(number + 1)),)
+            mark = Marker("multiall", "web", digest(values), number).text
+            if dns.write(zone, [(Change(key_of(place), before, RRset(60, values)), mark)], content.soa):
+                left -= 1
+            else:
+                refused.append(number)
+
+    writers = [threading.Thread(target=add_one, args=(500,)) for _ in range(2)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    assert int(ip_address(dns.read(zone).rrsets[place].values[0])) == 1000
+    assert refused, "they never met"
+
+
+# --- trouble ------------------------------------------------------------------------------------------------------
+
+
+def test_a_primary_that_is_away_defers_the_change(own: ZoneSite) -> None:
+    own.up()
+    own.servers.primary.end()
+    report = own.sync()
+    assert report.exit is Exit.PARTIAL
+    assert "nothing answers on port" in report.stopped
+    with own.fleet() as found:
+        assert len(found.pending().missed) == 1
+    own.servers.primary.start()
+    own.servers.primary.wait()
+    assert own.sync().exit is Exit.OK
+    with own.fleet() as found:
+        assert not found.pending().missed
+    assert own.told() == [at(1, 2, 3)] * 3
+
+
+def test_a_secondary_that_hangs_is_told(own: ZoneSite) -> None:
+    own.more = {"within": 1}
+    own.write()
+    own.up()
+    own.servers.secondaries[1].freeze()
+    report = own.sync()
+    assert report.exit is Exit.PARTIAL
+    assert [bool(each.trouble) for each in report.servers] == [False, False, True]
+    assert "did not answer" in report.servers[2].trouble
+    own.servers.secondaries[1].thaw()
+    assert own.multiall("dns", "sync", "--yes").exit == 0
+
+
+def test_a_secondary_that_lags_is_told(own: ZoneSite) -> None:
+    """It may not transfer the zone, and so has the old one."""
+    own.more = {"within": 1}
+    own.write()
+    own.servers.secondaries[0].end()
+    own.servers.secondaries[0].zones = {
+        name: text.replace(f"{own.servers.primary.port}", "1")
+        for name, text in own.servers.secondaries[0].zones.items()
+    }
+    own.servers.secondaries[0].start()
+    own.servers.secondaries[0].wait()
+    own.up()
+    report = own.sync()
+    assert "is behind: serial 1, and the primary has 2" in report.servers[1].trouble
+    assert own.multiall("dns", "status").exit == 3
+    assert own.multiall("dns", "drift").exit == 10
+
+
+def test_a_run_that_is_killed_between_update_and_verification(own: ZoneSite) -> None:
+    own.up()
+    code = (
+        "import os, signal, sys\n"
+        "from tests.fixtures.zone_site import ZoneSite\n"
+        "from multiall_cli.fleet import Fleet\n"
+        "from multiall_cli.engine.zones import ZoneWish\n"
+        "with Fleet.load(sys.argv[1]) as found:\n"
+        "    found.watch = lambda step: step.name == 'written' and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    found.sync_zones('', ZoneWish())\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(own.folder)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with own.fleet() as found:
+        assert len(found.pending().entries) == 1
+    assert own.sync().changed == 0
+    with own.fleet() as found:
+        assert not found.pending().entries
+    assert own.told()[0] == at(1, 2, 3)
+
+
+def test_a_journal_that_was_deleted(own: ZoneSite) -> None:
+    """The primary has forgotten our records, and its secondaries know a newer zone: that is told, not hidden."""
+    own.more = {"within": 1}
+    own.write()
+    own.up()
+    for number in (1, 2):
+        own.sync()
+        own.down(f"web{number}")
+    own.sync()
+    own.servers.primary.end()
+    (own.servers.primary.folder / "own.test.zone.jnl").unlink()
+    own.servers.primary.start()
+    own.servers.primary.wait()
+    own.up()
+    report = own.sync()
+    assert own.told()[0] == at(1, 2, 3)
+    assert report.exit is Exit.PARTIAL
+    assert "its serial is" in report.servers[1].trouble or "answers" in report.servers[1].trouble
+    assert own.multiall("dns", "status").exit == 3
+
+
+@pytest.mark.parametrize("policy", ["dnssec-policy default; inline-signing yes;", "dnssec-policy default;"])
+def test_a_signed_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
+    monkeypatch.setenv("DNS_SECRET", SECRET)
+    with servers(tmp_path / "named", {"own.test": ""}, secondaries=1, more=policy) as made:
+        site = ZoneSite(tmp_path / "site", made, "own.test")
+        site.write({"name": "www"}, {"name": "m", "cname": True})
+        site.up()
+        assert site.sync().exit is Exit.OK
+        assert site.told() == [at(1, 2, 3)] * 2
+        assert site.sync().changed == 0
+        site.down("web1")
+        assert site.sync().exit is Exit.OK
+        assert site.told("m", "CNAME") == [{"web2.own.test."}] * 2
+
+
+def test_what_the_key_may_not(shared: Servers, dns: DnsServers) -> None:
+    zone = shared.zone("z0.test")
+    wrong = DnsServers(lambda secret: "d3Jvbmcga2V5IG9mIHRoZSB0ZXN0cw==", 3.0, nullcontext)
+    with pytest.raises(MemberFault, match="does not know the key"):
+        wrong.read(zone)
+    with pytest.raises(MemberFault, match="refuses us"):
+        dns.read(shared.zone("z0.test", keyed=False))
+    with pytest.raises(MemberFault, match="refuses us"):
+        dns.may_update(shared.zone("z0.test", keyed=False))
+    with pytest.raises(MemberFault, match="does not hold"):
+        dns.serial(shared.zone("elsewhere.test"), zone.primary)
+    with pytest.raises(Unreachable, match="nothing answers"):
+        dns.serial(zone, NameServer("gone", "127.0.0.1", 1))
+    with pytest.raises(Unreachable, match="nothing answers"):
+        dns.read(replace(zone, primary=NameServer("gone", "127.0.0.1", 1)))
+    assert Key("a.", "hmac-sha256", Secret("env", "X")).name == "a."
+    dns.may_update(zone)
+
+
+def test_an_answer_that_says_done_and_did_nothing(shared: Servers, dns: DnsServers, site: ZoneSite) -> None:
+    """BIND says NOERROR to an alias beside an address; a plan never asks for that, and a serial that stays is told."""
+    site.other("m", "192.0.2.78")
+    site.write({"name": "m", "cname": True})
+    site.up()
+    report = site.sync()
+    assert report.exit is Exit.REFUSED
+    assert "an alias cannot stand beside the A of this name" in str(report.plan.conflicts)
+    assert site.told("m") == [at(78)] * 3
+
+
+def test_an_alias_makes_room_in_one_message(site: ZoneSite) -> None:
+    site.write({"name": "m", "cname": True})
+    site.up()
+    site.sync()
+    site.write({"name": "m"})
+    steps: list[Step] = []
+    assert site.sync(watch=steps.append).exit is Exit.OK
+    assert site.told("m") == [at(1, 2, 3)] * 3
+    assert [step.name for step in steps].count("written") == 1
+    site.write({"name": "m", "cname": True})
+    assert site.sync().exit is Exit.OK
+    assert site.told("m", "CNAME") == [{f"web1.{site.zone}."}] * 3
+
+
+def test_the_doctor_names_what_is_missing(own: ZoneSite) -> None:
+    assert own.multiall("dns", "doctor").exit == 0
+    primary = own.servers.primary
+    primary.end()
+    primary.zones = {
+        name: text.replace("zonesub ANY", "subdomain x.own.test. ANY") for name, text in primary.zones.items()
+    }
+    primary.start()
+    primary.wait()
+    told = own.multiall("dns", "doctor")
+    assert told.exit == 3
+    assert "refuses us" in told.out
+    assert 'update-policy { grant "multiall" zonesub A AAAA CNAME SRV PTR TXT; };' in told.out
+    assert SECRET not in told.out
+
+
+# --- clients ------------------------------------------------------------------------------------------------------
+
+
+def test_no_client_ever_gets_nothing_or_who_is_out(site: ZoneSite) -> None:
+    """Clients ask all the time while members come and go: never no answer, and no one who is out for long."""
+    site.up()
+    site.sync()
+    ended, empty, wrong = threading.Event(), [], []
+    out: set[str] = set()
+
+    def ask() -> None:
+        while not ended.is_set():
+            banned = set(out)
+            for each in site.servers.all:
+                found = each.lookup(f"www.{site.zone}")
+                if not found:
+                    empty.append(each.port)
+                if found & banned:
+                    wrong.append(found)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    for number in (1, 2, 3, 2, 1, 3):
+        site.down(f"web{number}")
+        report = site.sync()
+        assert all(not each.trouble for each in report.servers)
+        out.add(f"192.0.2.{number}")
+        time.sleep(0)
+        out.clear()
+        site.up(f"web{number}")
+        site.sync()
+    ended.set()
+    client.join()
+    assert not empty
+    assert not wrong
