@@ -1,14 +1,194 @@
-"""Zones' files as text (RFC 1035, section 5), read by dnspython."""
+"""Zones that lie in files on their primaries: read, checked, pushed to all of them, reloaded, and queried."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import dns.exception
-import dns.rdatatype
 import dns.zone
 
-from multiall_cli.adapters.nameservers import content_of
-from multiall_cli.domain.errors import UsageError
-from multiall_cli.domain.zones import Content, Zone
+from multiall_cli.adapters.nameservers import DnsServers, content_of
+from multiall_cli.domain.change import Change
+from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.zones import Content, NameServer, Place, RRset, Zone, key_of, place_of
+from multiall_cli.planning.zones import files, serials
+from multiall_cli.ports import Session
+
+STAGED = ".multiall"  # what a file is called beside the one that it is to replace
+TAKE = 'chown --reference="$2" "$1" && chmod --reference="$2" "$1" && mv -f -T "$1" "$2"'
+"""A constant; the staged file and the one that it replaces come as its arguments."""
+
+Push = Callable[[Sequence[Server], Mapping[str, bytes]], Mapping[str, str]]
+"""Puts files (path → content) on servers; server → why it has them not, of those."""
+
+
+class ZoneFiles:
+    """The primaries of zones in files. `opened`: a session with a server; `push`: puts files there, whole or not."""
+
+    def __init__(
+        self,
+        queries: DnsServers,
+        servers: Mapping[str, Server],
+        opened: Callable[[Server], Session],
+        push: Push,
+    ) -> None:
+        self._queries = queries
+        self._servers = servers
+        self._opened = opened
+        self._push = push
+        self._texts: dict[str, str] = {}
+
+    # --- what queries show --------------------------------------------------------------------------------------
+
+    def serial(self, zone: Zone, server: NameServer) -> int:
+        return self._queries.serial(zone, server)
+
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        return self._queries.answers(zone, server, places)
+
+    def notify(self, zone: Zone, server: NameServer) -> None:
+        if server in zone.secondaries:
+            self._queries.notify(zone, server)
+
+    # --- the files ----------------------------------------------------------------------------------------------
+
+    def read(self, zone: Zone) -> Content:
+        with self._session(zone.primary) as session:
+            return self._read(session, zone, zone.file, zone.fragment)
+
+    def _read(self, session: Session, zone: Zone, file: str, fragment: str) -> Content:
+        dump = _output(session, ["named-checkzone", "-q", "-D", "-s", "full", "-i", "none", zone.shown, file])
+        text = self._texts[zone.name] = _output(session, ["cat", "--", fragment or file])
+        try:
+            return files.content_of(dump, text)
+        except (ValueError, IndexError) as fault:
+            what = f"named-checkzone printed no zone for {file} ({fault})"
+            raise MemberFault(
+                session.server.name, what, f"run `named-checkzone -D {zone.shown} {file}` there"
+            ) from None
+
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> bool:
+        """Written aside on all primaries, checked on the first, taken on each, reloaded."""
+        with self._session(zone.primary) as session:
+            self._refuse_dynamic(session, zone)
+            content = self._read(session, zone, zone.file, zone.fragment)
+            if not _holds(content, changes):
+                return False
+            main = _output(session, ["cat", "--", zone.file]) if zone.fragment else self._texts[zone.name]
+            staged = self._staged(zone, content, changes, main)
+            absent = self._push(self._primaries(zone), {path: text.encode() for path, text in staged.items()})
+            if zone.primary.name in absent:
+                raise MemberFault(zone.primary.name, absent[zone.primary.name], "mend that, and run it again")
+            self._check(session, zone, content, changes, staged)
+        for server in (zone.primary, *zone.mirrors):
+            if server.name not in absent:
+                self._take(zone, server)
+        return True
+
+    def _staged(
+        self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]], main: str
+    ) -> dict[str, str]:
+        """path → text of what is written aside."""
+        records = files.ours(content)
+        for change, marker in changes:
+            if marker:
+                after = change.after or RRset(0, ())
+                records[place_of(change.key)] = RRset(after.ttl, after.values, marker)
+            else:
+                records.pop(place_of(change.key), None)
+        serial = serials.after([content.serial, *self._live(zone)])
+        block = files.rendered(self._texts[zone.name] if zone.fragment else main, records)
+        text = files.with_serial(main if zone.fragment else block, serial)
+        if text is None:
+            raise MemberFault(
+                zone.primary.name, f"{zone.file} has no serial in it", "put its SOA record into this file"
+            )
+        if not zone.fragment:
+            return {zone.file + STAGED: text}
+        return {zone.file + STAGED: text, zone.fragment + STAGED: block}
+
+    def _live(self, zone: Zone) -> list[int]:
+        """The serials that servers give now: the next one must be newer than each."""
+        found = []
+        for server in zone.servers:
+            try:
+                found.append(self._queries.serial(zone, server))
+            except (Unreachable, MemberFault):
+                continue  # it is told when the change is looked for there
+        return found
+
+    def _check(
+        self,
+        session: Session,
+        zone: Zone,
+        before: Content,
+        changes: Sequence[tuple[Change[RRset], str]],
+        staged: Mapping[str, str],
+    ) -> None:
+        """named-checkzone passes a file that was cut: what else it holds must be what it held."""
+        file = zone.file + STAGED
+        if zone.fragment:
+            text = files.including(staged[file], zone.fragment, zone.fragment + STAGED)
+            if text is None:
+                what = f"{zone.file} does not include {zone.fragment}"
+                raise MemberFault(zone.primary.name, what, f"add `$INCLUDE {zone.fragment}` to it")
+            file = zone.file + STAGED + ".check"
+            self._push([session.server], {file: text.encode()})
+        try:
+            after = self._read(session, zone, file, (zone.fragment or zone.file) + STAGED)
+        finally:
+            if zone.fragment:
+                session.run(["rm", "-f", "--", file])
+        wrong = files.lost(before, after, [place_of(each.key) for each, _ in changes])
+        wrong += [place for place, wanted in _expected(changes).items() if after.rrsets.get(place) != wanted]
+        if wrong:
+            session.run(["rm", "-f", "--", *staged])
+            what = f"the new file would give something else for {key_of(wrong[0])}, which was not meant"
+            raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"look at {zone.file}")
+
+    def _take(self, zone: Zone, server: NameServer) -> None:
+        with self._session(server) as session:
+            for path in filter(None, (zone.fragment, zone.file)):  # the serial last
+                _output(session, ["sh", "-c", TAKE, "multiall", path + STAGED, path])
+            _output(session, ["rndc", "reload", zone.shown])  # that it ended well says little: queries show more
+
+    def _refuse_dynamic(self, session: Session, zone: Zone) -> None:
+        """A file of a dynamic zone would be overwritten, or ours would be lost."""
+        if "dynamic: yes" in _output(session, ["rndc", "zonestatus", zone.shown]):
+            what = f"the zone {zone.shown} is dynamic: its file is named's own"
+            raise MemberFault(session.server.name, what, "leave `file:` out, and give it a `key:` for updates")
+
+    def _primaries(self, zone: Zone) -> list[Server]:
+        return [self._servers[each.name] for each in (zone.primary, *zone.mirrors)]
+
+    def _session(self, server: NameServer) -> AbstractContextManager[Session]:
+        return closing(self._opened(self._servers[server.name]))
+
+
+def _holds(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bool:
+    """Whether all that is to be replaced is as it was planned."""
+    for change, _ in changes:
+        there = content.rrsets.get(place_of(change.key))
+        before = change.before.values if change.before else ()
+        if (there.values if there else ()) != before:
+            return False
+    return True
+
+
+def _expected(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset | None]:
+    return {place_of(each.key): each.after if each.after and each.after.values else None for each, _ in changes}
+
+
+def _output(session: Session, argv: Sequence[str]) -> str:
+    """What a command prints. Errors: MemberFault where it ended badly."""
+    said = {"stdout": bytearray(), "stderr": bytearray()}
+    done = session.run(argv, on_output=lambda stream, piece: said[stream].extend(piece))
+    if done.exit_code:
+        words = (said["stderr"] or said["stdout"]).decode("utf-8", "replace").strip().splitlines()
+        what = f"{' '.join(argv[:1])} ended with {done.exit_code}: {words[-1] if words else 'no words'}"
+        raise MemberFault(session.server.name, what, f"run it there: {' '.join(argv)}")
+    return said["stdout"].decode("utf-8", "surrogateescape")
 
 
 def read_zone_file(file: Path, zone: Zone) -> Content:

@@ -33,8 +33,8 @@ ROOMS = {
     ),
     "dns": (
         "dns",
-        "Names that follow the topology: status, plan, sync, show, explain, drift, wait, adopt, import, history, "
-        "rollback, doctor.",
+        "Names that follow the topology: status, plan, sync, show, explain, drift, watch, wait, adopt, import, "
+        "history, rollback, doctor.",
     ),
     "lab": ("lab", "Real hosts on this machine (root, Linux): up, down, status, shell, reset, break."),
     "journal": ("journal", "What was done, by whom, and what is still open."),

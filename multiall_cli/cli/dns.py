@@ -16,6 +16,7 @@ from multiall_cli.cli.render import zones as render
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import seconds_of
 from multiall_cli.cli.render.view import show
+from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ app = typer.Typer(
     cls=Noun,
     no_args_is_help=True,
     add_completion=False,
-    help="Names that follow the topology: status, plan, sync, show, explain, drift, wait, adopt, import, history, "
-    "rollback, doctor.",
+    help="Names that follow the topology: status, plan, sync, show, explain, drift, watch, wait, adopt, import, "
+    "history, rollback, doctor.",
 )
+
+MOST_ROUNDS = 1_000_000_000  # of one watch
 
 ZoneName = Annotated[
     str, typer.Argument(metavar="[ZONE]", autocompletion=complete.zones, show_default=False, help="The zone; else all.")
@@ -147,6 +150,28 @@ def drift(context: Context, zone: ZoneName = "") -> int:
     """What is not as we wrote it, and which servers are behind; exit code 10 where there is anything."""
     with fleet(context) as found:
         return show(given(context), render.drift(found.zone_drift(zone)))
+
+
+@app.command("watch", cls=Verb)
+def watch(
+    context: Context,
+    zone: ZoneName = "",
+    every: Annotated[str, typer.Option("--every", metavar="SPAN", help="Between two scans: 2s, 30s, 1m.")] = "5s",
+    rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many scans.")] = MOST_ROUNDS,
+) -> int:
+    """Scan again and again, and make every name as it is wanted after each. Ctrl-C ends it; it needs --yes."""
+    pause = max(seconds_of(every, "dns watch"), 1.0)
+    if not given(context).yes:
+        raise UsageError("dns watch", "it changes zones and asks no one", "add --yes")
+    with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
+        wish, before = wish_of(context, "watch", lambda: None), None
+        for _ in scans(found, interrupt, pause, rounds):
+            told = found.sync_zones(zone, wish)
+            said = render.amiss(told)
+            if any(each.changed for each in told) or said != before:
+                show(given(context), render.reports(told))
+            before = said
+    return 0
 
 
 @app.command("wait", cls=Verb)

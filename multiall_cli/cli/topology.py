@@ -13,11 +13,10 @@ from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import topology as render
 from multiall_cli.cli.render.draw import DRAWINGS
-from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.render.times import LONGEST, moment_of, seconds_of
 from multiall_cli.cli.render.view import show
-from multiall_cli.cli.streams import is_gone
-from multiall_cli.domain.errors import Locked, UsageError
+from multiall_cli.cli.rounds import rounds as scans
+from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.topology import Downtime
 
 app = typer.Typer(
@@ -28,8 +27,6 @@ app = typer.Typer(
     "maintenance, pin, undrain.",
 )
 
-LINKS_EVERY = 600.0  # seconds of a watch in which servers are asked about each other once: each leaves lines in logs
-AGAIN = 0.5  # seconds between two rounds of a watch while someone is suspect
 MOST_EVENTS = 1_000_000  # of one list
 
 Target = Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")]
@@ -166,29 +163,13 @@ def watch(
     """Scan again and again, and print what changes as it changes. Ctrl-C ends it."""
     pause = max(seconds_of(every, "topology watch"), 1.0)
     with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
-        found.stop = interrupt.asked
-        found.keep_warm()
-        linked, shown = -LINKS_EVERY, False
-        for number in range(rounds):
-            links = time.monotonic() - linked >= LINKS_EVERY
-            try:
-                told = found.scan(links=None if links else False)
-            except Locked as fault:  # a scan of cron's, or another watch: what it saw is heard in the next round
-                typer.echo(safe_text(f"{fault.subject}: {fault.what}"), err=True)
-                if interrupt.wait(pause):
-                    break
-                continue
-            linked = time.monotonic() if links else linked
-            if not shown:
+        for number, told in enumerate(scans(found, interrupt, pause, rounds)):
+            if number == 0:
                 show(given(context), render.picture(told.topology, found.inventory))
-            for event in told.events if shown else ():
+            for event in told.events if number else ():
                 show(given(context), render.change(event))
             for words in render.unpublished(told):
                 typer.echo(words, err=True)
-            shown = True
-            rest = AGAIN if told.topology.doubts else pause
-            if number == rounds - 1 or interrupt.wait(rest - told.took, found.hinted) or is_gone():
-                break
     return 0
 
 

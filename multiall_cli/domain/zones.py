@@ -80,7 +80,8 @@ class Zone:
     `name`: fully qualified, in lower case; `owner`: stands in our markers, so that two sites can share a zone;
     `share`, `at_most`: of our names, how many may change in a run and in an hour (whichever is more); `interval`:
     seconds between a change of a name and the next one that adds to it; `within`: seconds in which every server must
-    have a change.
+    have a change; `file`: where it lies on the primary and its `mirrors`, who are primaries too ('': it takes updates);
+    `fragment`: what that file includes, all of it ours.
     """
 
     name: str
@@ -92,11 +93,14 @@ class Zone:
     at_most: int = 10
     interval: float = 10.0
     within: float = 10.0
+    file: str = ""
+    fragment: str = ""
+    mirrors: tuple[NameServer, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
 
     @property
     def servers(self) -> tuple[NameServer, ...]:
-        return (self.primary, *self.secondaries)
+        return (self.primary, *self.mirrors, *self.secondaries)
 
     @property
     def shown(self) -> str:

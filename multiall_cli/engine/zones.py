@@ -124,7 +124,7 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     if wish.plan and wish.plan != plan.id:
         what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
         raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
-    if not plan.changes:
+    if not plan.changes and not _behind(desk, zone):
         return _nothing_to_do(desk, zone, plan, wish.pool)
     _check(desk, plan, wish)
     if not wish.confirm(plan):
@@ -188,10 +188,16 @@ def stands(desk: Desk, zone: Zone) -> list[Served]:
 # --- nothing to do --------------------------------------------------------------------------------------------------
 
 
+def _behind(desk: Desk, zone: Zone) -> bool:
+    """Whether a primary that was away has an older file than the others."""
+    names = {each.name for each in zone.mirrors}
+    return bool(names) and any(each.trouble and each.serial and each.server in names for each in stands(desk, zone))
+
+
 def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     """Where the zone and all that decides on it are as when nothing was to be done: one query, and no more."""
     world = desk.world
-    if zone.primary.name in world.away or _open(desk, zone):
+    if zone.mirrors or zone.primary.name in world.away or _open(desk, zone):
         return None
     kept = world.store.cached(f"zone:{zone.name}")
     if kept is None or json.loads(kept)["wish"] != _wish(desk, zone):
@@ -252,7 +258,8 @@ def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
     world = desk.world
     me, now = holder(world, wish.verb), world.clock.now()
     servers = tuple(each.name for each in zone.servers)
-    run = Run(new_run_id(now), wish.verb, books(zone), servers, plan.id, me.who, me.host, me.pid, now)
+    verb = " ".join([wish.verb, *(f"--force-guard {name}" for name in sorted(wish.forced))])
+    run = Run(new_run_id(now), verb, books(zone), servers, plan.id, me.who, me.host, me.pid, now)
     world.store.begin(run)
     world.watch(Step("begun"))
     return run

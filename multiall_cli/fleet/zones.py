@@ -1,9 +1,10 @@
 """Zones: what the Fleet's verbs about names are made of."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
@@ -12,7 +13,8 @@ from multiall_cli.domain.answer import Health as Well
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.run import Run, Stage
+from multiall_cli.domain.inventory import Pool, Server
+from multiall_cli.domain.run import MemberState, Run, Stage
 from multiall_cli.domain.topology import Downtime, Planned
 from multiall_cli.domain.zones import (
     Claim,
@@ -21,6 +23,7 @@ from multiall_cli.domain.zones import (
     Departure,
     Explained,
     NameServer,
+    Place,
     RRset,
     Served,
     Zone,
@@ -32,8 +35,9 @@ from multiall_cli.domain.zones import (
     rrset_of,
 )
 from multiall_cli.drivers import bind9
+from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.nearest import did_you_mean
-from multiall_cli.planning.whom import away
+from multiall_cli.planning.whom import away, through
 from multiall_cli.planning.zones import bounds
 from multiall_cli.planning.zones.claims import claims_of
 from multiall_cli.planning.zones.names import absolute, zone_of
@@ -42,9 +46,13 @@ from multiall_cli.planning.zones.proposals import Proposal, proposals
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.nameservers import DnsServers
+    from multiall_cli.engine.world import World
     from multiall_cli.engine.zones import Desk, ZoneWish
     from multiall_cli.fleet import Fleet
+    from multiall_cli.ports import NameServers
 
+FILES = "(dns files)"  # what pushes of zones' files are journalled and locked as
+_THERE = (MemberState.SAME, MemberState.CHANGED)
 PATIENCE = 3.0  # seconds that a name server may be silent
 DRAINED = 3600.0  # seconds that a rollout may have members out of their names
 
@@ -76,15 +84,69 @@ def desk(fleet: "Fleet") -> "Desk":
 
     topology = fleet.topology()
     claims, contested = claims_of(fleet.inventory)
-    return Desk(replace(fleet.world, away=away(topology)), servers(fleet), topology, claims, contested)
+    world = replace(fleet.world, away=away(topology), relays=topology.relays)
+    return Desk(world, _Both(fleet, world), topology, claims, contested)
 
 
-def servers(fleet: "Fleet") -> "DnsServers":
+def queries(fleet: "Fleet") -> "DnsServers":
     from multiall_cli.adapters.nameservers import DnsServers
     from multiall_cli.adapters.secrets import reveal
 
     timeout = min(fleet.limits.timeout or PATIENCE, fleet.site.settings.timeout)
     return DnsServers(reveal, timeout, fleet.network.entered if fleet.network else nullcontext)
+
+
+class _Both:
+    """The name servers of a site: those of a zone that takes updates, and of one that lies in files."""
+
+    def __init__(self, fleet: "Fleet", world: "World") -> None:
+        from multiall_cli.adapters.zonefiles import ZoneFiles
+
+        self.queries = queries(fleet)
+        reached = {each.name: each for each in through(fleet.inventory.servers.values(), world.relays)}
+        self._files = ZoneFiles(self.queries, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
+
+    def of(self, zone: Zone) -> "NameServers":
+        return self._files if zone.file else self.queries
+
+    def serial(self, zone: Zone, server: NameServer) -> int:
+        return self.queries.serial(zone, server)
+
+    def read(self, zone: Zone) -> Content:
+        return self.of(zone).read(zone)
+
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> bool:
+        return self.of(zone).write(zone, changes, soa)
+
+    def notify(self, zone: Zone, server: NameServer) -> None:
+        self.of(zone).notify(zone, server)
+
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        return self.queries.answers(zone, server, places)
+
+
+def _pushed(
+    fleet: "Fleet", world: "World", servers: Sequence[Server], contents: Mapping[str, bytes]
+) -> Mapping[str, str]:
+    """Files on servers by FS-SA; why some have them not, by name."""
+    from multiall_cli.agents.files import file_tree
+    from multiall_cli.engine.copying import outgoing
+    from multiall_cli.engine.sync import Wish
+    from multiall_cli.engine.sync import sync as copied
+    from multiall_cli.engine.world import Assignment
+
+    wish = Wish(verb="dns files", catches_up=False, forced=frozenset(NAMES), lock_wait=DRAINED)
+    absent: dict[str, str] = {}
+    with TemporaryDirectory(prefix="multiall-dns-") as folder:
+        for path, content in contents.items():
+            source = Path(folder) / Path(path).name
+            source.write_bytes(content)
+            with outgoing(source, path) as declared:
+                pool = Pool(FILES, tuple(each.name for each in servers))
+                tree = file_tree(declared, fleet.inventory.servers, fleet.store)
+                report = copied(world, pool, [Assignment(tree, tuple(servers))], wish)
+            absent |= {each.server: each.reason for each in report.members if each.state not in _THERE}
+    return absent
 
 
 def plan(fleet: "Fleet", zones: Iterable[Zone], pool: str = "") -> Iterator[ZoneReport]:
@@ -152,6 +214,8 @@ def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> None:
     for each in fleet.store.promised(now):
         if each.server in names and each.because == _because(pool):
             fleet.store.withdraw(each.server, now)
+    with suppress(Locked):  # a scan that goes on elsewhere sees the same
+        fleet.scan(links=False)  # who comes back must have been seen a moment ago
     _moved(fleet, pool)
 
 
@@ -264,7 +328,7 @@ def imported(fleet: "Fleet", zone: Zone, file: Path | None) -> tuple[Proposal, .
     """Names of a zone (as its primary has it, or a file) that pools could declare. Errors: UsageError, Unreachable."""
     from multiall_cli.adapters.zonefiles import read_zone_file
 
-    content = servers(fleet).read(zone) if file is None else read_zone_file(file, zone)
+    content = desk(fleet).servers.read(zone) if file is None else read_zone_file(file, zone)
     return tuple(proposals(zone, content, fleet.inventory))
 
 
@@ -319,7 +383,7 @@ def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
 
 def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:
     """What is wrong between us and the name servers."""
-    dns = servers(fleet)
+    dns = queries(fleet)
     for zone in zones:
         yield from _of_primary(dns, zone)
         for server in zone.secondaries:

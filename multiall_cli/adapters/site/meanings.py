@@ -81,6 +81,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "ZoneShape": {
         "primary": "Who takes updates (RFC 2136): a server of the inventory or an address, perhaps with `:port`.",
+        "file": "Where the zone's file lies on its primaries, for a zone that takes no updates: it is rewritten there.",
+        "fragment": "A file that `file` includes and that is all ours; else our records are a block of `file`.",
+        "mirrors": "Further primaries, each with the same file.",
         "secondaries": "Who else answers for it: each is told of a change, and looked at afterwards.",
         "key": "The TSIG key for transfers, updates and notifications.",
         "owner": "What our marks in the zone say; two sites that share a zone need two. Else `multiall`.",

@@ -33,6 +33,10 @@ def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Serve
     if primary is None:
         return None
     usual = Zone(name, primary)
+    mirrors = tuple(
+        each for item in items(under(entry, "mirrors")) if (each := _name_server(item, servers, tell)) is not None
+    )
+    _check_files(entry, (primary, *mirrors), servers, tell)
     share, owner = text_of(entry, "share"), text_of(entry, "owner")
     return Zone(
         name,
@@ -44,8 +48,24 @@ def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Serve
         int(text_of(entry, "at_most") or usual.at_most),
         _seconds(entry, "interval", usual.interval),
         _seconds(entry, "within", usual.within),
+        text_of(entry, "file") or "",
+        text_of(entry, "fragment") or "",
+        mirrors,
         origin=place,
     )
+
+
+def _check_files(entry: Written, primaries: Sequence[NameServer], servers: Mapping[str, Server], tell: Tell) -> None:
+    """A zone's file is written over SSH, so its primaries are servers that we have."""
+    file = under(entry, "file")
+    if file is None:
+        for key in ("fragment", "mirrors"):
+            if under(entry, key) is not None:
+                tell(origin_of(entry, key), f"{key!r} is for a zone with a `file:`", "write where its file lies")
+        return
+    for each in primaries:
+        if each.name not in servers:
+            tell(file.origin, f"{shown(each.name)} is no server of this inventory", "declare it, and name it here")
 
 
 def _seconds(entry: Written, key: str, usual: float) -> float:

@@ -167,6 +167,21 @@ def beside(pool: View | None, names: View, found: Sequence[ZoneReport]) -> View:
     )
 
 
+def amiss(found: Sequence[ZoneReport]) -> list[str]:
+    """What is not as it should be, in words: for who watches, and is told of a change only."""
+    return [
+        words
+        for each in found
+        for words in (
+            each.stopped,
+            *each.plan.notes,
+            *map(str, each.plan.conflicts),
+            *(_words(s) for s in each.servers),
+        )
+        if words
+    ]
+
+
 # --- names ----------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,115 @@
+"""Our records within a zone's file: a block of lines of our own, each set with its mark, and the zone's serial.
+
+What stands outside the block is never changed, but for the serial.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from multiall_cli.domain.zones import Content, Place, RRset
+from multiall_cli.planning.zones import markers
+from multiall_cli.planning.zones.markers import marker_name
+
+BEGIN = "; --- kept by multiall: `multiall dns` writes what follows, edit above ---"
+END = "; --- end of what multiall keeps ---"
+_MARKED = re.compile(r"(?:; )?(?P<name>\S+) [0-9]+ IN (?P<kind>[A-Z]+)(?: .*)? ; (?P<mark>multiall=1 .+)")
+_BLOCK = re.compile(rf"^{re.escape(BEGIN)}\n(?:.*\n)*?{re.escape(END)}\n?", re.MULTILINE)
+_SOA = re.compile(r"\bSOA\b", re.IGNORECASE)
+_TOKEN = re.compile(r"(?:[\s()]|;[^\n]*)*([^\s();]+)")
+_DIRECTIVE = re.compile(r'^\$INCLUDE\s+"?(?P<path>[^\s"]+)"?', re.MULTILINE | re.IGNORECASE)
+
+Records = Mapping[Place, RRset]
+"""Ours, each with its mark."""
+
+
+def content_of(dump: str, text: str) -> Content:
+    """A zone from the canonical lines of named-checkzone, and our marks from the text that holds our block.
+
+    Errors: ValueError, where a line is none of such.
+    """
+    values: dict[Place, list[str]] = {}
+    ttls: dict[Place, int] = {}
+    soa = ""
+    for line in dump.splitlines():
+        name, ttl, _, kind, value = line.split(None, 4)
+        place = (name.lower(), kind)
+        if kind == "SOA":
+            soa = value
+        values.setdefault(place, []).append(value if kind == "TXT" else value.lower())
+        ttls[place] = int(ttl)
+    rrsets = {place: RRset(ttls[place], tuple(sorted(each))) for place, each in values.items()}
+    for place, mark in marks_of(text):
+        rrsets[marker_name(place), "TXT"] = RRset(0, (f'"{mark}"',))
+    return Content(int(soa.split()[2]), soa, rrsets)
+
+
+def marks_of(text: str) -> Iterator[tuple[Place, str]]:
+    """The marks within our block; one that stands on a line of its own is about nothing that is there."""
+    for block in _BLOCK.findall(text):
+        for line in block.splitlines():
+            if found := _MARKED.fullmatch(line):
+                yield (found["name"].lower(), found["kind"]), found["mark"]
+
+
+def rendered(text: str, records: Records) -> str:
+    """The text with a block of these records, in the place of the one that it had."""
+    block = "".join(f"{line}\n" for line in (BEGIN, *_lines(records), END))
+    without = _BLOCK.sub("", text)
+    return f"{without}{'' if without.endswith(chr(10)) or not without else chr(10)}{block}"
+
+
+def _lines(records: Records) -> Iterator[str]:
+    """The mark stands behind the first record of each set; of an empty set it is all that there is."""
+    for name, kind in sorted(records):
+        rrset = records[name, kind]
+        if not rrset.values:
+            yield f"; {name} 0 IN {kind} ; {rrset.marker}"
+        for at, value in enumerate(rrset.values):
+            yield f"{name} {rrset.ttl} IN {kind} {value}" + ("" if at else f" ; {rrset.marker}")
+
+
+def ours(content: Content) -> dict[Place, RRset]:
+    """All of a zone that bears a mark, whoever's, with it."""
+    found = {}
+    for name, kind in content.rrsets:
+        place = markers.marked(name) if kind == "TXT" else None
+        if place is not None:
+            mark = content.rrsets[name, kind].values[0].strip('"')
+            there = content.rrsets.get(place, RRset(0, ()))
+            found[place] = RRset(there.ttl, there.values, mark)
+    return found
+
+
+def with_serial(text: str, serial: int) -> str | None:
+    """The text with another serial in its first SOA record; None where there is none."""
+    found = _SOA.search(text)
+    if found is None:
+        return None
+    at = found.end()
+    for number in range(3):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            return None
+        at = token.end()
+        if number == 2 and token[1].isdigit():
+            return f"{text[: token.start(1)]}{serial}{text[token.end(1) :]}"
+    return None
+
+
+def including(text: str, fragment: str, other: str) -> str | None:
+    """The text with another file in the place of a fragment that it includes; None where it does not."""
+    name = fragment.rpartition("/")[2]
+    for found in _DIRECTIVE.finditer(text):
+        if found["path"].rpartition("/")[2] == name:
+            return f"{text[: found.start('path')]}{other}{text[found.end('path') :]}"
+    return None
+
+
+def lost(before: Content, after: Content, meant: Iterable[Place]) -> list[Place]:
+    """What is not as it was, and was not meant to change: such a file must not be loaded, however right it looks."""
+    known = {*meant} | {(marker_name(place), "TXT") for place in meant}
+    return sorted(
+        place
+        for place in before.rrsets.keys() | after.rrsets.keys()
+        if place[1] != "SOA" and place not in known and before.rrsets.get(place) != after.rrsets.get(place)
+    )

@@ -1,0 +1,351 @@
+"""Names of real hosts: BIND 9 on three of them, members that die, are cut off, are drained and come back."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import dns.exception
+import dns.message
+import dns.query
+import pytest
+
+from multiall_cli.adapters.network import Elsewhere
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.topology import Downtime, State
+from multiall_cli.domain.zones import ZoneReport
+from multiall_cli.engine.zones import ZoneWish
+from multiall_cli.fleet import Fleet
+from multiall_cli.lab.real.faults import Fault
+from tests.fixtures.bind9 import PATH, SECRET
+from tests.lab.ground import Ground
+
+pytestmark = pytest.mark.skipif(shutil.which("named", path=PATH) is None, reason="there is no named: install bind9")
+
+PRIMARY, SECONDARY, OTHER = "web1", "web2", "web3"
+IMPATIENT = {"every": "1s", "window": "1s", "timeout": "500ms", "denials": 1}
+LIMIT = 60.0  # seconds after which what is awaited will not come
+CONF = """\
+options {{ directory "/var/cache/bind"; recursion no; dnssec-validation no; listen-on {{ any; }}; }};
+key "multiall" {{ algorithm hmac-sha256; secret "{secret}"; }};
+zone "example.net" {{ {zone} }};
+"""
+ZONE = """\
+$TTL 300
+@ IN SOA ns1 hostmaster ( 5 ; serial
+  3600 600 86400 60 )
+@ IN NS ns1
+ns1 IN A {address}
+mail IN A 203.0.113.9 ; made by hand
+"""
+
+
+@dataclass
+class Names:
+    """The pool's names in a zone of the lab's hosts."""
+
+    ground: Ground
+    zone: Mapping[str, object]
+    network: Elsewhere
+    names: Sequence[Mapping[str, object]] = ({"name": "www", "ttl": 2},)
+
+    def write(self, **pool: object) -> None:
+        """Over what the ground writes: zones, the pool's names, and what else is said of the pool."""
+        racks = {name: {"labels": {"rack": f"r{name[-1]}"}} for name in self.ground.lab.addresses}
+        self.ground.write(racks, topology=IMPATIENT)
+        file = self.ground.root / "inventory" / "all.yaml"
+        told = json.loads(file.read_text())
+        told["pools"]["web"].update({"dns": [{"zone": "example.net", **each} for each in self.names], **pool})
+        told["zones"] = {"example.net": {"interval": 0.001, "within": 3, **self.zone}}
+        file.write_text(json.dumps(told))
+        self.ground.tree({"index.html": b"one"})
+
+    def address(self, name: str) -> str:
+        return self.ground.lab.addresses[name]
+
+    def told(self, server: str = PRIMARY, name: str = "www.example.net") -> set[str]:
+        """Who a client of this name server is sent to, by name."""
+        names = {address: name for name, address in self.ground.lab.addresses.items()}
+        query = dns.message.make_query(name, "A")
+        with self.network.entered():
+            answer = dns.query.udp(query, self.address(server), timeout=5)
+        return {names.get(each.to_text(), each.to_text()) for rrset in answer.answer for each in rrset}
+
+    def sync(self) -> ZoneReport:
+        with Fleet.load(str(self.ground.root)) as found:
+            return found.sync_zones("", ZoneWish())[0]
+
+    def until(self, wanted: Mapping[str, State]) -> None:
+        """Scan until they are so."""
+        began = time.monotonic()
+        with Fleet.load(str(self.ground.root)) as found:
+            while time.monotonic() - began < LIMIT:
+                topology = found.scan().topology
+                if not topology.frozen and all(topology.state_of(name) is state for name, state in wanted.items()):
+                    return
+        pytest.fail(f"it did not come to {wanted}")
+
+
+def configure(ground: Ground, server: str, zone: str) -> None:
+    """named on a host, with the zone, started."""
+    conf = CONF.format(secret=SECRET, zone=zone)
+    ground.run(
+        server,
+        "sh",
+        "-c",
+        'cat > "$1"; chgrp bind "$1"; chmod 640 "$1"',
+        "sh",
+        "/etc/bind/named.conf",
+        stdin=conf.encode(),
+    )
+    ground.run(server, "service", "named", "start")
+
+
+def zone_file(ground: Ground, server: str, path: str) -> None:
+    text = ZONE.format(address=ground.lab.addresses[PRIMARY])
+    ground.run(server, "sh", "-c", 'cat > "$1"; chown bind:bind "$1"', "sh", path, stdin=text.encode())
+
+
+@contextmanager
+def serving(ground: Ground, made: Names) -> Iterator[Names]:
+    """Both name servers answer."""
+    began = time.monotonic()
+    for server in (PRIMARY, SECONDARY):
+        while True:
+            try:
+                if made.told(server, "mail.example.net"):
+                    break
+            except dns.exception.Timeout:
+                pass
+            assert time.monotonic() - began < LIMIT
+    yield made
+
+
+@pytest.fixture
+def dynamic(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
+    """A primary that takes updates, and a secondary: www has all hosts."""
+    monkeypatch.setenv("DNS_SECRET", SECRET)
+    primary, secondary = ground.lab.addresses[PRIMARY], ground.lab.addresses[SECONDARY]
+    zone_file(ground, PRIMARY, "/var/lib/bind/example.net.zone")
+    configure(
+        ground,
+        PRIMARY,
+        f'type primary; file "/var/lib/bind/example.net.zone"; update-policy {{ grant "multiall" zonesub ANY; }}; '
+        f'allow-transfer {{ key "multiall"; {secondary}; }}; also-notify {{ {secondary}; }};',
+    )
+    configure(
+        ground,
+        SECONDARY,
+        f'type secondary; file "example.net.zone"; primaries {{ {primary} key multiall; }}; '
+        'allow-notify { key "multiall"; };',
+    )
+    key = {"name": "multiall", "secret": "${env:DNS_SECRET}"}
+    made = Names(
+        ground,
+        {"primary": PRIMARY, "secondaries": [SECONDARY], "key": key},
+        Elsewhere(str(ground.lab.folder / "network")),
+    )
+    made.write()
+    with serving(ground, made):
+        yield made
+    made.network.close()
+
+
+ALL = dict.fromkeys(("web1", "web2", "web3", "web4"), State.UP)
+
+
+def test_a_member_without_power_leaves_and_comes_back(dynamic: Names) -> None:
+    dynamic.until(ALL)
+    assert dynamic.sync().exit is Exit.OK
+    assert dynamic.told() == dynamic.told(SECONDARY) == set(ALL)
+    with dynamic.ground.lab.broken("web4", Fault.POWER_OFF):
+        dynamic.until({"web4": State.DOWN})
+        report = dynamic.sync()
+        assert report.exit is Exit.OK
+        assert all(each.lag is not None for each in report.servers)
+        assert dynamic.told() == dynamic.told(SECONDARY) == {"web1", "web2", "web3"}
+        assert dynamic.sync().changed == 0
+    dynamic.until(ALL)
+    dynamic.sync()
+    assert dynamic.told(SECONDARY) == set(ALL)
+
+
+def test_an_uplink_that_is_cut_takes_no_one_out(dynamic: Names) -> None:
+    dynamic.until(ALL)
+    dynamic.sync()
+    with dynamic.ground.lab.broken("web3", Fault.CUT), dynamic.ground.lab.broken("web4", Fault.CUT):
+        with Fleet.load(str(dynamic.ground.root)) as found:
+            assert [found.scan().topology.frozen != "" for _ in range(3)][-1]
+        assert dynamic.sync().changed == 0
+        assert dynamic.told() == set(ALL)
+
+
+def test_a_name_server_that_is_down_gets_the_change_later(dynamic: Names) -> None:
+    dynamic.until(ALL)
+    dynamic.sync()
+    with Fleet.load(str(dynamic.ground.root)) as found:
+        found.promise("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+    with dynamic.ground.lab.broken(PRIMARY, Fault.POWER_OFF):
+        report = dynamic.sync()
+        assert report.exit is Exit.PARTIAL
+        assert f"its primary {PRIMARY}" in report.stopped
+        with Fleet.load(str(dynamic.ground.root)) as found:
+            assert [each.server for each in found.pending().missed] == [PRIMARY]
+    configured = dynamic.ground.lab.run(PRIMARY, ["service", "named", "start"])
+    assert configured.returncode == 0
+    began = time.monotonic()
+    while (report := dynamic.sync()).exit is not Exit.OK:
+        assert time.monotonic() - began < LIMIT, report
+    assert dynamic.told() == {"web1", "web2", "web3"}
+    with Fleet.load(str(dynamic.ground.root)) as found:
+        assert not found.pending().missed
+
+
+def test_clocks_that_differ_are_told_as_such(dynamic: Names) -> None:
+    dynamic.until(ALL)
+    ground = dynamic.ground
+    ground.run(PRIMARY, "service", "named", "stop")
+    with ground.lab.broken(PRIMARY, Fault.SKEW_CLOCK, by=1000):
+        ground.run(PRIMARY, "service", "named", "start")
+        began = time.monotonic()
+        while "more than five minutes apart (BADTIME)" not in (report := dynamic.sync()).stopped:
+            assert time.monotonic() - began < LIMIT, report
+        assert report.exit is Exit.PARTIAL
+
+
+def test_a_rollout_that_drains(dynamic: Names) -> None:
+    """Each member is out of the name, and no client uses it any longer, before it is touched."""
+    dynamic.until(ALL)
+    dynamic.sync()
+    dynamic.write(rollout={"batch": [2], "drain": True})
+    seen: list[tuple[set[str], set[str]]] = []
+
+    def watch(step: object) -> None:
+        if getattr(step, "name", "") == "applied":
+            has = {name for name in ALL if dynamic.ground.has(name, "/srv/www/index.html")}
+            seen.append((has, dynamic.told()))
+
+    with Fleet.load(str(dynamic.ground.root)) as found:
+        found.watch = watch
+        report = found.sync("web", forced=("deletions", "changes", "empties"))
+    assert report.exit is Exit.OK
+    assert dynamic.told() == set(ALL)
+    assert seen
+    assert [told & {"web1", "web2"} for _, told in seen[:1]] == [set()]
+    with Fleet.load(str(dynamic.ground.root)) as found:
+        assert all(word is None for word in map(found.topology().planned_of, ALL))
+
+
+def test_a_rollout_that_would_leave_too_few(dynamic: Names) -> None:
+    dynamic.names = ({"name": "www", "ttl": 2, "at_least": 3},)
+    dynamic.write(rollout={"batch": [2], "drain": True})
+    dynamic.until(ALL)
+    dynamic.sync()
+    with Fleet.load(str(dynamic.ground.root)) as found:
+        report = found.sync("web")
+    assert report.exit is Exit.REFUSED
+    assert "at least 3 are wanted" in report.stopped
+    assert dynamic.told() == set(ALL)
+    assert not any(dynamic.ground.has(name, "/srv/www/index.html") for name in ALL)
+
+
+# --- zones in files -----------------------------------------------------------------------------------------------
+
+FILE = "/etc/bind/example.net.zone"
+
+
+@pytest.fixture
+def in_files(ground: Ground) -> Iterator[Names]:
+    """Two primaries with the same file."""
+    for server in (PRIMARY, SECONDARY):
+        zone_file(ground, server, FILE)
+        configure(ground, server, f'type primary; file "{FILE}";')
+    zone = {"primary": PRIMARY, "mirrors": [SECONDARY], "file": FILE}
+    made = Names(ground, zone, Elsewhere(str(ground.lab.folder / "network")))
+    made.write()
+    with serving(ground, made):
+        yield made
+    made.network.close()
+
+
+def test_a_zone_in_files(in_files: Names) -> None:
+    in_files.until(ALL)
+    ground = in_files.ground
+    report = in_files.sync()
+    assert report.exit is Exit.OK, report
+    assert in_files.told() == in_files.told(SECONDARY) == set(ALL)
+    assert in_files.told(SECONDARY, "mail.example.net") == {"203.0.113.9"}
+    text = ground.run(PRIMARY, "cat", FILE).decode()
+    assert "made by hand" in text
+    assert "( 6 ; serial" in text
+    assert text == ground.run(SECONDARY, "cat", FILE).decode()
+    assert in_files.sync().changed == 0
+    with ground.lab.broken("web4", Fault.POWER_OFF):
+        in_files.until({"web4": State.DOWN})
+        assert in_files.sync().exit is Exit.OK
+        assert in_files.told() == in_files.told(SECONDARY) == {"web1", "web2", "web3"}
+    assert ground.run(PRIMARY, "stat", "-c", "%U", FILE).decode().strip() == "bind"
+    assert not ground.lab.run(PRIMARY, ["ls", f"{FILE}.multiall"]).stdout
+
+
+def test_a_mirror_that_was_away_catches_up(in_files: Names) -> None:
+    in_files.until(ALL)
+    ground = in_files.ground
+    ground.run(SECONDARY, "service", "named", "stop")
+    with ground.lab.broken(SECONDARY, Fault.CUT):
+        report = in_files.sync()
+        assert report.exit is Exit.PARTIAL
+        assert [bool(each.trouble) for each in report.servers] == [False, True]
+        assert in_files.told() == set(ALL)
+    ground.run(SECONDARY, "service", "named", "start")
+    in_files.until(ALL)
+    began = time.monotonic()
+    while in_files.sync().exit is not Exit.OK:
+        assert time.monotonic() - began < LIMIT
+    assert in_files.told(SECONDARY) == set(ALL)
+
+
+def test_a_file_that_is_broken_or_edited_is_left_alone(in_files: Names) -> None:
+    in_files.until(ALL)
+    in_files.sync()
+    ground = in_files.ground
+    text = ground.run(PRIMARY, "cat", FILE).decode()
+    address = in_files.address("web2")
+    edited = text.replace(f"www.example.net. 2 IN A {address}\n", "")
+    assert edited != text
+    ground.run(PRIMARY, "sh", "-c", 'cat > "$1"', "sh", FILE, stdin=edited.encode())
+    report = in_files.sync()
+    assert report.exit is Exit.REFUSED
+    assert "someone has edited it" in str(report.plan.conflicts)
+    ground.run(PRIMARY, "sh", "-c", 'cat > "$1"', "sh", FILE, stdin=text.replace("IN NS ns1", "IN NS").encode())
+    report = in_files.sync()
+    assert report.exit is Exit.PARTIAL
+    assert "named-checkzone" in report.stopped
+    assert in_files.told() == set(ALL)
+
+
+def test_a_fragment_that_the_zone_includes(in_files: Names) -> None:
+    ground, fragment = in_files.ground, "/etc/bind/example.net.multiall"
+    for server in (PRIMARY, SECONDARY):
+        ground.run(server, "sh", "-c", r'echo "\$INCLUDE $2" >> "$1"; touch "$2"', "sh", FILE, fragment)
+    in_files.zone = {**in_files.zone, "fragment": fragment}
+    in_files.write()
+    in_files.until(ALL)
+    report = in_files.sync()
+    assert report.exit is Exit.OK, report
+    assert in_files.told() == in_files.told(SECONDARY) == set(ALL)
+    assert "www.example.net. 2 IN A" in ground.run(SECONDARY, "cat", fragment).decode()
+    assert "www.example.net." not in ground.run(SECONDARY, "cat", FILE).decode()
+    assert in_files.sync().changed == 0
+
+
+def test_a_dynamic_zone_is_no_zone_in_files(dynamic: Names) -> None:
+    dynamic.zone = {"primary": PRIMARY, "file": "/var/lib/bind/example.net.zone"}
+    dynamic.write()
+    dynamic.until(ALL)
+    report = dynamic.sync()
+    assert report.exit is Exit.PARTIAL
+    assert "is dynamic: its file is named's own" in report.stopped
+    assert dynamic.told() == set()
