@@ -10,9 +10,10 @@ from multiall_cli.domain.change import Change, Item, Outcome, Snapshot
 from multiall_cli.domain.health import Change as HealthChange
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
 from multiall_cli.domain.inventory import After, Server
+from multiall_cli.domain.records import Content, Place, RRset
 from multiall_cli.domain.run import Entry, Holder, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Event, Evidence, Planned
-from multiall_cli.domain.zones import Content, NameServer, Place, RRset, Zone
+from multiall_cli.domain.zones import NameServer, Zone
 
 HEAD = TAIL = 1 << 20
 """Bytes kept of the beginning and of the end of a command's output; the rest is counted."""

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from selectors import EVENT_READ, DefaultSelector
 
 import dns.exception
@@ -21,15 +21,16 @@ import dns.update
 import dns.xfr
 import dns.zone
 
+from multiall_cli.adapters.soa import AGAIN, Network, Serials, asking, reaching
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
+from multiall_cli.domain.errors import MemberFault, MultiAllError
+from multiall_cli.domain.records import Content, Place, RRset, key_of, place_of
 from multiall_cli.domain.values import Secret
-from multiall_cli.domain.zones import Content, Key, NameServer, Place, RRset, Zone, key_of, place_of
+from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
 
 MOST = 150  # changes of one message, which has 64 KiB at the most
 AT_ONCE = 100  # queries that are on their way to one server
-AGAIN = 0.4  # seconds after which a query that no one answered is asked again
 TRANSFER = 60.0  # seconds that a whole transfer may take
 _STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 _REFUSALS = {
@@ -52,36 +53,30 @@ class DnsServers:
         self,
         reveal: Callable[[Secret], str],
         timeout: float,
-        network: Callable[[], AbstractContextManager[None]],
+        network: Network,
     ) -> None:
         self._reveal = reveal
         self._timeout = timeout
         self._network = network
+        self._serials = Serials(timeout, network)
         self._keys: dict[str, dns.tsig.Key] = {}
 
     # --- reading ------------------------------------------------------------------------------------------------
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        answer = self._ask(zone, server, dns.message.make_query(zone.name, "SOA"))
-        found = answer.get_rrset(answer.answer, dns.name.from_text(zone.name), dns.rdataclass.IN, dns.rdatatype.SOA)
-        if found is None or not answer.flags & dns.flags.AA:
-            what = f"does not hold the zone {zone.shown}" + (
-                f" ({dns.rcode.to_text(answer.rcode())})" if answer.rcode() else ""
-            )
-            raise MemberFault(server.name, what, "add the zone there, or take the server out of `zones:`")
-        return int(found[0].serial)
+        return self._serials.serial(zone, server)
 
     def read(self, zone: Zone) -> Content:
         found = dns.zone.Zone(zone.name, relativize=False)
         query, _ = dns.xfr.make_query(found, keyring=self._tsig(zone))
-        with self._trouble(zone, zone.primary) as address, self._network():
+        with self._trouble(zone, zone.primary) as address:
             dns.query.inbound_xfr(
                 address, found, query, port=zone.primary.port, timeout=self._timeout, lifetime=TRANSFER
             )
         return content_of(zone, found)
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        with self._trouble(zone, server) as address, self._network():
+        with self._trouble(zone, server) as address:
             return dict(_Asking(address, server.port, self._timeout).all(places))
 
     # --- changing -----------------------------------------------------------------------------------------------
@@ -124,48 +119,37 @@ class DnsServers:
     def _ask(
         self, zone: Zone, server: NameServer, message: dns.message.Message, *, tcp: bool = False
     ) -> dns.message.Message:
-        with self._trouble(zone, server) as address, self._network():
+        with self._trouble(zone, server) as address:
             if tcp:
                 return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            with socket.socket(family, socket.SOCK_DGRAM) as asking:
-                asking.connect((address, server.port))  # so that a refusal is heard at once
-                asking.setblocking(False)
+            with asking(address, server.port) as opened:
+                opened.setblocking(False)
                 return dns.query.udp_with_fallback(
-                    message, address, port=server.port, timeout=self._timeout, udp_sock=asking
+                    message, address, port=server.port, timeout=self._timeout, udp_sock=opened
                 )[0]
 
     @contextmanager
     def _trouble(self, zone: Zone, server: NameServer) -> Iterator[str]:
         """Gives the server's address; tells what goes wrong between us in words that lead on."""
-        try:
-            with self._network():
-                address = str(socket.getaddrinfo(server.address, server.port, type=socket.SOCK_DGRAM)[0][4][0])
-            yield address
-        except dns.tsig.PeerBadTime:
-            what = "its clock and ours are more than five minutes apart (BADTIME)"
-            raise MemberFault(server.name, what, "set both by NTP, and look at `date` on both") from None
-        except (dns.tsig.PeerBadKey, dns.tsig.PeerBadSignature, dns.tsig.BadSignature, dns.message.UnknownTSIGKey):
-            what = f"does not know the key {zone.key.name if zone.key else ''} as we have it"
-            raise MemberFault(server.name, what, "compare name, algorithm and secret with its named.conf") from None
-        except dns.tsig.BadTime:
-            raise MemberFault(server.name, "its clock and ours differ", "set both by NTP") from None
-        except dns.xfr.TransferError as fault:
-            what, todo = _REFUSALS.get(fault.rcode, (f"gives no zone: {fault}", "look at its log"))
-            raise MemberFault(server.name, f"{what}, when asked for {zone.shown}", todo) from None
-        except socket.gaierror as fault:
-            raise Unreachable(server.name, f"has no address ({fault.strerror})", "mend its address", "name") from None
-        except (TimeoutError, dns.exception.Timeout):
-            what = f"did not answer within {self._timeout:g} s on port {server.port}"
-            raise Unreachable(server.name, what, "look whether named runs there", "timeout") from None
-        except ConnectionRefusedError:
-            what = f"nothing answers on port {server.port}"
-            raise Unreachable(server.name, what, "start named there, or mend `port`", "refused") from None
-        except (OSError, EOFError) as fault:
-            raise Unreachable(server.name, f"the connection broke ({fault})", "run it again", "away") from None
-        except dns.exception.DNSException as fault:
-            what = f"answered with something that is no answer ({type(fault).__name__}: {fault})"
-            raise MemberFault(server.name, what, "look at its log") from None
+        with reaching(server, self._timeout, self._network) as address:
+            try:
+                yield address
+            except dns.exception.Timeout:
+                raise TimeoutError from None
+            except dns.tsig.PeerBadTime:
+                what = "its clock and ours are more than five minutes apart (BADTIME)"
+                raise MemberFault(server.name, what, "set both by NTP, and look at `date` on both") from None
+            except (dns.tsig.PeerBadKey, dns.tsig.PeerBadSignature, dns.tsig.BadSignature, dns.message.UnknownTSIGKey):
+                what = f"does not know the key {zone.key.name if zone.key else ''} as we have it"
+                raise MemberFault(server.name, what, "compare name, algorithm and secret with its named.conf") from None
+            except dns.tsig.BadTime:
+                raise MemberFault(server.name, "its clock and ours differ", "set both by NTP") from None
+            except dns.xfr.TransferError as fault:
+                what, todo = _REFUSALS.get(fault.rcode, (f"gives no zone: {fault}", "look at its log"))
+                raise MemberFault(server.name, f"{what}, when asked for {zone.shown}", todo) from None
+            except dns.exception.DNSException as fault:
+                what = f"answered with something that is no answer ({type(fault).__name__}: {fault})"
+                raise MemberFault(server.name, what, "look at its log") from None
 
     def _accepted(self, server: NameServer, code: dns.rcode.Rcode) -> None:
         if code != dns.rcode.NOERROR:
@@ -262,16 +246,14 @@ class _Asking:
         self._address, self._port, self._timeout = address, port, timeout
 
     def all(self, places: Sequence[Place]) -> Iterator[tuple[Place, RRset | None]]:
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as asking, DefaultSelector() as selector:
-            asking.connect((self._address, self._port))
-            asking.setblocking(False)
-            selector.register(asking, EVENT_READ)
+        with asking(self._address, self._port) as opened, DefaultSelector() as selector:
+            opened.setblocking(False)
+            selector.register(opened, EVENT_READ)
             for start in range(0, len(places), AT_ONCE):
-                yield from self._some(asking, selector, places[start : start + AT_ONCE])
+                yield from self._some(opened, selector, places[start : start + AT_ONCE])
 
     def _some(
-        self, asking: socket.socket, selector: DefaultSelector, places: Sequence[Place]
+        self, opened: socket.socket, selector: DefaultSelector, places: Sequence[Place]
     ) -> Iterator[tuple[Place, RRset | None]]:
         queries = {}
         for place in places:
@@ -281,12 +263,12 @@ class _Asking:
         while queries:
             if time.monotonic() >= again:
                 for _, query in queries.values():
-                    asking.send(query.to_wire())
+                    opened.send(query.to_wire())
                 again = time.monotonic() + AGAIN
             if time.monotonic() >= until:
                 raise TimeoutError
             for _ in selector.select(max(0.0, min(again, until) - time.monotonic())):
-                wire = asking.recv(65535)
+                wire = opened.recv(65535)
                 asked = queries.get(int.from_bytes(wire[:2], "big"))
                 if asked is None:
                     continue

@@ -11,7 +11,8 @@ from multiall_cli.adapters.nameservers import DnsServers, content_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.zones import Content, NameServer, Place, RRset, Zone, key_of, place_of
+from multiall_cli.domain.records import Content, Place, RRset, key_of, place_of
+from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.planning.zones import files, serials
 from multiall_cli.ports import Session
 

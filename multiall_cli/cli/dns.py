@@ -20,7 +20,7 @@ from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from multiall_cli.domain.zones import ZonePlan
+    from multiall_cli.domain.records import ZonePlan
     from multiall_cli.engine.zones import ZoneWish
 
 app = typer.Typer(

@@ -14,7 +14,7 @@ from multiall_cli.cli.render import zones
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.view import show
 from multiall_cli.domain.change import Plan
-from multiall_cli.domain.zones import ZoneReport
+from multiall_cli.domain.records import ZoneReport
 
 app = typer.Typer(
     cls=Noun, no_args_is_help=True, add_completion=False, help="Pools: list, show, plan, sync, status, diff."

@@ -9,22 +9,21 @@ from hashlib import sha256
 from multiall_cli.domain.change import Change, Conflict
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.run import Entry, Run, Stage, Step
-from multiall_cli.domain.topology import Evidence, Rung, Topology
-from multiall_cli.domain.zones import (
+from multiall_cli.domain.records import (
     Claim,
     Content,
     Departure,
-    NameServer,
     Place,
     RRset,
     Served,
-    Zone,
     ZonePlan,
     ZoneReport,
     place_of,
     rrset_of,
 )
+from multiall_cli.domain.run import Entry, Run, Stage, Step
+from multiall_cli.domain.topology import Evidence, Rung, Topology
+from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.sync import holder, new_run_id
 from multiall_cli.engine.world import World

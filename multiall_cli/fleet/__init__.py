@@ -34,11 +34,9 @@ from multiall_cli.domain.publication import LastPublished, Published, Verified
 from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
 from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
-from multiall_cli.domain.zones import Departure, Served, ZoneReport, ZoneStatus
-from multiall_cli.domain.zones import Explained as ExplainedName
 from multiall_cli.drivers.become import sudoers
 from multiall_cli.drivers.openssh import ssh_command
-from multiall_cli.fleet import health, zones
+from multiall_cli.fleet import health
 from multiall_cli.planning.assign import assign
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.learning import Learned
@@ -47,7 +45,6 @@ from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.trials import Trial
 from multiall_cli.planning.whom import away, inherited, serving, through
-from multiall_cli.planning.zones.proposals import Proposal
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.network import Elsewhere
@@ -55,11 +52,14 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.adapters.ssh.transport import SshTransport
     from multiall_cli.adapters.warm import WarmTransport
+    from multiall_cli.domain.records import Departure, Served, ZoneReport, ZoneStatus
+    from multiall_cli.domain.records import Explained as ExplainedName
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
     from multiall_cli.engine.world import Assignment, World
     from multiall_cli.engine.zones import ZoneWish
     from multiall_cli.planning.rules import RuleBook
+    from multiall_cli.planning.zones.proposals import Proposal
     from multiall_cli.ports import Session, Store, Transport
 
 RUNS_SHOWN = 20
@@ -194,6 +194,7 @@ class Fleet:
         that may be passed; `confirm` sees the plan and decides. Errors: Locked, Refused, UsageError, Unreachable.
         """
         from multiall_cli.engine.sync import Wish, sync
+        from multiall_cli.fleet import zones
 
         wish = Wish(
             plan=plan,
@@ -632,56 +633,82 @@ class Fleet:
 
     # --- zones --------------------------------------------------------------------------------------------------
 
-    def zone_plans(self, zone: str = "") -> tuple[ZoneReport, ...]:
+    def zone_plans(self, zone: str = "") -> "tuple[ZoneReport, ...]":
         """What a sync would change in a zone (in all, where none is named). Reads only. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         return tuple(zones.plan(self, zones.chosen(self, zone)))
 
-    def sync_zones(self, zone: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
+    def sync_zones(self, zone: str, wish: "ZoneWish") -> "tuple[ZoneReport, ...]":
         """Make a zone (all, where none is named) as pools and topology want it. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         return tuple(zones.sync(self, zones.chosen(self, zone), wish))
 
-    def pool_zone_plans(self, pool: str) -> tuple[ZoneReport, ...]:
+    def pool_zone_plans(self, pool: str) -> "tuple[ZoneReport, ...]":
         """What a sync would change of a pool's names. Reads only."""
+        from multiall_cli.fleet import zones
+
         return tuple(zones.plan(self, zones.of_pool(self, pool), pool))
 
-    def sync_pool_zones(self, pool: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
+    def sync_pool_zones(self, pool: str, wish: "ZoneWish") -> "tuple[ZoneReport, ...]":
         """Make a pool's names as they are wanted; `wish` names the pool."""
+        from multiall_cli.fleet import zones
+
         return tuple(zones.sync(self, zones.of_pool(self, pool), wish))
 
-    def zone_status(self, zone: str = "") -> tuple[ZoneStatus, ...]:
+    def zone_status(self, zone: str = "") -> "tuple[ZoneStatus, ...]":
         """How each name server stands, as it answers. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         return tuple(zones.status(self, zones.chosen(self, zone)))
 
-    def zone_drift(self, zone: str = "") -> tuple[tuple[ZoneReport, tuple[Served, ...]], ...]:
+    def zone_drift(self, zone: str = "") -> "tuple[tuple[ZoneReport, tuple[Served, ...]], ...]":
         """What is not as it was written, and who is behind. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         return tuple(zones.drift(self, zones.chosen(self, zone)))
 
-    def explain_name(self, name: str) -> tuple[ExplainedName, ...]:
+    def explain_name(self, name: str) -> "tuple[ExplainedName, ...]":
         """All that is known of a name. Errors: UsageError, Unreachable, MemberFault."""
+        from multiall_cli.fleet import zones
+
         return zones.explain(self, name)
 
-    def departures(self, target: str = "") -> tuple[Departure, ...]:
+    def departures(self, target: str = "") -> "tuple[Departure, ...]":
         """What was taken out of zones, and clients may still hold; `target`: of these servers."""
+        from multiall_cli.fleet import zones
+
         return tuple(zones.departures(self, target))
 
-    def adopt_name(self, name: str, kind: str, wish: "ZoneWish") -> ZoneReport:
+    def adopt_name(self, name: str, kind: str, wish: "ZoneWish") -> "ZoneReport":
         """Take over records as they are; `kind` '': of all declared types. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         return zones.adopt(self, name, kind, wish)
 
-    def import_zone(self, zone: str, file: Path | None = None) -> tuple[Proposal, ...]:
+    def import_zone(self, zone: str, file: Path | None = None) -> "tuple[Proposal, ...]":
         """Names of a zone, or of its file, that pools could declare. Errors: UsageError, Unreachable, MemberFault."""
+        from multiall_cli.fleet import zones
+
         return zones.imported(self, zones.chosen(self, zone)[0], file)
 
-    def zone_history(self, zone: str = "", limit: int = RUNS_SHOWN) -> tuple[Run, ...]:
+    def zone_history(self, zone: str = "", limit: int = RUNS_SHOWN) -> "tuple[Run, ...]":
         """The runs that changed zones, the newest first. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         return zones.history(self, zones.chosen(self, zone), limit)
 
-    def roll_back(self, run: str, wish: "ZoneWish") -> ZoneReport:
+    def roll_back(self, run: str, wish: "ZoneWish") -> "ZoneReport":
         """Undo what a run did to a zone. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         return zones.rollback(self, run, wish)
 
-    def examine_zones(self, zone: str = "") -> tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]:
+    def examine_zones(self, zone: str = "") -> "tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]":
         """What is wrong between us and the name servers, and what each one's named.conf needs. Errors: UsageError."""
+        from multiall_cli.fleet import zones
+
         found = zones.chosen(self, zone)
         return tuple(zones.examine(self, found)), zones.needed(found)
 

@@ -3,30 +3,28 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
+from multiall_cli.adapters.soa import Serials
 from multiall_cli.domain.answer import Finding
 from multiall_cli.domain.answer import Health as Well
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Pool, Server
-from multiall_cli.domain.run import MemberState, Run, Stage
-from multiall_cli.domain.topology import Downtime, Planned
-from multiall_cli.domain.zones import (
+from multiall_cli.domain.records import (
     Claim,
     Content,
     Decision,
     Departure,
     Explained,
-    NameServer,
     Place,
     RRset,
     Served,
-    Zone,
     ZonePlan,
     ZoneReport,
     ZoneStatus,
@@ -34,6 +32,9 @@ from multiall_cli.domain.zones import (
     place_of,
     rrset_of,
 )
+from multiall_cli.domain.run import MemberState, Run, Stage
+from multiall_cli.domain.topology import Downtime, Planned
+from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.drivers import bind9
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.nearest import did_you_mean
@@ -46,6 +47,8 @@ from multiall_cli.planning.zones.proposals import Proposal, proposals
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.nameservers import DnsServers
+    from multiall_cli.adapters.soa import Network
+    from multiall_cli.adapters.zonefiles import ZoneFiles
     from multiall_cli.engine.world import World
     from multiall_cli.engine.zones import Desk, ZoneWish
     from multiall_cli.fleet import Fleet
@@ -92,25 +95,39 @@ def queries(fleet: "Fleet") -> "DnsServers":
     from multiall_cli.adapters.nameservers import DnsServers
     from multiall_cli.adapters.secrets import reveal
 
+    return DnsServers(reveal, *_patience(fleet))
+
+
+def _patience(fleet: "Fleet") -> tuple[float, "Network"]:
+    """How long a name server may be silent, and the network that leads to it."""
     timeout = min(fleet.limits.timeout or PATIENCE, fleet.site.settings.timeout)
-    return DnsServers(reveal, timeout, fleet.network.entered if fleet.network else nullcontext)
+    return timeout, fleet.network.entered if fleet.network else nullcontext
 
 
 class _Both:
-    """The name servers of a site: those of a zone that takes updates, and of one that lies in files."""
+    """The name servers of a site: of zones that take updates, and of those in files; a serial alone loads neither."""
 
     def __init__(self, fleet: "Fleet", world: "World") -> None:
+        self._fleet, self._world = fleet, world
+        self._serials = Serials(*_patience(fleet))
+
+    @cached_property
+    def queries(self) -> "DnsServers":
+        return queries(self._fleet)
+
+    @cached_property
+    def _files(self) -> "ZoneFiles":
         from multiall_cli.adapters.zonefiles import ZoneFiles
 
-        self.queries = queries(fleet)
+        fleet, world = self._fleet, self._world
         reached = {each.name: each for each in through(fleet.inventory.servers.values(), world.relays)}
-        self._files = ZoneFiles(self.queries, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
+        return ZoneFiles(self.queries, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
 
     def of(self, zone: Zone) -> "NameServers":
         return self._files if zone.file else self.queries
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        return self.queries.serial(zone, server)
+        return self._serials.serial(zone, server)
 
     def read(self, zone: Zone) -> Content:
         return self.of(zone).read(zone)

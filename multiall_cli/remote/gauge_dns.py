@@ -7,8 +7,8 @@ import time
 
 from multiall_cli.remote.gauge_sources import Trouble
 
-KINDS = {"A": 1, "NS": 2, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28}
-_CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+KINDS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28}
+_CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
 WAIT = 1.0  # seconds until it is asked again
 LONGEST = 4.0  # seconds in which all servers may be asked
 
@@ -31,12 +31,13 @@ def dns(name, type="A", server=None, port=53):
             continue
         told = {"present": bool(answers), "answers": answers, "took": time.monotonic() - began}
         if not answers:
-            told["why"] = "%s says %s" % (
-                place,
-                _CODES.get(code, "that it has none" if code == 0 else "code %d" % code),
-            )
+            told["why"] = "%s says %s" % (place, code_word(code) if code else "that it has none")
         return told
     return {"present": False, "why": why or "no answer"}
+
+
+def code_word(code):
+    return _CODES.get(code, "code %d" % code)
 
 
 def nameservers(path="/etc/resolv.conf"):
@@ -144,6 +145,10 @@ def _shown(answer, at, length, kind):
         return socket.inet_ntop(family, data)
     if kind == KINDS["MX"]:
         return "%d %s" % (struct.unpack("!H", data[:2])[0], _name(answer, at + 2)[0])
+    if kind == KINDS["SOA"]:
+        primary, at = _name(answer, at)
+        mail, at = _name(answer, at)
+        return " ".join([primary, mail] + [str(each) for each in struct.unpack("!5I", answer[at : at + 20])])
     if kind == KINDS["TXT"]:
         words, inner = b"", 0
         while inner < length:

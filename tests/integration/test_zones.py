@@ -20,10 +20,11 @@ from multiall_cli.adapters.nameservers import DnsServers
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.records import RRset, ZonePlan, key_of
 from multiall_cli.domain.run import Step
 from multiall_cli.domain.topology import Downtime
 from multiall_cli.domain.values import Secret
-from multiall_cli.domain.zones import Key, NameServer, RRset, ZonePlan, key_of
+from multiall_cli.domain.zones import Key, NameServer
 from multiall_cli.planning.zones.markers import Marker, digest
 from multiall_cli.planning.zones.plan import marker_of
 from tests.fixtures.bind9 import NAMED, SECRET, Servers, servers

@@ -14,8 +14,8 @@ import pytest
 
 from multiall_cli.adapters.network import Elsewhere
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.records import ZoneReport
 from multiall_cli.domain.topology import Downtime, State
-from multiall_cli.domain.zones import ZoneReport
 from multiall_cli.engine.zones import ZoneWish
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import Fault

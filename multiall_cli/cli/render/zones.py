@@ -3,19 +3,17 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multiall_cli.cli.render.plain import plain
 from multiall_cli.cli.render.pools import change_line
-from multiall_cli.cli.render.screen import put
 from multiall_cli.cli.render.terminal import Line, console, line, table, word
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import moment
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.run import Run
-from multiall_cli.domain.zones import (
+from multiall_cli.domain.records import (
     Decision,
     Departure,
     Explained,
@@ -28,7 +26,10 @@ from multiall_cli.domain.zones import (
     key_of,
     worst,
 )
-from multiall_cli.planning.zones.proposals import Proposal
+from multiall_cli.domain.run import Run
+
+if TYPE_CHECKING:
+    from multiall_cli.planning.zones.proposals import Proposal
 
 MOST = 20  # changes of one zone in a table; -o wide shows all
 _STATES = {Stand.IN: "in", Stand.OUT: "out", Stand.HOLD: "as it is"}
@@ -326,7 +327,7 @@ def findings(found: Sequence[Finding], lines: Mapping[str, Sequence[str]], *, al
     return View("dns.doctor", value, human, told, [each.subject for each in ill], cases, code, well=well)
 
 
-def proposed(found: Sequence[Proposal]) -> View:
+def proposed(found: "Sequence[Proposal]") -> View:
     """Lines for the inventory, as YAML."""
     from multiall_cli.fleet import to_yaml
 
@@ -340,7 +341,7 @@ def proposed(found: Sequence[Proposal]) -> View:
     return View("dns.import", {"names": found}, human, found, [each.name for each in found], well=not found)
 
 
-def _as_inventory(found: Iterable[Proposal]) -> dict[str, Any]:
+def _as_inventory(found: "Iterable[Proposal]") -> dict[str, Any]:
     pools: dict[str, Any] = {}
     for each in found:
         told: dict[str, Any] = {"zone": each.zone, "name": each.name, "ttl": each.ttl}
@@ -374,6 +375,8 @@ def _code(run: Run) -> str:
 
 def show_before_asking(found: ZonePlan) -> None:
     """On stderr, where the question follows."""
+    from multiall_cli.cli.render.screen import put
+
     screen = console(sys.stderr)
     for each in plan_lines(ZoneReport(found), wide=False):
         put(screen, each)

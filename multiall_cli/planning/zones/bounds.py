@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.zones import Departure, RRset, place_of
+from multiall_cli.domain.records import Departure, RRset, place_of
 
 
 def departures(changes: Iterable[Change[RRset]], at: float, lag: float) -> list[Departure]:

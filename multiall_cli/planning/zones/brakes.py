@@ -4,8 +4,9 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from multiall_cli.domain.change import Change
+from multiall_cli.domain.records import RRset, ZonePlan, key_of
 from multiall_cli.domain.topology import Topology
-from multiall_cli.domain.zones import OnFloor, RRset, ZonePlan, key_of
+from multiall_cli.domain.zones import OnFloor
 
 FROZEN, EMPTIES, CHANGES, HOUR = "frozen", "empties", "changes", "hour"
 NAMES = (FROZEN, EMPTIES, CHANGES, HOUR)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.domain.zones import Claim, NameDeclaration, OnFloor, Place, key_of
+from multiall_cli.domain.records import Claim, Place, key_of
+from multiall_cli.domain.zones import NameDeclaration, OnFloor
 from multiall_cli.planning.zones.names import address_type, is_ip, reverse, zone_of
 
 WEIGHT = 10  # of a member in an SRV record, where nothing is said

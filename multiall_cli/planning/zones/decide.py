@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multiall_cli.domain.baseline import CRITICAL, UNKNOWN
+from multiall_cli.domain.records import Claim, Decision, RRset, Stand, Standing
 from multiall_cli.domain.topology import Downtime, State, Topology
-from multiall_cli.domain.zones import Claim, Decision, OnFloor, RRset, Stand, Standing
+from multiall_cli.domain.zones import OnFloor
 
 LOW_TTL = 60
 """Seconds that a name's records live around an announced absence of a member."""

@@ -6,7 +6,7 @@ What stands outside the block is never changed, but for the serial.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from multiall_cli.domain.zones import Content, Place, RRset
+from multiall_cli.domain.records import Content, Place, RRset
 from multiall_cli.planning.zones import markers
 from multiall_cli.planning.zones.markers import marker_name
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from multiall_cli.domain.zones import Place
+from multiall_cli.domain.records import Place
 
 _NAME = re.compile(r"_multiall-([a-z]+)\.(.+)")
 _TEXT = re.compile(

@@ -5,8 +5,9 @@ from dataclasses import replace
 from hashlib import sha256
 
 from multiall_cli.domain.change import Change, Conflict
+from multiall_cli.domain.records import Claim, Content, Decision, Place, RRset, ZonePlan, key_of, place_of
 from multiall_cli.domain.topology import Topology
-from multiall_cli.domain.zones import Claim, Content, Decision, Place, RRset, Zone, ZonePlan, key_of, place_of
+from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones import markers
 from multiall_cli.planning.zones.decide import Found, decide
 from multiall_cli.planning.zones.markers import Marker, marker_name

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from multiall_cli.domain.inventory import Inventory, Pool
-from multiall_cli.domain.zones import Content, Zone
+from multiall_cli.domain.records import Content
+from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones import markers
 from multiall_cli.planning.zones.claims import addresses_of
 from multiall_cli.planning.zones.plan import owned

@@ -1,0 +1,209 @@
+"""What zones hold and are to hold: records, claims, plans and reports."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from multiall_cli.domain.change import Change, Conflict
+from multiall_cli.domain.errors import Origin
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.run import Run
+from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.domain.values import ONE, Amount
+from multiall_cli.domain.zones import OnFloor, Zone
+
+
+@dataclass(frozen=True, slots=True)
+class RRset:
+    """All records of one name and type. `ttl` in seconds; `values`: as a zone's file has them, sorted.
+
+    `marker`: the text of our mark that stands beside them, '' where there is none.
+    """
+
+    ttl: int
+    values: tuple[str, ...]
+    marker: str = field(default="", compare=False)
+
+    def brief(self) -> str:
+        return f"{self.ttl} {', '.join(self.values)}" if self.values else "no records"
+
+
+def rrset_of(brief: str) -> RRset | None:
+    """What `brief` told; None for ''."""
+    if not brief:
+        return None
+    if brief == RRset(0, ()).brief():
+        return RRset(0, ())
+    ttl, _, values = brief.partition(" ")
+    return RRset(int(ttl), tuple(values.split(", ")))
+
+
+Place = tuple[str, str]
+"""A fully qualified name in lower case, and a type."""
+
+
+def key_of(place: Place) -> str:
+    """The key of a change: `www.example.net A`."""
+    return f"{place[0].rstrip('.') or '.'} {place[1]}"
+
+
+def place_of(key: str) -> Place:
+    name, _, kind = key.rpartition(" ")
+    return (name if name.endswith(".") else f"{name}."), kind
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A zone as its primary gave it, whole. `soa`: the data of its SOA record, as text."""
+
+    serial: int
+    soa: str
+    rrsets: Mapping[Place, RRset]
+
+
+class Stand(StrEnum):
+    """Whether a member is to be in its names."""
+
+    IN = "in"
+    OUT = "out"
+    HOLD = "as it is"
+    """Not enough is known: it stays in, or out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a member stands, and why, in words."""
+
+    server: str
+    stand: Stand
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the records of one name and type are to be, before anyone looked at what is there.
+
+    `values`: member → its record, in the pool's order; `follows`: whether health decides who is in it; `first`: only
+    the first member that can serve.
+    """
+
+    place: Place
+    zone: str
+    ttl: int
+    values: Mapping[str, str]
+    pool: str
+    follows: bool = True
+    first: bool = False
+    at_least: Amount = ONE
+    on_floor: OnFloor = OnFloor.KEEP
+    sorry: tuple[str, ...] = ()
+    priority: int = field(default=0, compare=False)
+    origin: Origin = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the records of a claim are to be now. `wanted` None: nothing is known that could be given.
+
+    `there`: what they are now; `notes`: why they are not simply those of all who are in, in words.
+    """
+
+    claim: Claim
+    wanted: RRset | None
+    standings: tuple[Standing, ...] = ()
+    notes: tuple[str, ...] = ()
+    there: RRset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A record that clients may still hold. `until`: seconds since the epoch."""
+
+    place: Place
+    value: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePlan:
+    """What one run would change in a zone. `ours`: how many names and types bear our mark there now."""
+
+    zone: Zone
+    changes: tuple[Change[RRset], ...]
+    decisions: tuple[Decision, ...] = field(default=(), repr=False)
+    conflicts: tuple[Conflict, ...] = ()
+    ours: int = 0
+    serial: int = 0
+    id: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(
+            f"{key_of(each.claim.place)}: {words}"
+            for each in self.decisions
+            if each.claim.follows
+            for words in each.notes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How one server answers for a zone. `lag`: seconds from the change until it had it; None: it has it not.
+
+    `trouble`: what is wrong with it, in words, and `todo`.
+    """
+
+    server: str
+    serial: int | None
+    lag: float | None = None
+    trouble: str = ""
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneReport:
+    """What a sync did with a zone. `until`: when the last client lets go of what was taken out (0: nothing was);
+    `stopped`: why nothing, or not all, was done.
+    """
+
+    plan: ZonePlan
+    run: str = ""
+    changed: int = 0
+    servers: tuple[Served, ...] = ()
+    until: float = 0.0
+    stopped: str = ""
+    todo: str = ""
+    exit: Exit = Exit.OK
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneStatus:
+    """A zone from outside: how its servers stand, what clients may still hold, and the last run that changed it."""
+
+    zone: Zone
+    servers: tuple[Served, ...]
+    departures: tuple[Departure, ...]
+    last: Run | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """All that is known of a name and type. `claim` None: nothing declares it; `decision` None: it is not ours to
+    write, and `conflict` says why.
+    """
+
+    place: Place
+    zone: Zone
+    claim: Claim | None
+    there: RRset | None
+    marker: str
+    decision: Decision | None
+    conflict: Conflict | None
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The exit code of several zones: an interruption first, then refusals, failures, differences."""
+    order: Sequence[Exit] = (
+        Exit.INTERRUPTED, Exit.ERROR, Exit.LOCKED, Exit.REFUSED, Exit.PARTIAL, Exit.DIFFERENCES, Exit.OK, Exit.USAGE,
+    )  # fmt: skip
+    return min(codes, key=order.index, default=Exit.OK)
