@@ -13,6 +13,8 @@ ALL = (
     "topology_worlds",
     "baseline_check",
     "health_noise",
+    "dns_zones",
+    "dns_lab",
     "inventory",
     "transport",
 )

@@ -1,10 +1,7 @@
 """Zones at real name servers: transfers, updates with prerequisites, notifications and queries (dnspython)."""
 
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from selectors import EVENT_READ, DefaultSelector
 
 import dns.exception
 import dns.flags
@@ -21,7 +18,7 @@ import dns.update
 import dns.xfr
 import dns.zone
 
-from multiall_cli.adapters.soa import AGAIN, Network, Serials, asking, reaching
+from multiall_cli.adapters.queries import Network, Queries, asking, reaching
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, MultiAllError
 from multiall_cli.domain.records import Content, Place, RRset, key_of, place_of
@@ -30,7 +27,6 @@ from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
 
 MOST = 150  # changes of one message, which has 64 KiB at the most
-AT_ONCE = 100  # queries that are on their way to one server
 TRANSFER = 60.0  # seconds that a whole transfer may take
 _STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 _REFUSALS = {
@@ -58,13 +54,13 @@ class DnsServers:
         self._reveal = reveal
         self._timeout = timeout
         self._network = network
-        self._serials = Serials(timeout, network)
+        self._queries = Queries(timeout, network)
         self._keys: dict[str, dns.tsig.Key] = {}
 
     # --- reading ------------------------------------------------------------------------------------------------
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        return self._serials.serial(zone, server)
+        return self._queries.serial(zone, server)
 
     def read(self, zone: Zone) -> Content:
         found = dns.zone.Zone(zone.name, relativize=False)
@@ -76,8 +72,7 @@ class DnsServers:
         return content_of(zone, found)
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        with self._trouble(zone, server) as address:
-            return dict(_Asking(address, server.port, self._timeout).all(places))
+        return self._queries.answers(server, places)
 
     # --- changing -----------------------------------------------------------------------------------------------
 
@@ -237,51 +232,3 @@ def _put(message: dns.update.UpdateMessage, change: Change[RRset], marker: str) 
         message.replace(mark, change.after.ttl if change.after else 0, "TXT", f'"{marker}"')
     elif change.before is not None and change.before.marker:
         message.delete(mark, "TXT")
-
-
-class _Asking:
-    """Many queries to one server over one socket, a number of them at once."""
-
-    def __init__(self, address: str, port: int, timeout: float) -> None:
-        self._address, self._port, self._timeout = address, port, timeout
-
-    def all(self, places: Sequence[Place]) -> Iterator[tuple[Place, RRset | None]]:
-        with asking(self._address, self._port) as opened, DefaultSelector() as selector:
-            opened.setblocking(False)
-            selector.register(opened, EVENT_READ)
-            for start in range(0, len(places), AT_ONCE):
-                yield from self._some(opened, selector, places[start : start + AT_ONCE])
-
-    def _some(
-        self, opened: socket.socket, selector: DefaultSelector, places: Sequence[Place]
-    ) -> Iterator[tuple[Place, RRset | None]]:
-        queries = {}
-        for place in places:
-            query = dns.message.make_query(place[0], place[1], flags=0)
-            queries[query.id] = (place, query)
-        until, again = time.monotonic() + self._timeout, 0.0
-        while queries:
-            if time.monotonic() >= again:
-                for _, query in queries.values():
-                    opened.send(query.to_wire())
-                again = time.monotonic() + AGAIN
-            if time.monotonic() >= until:
-                raise TimeoutError
-            for _ in selector.select(max(0.0, min(again, until) - time.monotonic())):
-                wire = opened.recv(65535)
-                asked = queries.get(int.from_bytes(wire[:2], "big"))
-                if asked is None:
-                    continue
-                (place, query), answer = asked, dns.message.from_wire(wire, ignore_trailing=True)
-                if query.is_response(answer):
-                    del queries[query.id]
-                    yield place, self._answered(place, query, answer)
-
-    def _answered(self, place: Place, query: dns.message.Message, answer: dns.message.Message) -> RRset | None:
-        if answer.flags & dns.flags.TC:
-            answer = dns.query.tcp(query, self._address, port=self._port, timeout=self._timeout)
-        if not answer.flags & dns.flags.AA:
-            return None
-        name, kind = dns.name.from_text(place[0]), dns.rdatatype.from_text(place[1])
-        found = answer.get_rrset(answer.answer, name, dns.rdataclass.IN, kind)
-        return None if found is None else _rrset(found)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.adapters.soa import Serials
+from multiall_cli.adapters.queries import Queries
 from multiall_cli.domain.answer import Finding
 from multiall_cli.domain.answer import Health as Well
 from multiall_cli.domain.change import Change
@@ -47,7 +47,7 @@ from multiall_cli.planning.zones.proposals import Proposal, proposals
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.nameservers import DnsServers
-    from multiall_cli.adapters.soa import Network
+    from multiall_cli.adapters.queries import Network
     from multiall_cli.adapters.zonefiles import ZoneFiles
     from multiall_cli.engine.world import World
     from multiall_cli.engine.zones import Desk, ZoneWish
@@ -91,7 +91,7 @@ def desk(fleet: "Fleet") -> "Desk":
     return Desk(world, _Both(fleet, world), topology, claims, contested)
 
 
-def queries(fleet: "Fleet") -> "DnsServers":
+def updates(fleet: "Fleet") -> "DnsServers":
     from multiall_cli.adapters.nameservers import DnsServers
     from multiall_cli.adapters.secrets import reveal
 
@@ -109,11 +109,11 @@ class _Both:
 
     def __init__(self, fleet: "Fleet", world: "World") -> None:
         self._fleet, self._world = fleet, world
-        self._serials = Serials(*_patience(fleet))
+        self._queries = Queries(*_patience(fleet))
 
     @cached_property
-    def queries(self) -> "DnsServers":
-        return queries(self._fleet)
+    def updates(self) -> "DnsServers":
+        return updates(self._fleet)
 
     @cached_property
     def _files(self) -> "ZoneFiles":
@@ -121,13 +121,13 @@ class _Both:
 
         fleet, world = self._fleet, self._world
         reached = {each.name: each for each in through(fleet.inventory.servers.values(), world.relays)}
-        return ZoneFiles(self.queries, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
+        return ZoneFiles(self.updates, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
 
     def of(self, zone: Zone) -> "NameServers":
-        return self._files if zone.file else self.queries
+        return self._files if zone.file else self.updates
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        return self._serials.serial(zone, server)
+        return self._queries.serial(zone, server)
 
     def read(self, zone: Zone) -> Content:
         return self.of(zone).read(zone)
@@ -139,7 +139,7 @@ class _Both:
         self.of(zone).notify(zone, server)
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        return self.queries.answers(zone, server, places)
+        return self._queries.answers(server, places)
 
 
 def _pushed(
@@ -400,7 +400,7 @@ def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
 
 def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:
     """What is wrong between us and the name servers."""
-    dns = queries(fleet)
+    dns = updates(fleet)
     for zone in zones:
         yield from _of_primary(dns, zone)
         for server in zone.secondaries:

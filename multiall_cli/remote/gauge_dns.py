@@ -7,7 +7,7 @@ import time
 
 from multiall_cli.remote.gauge_sources import Trouble
 
-KINDS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28}
+KINDS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "PTR": 12}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
 WAIT = 1.0  # seconds until it is asked again
 LONGEST = 4.0  # seconds in which all servers may be asked
@@ -68,11 +68,11 @@ def _asked(server, port, name, kind):
             if answer[:2] == asked[:2]:
                 break
     if len(answer) > 2 and answer[2] & 2:  # it was cut short
-        answer = _over_tcp(family, place, asked)
+        answer = over_tcp(family, place, asked)
     return read_answer(answer, asked, kind)
 
 
-def _over_tcp(family, place, asked):
+def over_tcp(family, place, asked):
     until = time.monotonic() + WAIT
     with socket.socket(family, socket.SOCK_STREAM) as opened:
         opened.settimeout(WAIT)
@@ -113,6 +113,20 @@ def _word(label):
 
 def read_answer(answer, asked, kind):
     """(code, answers of that kind) of a whole answer to what was asked. Errors: ValueError."""
+    return answer[3] & 15 if len(answer) > 3 else 0, sorted(value for _, value in _records(answer, asked, kind))
+
+
+def read_records(answer, asked, kind):
+    """(their times to live, the records) as a zone's file has them: names end in a dot. Errors: ValueError."""
+    found = [(ttl, value + "." if kind in _NAMES else value) for ttl, value in _records(answer, asked, kind)]
+    return [ttl for ttl, _ in found], [value for _, value in found]
+
+
+_NAMES = (KINDS["CNAME"], KINDS["PTR"], KINDS["SRV"], KINDS["NS"])
+
+
+def _records(answer, asked, kind):
+    """(time to live, answer) of each of that kind."""
     try:
         number, flags, questions, count = struct.unpack("!4H", answer[:8])
         if number != struct.unpack("!H", asked[:2])[0] or not flags & 0x8000 or questions > 1:
@@ -124,16 +138,16 @@ def read_answer(answer, asked, kind):
                 raise ValueError("its answer is to something else")
         for _ in range(count):
             at = _name(answer, at)[1]
-            what, group, _, length = struct.unpack("!2HIH", answer[at : at + 10])
+            what, group, ttl, length = struct.unpack("!2HIH", answer[at : at + 10])
             at += 10
             if at + length > len(answer):
                 raise ValueError("its answer makes no sense")
             if what == kind and group == 1:
-                found.append(_shown(answer, at, length, kind))
+                found.append((ttl, _shown(answer, at, length, kind)))
             at += length
     except (struct.error, IndexError, OSError):
         raise ValueError("its answer makes no sense")
-    return flags & 15, sorted(found)
+    return found
 
 
 def _shown(answer, at, length, kind):
@@ -143,6 +157,8 @@ def _shown(answer, at, length, kind):
         if length != size:
             raise ValueError("its answer makes no sense")
         return socket.inet_ntop(family, data)
+    if kind == KINDS["SRV"]:
+        return "%d %d %d %s" % (struct.unpack("!3H", data[:6]) + (_name(answer, at + 6)[0],))
     if kind == KINDS["MX"]:
         return "%d %s" % (struct.unpack("!H", data[:2])[0], _name(answer, at + 2)[0])
     if kind == KINDS["SOA"]:

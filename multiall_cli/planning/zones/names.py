@@ -51,7 +51,8 @@ def reverse(address: str) -> str:
 
 
 def address_type(address: str) -> str:
-    return "A" if ip_address(address).version == 4 else "AAAA"
+    """The type of an address's record; it is one already."""
+    return "AAAA" if ":" in address else "A"
 
 
 def is_ip(text: str) -> bool:

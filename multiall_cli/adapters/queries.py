@@ -1,0 +1,131 @@
+"""Queries to name servers, of our own: what is asked often, and all that a run needs where nothing is to be done.
+
+dnspython does the rest: it starts slowly, and reads an answer four times as slowly.
+"""
+
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from selectors import EVENT_READ, DefaultSelector
+
+from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.records import Place, RRset
+from multiall_cli.domain.zones import NameServer, Zone
+from multiall_cli.remote.gauge_dns import KINDS, code_word, over_tcp, question, read_answer, read_records
+
+AGAIN = 0.4  # seconds after which a query that no one answered is asked again
+AT_ONCE = 100  # queries that are on their way to one server
+AUTHORITATIVE, CUT = 4, 2  # bits of an answer's third byte (RFC 1035, 4.1.1)
+Network = Callable[[], AbstractContextManager[None]]
+"""Within which sockets are made."""
+
+
+class Queries:
+    """Asks servers. `timeout`: seconds until a silent one is given up."""
+
+    def __init__(self, timeout: float, network: Network) -> None:
+        self._timeout = timeout
+        self._network = network
+
+    def serial(self, zone: Zone, server: NameServer) -> int:
+        """The zone's serial there. Errors: Unreachable, MemberFault (it does not hold the zone)."""
+        asked = question(secrets.randbits(16), zone.name, KINDS["SOA"])
+        with self._reached(server) as address:
+            answer = self._exchanged(address, server.port, asked)
+            code, found = read_answer(answer, asked, KINDS["SOA"])
+        if found and answer[2] & AUTHORITATIVE:
+            return int(found[0].split()[2])
+        why = f" ({code_word(code)})" if code else ""
+        todo = "add the zone there, or take the server out of `zones:`"
+        raise MemberFault(server.name, f"does not hold the zone {zone.shown}{why}", todo)
+
+    def answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        """What clients are told there, by who holds the zone itself; None: there is nothing. Errors: as of `serial`."""
+        with self._reached(server) as address, asking(address, server.port) as opened, DefaultSelector() as selector:
+            opened.setblocking(False)
+            selector.register(opened, EVENT_READ)
+            parts = (places[start : start + AT_ONCE] for start in range(0, len(places), AT_ONCE))
+            return {place: found for part in parts for place, found in self._some(opened, selector, part)}
+
+    @contextmanager
+    def _reached(self, server: NameServer) -> Iterator[str]:
+        with reaching(server, self._timeout, self._network) as address:
+            try:
+                yield address
+            except ValueError as fault:
+                raise MemberFault(server.name, str(fault), "look whether it is a name server") from None
+
+    def _exchanged(self, address: str, port: int, asked: bytes) -> bytes:
+        until = time.monotonic() + self._timeout
+        with asking(address, port) as opened:
+            while (left := until - time.monotonic()) > 0:
+                opened.send(asked)
+                opened.settimeout(min(left, AGAIN))
+                with suppress(TimeoutError):
+                    while (answer := opened.recv(65535))[:2] != asked[:2]:
+                        pass  # to an earlier question
+                    return answer
+        raise TimeoutError
+
+    def _some(
+        self, opened: socket.socket, selector: DefaultSelector, places: Sequence[Place]
+    ) -> Iterator[tuple[Place, RRset | None]]:
+        """Over one socket, all of them at once. Errors: OSError, ValueError."""
+        first = secrets.randbits(15)
+        waiting = {
+            struct.pack("!H", first + at): (place, question(first + at, place[0], KINDS[place[1]]))
+            for at, place in enumerate(places)
+        }
+        until, again = time.monotonic() + self._timeout, 0.0
+        while waiting:
+            if time.monotonic() >= again:
+                for _, asked in waiting.values():
+                    opened.send(asked)
+                again = time.monotonic() + AGAIN
+            if time.monotonic() >= until:
+                raise TimeoutError
+            for _ in selector.select(max(0.0, min(again, until) - time.monotonic())):
+                answer = opened.recv(65535)
+                if known := waiting.pop(answer[:2], None):
+                    yield known[0], _read(answer, known[1], known[0][1], opened.getpeername())
+
+
+def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RRset | None:
+    if answer[2] & CUT:
+        answer = over_tcp(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, server, asked)
+    ttls, values = read_records(answer, asked, KINDS[kind])
+    if not answer[2] & AUTHORITATIVE or not values:
+        return None
+    return RRset(min(ttls), tuple(sorted(values)))
+
+
+def asking(address: str, port: int) -> socket.socket:
+    """A socket for queries to one server: it is connected, so that a refusal is heard at once."""
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        opened.connect((address, port))
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+@contextmanager
+def reaching(server: NameServer, timeout: float, network: Network) -> Iterator[str]:
+    """Gives a server's address, within the network that leads to it. Errors: Unreachable, for what breaks meanwhile."""
+    try:
+        with network():
+            yield str(socket.getaddrinfo(server.address, server.port, type=socket.SOCK_DGRAM)[0][4][0])
+    except socket.gaierror as fault:
+        raise Unreachable(server.name, f"has no address ({fault.strerror})", "mend its address", "name") from None
+    except TimeoutError:
+        what = f"did not answer within {timeout:g} s on port {server.port}"
+        raise Unreachable(server.name, what, "look whether named runs there", "timeout") from None
+    except ConnectionRefusedError:
+        what = f"nothing answers on port {server.port}"
+        raise Unreachable(server.name, what, "start named there, or mend its port", "refused") from None
+    except (OSError, EOFError) as fault:
+        raise Unreachable(server.name, f"the connection broke ({fault})", "run it again", "away") from None
