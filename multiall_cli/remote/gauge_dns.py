@@ -112,21 +112,23 @@ def _word(label):
 
 
 def read_answer(answer, asked, kind):
-    """(code, answers of that kind) of a whole answer to what was asked. Errors: ValueError."""
-    return answer[3] & 15 if len(answer) > 3 else 0, sorted(value for _, value in _records(answer, asked, kind))
+    """(code, answers of that kind, also those that an alias led to) of a whole answer. Errors: ValueError."""
+    found = sorted(value for _, _, value in _records(answer, asked, kind))
+    return answer[3] & 15, found
 
 
 def read_records(answer, asked, kind):
-    """(their times to live, the records) as a zone's file has them: names end in a dot. Errors: ValueError."""
-    found = [(ttl, value + "." if kind in _NAMES else value) for ttl, value in _records(answer, asked, kind)]
-    return [ttl for ttl, _ in found], [value for _, value in found]
+    """(times to live, records) of the very name that was asked for; names in them end in a dot. Errors: ValueError."""
+    own = _name(asked, 12)[0]
+    found = [(ttl, value) for name, ttl, value in _records(answer, asked, kind) if name == own]
+    return [ttl for ttl, _ in found], [value + "." if kind in _NAMES else value for _, value in found]
 
 
 _NAMES = (KINDS["CNAME"], KINDS["PTR"], KINDS["SRV"], KINDS["NS"])
 
 
 def _records(answer, asked, kind):
-    """(time to live, answer) of each of that kind."""
+    """(name, time to live, answer) of each of that kind. Errors: ValueError."""
     try:
         number, flags, questions, count = struct.unpack("!4H", answer[:8])
         if number != struct.unpack("!H", asked[:2])[0] or not flags & 0x8000 or questions > 1:
@@ -137,13 +139,13 @@ def _records(answer, asked, kind):
             if answer[12:at].lower() != asked[12:].lower():
                 raise ValueError("its answer is to something else")
         for _ in range(count):
-            at = _name(answer, at)[1]
+            name, at = _name(answer, at)
             what, group, ttl, length = struct.unpack("!2HIH", answer[at : at + 10])
             at += 10
             if at + length > len(answer):
                 raise ValueError("its answer makes no sense")
             if what == kind and group == 1:
-                found.append((ttl, _shown(answer, at, length, kind)))
+                found.append((name, ttl, _shown(answer, at, length, kind)))
             at += length
     except (struct.error, IndexError, OSError):
         raise ValueError("its answer makes no sense")
