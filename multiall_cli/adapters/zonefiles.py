@@ -1,6 +1,7 @@
 """Zones that lie in files on their primaries: read, checked, pushed to all of them, reloaded, and queried."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class ZoneFiles:
         self._servers = servers
         self._opened = opened
         self._push = push
-        self._texts: dict[str, str] = {}
+        self._last: dict[str, tuple[str, str, Content]] = {}
+        """zone → the texts of its file and its fragment, and what both gave: reading a large one takes a second."""
 
     # --- what queries show --------------------------------------------------------------------------------------
 
@@ -56,11 +58,20 @@ class ZoneFiles:
 
     def read(self, zone: Zone) -> Content:
         with self._session(zone.primary) as session:
-            return self._read(session, zone, zone.file, zone.fragment)
+            return self._present(session, zone)
 
-    def _read(self, session: Session, zone: Zone, file: str, fragment: str) -> Content:
+    def _present(self, session: Session, zone: Zone) -> Content:
+        """The zone as its files have it now; they are read through only where they are not as they were."""
+        texts = [_output(session, ["cat", "--", path]) if path else "" for path in (zone.file, zone.fragment)]
+        known = self._last.get(zone.name)
+        if known is None or known[:2] != tuple(texts):
+            content = self._dumped(session, zone, zone.file, texts[bool(zone.fragment)])
+            self._last[zone.name] = (texts[0], texts[1], content)
+        return self._last[zone.name][2]
+
+    def _dumped(self, session: Session, zone: Zone, file: str, text: str) -> Content:
+        """A file as named-checkzone understands it, with the marks of the text that has our block."""
         dump = _output(session, ["named-checkzone", "-q", "-D", "-s", "full", "-i", "none", zone.shown, file])
-        text = self._texts[zone.name] = _output(session, ["cat", "--", fragment or file])
         try:
             return files.content_of(dump, text)
         except (ValueError, IndexError) as fault:
@@ -73,24 +84,23 @@ class ZoneFiles:
         """Written aside on all primaries, checked on the first, taken on each, reloaded."""
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)
-            content = self._read(session, zone, zone.file, zone.fragment)
+            content = self._present(session, zone)
             if not _holds(content, changes):
                 return False
-            main = _output(session, ["cat", "--", zone.file]) if zone.fragment else self._texts[zone.name]
-            staged = self._staged(zone, content, changes, main)
+            staged = self._staged(zone, content, changes)
             absent = self._push(self._primaries(zone), {path: text.encode() for path, text in staged.items()})
             if zone.primary.name in absent:
                 raise MemberFault(zone.primary.name, absent[zone.primary.name], "mend that, and run it again")
             self._check(session, zone, content, changes, staged)
-        for server in (zone.primary, *zone.mirrors):
-            if server.name not in absent:
-                self._take(zone, server)
+        there = [each for each in (zone.primary, *zone.mirrors) if each.name not in absent]
+        with ThreadPoolExecutor(len(there)) as pool:
+            for done in [pool.submit(self._take, zone, server) for server in there]:
+                done.result()
         return True
 
-    def _staged(
-        self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]], main: str
-    ) -> dict[str, str]:
+    def _staged(self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> dict[str, str]:
         """path → text of what is written aside."""
+        main, own, _ = self._last[zone.name]
         records = files.ours(content)
         for change, marker in changes:
             if marker:
@@ -99,7 +109,7 @@ class ZoneFiles:
             else:
                 records.pop(place_of(change.key), None)
         serial = serials.after([content.serial, *self._live(zone)])
-        block = files.rendered(self._texts[zone.name] if zone.fragment else main, records)
+        block = files.rendered(own if zone.fragment else main, records)
         text = files.with_serial(main if zone.fragment else block, serial)
         if text is None:
             raise MemberFault(
@@ -137,7 +147,7 @@ class ZoneFiles:
             file = zone.file + STAGED + ".check"
             self._push([session.server], {file: text.encode()})
         try:
-            after = self._read(session, zone, file, (zone.fragment or zone.file) + STAGED)
+            after = self._dumped(session, zone, file, staged[(zone.fragment or zone.file) + STAGED])
         finally:
             if zone.fragment:
                 session.run(["rm", "-f", "--", file])
