@@ -1,9 +1,13 @@
 """Names of real hosts: BIND 9 on three of them, members that die, are cut off, are drained and come back."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,7 +24,7 @@ from multiall_cli.engine.zones import ZoneWish
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.bind9 import PATH, SECRET
-from tests.lab.ground import Ground
+from tests.lab.ground import ROOT, Ground
 
 pytestmark = pytest.mark.skipif(shutil.which("named", path=PATH) is None, reason="there is no named: install bind9")
 
@@ -249,6 +253,59 @@ def test_a_rollout_that_would_leave_too_few(dynamic: Names) -> None:
     assert "at least 3 are wanted" in report.stopped
     assert dynamic.told() == set(ALL)
     assert not any(dynamic.ground.has(name, "/srv/www/index.html") for name in ALL)
+
+
+class Clients(threading.Thread):
+    """They look the name up twenty times a second at both servers, and remember what they were told, and when."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__()
+        self._names, self._ended = names, threading.Event()
+        self.told: list[tuple[float, set[str]]] = []
+
+    def run(self) -> None:
+        while not self._ended.wait(0.05):
+            for server in (PRIMARY, SECONDARY):
+                self.told.append((time.monotonic(), self._names.told(server)))
+
+    def until(self, wanted: Callable[[set[str]], bool]) -> float:
+        """When both servers have answered so twice in a row."""
+        began = time.monotonic()
+        while time.monotonic() - began < LIMIT:
+            if len(self.told) >= 4 and all(at > began and wanted(found) for at, found in self.told[-4:]):
+                return time.monotonic()
+            self._ended.wait(0.05)
+        pytest.fail(f"clients are told {self.told[-2:]}")
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def test_clients_while_members_die_are_cut_off_and_drained(dynamic: Names) -> None:
+    dynamic.until(ALL)
+    dynamic.sync()
+    lab = dynamic.ground.lab
+    argv = [sys.executable, "-m", "multiall_cli", "--site", str(dynamic.ground.root), "dns", "watch", "--every", "1s"]
+    watch = subprocess.Popen([*argv, "--yes"], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    clients = Clients(dynamic)
+    clients.start()
+    try:
+        for name, fault in (("web4", Fault.POWER_OFF), ("web3", Fault.CUT)):
+            with lab.broken(name, fault):
+                clients.until(lambda found, name=name: name not in found)  # type: ignore[misc]
+            clients.until(lambda found, name=name: name in found)  # type: ignore[misc]
+        with Fleet.load(str(dynamic.ground.root)) as found:
+            found.promise("web3", Downtime.DRAIN, time.time(), time.time() + 60, "a test")
+            gone = clients.until(lambda found: "web3" not in found)
+            found.withdraw("web3")
+        clients.until(lambda found: found == set(ALL))
+    finally:
+        clients.end()
+        watch.terminate()
+        watch.wait()
+    assert gone
+    assert all(found >= {"web1", "web2"} for _, found in clients.told), "no client was ever told too little"
 
 
 # --- zones in files -----------------------------------------------------------------------------------------------
