@@ -62,6 +62,14 @@ class DnsServers:
     def serial(self, zone: Zone, server: NameServer) -> int:
         return self._queries.serial(zone, server)
 
+    def serial_over_tcp(self, zone: Zone, server: NameServer) -> int:
+        """As clients ask whose answers are too long for UDP. Errors: as of `serial`."""
+        answer = self._ask(zone, server, dns.message.make_query(zone.name, "SOA"), tcp=True)
+        found = answer.get_rrset(answer.answer, dns.name.from_text(zone.name), dns.rdataclass.IN, dns.rdatatype.SOA)
+        if found is None:
+            raise MemberFault(server.name, f"gives no SOA of {zone.shown} over TCP", "look at its log")
+        return int(found[0].serial)
+
     def read(self, zone: Zone) -> Content:
         found = dns.zone.Zone(zone.name, relativize=False)
         query, _ = dns.xfr.make_query(found, keyring=self._tsig(zone))

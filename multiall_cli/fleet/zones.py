@@ -43,7 +43,7 @@ from multiall_cli.planning.zones import bounds
 from multiall_cli.planning.zones.claims import claims_of
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
-from multiall_cli.planning.zones.proposals import Proposal, proposals
+from multiall_cli.planning.zones.proposals import Proposal, proposals, unlisted
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.nameservers import DnsServers
@@ -402,7 +402,7 @@ def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:
     """What is wrong between us and the name servers."""
     dns = updates(fleet)
     for zone in zones:
-        yield from _of_primary(dns, zone)
+        yield from _of_primary(fleet, dns, zone)
         for server in zone.secondaries:
             yield from _of_secondary(dns, zone, server)
 
@@ -410,15 +410,22 @@ def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:
 def _of_secondary(dns: "DnsServers", zone: Zone, server: NameServer) -> Iterator[Finding]:
     name = f"{zone.shown} at {server.name}"
     if (yield from _tried(name, lambda: dns.serial(zone, server), "answers for the zone")):
+        yield from _tried(name, lambda: dns.serial_over_tcp(zone, server), "answers over TCP too")
         yield from _tried(name, lambda: dns.notify(zone, server), "takes our notifications")
 
 
-def _of_primary(dns: "DnsServers", zone: Zone) -> Iterator[Finding]:
-    name = f"{zone.shown} at {zone.primary.name}"
+def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Finding]:
+    name, read = f"{zone.shown} at {zone.primary.name}", desk(fleet).servers.read
+    held: list[Content] = []
     if (yield from _tried(name, lambda: dns.serial(zone, zone.primary), "answers for the zone")):
-        yield from _tried(name, lambda: dns.read(zone), "hands over the zone")
-        yield from _tried(name, lambda: dns.may_update(zone), "takes our updates")
-    if zone.key is None:
+        yield from _tried(name, lambda: dns.serial_over_tcp(zone, zone.primary), "answers over TCP too")
+        yield from _tried(name, lambda: held.append(read(zone)), "hands over the zone")
+        if not zone.file:
+            yield from _tried(name, lambda: dns.may_update(zone), "takes our updates")
+    for server in unlisted(zone, held[0]) if held else ():
+        what = f"{server} is a name server of the zone, and none of `zones:`: no one looks what it answers"
+        yield Finding(name, Well.ODD, what, "add it to `secondaries:`")
+    if zone.key is None and not zone.file:
         what = "there is no `key:`: who can send from our address could do what we do"
         yield Finding(name, Well.ODD, what, "make one with `tsig-keygen multiall`")
 

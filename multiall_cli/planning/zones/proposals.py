@@ -52,3 +52,15 @@ def _holding(values: set[str], inventory: Inventory) -> Iterator[Pool]:
         known = {address for name in pool.members for address in addresses_of(inventory.servers[name])}
         if values <= known:
             yield pool
+
+
+def unlisted(zone: Zone, content: Content) -> list[str]:
+    """The zone's own name servers (its NS records) whose addresses it has, and of which none is declared."""
+    declared = {each.address for each in zone.servers}
+    found = []
+    for name in content.rrsets[zone.name, "NS"].values if (zone.name, "NS") in content.rrsets else ():
+        rrsets = [content.rrsets[name, kind] for kind in ("A", "AAAA") if (name, kind) in content.rrsets]
+        addresses = {value for rrset in rrsets for value in rrset.values}
+        if addresses and not addresses & declared:
+            found.append(name.rstrip("."))
+    return found
