@@ -36,6 +36,7 @@ from multiall_cli.ports import NameServers, Store
 
 TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
+ROLLOUT = "dns rollout"  # the verb of runs that take members out for a while, and put them back
 RUNS = 1000  # of the journal that are looked at for what the last hour changed
 POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds between two looks at a secondary: the last repeats."""
@@ -156,12 +157,14 @@ def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
         raise Refused(f"zone {plan.zone.shown}", f"{words}; that looks like an accident, so nothing was changed", todo)
 
 
-def lost_lately(desk: Desk, zone: Zone) -> int:
-    """How many names lost records in the last hour, as the journal has it."""
+def lost_lately(desk: Desk, zone: Zone) -> set[str]:
+    """The names and types that lost records in the last hour, as the journal has it; rollouts take one batch at a time
+    out on purpose, and do not count.
+    """
     store, since = desk.world.store, desk.world.clock.now() - HOUR
-    runs = [each for each in store.runs(RUNS, books(zone)) if each.started >= since]
+    runs = [each for each in store.runs(RUNS, books(zone)) if each.started >= since and not each.verb.startswith(ROLLOUT)]
     entries = (each for run in runs for each in store.entries(run.id, Stage.DONE))
-    return sum(1 for each in entries if is_loss(Change(each.key, rrset_of(each.before), rrset_of(each.after))))
+    return {each.key for each in entries if is_loss(Change(each.key, rrset_of(each.before), rrset_of(each.after)))}
 
 
 def stands(desk: Desk, zone: Zone) -> list[Served]:

@@ -40,6 +40,7 @@ from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.whom import away, through
 from multiall_cli.planning.zones import bounds
+from multiall_cli.planning.zones.brakes import CHANGES, HOUR
 from multiall_cli.planning.zones.claims import claims_of
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
@@ -238,10 +239,11 @@ def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> None:
 
 def _moved(fleet: "Fleet", pool: str) -> list[ZoneReport]:
     """The pool's names as they are to be now; what was planned is not damped, as what comes and goes is."""
-    from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.engine.zones import ROLLOUT, ZoneWish
 
     zones = [replace(zone, interval=0.0) for zone in of_pool(fleet, pool)]
-    return list(sync(fleet, zones, ZoneWish("rollout", pool, lock_wait=DRAINED)))
+    meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names, and their floors hold all the same
+    return list(sync(fleet, zones, ZoneWish(ROLLOUT, pool, forced=meant, lock_wait=DRAINED)))
 
 
 def _because(pool: str) -> str:

@@ -20,8 +20,8 @@ class Brake:
     words: str
 
 
-def brakes(plan: ZonePlan, topology: Topology, lately: int, forced: Set[str] = frozenset()) -> list[Brake]:
-    """What stops a plan, in order. `lately`: names changed in the last hour, creations apart."""
+def brakes(plan: ZonePlan, topology: Topology, lately: Set[str], forced: Set[str] = frozenset()) -> list[Brake]:
+    """What stops a plan, in order. `lately`: the keys that lost records in the last hour."""
     found = [*_frozen(plan, topology), *_empties(plan), *_too_many(plan, lately)]
     return [each for each in found if each.name not in forced]
 
@@ -61,12 +61,13 @@ def _more(keys: Sequence[str]) -> str:
     return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
 
 
-def _too_many(plan: ZonePlan, lately: int) -> list[Brake]:
-    losses = sum(1 for each in plan.changes if is_loss(each))
+def _too_many(plan: ZonePlan, lately: Set[str]) -> list[Brake]:
+    losing = {each.key for each in plan.changes if is_loss(each)}
+    losses, before = len(losing), len(lately - losing)
     most = limit(plan)
     words = f"the zone allows {most} (20 % or 10 unless `share:` and `at_most:` say otherwise)"
     if losses > most:
         return [Brake(CHANGES, f"{losses} of {plan.ours} names would lose records in one run; {words}")]
-    if losses and losses + lately > most:
-        return [Brake(HOUR, f"{losses} names would lose records, after {lately} in the last hour; {words}")]
+    if losses and losses + before > most:
+        return [Brake(HOUR, f"{losses} names would lose records, after {before} others in the last hour; {words}")]
     return []
