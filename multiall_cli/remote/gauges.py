@@ -74,6 +74,7 @@ GAUGES = {
 }
 MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
+GATHERING = 0.001  # seconds in which more lines may come, so that many are taken at once: each wake costs a switch
 _RIGHTS = (errno.EACCES, errno.EPERM)
 
 
@@ -84,25 +85,34 @@ def gauge(exchange, wanted, within):
     `wanted`: [[gauge, arguments, mark], ...], where the mark is what that gauge told last time, or null; `within`:
     seconds that each may take.
     """
-    read: "list[dict[str, object]]" = []
-    while len(read) < len(wanted):
-        before = len(read)
-        _go_on(exchange, wanted, within, read)
-        if len(read) == before:  # it ended without a word
-            read.append({"kind": "collect", "trouble": "its reader ended"})
-    return {"read": read}
+    return {"read": [json.loads(line.decode("ascii")) for line in _read(exchange, wanted, within)]}
 
 
-def _go_on(exchange, wanted, within, read):
+def _read(exchange, wanted, within):
+    """What is told of each of them, as a line of JSON."""
+    lines: "list[bytes]" = []
+    while len(lines) < len(wanted):
+        before = len(lines)
+        _go_on(exchange, wanted, within, lines)
+        if len(lines) == before:  # it ended without a word
+            lines.append(_line({"kind": "collect", "trouble": "its reader ended"}))
+    return lines
+
+
+def _line(told):
+    return json.dumps(told).encode("ascii")
+
+
+def _go_on(exchange, wanted, within, lines):
     """Let a child read those that are left; until all are, or one takes too long."""
     source, sink = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(source)
-        _child(sink, wanted[len(read) :])
+        _child(sink, wanted[len(lines) :])
     os.close(sink)
     try:
-        _listen(exchange, source, len(wanted), within, read)
+        _listen(exchange, source, len(wanted), within, lines)
     finally:
         os.close(source)
         _end(child)
@@ -114,8 +124,8 @@ def _child(sink, wanted):
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for name, arguments, mark in wanted:
-            line = json.dumps(_one(name, arguments, mark)).encode("ascii") + b"\n"
+        for each in wanted:
+            line = _line(_one(*each)) + b"\n"
             while line:
                 line = line[os.write(sink, line) :]
     except BaseException:  # noqa: BLE001  (a child of the loop must end here, whatever happens)
@@ -144,22 +154,24 @@ def _one(name, arguments, mark):
         return {"kind": "collect", "trouble": traceback.format_exc().splitlines()[-1]}
 
 
-def _listen(exchange, source, count, within, read):
+def _listen(exchange, source, count, within, lines):
     """Take what the child says, line by line; its silence is the fault of the one that it is at."""
     rest, until = b"", time.monotonic() + within
-    while len(read) < count:
+    while len(lines) < count:
         ready = select.select([source], [], [], max(0.0, min(until - time.monotonic(), 1.0)))[0]
         piece = os.read(source, 1 << 16) if ready else None
         if piece == b"":
             return
         if piece:
-            lines = (rest + piece).split(b"\n")
-            rest = lines.pop()
-            read.extend(json.loads(line.decode("ascii")) for line in lines)
-            if lines:
+            found = (rest + piece).split(b"\n")
+            rest = found.pop()
+            lines.extend(found)
+            if found:
                 until = time.monotonic() + within
+                if len(lines) < count:
+                    time.sleep(GATHERING)
         elif time.monotonic() >= until:
-            read.append({"kind": "timeout", "trouble": "it was not read within %g s" % within})
+            lines.append(_line({"kind": "timeout", "trouble": "it was not read within %g s" % within}))
             return
         exchange.beat()
 
