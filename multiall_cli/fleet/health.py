@@ -45,13 +45,17 @@ def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False, dri
     if drift:
         duties = _with_drift(fleet, duties)
     if fresh:
-        duties = [replace(each, rules=tuple(replace(rule, every=0.0) for rule in each.rules)) for each in duties]
+        duties = [replace(each, rules=tuple(map(_due_at_once, each.rules))) for each in duties]
     world = replace(fleet.reading_world, away=away(topology), relays=topology.relays)
 
     def refine(kind: str, values: Mapping[str, object]) -> Mapping[str, object]:
         return x509.values(values, SystemClock().now()) if kind == "certificate" else values
 
-    return look(world, duties, refine, fleet.site.settings.baseline.keep)
+    return look(world, duties, refine, fleet.site.settings.baseline.keep, fleet.recent)
+
+
+def _due_at_once(rule: Rule) -> Rule:
+    return replace(rule, every=0.0) if rule.every else rule
 
 
 def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":

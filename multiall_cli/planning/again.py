@@ -3,7 +3,7 @@
 What comes out is what `evaluate` makes of the same rules and readings; the tests hold the two against each other.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
 
@@ -26,7 +26,7 @@ class Stood:
     readings: Mapping[Fact, Reading]
     held: Mapping[str, Held]
     statuses: tuple[Status, ...]
-    lively: Set[int]
+    lively: frozenset[int]
     anew: Sequence[int]
 
     def held_of(self, place: int) -> Held:
@@ -37,6 +37,12 @@ class Stood:
     def whole(self) -> dict[str, Held]:
         """What is held of all of them, as of this look."""
         return {rule.id: self.held_of(place) for place, rule in enumerate(self.rules)}
+
+    @property
+    def held_anew(self) -> dict[str, Held]:
+        """What is held of those that were judged at this look."""
+        names = [self.rules[place].id for place in self.anew]
+        return {name: self.held[name] for name in names}
 
     @property
     def codes(self) -> set[Code]:
@@ -62,34 +68,31 @@ def stood(
     places: dict[Fact, list[int]] = {}
     for place, rule in enumerate(rules):
         places.setdefault(rule.fact, []).append(place)
-    lively = {place for place, rule in enumerate(rules) if not _is_settled(rule, after[rule.id], circumstances.now)}
-    return Stood(
-        circumstances.now, tuple(rules), places, readings, after, statuses, lively, range(len(statuses))
-    )
+    now, every = circumstances.now, range(len(statuses))
+    lively = [place for place in every if not _is_settled(rules[place], readings, after[rules[place].id], now)]
+    return Stood(now, tuple(rules), places, readings, after, statuses, frozenset(lively), every)
 
 
 def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], circumstances: Circumstances) -> Stood:
     """The same rules once more: those are judged whose readings are others, and the lively ones.
 
-    The others are well, so they explain no failure of any.
+    The others are well: they explain no failure.
     """
     now = circumstances.now
     if now < before.at:
         return stood(server, before.rules, readings, before.whole(), circumstances)
     anew = sorted(before.lively.union(*_moved(before, readings)))
-    held, statuses, lively, failed = dict(before.held), list(before.statuses), set(before.lively), set[str]()
+    held, statuses, settled, failed = dict(before.held), list(before.statuses), set[int](), set[str]()
     for place in anew:
         rule = before.rules[place]
         held[rule.id] = found = stands(rule, readings, before.held_of(place), failed, circumstances)
         statuses[place] = status_of(server, rule, found)
-        lively.discard(place)
-        if not _is_settled(rule, found, now):
-            lively.add(place)
+        if _is_settled(rule, readings, found, now):
+            settled.add(place)
         if explains(found):
             failed.add(rule.id)
-    return replace(
-        before, at=now, readings=readings, held=held, statuses=tuple(statuses), lively=lively, anew=anew
-    )
+    lively = frozenset(anew) - settled
+    return replace(before, at=now, readings=readings, held=held, statuses=tuple(statuses), lively=lively, anew=anew)
 
 
 def _moved(before: Stood, readings: Mapping[Fact, Reading]) -> list[Sequence[int]]:
@@ -98,15 +101,15 @@ def _moved(before: Stood, readings: Mapping[Fact, Reading]) -> list[Sequence[int
     return [places for fact, places in before.places.items() if readings.get(fact) is not known.get(fact)]
 
 
-def _is_settled(rule: Rule, held: Held, now: float) -> bool:
+def _is_settled(rule: Rule, readings: Mapping[Fact, Reading], held: Held, now: float) -> bool:
     """Whether the same reading leaves it as it is, whenever that comes and under whatever circumstances: it is well,
     and neither time, earlier looks nor brothers have a say in it.
     """
     return (
         held.code is Code.OK
-        and held.hidden is None
-        and held.at == now >= held.since
-        and not (held.failing or rule.every or rule.same)
+        and held.at == now
+        and rule.fact in readings
+        and not (rule.every or rule.same)
         and rule.clear is None
         and rule.often[1] == 1
     )

@@ -126,7 +126,9 @@ def status_of(server: str, rule: Rule, held: Held) -> Status:
     )
 
 
-def _after_look(rule: Rule, reading: Reading, before: Held | None, failed: Set[str], circumstances: Circumstances) -> Held:
+def _after_look(
+    rule: Rule, reading: Reading, before: Held | None, failed: Set[str], circumstances: Circumstances
+) -> Held:
     """How one rule stands after a look."""
     now = circumstances.now
     judged = _sticky(rule, _among(rule, judge(rule, reading), reading, circumstances), reading, before)

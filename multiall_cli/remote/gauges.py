@@ -11,6 +11,7 @@ import select
 import signal
 import time
 import traceback
+from collections import OrderedDict
 from typing import Any
 
 from multiall_cli.remote import (
@@ -74,18 +75,58 @@ GAUGES = {
 }
 MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
+MOST_KEPT = 4  # answers that are remembered
 GATHERING = 0.001  # seconds in which more lines may come, so that many are taken at once: each wake costs a switch
 _RIGHTS = (errno.EACCES, errno.EPERM)
 
 
-def gauge(exchange, wanted, within):
+_KEPT: "OrderedDict[str, tuple[list[Any], list[bytes]]]" = OrderedDict()
+"""token → what was wanted, and the lines that were read then. It ends with the session: each loop is a process."""
+
+
+def gauge(exchange, within, wanted=(), keep=False, since="", marks=()):
     """{"read": [{"values": {...}, "mark": ...} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in
     its order.
 
-    `wanted`: [[gauge, arguments, mark], ...], where the mark is what that gauge told last time, or null; `within`:
-    seconds that each may take.
+    `wanted`: [[gauge, arguments, mark, names], ...], where the mark is what that gauge told last time, or null, and the
+    names, where they are given and not null, are those of the values that are of use; `within`: seconds that each may
+    take. `keep`: the answer is remembered, and called by a "token" in it; see `_again`.
     """
-    return {"read": [json.loads(line.decode("ascii")) for line in _read(exchange, wanted, within)]}
+    if since:
+        return _again(exchange, within, since, marks)
+    lines = _read(exchange, wanted, within)
+    told: "dict[str, object]" = {"read": [json.loads(line.decode("ascii")) for line in lines]}
+    if keep:
+        told["token"] = _kept(wanted, lines)
+    return told
+
+
+def _again(exchange, within, since, marks):
+    """{"changed": [[place, answer], ...], "token": ...}: those of the same that are not as they were when an answer was
+    called `since`; {"unknown": true} where there is no such answer.
+
+    `marks`: [[place, mark], ...] in place of those that were given then.
+    """
+    if since not in _KEPT:
+        return {"unknown": True}
+    wanted, before = _KEPT.pop(since)
+    for each in wanted:
+        each[2] = None
+    for place, mark in marks:
+        wanted[place][2] = mark
+    lines = _read(exchange, wanted, within)
+    pairs = enumerate(zip(lines, before))
+    changed = [[place, json.loads(line.decode("ascii"))] for place, (line, was) in pairs if line != was]
+    return {"changed": changed, "token": _kept(wanted, lines)}
+
+
+def _kept(wanted, lines):
+    """The token of an answer; that of the oldest is forgotten."""
+    while len(_KEPT) >= MOST_KEPT:
+        _KEPT.popitem(last=False)
+    token = os.urandom(8).hex()
+    _KEPT[token] = (wanted, lines)
+    return token
 
 
 def _read(exchange, wanted, within):
@@ -133,7 +174,14 @@ def _child(sink, wanted):
     os._exit(0)
 
 
-def _one(name, arguments, mark):
+def _one(name, arguments, mark, names=None):
+    told = _told(name, arguments, mark)
+    if names is not None and "values" in told:
+        told["values"] = {key: value for key, value in told["values"].items() if key in names}
+    return told
+
+
+def _told(name, arguments, mark):
     reader: "Any" = GAUGES.get(name)
     if reader is None:
         return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
