@@ -147,6 +147,31 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(store, members(), Recent(8))
 
 
+def test_what_was_looked_at_with_others_is_held_as_of_then(tmp_path: Path) -> None:
+    """Looks at what pools declare too, one after the other: the next look, without them, knows when that was."""
+    with closing(SqliteStore(tmp_path)) as store:
+        desk = Desk(store, members(), Recent(8))
+        for event in ("drift", "drift", "drift", ""):
+            looked(desk, event)
+            desk.clock.at += 5.0
+        held = desk.kept()[0]["web1"].rules
+        assert (held["aside"].at, held["plain"].at) == (1010.0, 1015.0)
+
+
+@pytest.mark.parametrize("recent", [None, Recent(8)])
+def test_of_what_is_not_due_there_is_no_sample_and_of_what_turns_a_note(tmp_path: Path, recent: Recent | None) -> None:
+    with closing(SqliteStore(tmp_path)) as store:
+        desk, one = Desk(store, members(), recent), [Duty(SERVERS[0], RULES[:4])]
+        for used in (0.1, 0.95, 0.95, 0.1):
+            desk.members["web1"].facts["y"] = {"used": used}
+            desk.look(one, desk.recent)
+            desk.clock.at += 10.0
+        codes = {rule.id: [int(each.code) for each in store.samples("web1", rule.id, 0.0)] for rule in RULES[:4]}
+        assert codes == {"plain": [200] * 4, "also": [200] * 4, "other": [200, 400, 400, 200], "seldom": [200, 400]}
+        turned = [(each.at, each.rule, int(each.after)) for each in store.changes(9)]
+        assert turned == [(1030.0, "other", 200), (1020.0, "seldom", 400), (1010.0, "other", 400)]
+
+
 def asked(desk: Desk) -> dict[str, Any]:
     return desk.members["web1"].calls[-1]
 
