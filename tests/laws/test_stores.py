@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -433,6 +434,16 @@ def test_a_look_without_a_number_has_none(store: Store) -> None:
     store.note_health([HealthRecord("s", 1.0, Code.OK, b"", samples)], 0.0)
     assert store.samples("s", "a", 0.0)[0].value is None
     assert (store.samples("s", "b", 0.0)[0].value or 0.0) > 3e38
+
+
+def test_of_looks_that_could_not_be_noted_nothing_is_taken_for_known(store: Store) -> None:
+    """Not even the names of their rules."""
+    broken = HealthRecord("b", 1.0, Code.OK, b"", Samples(("disk",), (-1,), (None,)))
+    with pytest.raises(struct.error):
+        store.note_health([_look("a", 1.0, disk=200), broken], 0.0)
+    assert store.health(["a"]) == {}
+    store.note_health([_look("a", 2.0, disk=200)], 0.0)
+    assert store.samples("a", "disk", 0.0) == [Sample(2.0, Code.OK, 50.0)]
 
 
 def test_history_that_is_too_old_is_forgotten(store: Store) -> None:
