@@ -48,7 +48,7 @@ class Duty:
     @property
     def compares(self) -> bool:
         """Whether it can be judged only when its brothers were looked at too."""
-        return any(rule.same for rule in self.rules)
+        return bool(self.brothers) and any(rule.same for rule in self.rules)
 
 
 def check(

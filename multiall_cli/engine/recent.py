@@ -47,7 +47,7 @@ def _samples(stood: Stood, aside: Mapping[str, Held], before: Written | None) ->
         names, judged = before.samples.rules, stood.anew
         codes, values = list(before.samples.codes), list(before.samples.values)
     for place in judged:
-        held = stood.held_of(place)
+        held = stood.held[stood.rules[place].id]
         codes[place], values[place] = (int(held.code), held.value) if held.at == stood.at else (0, None)
     return Samples(names, codes, values)
 

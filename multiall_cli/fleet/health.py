@@ -152,7 +152,7 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
     found = []
     for server in servers:
         rules, declared = book.of(server.name), drift_rules(fleet.inventory, server.name)
-        names = [rule.id for rule in (*rules, *declared)]
+        names = (rule.id for rule in (*rules, *declared))
         waived = waivers.waived(server.name, names, holding) if holding else {}
         brothers = _brothers(fleet, server.name) if any(rule.same for rule in rules) else ()
         found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, brothers, aside=declared))

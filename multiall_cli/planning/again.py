@@ -85,7 +85,9 @@ def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], ci
     held, statuses, settled, failed = dict(before.held), list(before.statuses), set[int](), set[str]()
     for place in anew:
         rule = before.rules[place]
-        held[rule.id] = found = stands(rule, readings, before.held_of(place), failed, circumstances)
+        # When it was read before says something only of what was not read now.
+        known = before.held[rule.id] if rule.fact in readings else before.held_of(place)
+        held[rule.id] = found = stands(rule, readings, known, failed, circumstances)
         statuses[place] = status_of(server, rule, found)
         if _is_settled(rule, readings, found, now):
             settled.add(place)
