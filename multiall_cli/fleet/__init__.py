@@ -476,11 +476,16 @@ class Fleet:
 
     def topology(self) -> Topology:
         """The picture as the last scan left it, with what operators said since; no server is asked."""
+        return self._with_pools(self.recalled)
+
+    @property
+    def recalled(self) -> Topology:
+        """The picture without what follows for pools: enough to know whom no work is to try, and who is reached how."""
         from multiall_cli.engine.probe import recalled
 
         now = SystemClock().now()
         servers, every = tuple(self.inventory.servers.values()), self.site.settings.topology.every
-        return self._with_pools(recalled(VANTAGE, self.store, now, servers, self._promised(now), every))
+        return recalled(VANTAGE, self.store, now, servers, self._promised(now), every)
 
     def keep_warm(self, most: int = WARM) -> None:
         """From now on, scans and checks leave open what they open: a sign of life over it is cheaper than a knock, its

@@ -40,7 +40,7 @@ def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False, dri
     from multiall_cli.drivers import x509
     from multiall_cli.engine.check import check as look
 
-    topology = fleet.topology()
+    topology = fleet.recalled
     duties = duties_of(fleet, through(servers, topology.relays), topology)
     if drift:
         duties = _with_drift(fleet, duties)

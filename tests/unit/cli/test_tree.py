@@ -139,6 +139,7 @@ NO_VERB = {
     "known_hosts",
     "network",
     "reading_world",
+    "recalled",
     "recent",
     "seal",
     "state_folder",
