@@ -63,7 +63,7 @@ class Kept:
 
 
 class Recent:
-    """What is kept of `most` servers. Safe to use from many threads: what one has taken, another does not find."""
+    """What is kept of some `most` servers. Safe to use from many threads: what one has taken, another does not find."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -73,7 +73,7 @@ class Recent:
         return self._kept.pop(server, None)
 
     def put(self, server: str, kept: Kept) -> None:
-        if len(self._kept) < self._most:
+        if server in self._kept or len(self._kept) < self._most:
             self._kept[server] = kept
 
 
