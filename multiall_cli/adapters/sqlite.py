@@ -99,6 +99,7 @@ MIGRATIONS = (
 SET_BACK = 600  # seconds by which a sample may be older than the one that is kept, before the clock was set back
 OLD = 86400  # seconds after which a sample shows nothing of how things are
 _LARGEST = 3.4e38  # of what four bytes hold
+RULESETS = 1000  # lists of rules whose numbers are remembered
 MOST_TOLD = 20  # samples that are kept with one event
 
 
@@ -122,6 +123,7 @@ class SqliteStore:
         """Open or make the store in a folder (0700). Errors: MultiAllError where it cannot be opened."""
         self._folder = folder
         self._guard = threading.RLock()
+        self._rulesets: dict[tuple[str, ...], int] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = folder / "state.sqlite"
@@ -165,6 +167,7 @@ class SqliteStore:
                     yield self._connection
                     self._connection.execute("COMMIT")
                 except BaseException:
+                    self._rulesets.clear()  # what was added is not there
                     if self._connection.in_transaction:  # on a full disk SQLite has rolled back by itself
                         self._connection.execute("ROLLBACK")
                     raise
@@ -425,7 +428,7 @@ class SqliteStore:
             )
             connection.executemany(
                 "INSERT OR REPLACE INTO looks VALUES (?,?,?,?)",
-                ((r.server, r.at, self._ruleset(r), _packed(r)) for r in records if any(r.samples.values())),
+                ((r.server, r.at, self._ruleset(r), _packed(r)) for r in records if any(r.samples.codes)),
             )
             connection.executemany(
                 "INSERT INTO turns (at, server, rule, before, after, shows) VALUES (?,?,?,?,?,?)",
@@ -437,9 +440,15 @@ class SqliteStore:
 
     def _ruleset(self, record: HealthRecord) -> int:
         """The number of the names of a look's rules: many looks share them."""
-        names = json.dumps(list(record.samples))
-        self._connection.execute("INSERT INTO rulesets (rules) VALUES (?) ON CONFLICT DO NOTHING", (names,))
-        return int(self._connection.execute("SELECT id FROM rulesets WHERE rules = ?", (names,)).fetchone()[0])
+        names = record.samples.rules
+        if names not in self._rulesets:
+            told = json.dumps(names)
+            self._connection.execute("INSERT INTO rulesets (rules) VALUES (?) ON CONFLICT DO NOTHING", (told,))
+            (number,) = self._connection.execute("SELECT id FROM rulesets WHERE rules = ?", (told,)).fetchone()
+            if len(self._rulesets) >= RULESETS:
+                self._rulesets.clear()
+            self._rulesets[names] = int(number)
+        return self._rulesets[names]
 
     def health(self, servers: Sequence[str]) -> Mapping[str, bytes]:
         rows = self._rows(
@@ -536,13 +545,9 @@ class SqliteStore:
 
 def _packed(record: HealthRecord) -> bytes:
     """Codes and values, six bytes a rule, in the order of the rules' names; NaN stands for no value."""
-    samples = list(record.samples.values())
-    codes = [0 if each is None else int(each.code) for each in samples]
-    values = [
-        math.nan if each is None or each.value is None else max(-_LARGEST, min(_LARGEST, each.value))
-        for each in samples
-    ]
-    return struct.pack(f"<{len(samples)}H{len(samples)}f", *codes, *values)
+    codes = record.samples.codes
+    values = [math.nan if each is None else max(-_LARGEST, min(_LARGEST, each)) for each in record.samples.values]
+    return struct.pack(f"<{len(codes)}H{len(codes)}f", *codes, *values)
 
 
 def _sample_of(rule: str, at: float, rules: Sequence[str], packed: bytes) -> Sample | None:

@@ -123,7 +123,7 @@ def _moved(before: Checked | None, after: Checked) -> bool:
 
 
 def _turned(before: Status | None, after: Status) -> bool:
-    return before is None or before.code // 100 != after.code // 100
+    return before is not after and (before is None or before.code // 100 != after.code // 100)
 
 
 @app.command("history", cls=Verb)

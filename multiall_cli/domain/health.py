@@ -81,16 +81,27 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Samples:
+    """How the rules of a server stood at one look, by their places: codes as numbers, 0 of a rule that was not due, and
+    values.
+    """
+
+    rules: tuple[str, ...] = ()
+    codes: Sequence[int] = ()
+    values: Sequence[float | None] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HealthRecord:
     """One look at one server, as the store keeps it: the worst of it; `memory`, packed; how each rule stood; what
-    changed. Of a rule that was not due there is no sample.
+    changed.
     """
 
     server: str
     at: float
     code: Code
     memory: bytes
-    samples: Mapping[str, Sample | None]
+    samples: Samples
     changes: Sequence[Change] = ()
 
 

@@ -1,37 +1,26 @@
 """SBM: reads what the rules of servers ask for, one call each, and says how each stands."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule, worst
 from multiall_cli.domain.errors import MultiAllError, Unreachable
-from multiall_cli.domain.health import Change, HealthRecord, Held, Memory, Sample, Waiver
+from multiall_cli.domain.health import Change, HealthRecord, Held, Memory, Samples, Waiver
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
+from multiall_cli.engine.asking import Asked, Asker, Readings, Refine, ask, ask_again, to_ask
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.held import MARK, fact_key, mark_of, pack, unpack
+from multiall_cli.engine.held import pack, unpack
+from multiall_cli.engine.recent import Kept, Past, Recent, Written, pasts, written
 from multiall_cli.engine.world import World
+from multiall_cli.planning.again import Stood, stood, stood_again
 from multiall_cli.planning.consensus import most_have
-from multiall_cli.planning.evaluate import LONGEST, Circumstances, evaluate, is_due, remembered, status_of
-from multiall_cli.planning.judge import MOST
-from multiall_cli.ports import Session, Store
+from multiall_cli.planning.evaluate import LONGEST, Circumstances, is_due, remembered, status_of
+from multiall_cli.ports import Store
 
-WITHIN = 5.0  # seconds that the reading of one subject may take
-ENDING = 0.3  # seconds that the end of one that hangs may take there
-SILENCE = 20.0  # seconds that a member may say nothing: it gives a sign of life with each second
 AHEAD = 60.0  # seconds by which clocks of admin hosts may differ
 BATCH = 64  # servers whose records are written at once
-_CODES = {
-    "timeout": Code.TIMEOUT,
-    "rights": Code.NO_PRIVILEGE,
-    "unsupported": Code.UNSUPPORTED,
-    "collect": Code.COLLECT_ERROR,
-}
-Refine = Callable[[str, Mapping[str, object]], Mapping[str, object]]
-"""check, what a member told → its values: what is better known here than there (certificates)."""
 Most = Mapping[str, Mapping[str, str | None]]
-Readings = dict[Fact, Reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,73 +48,86 @@ class Duty:
     @property
     def compares(self) -> bool:
         """Whether it can be judged only when its brothers were looked at too."""
-        return any(rule.same for rule in self.rules)
+        return bool(self.brothers) and any(rule.same for rule in self.rules)
 
 
-def check(world: World, duties: Sequence[Duty], refine: Refine, keep: float) -> Iterator[Checked]:
+def check(
+    world: World, duties: Sequence[Duty], refine: Refine, keep: float, recent: Recent | None = None
+) -> Iterator[Checked]:
     """How each server stands, as they answer; what is held of them is remembered, and history for `keep` seconds.
 
-    Those that are compared with their brothers come last.
+    Those that are compared with their brothers come last. `recent`: where what the next look can go on from is kept;
+    members are then asked to keep it too.
     """
     by_name = {duty.server.name: duty for duty in duties}
-    ledger = _Ledger(world.store, keep)
-    memories = recall(world.store, [*by_name, *(name for duty in duties if duty.compares for name in duty.brothers)])
+    ledger = _Ledger(world.store, keep, recent)
+    brothers = [name for duty in duties if duty.compares for name in duty.brothers if name not in by_name]
+    known = pasts(world.store, [*by_name], recent)
     readings: dict[str, Readings] = {}
-    waiting: list[Duty] = []
+    waiting: list[tuple[Duty, Asked]] = []
     try:
         for server, result in fan_out(
             [duty.server for duty in duties],
-            lambda each: _read(world, by_name[each.name], memories[each.name], refine),
+            lambda each: _read(world, by_name[each.name], known[each.name], refine, keeps=recent is not None),
             world.parallel,
             world.stop,
         ):
             world.watch(Step("checked", server.name))
             duty = by_name[server.name]
             if isinstance(result, MultiAllError):
-                yield ledger.frozen(duty, result, memories[server.name], world.clock.now())
+                yield ledger.frozen(duty, result, known[server.name].memory, world.clock.now())
                 continue
-            readings[server.name] = result
+            readings[server.name] = result.readings
             if duty.compares:
-                waiting.append(duty)
+                waiting.append((duty, result))
                 continue
-            yield ledger.judged(duty, result, memories[server.name], {}, world.clock.now())
-        seen_last = {name: memory.rules for name, memory in memories.items()}
-        for duty in waiting:
+            yield ledger.judged(duty, result, known[server.name], {}, world.clock.now())
+        seen_last = _seen_last(world.store, brothers, known) if waiting else {}
+        for duty, result in waiting:
             name = duty.server.name
             most = most_have(duty.rules, (name, *duty.brothers), readings, seen_last)
-            yield ledger.judged(duty, readings[name], memories[name], most, world.clock.now())
+            yield ledger.judged(duty, result, known[name], most, world.clock.now())
     finally:
         ledger.close()
+
+
+def _seen_last(store: Store, brothers: Sequence[str], known: Mapping[str, Past]) -> dict[str, Mapping[str, Held]]:
+    """What was held of servers, and of their brothers that are not looked at now."""
+    others = {name: memory.rules for name, memory in recall(store, brothers).items()}
+    return {**others, **{name: past.held for name, past in known.items()}}
 
 
 class _Ledger:
     """Judges, and writes down what came of it, many servers in one transaction."""
 
-    def __init__(self, store: Store, keep: float) -> None:
+    def __init__(self, store: Store, keep: float, recent: Recent | None) -> None:
         self._store = store
         self._keep = keep
+        self._recent = recent
         self._records: list[HealthRecord] = []
 
-    def judged(self, duty: Duty, read: Readings, memory: Memory, most: Most, now: float) -> Checked:
-        name, held = duty.server.name, memory.rules
-        circumstances = duty.circumstances(now, most)
-        statuses, after = evaluate(name, duty.rules, {**duty.known, **read}, held, circumstances)
+    def judged(self, duty: Duty, asked: Asked, past: Past, most: Most, now: float) -> Checked:
+        name, circumstances, before = duty.server.name, duty.circumstances(now, most), past.of(duty.rules)
+        held = past.memory.rules if before is None else before.aside
+        found = _stood(duty, asked, held, before, circumstances)
         stays = remembered(duty.aside, held, circumstances)
-        statuses += tuple(status_of(name, rule, stays[rule.id]) for rule in duty.aside if rule.id in stays)
-        after.update(stays)
-        marks = {**memory.marks, **{fact_key(fact): each.mark for fact, each in read.items() if each.mark}}
-        wanted = {fact_key(rule.fact) for rule in duty.rules}
-        kept = Memory(after, {fact: mark for fact, mark in marks.items() if fact in wanted})
-        looked = {rule: each for rule, each in after.items() if each.at == now}
-        samples = {rule: Sample(now, each.code, each.value) if rule in looked else None for rule, each in after.items()}
-        code = worst([each.code for each in statuses])
-        if after or held:
-            self._records.append(HealthRecord(name, now, code, pack(kept), samples, changes(name, held, after, now)))
+        code = worst([*found.codes, *(each.code for each in stays.values())])
+        if found.rules or stays or held:
+            was = held if before is None else before.stood.held
+            turned = [*changes(name, was, found.held_anew, now), *changes(name, held, stays, now)]
+            made, marks = written(found, stays, before), past.marks_with(asked, duty.rules)
+            kept = Kept(made.packed(marks), made, marks, past.asked_with(asked))
+            self._note(HealthRecord(name, now, code, kept.packed, made.samples, turned), kept)
+        at = now if duty.rules else max((each.at for each in stays.values()), default=0.0)
+        beside = tuple(status_of(name, rule, stays[rule.id]) for rule in duty.aside if rule.id in stays)
+        return Checked(name, code, at, found.statuses + beside)
+
+    def _note(self, record: HealthRecord, kept: Kept) -> None:
+        if self._recent is not None:
+            self._recent.put(record.server, kept)
+        self._records.append(record)
         if len(self._records) >= BATCH:
             self.close()
-        return Checked(
-            name, code, now if duty.rules else max((each.at for each in stays.values()), default=0.0), statuses
-        )
 
     def frozen(self, duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
         """Who cannot be asked is as it was, and not known to be well; that is remembered too."""
@@ -133,7 +135,7 @@ class _Ledger:
         if duty.all_rules and not duty.maintenance:
             kept = replace(memory, lost=f"{found.code.word}: {fault.what}"[:LONGEST])
             code = worst([found.code, *(each.code for each in found.statuses)])  # what was critical is so still
-            self._records.append(HealthRecord(found.server, now, code, pack(kept), {}))
+            self._records.append(HealthRecord(found.server, now, code, pack(kept), Samples()))
         return found
 
     def close(self) -> None:
@@ -211,63 +213,39 @@ def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Che
     return Checked(name, code, at, statuses, fault.what)
 
 
-def _read(world: World, duty: Duty, memory: Memory, refine: Refine) -> Readings:
+def _read(world: World, duty: Duty, past: Past, refine: Refine, *, keeps: bool) -> Asked:
     if duty.server.name in world.away:
         raise world.away[duty.server.name]
-    now = world.clock.now()
-    due = [rule for rule in duty.rules if is_due(rule, memory.rules.get(rule.id), now)]
-    facts = {rule.fact: rule for rule in due if rule.fact not in duty.known}
-    if not facts and not duty.all_rules:
-        return {}
+    due = _due(duty, past, world.clock.now())
+    wanted = past.asked_of(due) or to_ask(due)
+    if not due and not duty.all_rules:
+        return wanted
     session = world.transport.open(duty.server)
     try:
-        return _asked(session, facts, memory.marks, world, refine)
+        asker = Asker(session, world.clock, refine)
+        if not due:
+            asker.is_there()  # of a server of which nothing is asked it is known now that it answers
+            return wanted
+        return ask_again(asker, wanted, past.marks) if keeps else ask(asker, wanted, past.marks)
     finally:
         session.close()
 
 
-def _asked(
-    session: Session, facts: Mapping[Fact, Rule], marks: Mapping[str, str], world: World, refine: Refine
-) -> Readings:
-    """One call for all of them; of a server of which nothing is asked it is known now that it answers."""
-    if not facts:
-        session.call("ping", timeout=SILENCE, ends=SILENCE).value()
-        return {}
-    wanted = [[rule.check, dict(rule.subject), mark_of(marks, fact)] for fact, rule in facts.items()]
-    ends = (WITHIN + ENDING) * (len(wanted) + 2)
-    began = world.clock.now()
-    told = session.call("gauge", timeout=SILENCE, ends=ends, wanted=wanted, within=WITHIN).value().get("read")
-    ended = world.clock.now()
-    answers = told if isinstance(told, list) else []
-    found = {}
-    for at, (fact, rule) in enumerate(facts.items()):
-        found[fact] = _reading(rule, answers[at] if at < len(answers) else None, (began, ended), refine)
-    return found
+def _due(duty: Duty, past: Past, now: float) -> Sequence[Rule]:
+    """The rules that are to be read now."""
+    due: Sequence[Rule] = duty.rules
+    if any(rule.every for rule in due):
+        known = past.of(due)
+        held = past.memory.rules if known is None else known.stood.held
+        due = [rule for rule in due if not rule.every or is_due(rule, held.get(rule.id), now)]
+    return [rule for rule in due if rule.fact not in duty.known] if duty.known else due
 
 
-def _reading(rule: Rule, told: object, during: tuple[float, float], refine: Refine) -> Reading:
-    """What a member said of one subject, held against sense: it may be hostile."""
-    if not isinstance(told, dict):
-        return Reading(trouble="the member told nothing of it", code=Code.BAD_OUTPUT)
-    if "trouble" in told:
-        code = _CODES.get(str(told.get("kind")), Code.COLLECT_ERROR)
-        return Reading(trouble=str(told["trouble"])[:500], code=code)
-    values = told.get("values")
-    if not isinstance(values, dict):
-        return Reading(trouble="what the member told of it makes no sense", code=Code.BAD_OUTPUT)
-    if rule.check == "clock":
-        return Reading(_offset(values.get("now"), during))
-    mark = json.dumps(told["mark"]) if told.get("mark") is not None else ""
-    try:
-        refined = refine(rule.check, {str(key): value for key, value in values.items()})
-    except ValueError as fault:
-        return Reading(trouble=str(fault)[:500], code=Code.BAD_OUTPUT)
-    return Reading(refined, mark=mark if len(mark) <= MARK else "")
-
-
-def _offset(now: object, during: tuple[float, float]) -> dict[str, object]:
-    """By how much its clock is surely wrong: it told its time at some moment of the call."""
-    if isinstance(now, bool) or not isinstance(now, int | float) or not 0 <= now <= MOST:
-        return {}
-    began, ended = during
-    return {"offset": max(0.0, began - now, now - ended)}
+def _stood(
+    duty: Duty, asked: Asked, held: Mapping[str, Held], before: Written | None, circumstances: Circumstances
+) -> Stood:
+    """`before`: what was written of the same rules."""
+    read = {**duty.known, **asked.readings} if duty.known else asked.readings
+    if before is not None:
+        return stood_again(duty.server.name, before.stood, read, circumstances)
+    return stood(duty.server.name, duty.rules, read, held, circumstances)

@@ -1,7 +1,7 @@
 """What is kept of a server's health between two looks, as bytes: plain values, and nothing of what is broken."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.health import Held, Memory
@@ -9,15 +9,28 @@ from multiall_cli.domain.health import Held, Memory
 MARK = 2000  # letters of what a fact may leave for the next look
 
 
-def pack(memory: Memory) -> bytes:
-    rules = {rule: _row(held) for rule, held in memory.rules.items()}
-    told = {"rules": rules, "marks": dict(memory.marks), "lost": memory.lost}
-    return json.dumps(told, separators=(",", ":")).encode("ascii")
+_ENCODED = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _row(held: Held) -> list[object]:
+def pack(memory: Memory, at: float = 0.0) -> bytes:
+    """`at`: when most rules were read; it is kept once for all of them."""
+    return joined(at, rows(memory.rules, at).values(), memory.marks, memory.lost)
+
+
+def rows(held: Mapping[str, Held], at: float) -> dict[str, str]:
+    """What is kept of each rule, as text that stays the same for as long as nothing but the time of a look changes."""
+    return {rule: f"{_ENCODED(rule)}:{_ENCODED(_row(each, at))}" for rule, each in held.items()}
+
+
+def joined(at: float, kept: Iterable[str], marks: Mapping[str, str], lost: str) -> bytes:
+    """What `pack` makes of the same rows."""
+    more = f'"marks":{_ENCODED(marks)},"lost":{_ENCODED(lost)}'
+    return f'{{"at":{_ENCODED(at)},"rules":{{{",".join(kept)}}},{more}}}'.encode("ascii")
+
+
+def _row(held: Held, at: float) -> list[object]:
     code, hidden = int(held.code), None if held.hidden is None else int(held.hidden)
-    times = [held.since, held.failing, held.at]
+    times = [held.since, held.failing, None if held.at == at else held.at]
     return [code, *times, held.looks, held.shows, held.wanted, hidden, held.value, held.told, held.digest]
 
 
@@ -25,7 +38,8 @@ def unpack(packed: bytes | None) -> Memory:
     """Whatever of it makes sense."""
     try:
         told = json.loads(packed or b"{}")
-        rules = {str(rule): _held(row) for rule, row in told.get("rules", {}).items()}
+        at = float(str(told.get("at", 0.0)))
+        rules = {str(rule): _held(row, at) for rule, row in told.get("rules", {}).items()}
         marks = {str(fact): str(mark) for fact, mark in told.get("marks", {}).items()}
         lost = str(told.get("lost", ""))
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -33,13 +47,13 @@ def unpack(packed: bytes | None) -> Memory:
     return Memory(rules, marks, lost)
 
 
-def _held(row: list[object]) -> Held:
+def _held(row: list[object], when: float) -> Held:
     code, since, failing, at, looks, shows, wanted, hidden, value, told, digest = row
     return Held(
         Code.of(code),
         float(str(since)),
         float(str(failing)),
-        float(str(at)),
+        when if at is None else float(str(at)),
         str(looks),
         str(shows),
         str(wanted),

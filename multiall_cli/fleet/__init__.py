@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from multiall_cli.domain.records import Explained as ExplainedName
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
+    from multiall_cli.engine.recent import Recent
     from multiall_cli.engine.world import Assignment, World
     from multiall_cli.engine.zones import ZoneWish
     from multiall_cli.planning.rules import RuleBook
@@ -101,6 +102,7 @@ class Fleet:
     _prober: "SshProber | None" = field(default=None, repr=False)
     _lending: "WarmTransport | None" = field(default=None, repr=False)
     _warm: int = 0
+    _recent: "Recent | None" = field(default=None, repr=False)
     book: "tuple[RuleBook, list[Fault]] | None" = field(default=None, repr=False)
     _making: Lock = field(default_factory=Lock, repr=False)
     """Logins are made by many threads, and the first of them makes what they all need."""
@@ -481,15 +483,21 @@ class Fleet:
 
     def topology(self) -> Topology:
         """The picture as the last scan left it, with what operators said since; no server is asked."""
+        return self._with_pools(self.recalled)
+
+    @property
+    def recalled(self) -> Topology:
+        """The picture without what follows for pools: enough to know whom no work is to try, and who is reached how."""
         from multiall_cli.engine.probe import recalled
 
         now = SystemClock().now()
         servers, every = tuple(self.inventory.servers.values()), self.site.settings.topology.every
-        return self._with_pools(recalled(VANTAGE, self.store, now, servers, self._promised(now), every))
+        return recalled(VANTAGE, self.store, now, servers, self._promised(now), every)
 
     def keep_warm(self, most: int = WARM) -> None:
         """From now on, scans and checks leave open what they open: a sign of life over it is cheaper than a knock, its
-        end is an instant hint, and the next check needs no login.
+        end is an instant hint, and the next check needs no login; of what did not change, neither side has to speak or
+        to think again.
         """
         if self._prober is not None:
             self._prober.close()
@@ -803,6 +811,15 @@ class Fleet:
 
             self._lending = WarmTransport(self.transport, self._warm)
         return replace(self.world, transport=self._lending)
+
+    @property
+    def recent(self) -> "Recent | None":
+        """What checks keep from one to the next, where sessions stay open."""
+        if self._warm and self._recent is None:
+            from multiall_cli.engine.recent import Recent
+
+            self._recent = Recent(self._warm)
+        return self._recent
 
     @property
     def world(self) -> "World":

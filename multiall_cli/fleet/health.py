@@ -40,18 +40,22 @@ def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False, dri
     from multiall_cli.drivers import x509
     from multiall_cli.engine.check import check as look
 
-    topology = fleet.topology()
+    topology = fleet.recalled
     duties = duties_of(fleet, through(servers, topology.relays), topology)
     if drift:
         duties = _with_drift(fleet, duties)
     if fresh:
-        duties = [replace(each, rules=tuple(replace(rule, every=0.0) for rule in each.rules)) for each in duties]
+        duties = [replace(each, rules=tuple(map(_due_at_once, each.rules))) for each in duties]
     world = replace(fleet.reading_world, away=away(topology), relays=topology.relays)
 
     def refine(kind: str, values: Mapping[str, object]) -> Mapping[str, object]:
         return x509.values(values, SystemClock().now()) if kind == "certificate" else values
 
-    return look(world, duties, refine, fleet.site.settings.baseline.keep)
+    return look(world, duties, refine, fleet.site.settings.baseline.keep, fleet.recent)
+
+
+def _due_at_once(rule: Rule) -> Rule:
+    return replace(rule, every=0.0) if rule.every else rule
 
 
 def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
@@ -148,7 +152,7 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
     found = []
     for server in servers:
         rules, declared = book.of(server.name), drift_rules(fleet.inventory, server.name)
-        names = [rule.id for rule in (*rules, *declared)]
+        names = (rule.id for rule in (*rules, *declared))
         waived = waivers.waived(server.name, names, holding) if holding else {}
         brothers = _brothers(fleet, server.name) if any(rule.same for rule in rules) else ()
         found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, brothers, aside=declared))

@@ -55,16 +55,29 @@ def evaluate(
     failed: set[str] = set()
     after: dict[str, Held] = {}
     for rule in rules:
-        before = held.get(rule.id)
-        if before is not None and not is_due(rule, before, circumstances.now):
-            found = under(rule, before, failed, circumstances)
-        else:
-            known = before if before is not None and before.digest == rule.digest else None
-            found = _stands(rule, readings.get(rule.fact, _UNREAD), known, failed, circumstances)
-        after[rule.id] = found
-        if (found.hidden or found.code) // 100 in _CAUSES:
+        after[rule.id] = found = stands(rule, readings, held.get(rule.id), failed, circumstances)
+        if explains(found):
             failed.add(rule.id)
     return tuple(status_of(server, rule, after[rule.id]) for rule in rules), after
+
+
+def stands(
+    rule: Rule, readings: Mapping[Fact, Reading], before: Held | None, failed: Set[str], circumstances: Circumstances
+) -> Held:
+    """How one rule stands. `failed`: the rules before it that explain those that need them.
+
+    One that became due only after the reading had begun was not read either.
+    """
+    known = before if before is not None and before.digest == rule.digest else None
+    reading = readings.get(rule.fact)
+    if known is not None and (reading is None or not is_due(rule, known, circumstances.now)):
+        return under(rule, known, failed, circumstances)
+    return _after_look(rule, reading or _UNREAD, known, failed, circumstances)
+
+
+def explains(held: Held) -> bool:
+    """Whether it is why those that need it fail."""
+    return (held.hidden or held.code) // 100 in _CAUSES
 
 
 _UNREAD = Reading(trouble="it was not read", code=Code.COLLECT_ERROR)
@@ -79,7 +92,7 @@ def remembered(rules: Sequence[Rule], held: Mapping[str, Held], circumstances: C
         if before is None or before.digest != rule.digest:
             continue
         found[rule.id] = under(rule, before, failed, circumstances)
-        if (found[rule.id].hidden or found[rule.id].code) // 100 in _CAUSES:
+        if explains(found[rule.id]):
             failed.add(rule.id)
     return found
 
@@ -113,7 +126,9 @@ def status_of(server: str, rule: Rule, held: Held) -> Status:
     )
 
 
-def _stands(rule: Rule, reading: Reading, before: Held | None, failed: Set[str], circumstances: Circumstances) -> Held:
+def _after_look(
+    rule: Rule, reading: Reading, before: Held | None, failed: Set[str], circumstances: Circumstances
+) -> Held:
     """How one rule stands after a look."""
     now = circumstances.now
     judged = _sticky(rule, _among(rule, judge(rule, reading), reading, circumstances), reading, before)

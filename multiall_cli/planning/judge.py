@@ -8,6 +8,8 @@ from multiall_cli.domain.baseline import Code, Expectation, Range, Reading, Rule
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 
 COMPARED = 100  # letters of a value beyond which brothers are compared by its digest
+NEEDED = ("present", "open", "count", "why")
+"""Values by which a subject is judged, though its rule may not ask for them."""
 MOST = 2.0**63  # what a value of a server may be; a member may say anything
 
 

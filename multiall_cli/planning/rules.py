@@ -37,17 +37,22 @@ def rules_of(inventory: Inventory, packs: Packs, server: str, tell: Tell) -> tup
 
 @dataclass(slots=True)
 class RuleBook:
-    """The rules of many servers; those of the same pools that say nothing of their own share them."""
+    """The rules of many servers; those of the same pools that say nothing of their own share them. Whoever asks again
+    is given the same.
+    """
 
     inventory: Inventory
     packs: Packs
     tell: Tell
     _shared: dict[tuple[str, ...], tuple[Rule, ...]] = field(default_factory=dict)
+    _own: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
 
     def of(self, server: str) -> tuple[Rule, ...]:
         own = self.inventory.servers[server]
         if own.rules or own.without:
-            return rules_of(self.inventory, self.packs, server, self.tell)
+            if server not in self._own:
+                self._own[server] = rules_of(self.inventory, self.packs, server, self.tell)
+            return self._own[server]
         pools = tuple(pool.name for pool in self.inventory.pools_of(server))
         if pools not in self._shared:
             self._shared[pools] = rules_of(self.inventory, self.packs, server, self.tell)

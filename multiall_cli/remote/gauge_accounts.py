@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import socket
+from functools import lru_cache
 
 from multiall_cli.remote.gauge_sources import read
 
@@ -16,8 +17,14 @@ def user(name):
         found = pwd.getpwnam(name)
     except KeyError:
         return {"present": False}
-    groups = sorted({each.gr_name for each in grp.getgrall() if name in each.gr_mem or each.gr_gid == found.pw_gid})
+    groups = sorted({each.gr_name for each in _groups() if name in each.gr_mem or each.gr_gid == found.pw_gid})
     return {"present": True, "uid": found.pw_uid, "home": found.pw_dir, "shell": found.pw_shell, "groups": groups}
+
+
+@lru_cache(maxsize=1)
+def _groups():
+    """All of them, asked for once: each look is a process of its own."""
+    return grp.getgrall()
 
 
 def group(name):

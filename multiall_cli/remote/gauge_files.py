@@ -8,7 +8,9 @@ import pwd
 import re
 import stat
 import time
+from functools import lru_cache
 
+MOST_NAMES = 1000  # accounts whose names one look remembers
 MOST = 1 << 24  # bytes of a file that are searched
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe",
           stat.S_IFSOCK: "socket", stat.S_IFBLK: "block device", stat.S_IFCHR: "device"}  # fmt: skip
@@ -52,13 +54,16 @@ def _content(path, match, sha256):
     return told
 
 
+@lru_cache(maxsize=MOST_NAMES)
 def _user(number):
+    """The account's name, looked for once: each look is a process of its own."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
 
 
+@lru_cache(maxsize=MOST_NAMES)
 def _group(number):
     try:
         return grp.getgrgid(number).gr_name

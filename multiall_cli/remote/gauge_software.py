@@ -53,18 +53,15 @@ def versions_of(text):
     """name → version of each installed package in dpkg's table."""
     found: "dict[str, str]" = {}
     for block in text.split("\n\n"):
-        name = installed = version = ""
-        for line in block.splitlines():
-            if line.startswith("Package: "):
-                name = line[9:]
-            elif line.startswith("Status: "):
-                installed = line.endswith(" installed")
-            elif line.startswith("Version: "):
-                version = line[9:]
-                break  # Status stands before it
-        if name and installed:
-            found.setdefault(name, version)  # of several architectures the first
+        name = _field(block, "Package: ")
+        if name and _field(block, "Status: ").endswith(" installed"):
+            found.setdefault(name, _field(block, "Version: "))  # of several architectures the first
     return found
+
+
+def _field(block, label):
+    """What stands behind a label at the begin of a line; '' where there is none."""
+    return ("\n" + block).partition("\n" + label)[2].partition("\n")[0]
 
 
 def _properties(unit, names):

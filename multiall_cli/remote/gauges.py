@@ -11,6 +11,7 @@ import select
 import signal
 import time
 import traceback
+from collections import OrderedDict
 from typing import Any
 
 from multiall_cli.remote import (
@@ -74,35 +75,85 @@ GAUGES = {
 }
 MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
+MOST_KEPT = 4  # answers that are remembered
+GATHERING = 0.001  # seconds in which more lines may come, so that many are taken at once: each wake costs a switch
 _RIGHTS = (errno.EACCES, errno.EPERM)
 
 
-def gauge(exchange, wanted, within):
+_KEPT: "OrderedDict[str, tuple[list[Any], list[bytes]]]" = OrderedDict()
+"""token → what was wanted, and the lines that were read then. It ends with the session: each loop is a process."""
+
+
+def gauge(exchange, within, wanted=(), keep=False, since="", marks=()):
     """{"read": [{"values": {...}, "mark": ...} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in
     its order.
 
-    `wanted`: [[gauge, arguments, mark], ...], where the mark is what that gauge told last time, or null; `within`:
-    seconds that each may take.
+    `wanted`: [[gauge, arguments, mark, names], ...], where the mark is what that gauge told last time, or null, and the
+    names, where they are given and not null, are those of the values that are of use; `within`: seconds that each may
+    take. `keep`: the answer is remembered, and called by a "token" in it; see `_again`.
     """
-    read: "list[dict[str, object]]" = []
-    while len(read) < len(wanted):
-        before = len(read)
-        _go_on(exchange, wanted, within, read)
-        if len(read) == before:  # it ended without a word
-            read.append({"kind": "collect", "trouble": "its reader ended"})
-    return {"read": read}
+    if since:
+        return _again(exchange, within, since, marks)
+    lines = _read(exchange, wanted, within)
+    told: "dict[str, object]" = {"read": [json.loads(line.decode("ascii")) for line in lines]}
+    if keep:
+        told["token"] = _kept(wanted, lines)
+    return told
 
 
-def _go_on(exchange, wanted, within, read):
+def _again(exchange, within, since, marks):
+    """{"changed": [[place, answer], ...], "token": ...}: those of the same that are not as they were when an answer was
+    called `since`; {"unknown": true} where there is no such answer.
+
+    `marks`: [[place, mark], ...] in place of those that were given then.
+    """
+    if since not in _KEPT:
+        return {"unknown": True}
+    wanted, before = _KEPT.pop(since)
+    for each in wanted:
+        each[2] = None
+    for place, mark in marks:
+        wanted[place][2] = mark
+    lines = _read(exchange, wanted, within)
+    pairs = enumerate(zip(lines, before))
+    changed = [[place, json.loads(line.decode("ascii"))] for place, (line, was) in pairs if line != was]
+    return {"changed": changed, "token": _kept(wanted, lines)}
+
+
+def _kept(wanted, lines):
+    """The token of an answer; that of the oldest is forgotten."""
+    while len(_KEPT) >= MOST_KEPT:
+        _KEPT.popitem(last=False)
+    token = os.urandom(8).hex()
+    _KEPT[token] = (wanted, lines)
+    return token
+
+
+def _read(exchange, wanted, within):
+    """What is told of each of them, as a line of JSON."""
+    lines: "list[bytes]" = []
+    while len(lines) < len(wanted):
+        before = len(lines)
+        _go_on(exchange, wanted, within, lines)
+        if len(lines) == before:  # it ended without a word
+            lines.append(_line({"kind": "collect", "trouble": "its reader ended"}))
+    return lines
+
+
+def _line(told):
+    return json.dumps(told).encode("ascii")
+
+
+def _go_on(exchange, wanted, within, lines):
     """Let a child read those that are left; until all are, or one takes too long."""
     source, sink = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(source)
-        _child(sink, wanted[len(read) :])
+        _child(sink, wanted[len(lines) :])
     os.close(sink)
     try:
-        _listen(exchange, source, len(wanted), within, read)
+        _listen(exchange, source, len(wanted), within, lines)
     finally:
         os.close(source)
         _end(child)
@@ -114,8 +165,8 @@ def _child(sink, wanted):
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for name, arguments, mark in wanted:
-            line = json.dumps(_one(name, arguments, mark)).encode("ascii") + b"\n"
+        for each in wanted:
+            line = _line(_one(*each)) + b"\n"
             while line:
                 line = line[os.write(sink, line) :]
     except BaseException:  # noqa: BLE001  (a child of the loop must end here, whatever happens)
@@ -123,7 +174,14 @@ def _child(sink, wanted):
     os._exit(0)
 
 
-def _one(name, arguments, mark):
+def _one(name, arguments, mark, names=None):
+    told = _told(name, arguments, mark)
+    if names is not None and "values" in told:
+        told["values"] = {key: value for key, value in told["values"].items() if key in names}
+    return told
+
+
+def _told(name, arguments, mark):
     reader: "Any" = GAUGES.get(name)
     if reader is None:
         return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
@@ -144,22 +202,24 @@ def _one(name, arguments, mark):
         return {"kind": "collect", "trouble": traceback.format_exc().splitlines()[-1]}
 
 
-def _listen(exchange, source, count, within, read):
+def _listen(exchange, source, count, within, lines):
     """Take what the child says, line by line; its silence is the fault of the one that it is at."""
     rest, until = b"", time.monotonic() + within
-    while len(read) < count:
+    while len(lines) < count:
         ready = select.select([source], [], [], max(0.0, min(until - time.monotonic(), 1.0)))[0]
         piece = os.read(source, 1 << 16) if ready else None
         if piece == b"":
             return
         if piece:
-            lines = (rest + piece).split(b"\n")
-            rest = lines.pop()
-            read.extend(json.loads(line.decode("ascii")) for line in lines)
-            if lines:
+            found = (rest + piece).split(b"\n")
+            rest = found.pop()
+            lines.extend(found)
+            if found:
                 until = time.monotonic() + within
+                if len(lines) < count:
+                    time.sleep(GATHERING)
         elif time.monotonic() >= until:
-            read.append({"kind": "timeout", "trouble": "it was not read within %g s" % within})
+            lines.append(_line({"kind": "timeout", "trouble": "it was not read within %g s" % within}))
             return
         exchange.beat()
 

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from multiall_cli.adapters.sqlite import MIGRATIONS, SqliteStore
 from multiall_cli.domain.baseline import Code, Latest
 from multiall_cli.domain.errors import Locked, MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.health import Change, HealthRecord, Sample, Waiver
+from multiall_cli.domain.health import Change, HealthRecord, Sample, Samples, Waiver
 from multiall_cli.domain.run import Entry, Holder, MemberState, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
 from multiall_cli.ports import Store
@@ -412,8 +413,8 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes) -> None
 
 
 def _look(server: str, at: float, changes: tuple[Change, ...] = (), **codes: int) -> HealthRecord:
-    samples = {rule: Sample(at, Code(code), code / 4) for rule, code in codes.items()}
-    code = max((each.code for each in samples.values()), default=Code.OK)
+    samples = Samples(tuple(codes), tuple(codes.values()), [code / 4 for code in codes.values()])
+    code = Code(max(codes.values(), default=Code.OK))
     return HealthRecord(server, at, code, f"{server} {at}".encode(), samples, changes)
 
 
@@ -429,10 +430,20 @@ def test_of_health_the_last_look_and_the_history_are_kept(store: Store) -> None:
 
 def test_a_look_without_a_number_has_none(store: Store) -> None:
     """And one that is too large for four bytes is as large as those can be."""
-    samples = {"a": Sample(1.0, Code.OK), "b": Sample(1.0, Code.OK, 1e300)}
+    samples = Samples(("a", "b"), (200, 200), (None, 1e300))
     store.note_health([HealthRecord("s", 1.0, Code.OK, b"", samples)], 0.0)
     assert store.samples("s", "a", 0.0)[0].value is None
     assert (store.samples("s", "b", 0.0)[0].value or 0.0) > 3e38
+
+
+def test_of_looks_that_could_not_be_noted_nothing_is_taken_for_known(store: Store) -> None:
+    """Not even the names of their rules."""
+    broken = HealthRecord("b", 1.0, Code.OK, b"", Samples(("disk",), (-1,), (None,)))
+    with pytest.raises(struct.error):
+        store.note_health([_look("a", 1.0, disk=200), broken], 0.0)
+    assert store.health(["a"]) == {}
+    store.note_health([_look("a", 2.0, disk=200)], 0.0)
+    assert store.samples("a", "disk", 0.0) == [Sample(2.0, Code.OK, 50.0)]
 
 
 def test_history_that_is_too_old_is_forgotten(store: Store) -> None:

@@ -148,7 +148,19 @@ MIRROR = {
 rule can look at is known without one.
 """
 
-NO_VERB = {"close", "known_hosts", "network", "reading_world", "seal", "state_folder", "store", "transport", "world"}
+NO_VERB = {
+    "close",
+    "known_hosts",
+    "network",
+    "reading_world",
+    "recalled",
+    "recent",
+    "seal",
+    "state_folder",
+    "store",
+    "transport",
+    "world",
+}
 """What a Fleet has besides answers: where things lie, and its own end."""
 
 

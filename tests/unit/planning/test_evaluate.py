@@ -194,6 +194,14 @@ def test_a_rule_that_is_not_due_stands_as_it_did() -> None:
     assert is_due(desk.rules[0], desk.held["disk"], 10.0), "its clock was set back"
 
 
+def test_a_rule_that_became_due_while_others_were_read_stands_as_it_did() -> None:
+    """It was not asked for: nothing is wrong with that."""
+    desk = Desk(rule("disk", *DISK.expects, every=60.0))
+    desk.codes(100.0, 0.95)
+    (status,), held = evaluate("web1", desk.rules, {}, desk.held, Circumstances(160.0))
+    assert (status.code, held["disk"].at) == (Code.CRIT_LIMIT, 100.0)
+
+
 def test_who_differs_from_most_brothers_drifts() -> None:
     alike = rule("disk", same=("used",))
     assert Desk(alike).codes(0.0, 0.5, most={"disk": {"used": comparable(0.5)}}) == [Code.OK]

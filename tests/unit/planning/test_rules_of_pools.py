@@ -56,6 +56,14 @@ def test_servers_of_the_same_pools_share_their_rules() -> None:
     assert book.of("u") == ()
 
 
+def test_whoever_asks_for_rules_again_is_given_the_same() -> None:
+    """Also those of a server that says something of its own."""
+    server = Server("s", "s", rules=LOAD)
+    book = RuleBook(Inventory({"s": server}, {}), {}, lambda *_: None)
+    assert len(book.of("s")) == 1
+    assert book.of("s") is book.of("s")
+
+
 def odd(rules: dict[str, Saying], *waivers: Waiver, **pool: object) -> list[str]:
     server = Server("s", "s", waivers=tuple(each for each in waivers if not each.number))
     inventory = Inventory({"s": server}, {"a": Pool("a", ("s",), rules=rules, **pool)})  # type: ignore[arg-type]
