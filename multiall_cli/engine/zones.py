@@ -162,7 +162,9 @@ def lost_lately(desk: Desk, zone: Zone) -> set[str]:
     out on purpose, and do not count.
     """
     store, since = desk.world.store, desk.world.clock.now() - HOUR
-    runs = [each for each in store.runs(RUNS, books(zone)) if each.started >= since and not each.verb.startswith(ROLLOUT)]
+    runs = [
+        each for each in store.runs(RUNS, books(zone)) if each.started >= since and not each.verb.startswith(ROLLOUT)
+    ]
     entries = (each for run in runs for each in store.entries(run.id, Stage.DONE))
     return {each.key for each in entries if is_loss(Change(each.key, rrset_of(each.before), rrset_of(each.after)))}
 
