@@ -11,7 +11,7 @@ MOST = 253 - len("_multiall-cname.")
 
 def absolute(name: str, zone: str) -> str:
     """The fully qualified name; `@` is the zone itself. A name that ends in a dot is whole already."""
-    name = name.lower()
+    name = name.lower() if name.isascii() else name  # else the Kelvin sign became a k before anyone saw it
     if name == "@":
         return zone
     if name.endswith("."):
@@ -21,8 +21,8 @@ def absolute(name: str, zone: str) -> str:
 
 def fault_of(name: str) -> str:
     """Why a fully qualified name cannot stand, or ''. A first label of `*` may."""
-    bare = name.rstrip(".").lower()
-    if not bare.isascii():
+    bare = name.removesuffix(".").lower()
+    if not name.isascii():
         try:
             return f"has letters beyond ASCII; as the DNS has it, it is {bare.encode('idna').decode()}"
         except UnicodeError:

@@ -64,6 +64,9 @@ HOSTILE = [
     "..",
     "...",
     "www..example.net.",
+    "www.example.net..",
+    "www.example.net...",
+    "K..",
     ".www.example.net.",
     "www example.net.",
     "www\n.example.net.",
@@ -119,6 +122,7 @@ HOSTILE = [
     "ü..example.net.",
     "а.example.net.",
     "１.example.net.",
+    "\u212aube.example.net.",
 ]
 
 
@@ -152,6 +156,10 @@ def test_where_a_name_may_stand_its_mark_has_room_too(name: str, kind: str) -> N
 def test_a_name_is_as_long_as_its_mark_lets_it(signs: int, stands: bool) -> None:
     name = ("a" * 50 + ".") * 5
     assert (fault_of(f"{name[:signs].ljust(signs, 'b')}.") == "") is stands
+
+
+def test_a_letter_beyond_ascii_is_refused_though_its_lower_case_is_within() -> None:
+    assert fault_of(absolute("\u212aube", "example.net.")).startswith("has letters beyond ASCII")
 
 
 def test_the_spelling_of_other_letters_is_told() -> None:
