@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from multiall_cli.domain.records import Place
+from multiall_cli.domain.records import MANAGED, Place
 
 _NAME = re.compile(r"_multiall-([a-z]+)\.(.+)")
 _TEXT = re.compile(
@@ -49,6 +49,9 @@ def marker_name(place: Place) -> str:
 
 
 def marked(name: str) -> Place | None:
-    """The name and type that a mark of this name would be about; None where it is no mark's name."""
+    """The name and type that a mark of this name would be about; None where it is no mark's name, or of a type that we
+    never write.
+    """
     found = _NAME.fullmatch(name)
-    return (found[2], found[1].upper()) if found else None
+    kind = found[1].upper() if found else ""
+    return (found[2], kind) if found and kind in MANAGED else None

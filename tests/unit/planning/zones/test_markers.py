@@ -95,3 +95,9 @@ def test_the_name_of_a_mark_leads_back_to_what_it_is_about(name: str, kind: str)
 )
 def test_other_names_are_no_names_of_marks(name: str) -> None:
     assert marked(name) is None
+
+
+@pytest.mark.parametrize("kind", ["soa", "ns", "dnskey", "txt", "mx", "ds", "any"])
+def test_a_mark_beside_what_is_never_written_is_no_mark(kind: str) -> None:
+    """Else a forged one would let us take out a zone's own NS records."""
+    assert marked(f"_multiall-{kind}.example.net.") is None
