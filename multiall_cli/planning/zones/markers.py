@@ -14,14 +14,16 @@ from multiall_cli.domain.records import MANAGED, Place
 
 _NAME = re.compile(r"_multiall-([a-z]+)\.(.+)")
 _TEXT = re.compile(
-    r"multiall=1 owner=(?P<owner>[A-Za-z0-9_.-]+) pool=(?P<pool>[A-Za-z0-9_.-]+) "
+    r"multiall=1 owner=(?P<owner>[A-Za-z0-9_.-]+) pool=(?P<pool>[A-Za-z0-9_.-]*) "
     r"hash=(?P<digest>[0-9a-f]{16}) epoch=(?P<epoch>[0-9]{1,12})"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Whose records stand beside it, and what they were when they were written. `epoch`: seconds since 1970."""
+    """Whose records stand beside it, and what they were when they were written. `epoch`: seconds since 1970; `pool` '':
+    no one knows it any longer, since a rollback brought back what had been taken out.
+    """
 
     owner: str
     pool: str

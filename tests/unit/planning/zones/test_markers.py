@@ -9,7 +9,7 @@ from multiall_cli.planning.zones.markers import Marker, digest, marked, marker_n
 
 _words = st.from_regex(r"[A-Za-z0-9_.-]{1,40}", fullmatch=True)
 _digests = st.lists(st.text(max_size=20), max_size=4).map(digest)
-_markers = st.builds(Marker, _words, _words, _digests, st.integers(0, 10**12 - 1))
+_markers = st.builds(Marker, _words, _words | st.just(""), _digests, st.integers(0, 10**12 - 1))
 GOOD = "multiall=1 owner=multiall pool=web hash=0123456789abcdef epoch=1764150000"
 
 
@@ -20,6 +20,10 @@ def test_a_mark_is_read_as_it_was_written(marker: Marker) -> None:
 
 def test_a_mark_is_as_documented() -> None:
     assert read(GOOD) == Marker("multiall", "web", "0123456789abcdef", 1764150000)
+
+
+def test_a_mark_that_a_rollback_wrote_names_no_pool() -> None:
+    assert read(GOOD.replace("pool=web", "pool=")) == Marker("multiall", "", "0123456789abcdef", 1764150000)
 
 
 @pytest.mark.parametrize(
