@@ -205,6 +205,34 @@ def test_what_comes_back_waits_and_what_goes_does_not(looks: str, there: str | N
     assert given_now(decided(looks, there, since)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("on_floor", "looks", "there", "wanted"),
+    [
+        (OnFloor.KEEP, "down, up, up", "12", "23"),
+        (OnFloor.ALL, "down, up, up", "12", "23"),
+        (OnFloor.EMPTY, "down, up, up", "12", "23"),
+        (OnFloor.SORRY, "down, up, up", "12", "23"),
+        (OnFloor.EMPTY, "down, up, down", "1", "2"),
+        (OnFloor.SORRY, "down, down, down", "123", "s"),
+        (OnFloor.SORRY, "up, up, down", "s", "s"),
+        (OnFloor.KEEP, "up, down, down", "23", "23"),
+        (OnFloor.ALL, "down, down, down", "12", "12"),
+        (OnFloor.KEEP, "up, up, up", "7", "7"),
+    ],
+)
+def test_what_comes_back_does_not_wait_where_the_floor_would_break(
+    on_floor: OnFloor, looks: str, there: str, wanted: str
+) -> None:
+    """Nor where only such are left as must go: clients are not kept at a server that is down."""
+    found = decided(looks, there, 1.0, at_least=Amount(2), on_floor=on_floor, sorry=SORRY)
+    assert given_now(found) == wanted
+
+
+@pytest.mark.parametrize(("looks", "there", "wanted"), [("down, up, up", "1", "2"), ("up, up, up", "2", "2")])
+def test_an_alias_leaves_who_is_down_at_once_and_comes_back_later(looks: str, there: str, wanted: str) -> None:
+    assert given_now(decided(looks, there, 1.0, first=True)) == wanted
+
+
 def test_the_wait_is_told() -> None:
     found = decided("up, up, up", "12", 1.0)
     assert found.notes == ("what comes back waits until 10 s after the last change",)
