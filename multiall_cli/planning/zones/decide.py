@@ -65,7 +65,7 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     standings = tuple(standing(topology, name) for name in claim.values)
     inside = [each.server for each in standings if _is_in(each, claim, there)]
     chosen, notes = _chosen(claim, inside, there)
-    early = there and now - found.written < interval
+    early = there and abs(now - found.written) < interval  # a clock that was ahead makes no one wait for hours
     if early and chosen - there and (staying := _staying(claim, standings, chosen, there)):
         chosen = staying
         notes = (*notes, f"what comes back waits until {interval:g} s after the last change")

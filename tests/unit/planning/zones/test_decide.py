@@ -197,6 +197,8 @@ def test_what_health_does_not_decide_on_is_as_declared() -> None:
         ("up, up, up", "12", 10.0, "123"),
         ("up, up, up", None, 0.0, "123"),
         ("up, up, down", "123", 0.0, "12"),
+        ("up, up, up", "12", -9.9, "12"),
+        ("up, up, up", "12", -3600.0, "123"),
         ("down, up, up", "12", 1.0, "2"),
         ("up, up, up", "123", 1.0, "123"),
     ],
