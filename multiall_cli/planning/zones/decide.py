@@ -64,7 +64,7 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     there = set(found.rrset.values) if found.rrset else set()
     standings = tuple(standing(topology, name) for name in claim.values)
     inside = [each.server for each in standings if _is_in(each, claim, there)]
-    chosen, notes = _chosen(claim, inside, there)
+    chosen, notes = _chosen(claim, inside, standings, there)
     early = there and abs(now - found.written) < interval  # a clock that was ahead makes no one wait for hours
     if early and chosen - there and (staying := _staying(claim, standings, chosen, there)):
         chosen = staying
@@ -95,7 +95,9 @@ def _is_in(each: Standing, claim: Claim, there: set[str]) -> bool:
     return each.stand is Stand.IN or (each.stand is Stand.HOLD and claim.values[each.server] in there)
 
 
-def _chosen(claim: Claim, inside: Sequence[str], there: set[str]) -> tuple[set[str], tuple[str, ...]]:
+def _chosen(
+    claim: Claim, inside: Sequence[str], standings: Sequence[Standing], there: set[str]
+) -> tuple[set[str], tuple[str, ...]]:
     """The records to give, and why they are others than those of who is in."""
     own = set(claim.values.values())
     chosen = {claim.values[name] for name in (inside[:1] if claim.first else inside)}
@@ -105,6 +107,9 @@ def _chosen(claim: Claim, inside: Sequence[str], there: set[str]) -> tuple[set[s
     words = f"{len(inside)} of {len(claim.values)} members can serve, and at least {floor} are wanted"
     match claim.on_floor:
         case OnFloor.ALL:
+            able = [claim.values[each.server] for each in standings if each.stand is not Stand.OUT]
+            if len(able) >= floor:
+                return set(able), (f"{words}: those of whom little is known are given too",)
             return own, (f"{words}: all are given",)
         case OnFloor.EMPTY:
             return chosen, (f"{words}: only those are given",)

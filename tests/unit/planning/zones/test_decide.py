@@ -153,6 +153,18 @@ def test_where_there_is_no_one_to_say_sorry_no_one_is_taken_out() -> None:
     assert given_now(decided("down, down, down", on_floor=OnFloor.SORRY)) == "123"
 
 
+def test_all_are_given_in_one_step() -> None:
+    """Those of whom little is known first: who is down would be taken out again by the next run."""
+    for there in ("3", "23"):
+        found = decided("down, suspect, up", there, at_least=Amount(2), on_floor=OnFloor.ALL)
+        assert given_now(found) == "23"
+    found = decided("down, suspect, up", "3", at_least=Amount(2), on_floor=OnFloor.ALL)
+    assert found.notes == (
+        "1 of 3 members can serve, and at least 2 are wanted: those of whom little is known are given too",
+    )
+    assert given_now(decided("down, suspect, down", "2", at_least=Amount(2), on_floor=OnFloor.ALL)) == "123"
+
+
 @pytest.mark.parametrize(("share", "wanted"), [(33, "1"), (34, "123"), (100, "123")])
 def test_a_floor_may_be_a_share(share: int, wanted: str) -> None:
     assert given_now(decided("up, down, down", at_least=Amount(share, percent=True))) == wanted
