@@ -7,14 +7,15 @@ from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.records import Claim, Place, key_of
 from multiall_cli.domain.zones import NameDeclaration, OnFloor
-from multiall_cli.planning.zones.names import address_type, is_ip, reverse, zone_of
+from multiall_cli.planning.zones.names import address_type, canonical, is_ip, reverse, zone_of
 
 WEIGHT = 10  # of a member in an SRV record, where nothing is said
 
 
 def addresses_of(server: Server) -> tuple[str, ...]:
     """Where clients reach a server: what `public:` says, else its address where that is one."""
-    return server.public or ((server.address,) if is_ip(server.address) else ())
+    found = server.public or ((server.address,) if is_ip(server.address) else ())
+    return tuple(canonical(each) for each in found)
 
 
 def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, Conflict]]:
@@ -80,7 +81,7 @@ def _addresses(declared: NameDeclaration, pool: Pool, servers: Iterable[Server])
     for kind in declared.types:
         values = {each.name: address for each in servers if (address := _address(each, kind))}
         if values:
-            sorry = tuple(each for each in declared.sorry if address_type(each) == kind)
+            sorry = tuple(canonical(each) for each in declared.sorry if address_type(each) == kind)
             yield replace(_claim(declared, pool, kind, values), sorry=sorry)
 
 

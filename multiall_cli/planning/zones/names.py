@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import ip_address
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -53,6 +54,12 @@ def reverse(address: str) -> str:
 def address_type(address: str) -> str:
     """The type of an address's record; it is one already."""
     return "AAAA" if ":" in address else "A"
+
+
+@cache
+def canonical(address: str) -> str:
+    """An address as name servers write it (RFC 5952), whatever way it was written here."""
+    return str(ip_address(address)) if ":" in address else address
 
 
 def is_ip(text: str) -> bool:

@@ -62,6 +62,15 @@ def test_where_clients_reach_a_server(server: Server, addresses: tuple[str, ...]
     assert addresses_of(server) == addresses
 
 
+def test_addresses_are_claimed_as_name_servers_write_them() -> None:
+    """Else a record that came back otherwise would look as if a hand had edited it."""
+    written = Server("web1", "web1", public=("2001:DB8:0:0::0001", "192.0.2.1"))
+    declared = name("web1", sorry=("2001:0db8::99",), on_floor=OnFloor.SORRY)
+    made = Inventory({"web1": written}, {"web": Pool("web", ("web1",), names=(declared,))}, ZONES)
+    found = {each.place: each for each in claims_of(made)[0]}["www.example.net.", "AAAA"]
+    assert (dict(found.values), found.sorry) == ({"web1": "2001:db8::1"}, ("2001:db8::99",))
+
+
 def test_a_name_claims_the_addresses_of_its_members_of_each_type() -> None:
     declared = name("web1", "web2", "Web3", ttl=30, at_least=Amount(2), on_floor=OnFloor.ALL)
     found = claims(pool("web", declared, priority=4))
