@@ -34,12 +34,17 @@ def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, C
     for place in sorted(rivals):
         top = max(each.priority for each in rivals[place])
         first, *others = [each for each in rivals[place] if each.priority == top]
-        unequal = [each for each in others if replace(each, pool=first.pool) != first]
+        unequal = [each for each in others if not _are_equal(first, each)]
         if unequal:
             contested[place] = _conflict(first, unequal[0])
         else:
             settled.append(first)
     return tuple(settled), contested
+
+
+def _are_equal(one: Claim, other: Claim) -> bool:
+    """Whoever asks. Where only the first member is given, their order is a part of it."""
+    return replace(other, pool=one.pool) == one and (not one.first or list(other.values) == list(one.values))
 
 
 def _conflict(one: Claim, other: Claim) -> Conflict:

@@ -212,6 +212,12 @@ def test_claims_may_differ_in_anything(other: dict[str, object]) -> None:
     assert WWW in contested(pool("a", name()), pool("b", name(**other)))
 
 
+def test_aliases_that_prefer_other_members_are_unequal() -> None:
+    one, other = name("web1", "web2", cname=True), name("web2", "web1", cname=True)
+    assert contested(pool("a", one), pool("b", other)).keys() == {("www.example.net.", "CNAME")}
+    assert claims(pool("a", one), pool("b", one))["www.example.net.", "CNAME"].pool == "a"
+
+
 def test_the_highest_priority_holds() -> None:
     pools = pool("a", name("web1")), pool("b", name("web2"), priority=2), pool("c", name("web1"), priority=1)
     assert claims(*pools)[WWW].pool == "b"
