@@ -38,16 +38,22 @@ def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, C
         if unequal:
             contested[place] = _conflict(first, unequal[0])
         else:
-            settled.append(first)
+            settled.append(first if first.follows else min([first, *others], key=lambda each: each.ttl))
     return tuple(settled), contested
 
 
 def _are_equal(one: Claim, other: Claim) -> bool:
-    """Whoever asks. Where only the first member is given, their order is a part of it."""
-    return replace(other, pool=one.pool) == one and (not one.first or list(other.values) == list(one.values))
+    """Whoever asks. Where only the first member is given, their order is a part of it; what stays as it is whatever
+    becomes of members lives as long as the shortest of its claims.
+    """
+    alike = replace(other, pool=one.pool, ttl=other.ttl if one.follows else one.ttl)
+    return alike == one and (not one.first or list(other.values) == list(one.values))
 
 
 def _conflict(one: Claim, other: Claim) -> Conflict:
+    if one.pool == other.pool:
+        what = f"pool {one.pool} asks for different records ({one.origin} and {other.origin})"
+        return Conflict(key_of(one.place), what, "make them equal, or leave one of them out")
     what = f"pools {one.pool} ({one.origin}) and {other.pool} ({other.origin}) ask for different records"
     return Conflict(key_of(one.place), what, "make them equal, or give one of the pools a higher `priority:`")
 

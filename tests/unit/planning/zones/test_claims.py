@@ -218,6 +218,24 @@ def test_aliases_that_prefer_other_members_are_unequal() -> None:
     assert claims(pool("a", one), pool("b", one))["www.example.net.", "CNAME"].pool == "a"
 
 
+def test_members_own_names_live_as_long_as_the_shortest_of_what_leads_to_them() -> None:
+    """Two aliases of one pool, and a service of another, need them all."""
+    www, api = name("web1", cname=True, ttl=300), name("web1", cname=True, ttl=60, name="api.example.net.")
+    mail = name("web1", service="_imap._tcp", port=143, ttl=120, name="mail.example.net.")
+    found = claims(pool("a", www, api), pool("b", mail))
+    assert found["web1.example.net.", "A"].ttl == 60
+    assert found["www.example.net.", "CNAME"].ttl == 300
+
+
+def test_one_pool_can_contradict_itself() -> None:
+    """An address has one name."""
+    found = contested(pool("a", name("web1", ptr=True), name("web1", ptr=True, name="api.example.net.")))
+    assert found == {
+        ("1.2.0.192.in-addr.arpa.", "PTR"): "1.2.0.192.in-addr.arpa PTR: pool a asks for different records "
+        "(inventory/site.yaml:7:3 and inventory/site.yaml:7:3); make them equal, or leave one of them out"
+    }
+
+
 def test_the_highest_priority_holds() -> None:
     pools = pool("a", name("web1")), pool("b", name("web2"), priority=2), pool("c", name("web1"), priority=1)
     assert claims(*pools)[WWW].pool == "b"
