@@ -39,7 +39,8 @@ def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, C
             contested[place] = _conflict(first, unequal[0])
         else:
             settled.append(first if first.follows else min([first, *others], key=lambda each: each.ttl))
-    return tuple(settled), contested
+    held, at_odds = _apart(settled)
+    return tuple(held), {**contested, **at_odds}
 
 
 def _are_equal(one: Claim, other: Claim) -> bool:
@@ -48,6 +49,35 @@ def _are_equal(one: Claim, other: Claim) -> bool:
     """
     alike = replace(other, pool=one.pool, ttl=other.ttl if one.follows else one.ttl)
     return alike == one and (not one.first or list(other.values) == list(one.values))
+
+
+def _apart(settled: Iterable[Claim]) -> tuple[list[Claim], dict[Place, Conflict]]:
+    """An alias stands alone at its name (RFC 1034, 3.6.2): it holds, or the others do."""
+    names: dict[str, list[Claim]] = {}
+    for each in settled:
+        names.setdefault(each.place[0], []).append(each)
+    held: list[Claim] = []
+    contested: dict[Place, Conflict] = {}
+    for found in names.values():
+        aliases = [each for each in found if each.place[1] == "CNAME"]
+        others = [each for each in found if each.place[1] != "CNAME"]
+        if not aliases or not others:
+            held += found
+            continue
+        alias, rival = aliases[0], max(others, key=lambda each: each.priority)
+        if alias.priority == rival.priority:
+            contested |= {each.place: _beside(each, alias, rival) for each in found}
+        else:
+            held += aliases if alias.priority > rival.priority else others
+    return held, contested
+
+
+def _beside(each: Claim, alias: Claim, rival: Claim) -> Conflict:
+    what = (
+        f"an alias (pool {alias.pool}, {alias.origin}) cannot stand beside the {rival.place[1]} of this name "
+        f"(pool {rival.pool}, {rival.origin})"
+    )
+    return Conflict(key_of(each.place), what, "leave one of them out, or give its pool a lower `priority:`")
 
 
 def _conflict(one: Claim, other: Claim) -> Conflict:

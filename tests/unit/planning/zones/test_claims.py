@@ -236,6 +236,29 @@ def test_one_pool_can_contradict_itself() -> None:
     }
 
 
+def test_an_alias_and_other_records_of_one_name_contradict_each_other() -> None:
+    """Else a name server would pass over the one that comes second, and say that all is well."""
+    alias, others = name("web1", cname=True), name("web2", service="_https._tcp", port=443)
+    found = contested(pool("a", alias), pool("b", others))
+    assert found.keys() == {(WWW[0], "CNAME"), WWW, (WWW[0], "AAAA")}
+    assert found[WWW] == (
+        "www.example.net A: an alias (pool a, inventory/site.yaml:7:3) cannot stand beside the A of this name "
+        "(pool b, inventory/site.yaml:7:3); leave one of them out, or give its pool a lower `priority:`"
+    )
+
+
+def test_the_higher_priority_decides_between_an_alias_and_other_records() -> None:
+    alias, others = name("web1", cname=True), name("web2")
+    found = claims(pool("a", alias, priority=1), pool("b", others))
+    assert {kind for at, kind in found if at == WWW[0]} == {"CNAME"}
+    found = claims(pool("a", alias), pool("b", others, priority=1))
+    assert {kind for at, kind in found if at == WWW[0]} == {"A", "AAAA"}
+
+
+def test_a_member_is_no_alias_of_itself() -> None:
+    assert ("web1.example.net.", "CNAME") in contested(pool("a", name("web1", name="web1.example.net.", cname=True)))
+
+
 def test_the_highest_priority_holds() -> None:
     pools = pool("a", name("web1")), pool("b", name("web2"), priority=2), pool("c", name("web1"), priority=1)
     assert claims(*pools)[WWW].pool == "b"
