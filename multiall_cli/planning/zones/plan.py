@@ -29,7 +29,9 @@ def plan_zone(
     left as it is; `content`: the zone, whole.
     """
     ours = owned(content, zone)
-    leaving = ours.keys() - {each.place for each in claims} - contested.keys()
+    unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
+    orphans = [_orphan(place, ours[place], content) for place in sorted(unclaimed)]
+    leaving = {place_of(each.key) for each in orphans if isinstance(each, Change)}
     decisions: list[Decision] = []
     changes: list[Change[RRset]] = []
     conflicts = [each for place, each in contested.items() if is_below(place[0], zone.name)]
@@ -44,8 +46,7 @@ def plan_zone(
         decisions.append(decided)
         if decided.wanted is not None and (change := _change(decided, there, marker)):
             changes.append(change)
-    for place in sorted(leaving):
-        change_or_problem = _orphan(place, ours[place], content)
+    for change_or_problem in orphans:
         if isinstance(change_or_problem, Conflict):
             conflicts.append(change_or_problem)
         else:

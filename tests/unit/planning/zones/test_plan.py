@@ -208,6 +208,21 @@ def test_our_own_records_make_room_in_the_same_run(before: Claim, after: Claim) 
     assert planned(zone, [after], CALM, NOW + 120).changes == ()
 
 
+def test_what_a_hand_has_edited_makes_no_room() -> None:
+    """It stays; a name server would pass over what is put beside it, and say that all is well."""
+    for before, after, edit in ((claim(), ALIAS_CLAIM, "192.0.2.9"), (ALIAS_CLAIM, claim(), "x.example.org.")):
+        zone = model()
+        synced(zone, [before], CALM)
+        zone.put(*before.place, edit)
+        plan = synced(zone, [after], CALM, NOW + 60)
+        assert plan.changes == ()
+        assert [each.subject for each in plan.conflicts] == [
+            f"www.example.net {after.place[1]}",
+            f"www.example.net {before.place[1]}",
+        ]
+        assert zone.values(*before.place) == (edit,)
+
+
 # --- marks in a zone -------------------------------------------------------------------------------------------------
 
 
