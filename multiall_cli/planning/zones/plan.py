@@ -46,11 +46,13 @@ def plan_zone(
         decisions.append(decided)
         if decided.wanted is not None and (change := _change(decided, there, marker)):
             changes.append(change)
-    for change_or_problem in orphans:
-        if isinstance(change_or_problem, Conflict):
-            conflicts.append(change_or_problem)
-        else:
-            changes.append(change_or_problem)
+    given = {each.claim.place[0] for each in decisions if each.wanted is not None}
+    bare = {each[0] for each in (*contested, *(claim.place for claim in claims))} - given
+    for each in orphans:
+        if isinstance(each, Conflict):
+            conflicts.append(each)
+        elif place_of(each.key)[0] not in bare:  # what takes its place is not known, or may not be written: it stays
+            changes.append(each)
     ordered = tuple(sorted(changes, key=lambda each: each.key))
     return ZonePlan(
         zone, ordered, tuple(decisions), tuple(conflicts), len(ours), content.serial, plan_id(zone.name, ordered)

@@ -223,6 +223,24 @@ def test_what_a_hand_has_edited_makes_no_room() -> None:
         assert zone.values(*before.place) == (edit,)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(claim(), ALIAS_CLAIM), (ALIAS_CLAIM, claim()), (claim(), claim(("www.example.net.", "AAAA")))],
+)
+def test_nothing_makes_room_for_what_is_not_put_there(before: Claim, after: Claim) -> None:
+    """Since no member is known to serve, something of others is in the way, or pools contradict each other."""
+    zone = model()
+    synced(zone, [before], CALM)
+    zone.put(WWW[0], "TXT", '"by hand"')  # passed over beside an alias
+    conflict = Conflict("www.example.net", "pools differ", "make them equal")
+    stalled = [planned(zone, [after], topology({})), planned(zone, [], CALM, contested={after.place: conflict})]
+    if after is ALIAS_CLAIM:
+        stalled.append(planned(zone, [after], CALM))
+    for plan in stalled:
+        assert plan.changes == ()
+    assert planned(zone, [], CALM).changes
+
+
 # --- marks in a zone -------------------------------------------------------------------------------------------------
 
 
