@@ -215,7 +215,8 @@ def _demand(message: dns.update.UpdateMessage, change: Change[RRset], soa: str, 
     else:
         message.present(mark, "TXT", f'"{before.marker}"')
     alias = key_of((name, "CNAME"))
-    if kind != "CNAME" and alias not in leaving and (before is None or not before.values):
+    adds = bool(change.after and change.after.values) and (before is None or not before.values)
+    if adds and kind != "CNAME" and alias not in leaving:
         message.absent(name, "CNAME")
     if before and change.after and before.values == change.after.values and before.ttl != change.after.ttl:
         message.present(zone.name, "SOA", soa)  # no prerequisite can ask for a TTL: the zone must be as it was read

@@ -119,7 +119,7 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
         return what, "take the name out of one of the two sites"
     if marker.digest != markers.digest(there.values if there else ()):
         return _edited(there, name)
-    return None
+    return None if there else _in_the_way(claim, content, leaving)
 
 
 def _edited(there: RRset | None, name: str) -> _Problem:

@@ -189,6 +189,17 @@ def test_nothing_is_put_beside_an_alias() -> None:
     ]
 
 
+def test_an_emptied_name_that_a_hand_made_an_alias_is_told_and_left() -> None:
+    """Its mark is ours still; once nothing declares it, the mark goes, and the alias stays."""
+    zone, empty = model(kept(WWW, *BOTH)), claim(on_floor=OnFloor.EMPTY)
+    synced(zone, [empty], GONE)
+    zone.put(*ALIAS, "x.example.org.")
+    plan = synced(zone, [empty], CALM, NOW + 60)
+    assert (plan.changes, [each.subject for each in plan.conflicts]) == ((), ["www.example.net A"])
+    synced(zone, [], CALM, NOW + 60)
+    assert zone.rrsets == hand(*ALIAS, "x.example.org.")
+
+
 def test_signatures_are_no_obstacle_to_an_alias() -> None:
     assert planned(model(hand(WWW[0], "RRSIG", "x"), hand(WWW[0], "NSEC", "x")), [ALIAS_CLAIM], CALM).changes
 
