@@ -21,7 +21,7 @@ import dns.zone
 from multiall_cli.adapters.queries import Network, Queries, asking, reaching
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, MultiAllError
-from multiall_cli.domain.records import Content, Place, RRset, key_of, place_of
+from multiall_cli.domain.records import MANAGED, Content, Place, RRset, key_of, place_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
@@ -218,6 +218,11 @@ def _demand(message: dns.update.UpdateMessage, change: Change[RRset], soa: str, 
     adds = bool(change.after and change.after.values) and (before is None or not before.values)
     if adds and kind != "CNAME" and alias not in leaving:
         message.absent(name, "CNAME")
+    if adds and kind == "CNAME":  # an alias beside others is passed over, and the answer is NOERROR all the same
+        if any(key_of((name, each)) in leaving for each in MANAGED):
+            message.present(zone.name, "SOA", soa)
+        else:
+            message.absent(name)
     if before and change.after and before.values == change.after.values and before.ttl != change.after.ttl:
         message.present(zone.name, "SOA", soa)  # no prerequisite can ask for a TTL: the zone must be as it was read
 
