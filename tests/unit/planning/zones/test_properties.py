@@ -145,6 +145,15 @@ def test_one_pass_converges_and_an_empty_plan_moves_no_serial(made: Scene) -> No
         assert (made.zone.serial, made.zone.rrsets) == (serial, there)
 
 
+def test_the_ttls_of_many_names_change_in_one_message() -> None:
+    """Each wants the zone as it was read; that is demanded once."""
+    claims = [replace(OWN, place=(f"n{each}.example.net.", "A")) for each in range(5)]
+    zone = ZoneModel()
+    synced(zone, claims, CALM)
+    synced(zone, [replace(each, ttl=300) for each in claims], CALM, NEXT)
+    assert {rrset.ttl for rrset in zone.rrsets.values()} == {300}
+
+
 @given(_scenes)
 def test_a_plan_depends_on_nothing_but_what_it_is_told(made: Scene) -> None:
     backwards = ZoneModel(rrsets=dict(reversed(made.zone.rrsets.items())))
