@@ -59,12 +59,15 @@ def plan_zone(
     )
 
 
-def of_pool(plan: ZonePlan, pool: str) -> ZonePlan:
-    """The part of a plan that is about one pool's names."""
+def of_pool(plan: ZonePlan, pool: str, claims: Iterable[Claim]) -> ZonePlan:
+    """The part of a plan that is about one pool's names, with what makes room for them. `claims`: those of the zone."""
     decisions = tuple(each for each in plan.decisions if each.claim.pool == pool)
-    changes = tuple(each for each in plan.changes if _pool_of(each) == pool)
-    keys = {key_of(each.claim.place) for each in plan.decisions if each.claim.pool != pool}
-    conflicts = tuple(each for each in plan.conflicts if each.subject not in keys)
+    put = {place_of(each.key)[0] for each in plan.changes if each.after is not None and _pool_of(each) == pool}
+    changes = tuple(
+        each for each in plan.changes if _pool_of(each) == pool or (each.after is None and place_of(each.key)[0] in put)
+    )
+    others = {key_of(each.place) for each in claims if each.pool != pool}
+    conflicts = tuple(each for each in plan.conflicts if each.subject not in others)
     return replace(plan, decisions=decisions, changes=changes, conflicts=conflicts, id=plan_id(plan.zone.name, changes))
 
 

@@ -8,8 +8,8 @@ from multiall_cli.domain.change import Action, Change, Conflict
 from multiall_cli.domain.records import Claim, Place, RRset, ZonePlan
 from multiall_cli.domain.zones import NameServer, OnFloor, Zone
 from multiall_cli.planning.zones.markers import Marker, digest, marker_name
-from multiall_cli.planning.zones.plan import adoption, differing, marker_of, owned, plan_id
-from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZONE, ZoneModel, kept, planned, synced, topology
+from multiall_cli.planning.zones.plan import adoption, differing, marker_of, of_pool, owned, plan_id
+from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZONE, ZoneModel, kept, marked, planned, synced, topology
 
 WWW: Place = ("www.example.net.", "A")
 ALIAS: Place = ("www.example.net.", "CNAME")
@@ -100,6 +100,32 @@ def test_changes_are_in_order_and_give_the_plan_its_id() -> None:
 
 def reversed_claims(claims: list[Claim]) -> list[Claim]:
     return list(reversed(claims))
+
+
+def test_the_part_of_one_pool_is_its_names_and_their_conflicts() -> None:
+    """What another pool's names are in the way of is not its trouble."""
+    theirs = [replace(claim((f"{each}.example.net.", "A")), pool="shop") for each in ("s1", "s2")]
+    ours = [claim(), claim(("api.example.net.", "A"))]
+    zone = model(
+        hand(*ours[1].place, "192.0.2.7"),
+        hand(*theirs[1].place, "192.0.2.7"),
+        kept(("old.example.net.", "A"), "192.0.2.1"),
+        kept(("gone.example.net.", "A"), "192.0.2.1", pool="shop"),
+    )
+    part = of_pool(planned(zone, [*ours, *theirs], CALM), "web", [*ours, *theirs])
+    assert [each.key for each in part.changes] == ["old.example.net A", "www.example.net A"]
+    assert [each.subject for each in part.conflicts] == ["api.example.net A"]
+    assert [each.claim.pool for each in part.decisions] == ["web"]
+    assert part.id == plan_id(NAME, part.changes)
+
+
+def test_the_part_of_one_pool_makes_room_for_its_names() -> None:
+    """Also where what leaves was another pool's."""
+    zone = model(kept(WWW, *BOTH, pool="shop"), kept(("gone.example.net.", "A"), "192.0.2.1", pool="shop"))
+    part = of_pool(planned(zone, [ALIAS_CLAIM], CALM), "web", [ALIAS_CLAIM])
+    assert [each.key for each in part.changes] == ["www.example.net A", "www.example.net CNAME"]
+    assert zone.write(ZONE, marked(ZONE, part, NOW), zone.soa)
+    assert zone.values(*ALIAS) == ("web1.example.net.",)
 
 
 # --- what is not ours ------------------------------------------------------------------------------------------------
