@@ -21,7 +21,7 @@ import dns.zone
 from multiall_cli.adapters.queries import Network, Queries, asking, reaching
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, MultiAllError
-from multiall_cli.domain.records import Content, Place, RRset, key_of, place_of
+from multiall_cli.domain.records import MANAGED, Content, Place, RRset, key_of, place_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
@@ -88,10 +88,7 @@ class DnsServers:
         leaving = {each.key for each, _ in changes if each.after is None}
         for part in _parts(changes):
             message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
-            for change, _ in part:
-                _demand(message, change, soa, zone, leaving)
-            for change, marker in sorted(part, key=lambda each: each[0].after is not None):
-                _put(message, change, marker)  # what leaves goes first: an alias makes room for what is no alias
+            _fill(message, part, soa, zone, leaving)
             code = self._ask(zone, zone.primary, message, tcp=True).rcode()
             if code in _STALE:
                 return False
@@ -210,7 +207,35 @@ def _parts(changes: Sequence[_Marked]) -> Iterator[list[_Marked]]:
         yield part
 
 
-def _demand(message: dns.update.UpdateMessage, change: Change[RRset], soa: str, zone: Zone, leaving: Set[str]) -> None:
+def _fill(message: dns.update.UpdateMessage, part: Sequence[_Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
+    """All that a message demands and does. The SOA is demanded once: what stands there twice is not so for BIND."""
+    for change, _ in part:
+        _demand(message, change, leaving)
+    if any(_is_of_all(change, leaving) for change, _ in part):
+        message.present(zone.name, "SOA", soa)
+    for change, marker in sorted(part, key=lambda each: each[0].after is not None):
+        _put(message, change, marker)  # what leaves goes first: an alias makes room for what is no alias
+
+
+def _adds(change: Change[RRset]) -> bool:
+    """Whether records come where there are none."""
+    return bool(change.after and change.after.values) and not (change.before and change.before.values)
+
+
+def _makes_room(change: Change[RRset], leaving: Set[str]) -> bool:
+    """Whether an alias takes the place of others of ours."""
+    name, kind = place_of(change.key)
+    return kind == "CNAME" and _adds(change) and any(key_of((name, each)) in leaving for each in MANAGED)
+
+
+def _is_of_all(change: Change[RRset], leaving: Set[str]) -> bool:
+    """Whether all of the zone must be as it was read: no demand can ask for a TTL, nor that only what goes is there."""
+    before, after = change.before, change.after
+    is_of_ttl = bool(before and after and before.values == after.values and before.ttl != after.ttl)
+    return is_of_ttl or _makes_room(change, leaving)
+
+
+def _demand(message: dns.update.UpdateMessage, change: Change[RRset], leaving: Set[str]) -> None:
     """What must still be so, for all of the message to be done (RFC 2136, 2.4)."""
     name, kind = place_of(change.key)
     mark, before = marker_name((name, kind)), change.before
@@ -222,11 +247,10 @@ def _demand(message: dns.update.UpdateMessage, change: Change[RRset], soa: str, 
         message.absent(mark, "TXT")
     else:
         message.present(mark, "TXT", f'"{before.marker}"')
-    alias = key_of((name, "CNAME"))
-    if kind != "CNAME" and alias not in leaving and (before is None or not before.values):
+    if _adds(change) and kind != "CNAME" and key_of((name, "CNAME")) not in leaving:
         message.absent(name, "CNAME")
-    if before and change.after and before.values == change.after.values and before.ttl != change.after.ttl:
-        message.present(zone.name, "SOA", soa)  # no prerequisite can ask for a TTL: the zone must be as it was read
+    if _adds(change) and kind == "CNAME" and not _makes_room(change, leaving):
+        message.absent(name)  # beside others an alias is passed over, and the answer is NOERROR all the same
 
 
 def _put(message: dns.update.UpdateMessage, change: Change[RRset], marker: str) -> None:

@@ -12,6 +12,9 @@ from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.domain.values import ONE, Amount
 from multiall_cli.domain.zones import OnFloor, Zone
 
+MANAGED = ("A", "AAAA", "CNAME", "SRV", "PTR")
+"""The only types that are ever written, besides the TXT of a marker: never SOA, NS or what DNSSEC has."""
+
 
 @dataclass(frozen=True, slots=True)
 class RRset:

@@ -17,7 +17,7 @@ class OnFloor(StrEnum):
     KEEP = "keep-last"
     """What it gives now: no one is taken out."""
     ALL = "all"
-    """Every member, whatever is known of it."""
+    """Those too of whom little is known; where these are too few as well, every member, whatever is known of it."""
     EMPTY = "empty"
     """Only who can serve, though that be no one."""
     SORRY = "sorry"

@@ -135,7 +135,7 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
 def planned(desk: Desk, zone: Zone, content: Content, pool: str = "") -> ZonePlan:
     """What a sync would change in a zone that was read."""
     plan = plan_zone(zone, desk.of(zone), desk.contested, content, desk.topology, desk.world.clock.now())
-    return of_pool(plan, pool) if pool else plan
+    return of_pool(plan, pool, desk.of(zone)) if pool else plan
 
 
 def _read(desk: Desk, zone: Zone) -> Content:

@@ -182,6 +182,9 @@ class _Name:
             self._fault("name", f"the name {shown(name)} {fault}", "write such as www, or @ for the zone itself")
         elif not is_below(name, zone):
             self._fault("name", f"{shown(name)} is not in the zone {shown(written)}", "write it without its last dot")
+        elif (nearer := zone_of(name, zones)) != zone:
+            what = f"{shown(name)} is in the zone {shown(nearer.rstrip('.'))}, which lies below {shown(written)}"
+            self._fault("name", what, "name that zone: what stands above it is never looked up")
         return zone, name
 
     def _members(self) -> tuple[str, ...]:
@@ -230,6 +233,8 @@ class _Name:
         """What single values cannot show."""
         if bool(declared.service) != bool(declared.port):
             self._fault("service", "`service` and `port` go together", "write both, such as _https._tcp and 443")
+        if declared.service and (fault := fault_of(f"{declared.service}.{declared.name}")):
+            self._fault("service", f"the name of the service {fault}", "write a shorter or another one")
         if declared.cname and declared.name == declared.zone:
             self._fault("cname", "the zone itself cannot be an alias", "name a host in it, or leave `cname` out")
         servers = [self._inventory.servers[name] for name in declared.members]

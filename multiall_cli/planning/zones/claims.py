@@ -7,14 +7,15 @@ from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.records import Claim, Place, key_of
 from multiall_cli.domain.zones import NameDeclaration, OnFloor
-from multiall_cli.planning.zones.names import address_type, is_ip, reverse, zone_of
+from multiall_cli.planning.zones.names import address_type, canonical, is_ip, reverse, zone_of
 
 WEIGHT = 10  # of a member in an SRV record, where nothing is said
 
 
 def addresses_of(server: Server) -> tuple[str, ...]:
     """Where clients reach a server: what `public:` says, else its address where that is one."""
-    return server.public or ((server.address,) if is_ip(server.address) else ())
+    found = server.public or ((server.address,) if is_ip(server.address) else ())
+    return tuple(canonical(each) for each in found)
 
 
 def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, Conflict]]:
@@ -33,15 +34,56 @@ def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, C
     for place in sorted(rivals):
         top = max(each.priority for each in rivals[place])
         first, *others = [each for each in rivals[place] if each.priority == top]
-        unequal = [each for each in others if replace(each, pool=first.pool) != first]
+        unequal = [each for each in others if not _are_equal(first, each)]
         if unequal:
             contested[place] = _conflict(first, unequal[0])
         else:
-            settled.append(first)
-    return tuple(settled), contested
+            settled.append(first if first.follows else min([first, *others], key=lambda each: each.ttl))
+    held, at_odds = _apart(settled)
+    return tuple(held), {**contested, **at_odds}
+
+
+def _are_equal(one: Claim, other: Claim) -> bool:
+    """Whoever asks. Where only the first member is given, their order is a part of it; what stays as it is whatever
+    becomes of members lives as long as the shortest of its claims.
+    """
+    alike = replace(other, pool=one.pool, ttl=other.ttl if one.follows else one.ttl)
+    return alike == one and (not one.first or list(other.values) == list(one.values))
+
+
+def _apart(settled: Iterable[Claim]) -> tuple[list[Claim], dict[Place, Conflict]]:
+    """An alias stands alone at its name (RFC 1034, 3.6.2): it holds, or the others do."""
+    names: dict[str, list[Claim]] = {}
+    for each in settled:
+        names.setdefault(each.place[0], []).append(each)
+    held: list[Claim] = []
+    contested: dict[Place, Conflict] = {}
+    for found in names.values():
+        aliases = [each for each in found if each.place[1] == "CNAME"]
+        others = [each for each in found if each.place[1] != "CNAME"]
+        if not aliases or not others:
+            held += found
+            continue
+        alias, rival = aliases[0], max(others, key=lambda each: each.priority)
+        if alias.priority == rival.priority:
+            contested |= {each.place: _beside(each, alias, rival) for each in found}
+        else:
+            held += aliases if alias.priority > rival.priority else others
+    return held, contested
+
+
+def _beside(each: Claim, alias: Claim, rival: Claim) -> Conflict:
+    what = (
+        f"an alias (pool {alias.pool}, {alias.origin}) cannot stand beside the {rival.place[1]} of this name "
+        f"(pool {rival.pool}, {rival.origin})"
+    )
+    return Conflict(key_of(each.place), what, "leave one of them out, or give its pool a lower `priority:`")
 
 
 def _conflict(one: Claim, other: Claim) -> Conflict:
+    if one.pool == other.pool:
+        what = f"pool {one.pool} asks for different records ({one.origin} and {other.origin})"
+        return Conflict(key_of(one.place), what, "make them equal, or leave one of them out")
     what = f"pools {one.pool} ({one.origin}) and {other.pool} ({other.origin}) ask for different records"
     return Conflict(key_of(one.place), what, "make them equal, or give one of the pools a higher `priority:`")
 
@@ -80,7 +122,7 @@ def _addresses(declared: NameDeclaration, pool: Pool, servers: Iterable[Server])
     for kind in declared.types:
         values = {each.name: address for each in servers if (address := _address(each, kind))}
         if values:
-            sorry = tuple(each for each in declared.sorry if address_type(each) == kind)
+            sorry = tuple(canonical(each) for each in declared.sorry if address_type(each) == kind)
             yield replace(_claim(declared, pool, kind, values), sorry=sorry)
 
 

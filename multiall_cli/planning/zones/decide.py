@@ -64,9 +64,10 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     there = set(found.rrset.values) if found.rrset else set()
     standings = tuple(standing(topology, name) for name in claim.values)
     inside = [each.server for each in standings if _is_in(each, claim, there)]
-    chosen, notes = _chosen(claim, inside, there)
-    if there and now - found.written < interval and chosen - there:
-        chosen = chosen & there or there
+    chosen, notes = _chosen(claim, inside, standings, there)
+    early = there and abs(now - found.written) < interval  # a clock that was ahead makes no one wait for hours
+    if early and chosen - there and (staying := _staying(claim, standings, chosen, there)):
+        chosen = staying
         notes = (*notes, f"what comes back waits until {interval:g} s after the last change")
     if not chosen and claim.on_floor is not OnFloor.EMPTY:
         kept = found.rrset.values if found.rrset else ()
@@ -76,21 +77,39 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     return Decision(claim, wanted, standings, notes, found.rrset)
 
 
+def _staying(claim: Claim, standings: Sequence[Standing], chosen: set[str], there: set[str]) -> set[str]:
+    """What is given while what comes back waits. Empty: it cannot wait, since there would be fewer than the floor, or
+    only such as must go.
+    """
+    gone = {claim.values[each.server] for each in standings if each.stand is Stand.OUT}
+    least = max(1, min(_floor(claim), len(there)))
+    return next((left for left in (chosen & there, there - gone) if len(left) >= least), set())
+
+
+def _floor(claim: Claim) -> int:
+    floor = claim.at_least.of(len(claim.values)) if claim.at_least.number else 0
+    return min(floor, 1) if claim.first else floor
+
+
 def _is_in(each: Standing, claim: Claim, there: set[str]) -> bool:
     return each.stand is Stand.IN or (each.stand is Stand.HOLD and claim.values[each.server] in there)
 
 
-def _chosen(claim: Claim, inside: Sequence[str], there: set[str]) -> tuple[set[str], tuple[str, ...]]:
+def _chosen(
+    claim: Claim, inside: Sequence[str], standings: Sequence[Standing], there: set[str]
+) -> tuple[set[str], tuple[str, ...]]:
     """The records to give, and why they are others than those of who is in."""
     own = set(claim.values.values())
     chosen = {claim.values[name] for name in (inside[:1] if claim.first else inside)}
-    floor = claim.at_least.of(len(claim.values)) if claim.at_least.number else 0
-    floor = min(floor, 1) if claim.first else floor
+    floor = _floor(claim)
     if len(inside) >= floor:
         return chosen, ()
     words = f"{len(inside)} of {len(claim.values)} members can serve, and at least {floor} are wanted"
     match claim.on_floor:
         case OnFloor.ALL:
+            able = [claim.values[each.server] for each in standings if each.stand is not Stand.OUT]
+            if len(able) >= floor:
+                return set(able), (f"{words}: those of whom little is known are given too",)
             return own, (f"{words}: all are given",)
         case OnFloor.EMPTY:
             return chosen, (f"{words}: only those are given",)

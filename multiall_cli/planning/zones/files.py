@@ -14,7 +14,7 @@ BEGIN = "; --- kept by multiall: `multiall dns` writes what follows, edit above 
 END = "; --- end of what multiall keeps ---"
 _MARKED = re.compile(r"(?:; )?(?P<name>\S+) [0-9]+ IN (?P<kind>[A-Z]+)(?: .*)? ; (?P<mark>multiall=1 .+)")
 _BLOCK = re.compile(rf"^{re.escape(BEGIN)}\n(?:.*\n)*?{re.escape(END)}\n?", re.MULTILINE)
-_SOA = re.compile(r"\bSOA\b", re.IGNORECASE)
+_SOA = re.compile(r"^[^;\n]*\sSOA(?=[\s(;])", re.MULTILINE | re.IGNORECASE)  # in no comment, and no name
 _TOKEN = re.compile(r"(?:[\s()]|;[^\n]*)*([^\s();]+)")
 _DIRECTIVE = re.compile(r'^\$INCLUDE\s+"?(?P<path>[^\s"]+)"?', re.MULTILINE | re.IGNORECASE)
 
@@ -82,16 +82,12 @@ def ours(content: Content) -> dict[Place, RRset]:
 
 def with_serial(text: str, serial: int) -> str | None:
     """The text with another serial in its first SOA record; None where there is none."""
-    found = _SOA.search(text)
-    if found is None:
-        return None
-    at = found.end()
-    for number in range(3):
-        token = _TOKEN.match(text, at)
-        if token is None:
-            return None
-        at = token.end()
-        if number == 2 and token[1].isdigit():
+    for found in _SOA.finditer(text):
+        token, at = None, found.end()
+        for _ in range(3):
+            token = _TOKEN.match(text, at)
+            at = token.end() if token else len(text)
+        if token and token[1].isdigit():
             return f"{text[: token.start(1)]}{serial}{text[token.end(1) :]}"
     return None
 

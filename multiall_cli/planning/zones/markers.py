@@ -10,18 +10,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from multiall_cli.domain.records import Place
+from multiall_cli.domain.records import MANAGED, Place
 
 _NAME = re.compile(r"_multiall-([a-z]+)\.(.+)")
 _TEXT = re.compile(
-    r"multiall=1 owner=(?P<owner>[A-Za-z0-9_.-]+) pool=(?P<pool>[A-Za-z0-9_.-]+) "
+    r"multiall=1 owner=(?P<owner>[A-Za-z0-9_.-]+) pool=(?P<pool>[A-Za-z0-9_.-]*) "
     r"hash=(?P<digest>[0-9a-f]{16}) epoch=(?P<epoch>[0-9]{1,12})"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Whose records stand beside it, and what they were when they were written. `epoch`: seconds since 1970."""
+    """Whose records stand beside it, and what they were when they were written. `epoch`: seconds since 1970; `pool` '':
+    no one knows it any longer, since a rollback brought back what had been taken out.
+    """
 
     owner: str
     pool: str
@@ -49,6 +51,9 @@ def marker_name(place: Place) -> str:
 
 
 def marked(name: str) -> Place | None:
-    """The name and type that a mark of this name would be about; None where it is no mark's name."""
+    """The name and type that a mark of this name would be about; None where it is no mark's name, or of a type that we
+    never write.
+    """
     found = _NAME.fullmatch(name)
-    return (found[2], found[1].upper()) if found else None
+    kind = found[1].upper() if found else ""
+    return (found[2], kind) if found and kind in MANAGED else None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import ip_address
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -11,7 +12,7 @@ MOST = 253 - len("_multiall-cname.")
 
 def absolute(name: str, zone: str) -> str:
     """The fully qualified name; `@` is the zone itself. A name that ends in a dot is whole already."""
-    name = name.lower()
+    name = name.lower() if name.isascii() else name  # else the Kelvin sign became a k before anyone saw it
     if name == "@":
         return zone
     if name.endswith("."):
@@ -21,8 +22,8 @@ def absolute(name: str, zone: str) -> str:
 
 def fault_of(name: str) -> str:
     """Why a fully qualified name cannot stand, or ''. A first label of `*` may."""
-    bare = name.rstrip(".").lower()
-    if not bare.isascii():
+    bare = name.removesuffix(".").lower()
+    if not name.isascii():
         try:
             return f"has letters beyond ASCII; as the DNS has it, it is {bare.encode('idna').decode()}"
         except UnicodeError:
@@ -53,6 +54,12 @@ def reverse(address: str) -> str:
 def address_type(address: str) -> str:
     """The type of an address's record; it is one already."""
     return "AAAA" if ":" in address else "A"
+
+
+@cache
+def canonical(address: str) -> str:
+    """An address as name servers write it (RFC 5952), whatever way it was written here."""
+    return str(ip_address(address)) if ":" in address else address
 
 
 def is_ip(text: str) -> bool:

@@ -29,7 +29,9 @@ def plan_zone(
     left as it is; `content`: the zone, whole.
     """
     ours = owned(content, zone)
-    leaving = ours.keys() - {each.place for each in claims} - contested.keys()
+    unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
+    orphans = [_orphan(place, ours[place], content) for place in sorted(unclaimed)]
+    leaving = {place_of(each.key) for each in orphans if isinstance(each, Change)}
     decisions: list[Decision] = []
     changes: list[Change[RRset]] = []
     conflicts = [each for place, each in contested.items() if is_below(place[0], zone.name)]
@@ -44,24 +46,28 @@ def plan_zone(
         decisions.append(decided)
         if decided.wanted is not None and (change := _change(decided, there, marker)):
             changes.append(change)
-    for place in sorted(leaving):
-        change_or_problem = _orphan(place, ours[place], content)
-        if isinstance(change_or_problem, Conflict):
-            conflicts.append(change_or_problem)
-        else:
-            changes.append(change_or_problem)
+    given = {each.claim.place[0] for each in decisions if each.wanted is not None}
+    bare = {each[0] for each in (*contested, *(claim.place for claim in claims))} - given
+    for each in orphans:
+        if isinstance(each, Conflict):
+            conflicts.append(each)
+        elif place_of(each.key)[0] not in bare:  # what takes its place is not known, or may not be written: it stays
+            changes.append(each)
     ordered = tuple(sorted(changes, key=lambda each: each.key))
     return ZonePlan(
         zone, ordered, tuple(decisions), tuple(conflicts), len(ours), content.serial, plan_id(zone.name, ordered)
     )
 
 
-def of_pool(plan: ZonePlan, pool: str) -> ZonePlan:
-    """The part of a plan that is about one pool's names."""
+def of_pool(plan: ZonePlan, pool: str, claims: Iterable[Claim]) -> ZonePlan:
+    """The part of a plan that is about one pool's names, with what makes room for them. `claims`: those of the zone."""
     decisions = tuple(each for each in plan.decisions if each.claim.pool == pool)
-    changes = tuple(each for each in plan.changes if _pool_of(each) == pool)
-    keys = {key_of(each.claim.place) for each in plan.decisions if each.claim.pool != pool}
-    conflicts = tuple(each for each in plan.conflicts if each.subject not in keys)
+    put = {place_of(each.key)[0] for each in plan.changes if each.after is not None and _pool_of(each) == pool}
+    changes = tuple(
+        each for each in plan.changes if _pool_of(each) == pool or (each.after is None and place_of(each.key)[0] in put)
+    )
+    others = {key_of(each.place) for each in claims if each.pool != pool}
+    conflicts = tuple(each for each in plan.conflicts if each.subject not in others)
     return replace(plan, decisions=decisions, changes=changes, conflicts=conflicts, id=plan_id(plan.zone.name, changes))
 
 
@@ -116,7 +122,7 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
         return what, "take the name out of one of the two sites"
     if marker.digest != markers.digest(there.values if there else ()):
         return _edited(there, name)
-    return None
+    return None if there else _in_the_way(claim, content, leaving)
 
 
 def _edited(there: RRset | None, name: str) -> _Problem:

@@ -1,0 +1,73 @@
+"""Names of zones in a site's files: what cannot stand in the DNS is told when the site is read."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from multiall_cli.adapters.site.read import read_site
+from multiall_cli.domain.errors import InputFaults
+from multiall_cli.domain.inventory import Inventory
+
+LONG = ".".join(["a" * 50] * 5)
+
+
+def read(folder: Path, *names: Mapping[str, object], zones: tuple[str, ...] = ("example.net",)) -> Inventory:
+    text = {
+        "servers": {"web1": {"address": "192.0.2.1"}},
+        "zones": {each: {"primary": "192.0.2.53"} for each in zones},
+        "pools": {"web": {"members": "web1", "dns": list(names)}},
+    }
+    (folder / "inventory").mkdir(exist_ok=True)
+    (folder / "inventory" / "site.yaml").write_text(json.dumps(text))
+    return read_site(folder).inventory
+
+
+def told(folder: Path, *names: Mapping[str, object], zones: tuple[str, ...] = ("example.net",)) -> str:
+    with pytest.raises(InputFaults) as caught:
+        read(folder, *names, zones=zones)
+    (fault,) = caught.value.faults
+    return str(fault).partition(" ")[2]
+
+
+def test_a_name_stands_in_its_zone(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, {"zone": "example.net", "name": "WWW"}).pools["web"].names
+    assert (found.zone, found.name) == ("example.net.", "www.example.net.")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("www..", "empty"),
+        ("www.example.net..", "empty"),
+        ("\u212aube", "letters beyond ASCII"),
+        ("www;x", "'www;x'"),
+        ("$INCLUDE", "'$include'"),
+        ("-www", "'-www'"),
+        (LONG[:230], "has 242 signs, more than 237"),
+    ],
+)
+def test_a_name_that_cannot_stand_is_told(tmp_path: Path, name: str, says: str) -> None:
+    assert says.replace("empty", "has the label ''") in told(tmp_path, {"zone": "example.net", "name": name})
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "says"),
+    [
+        (LONG[:220], "_https._tcp", "the name of the service has 244 signs, more than 237"),
+        ("www", "_-._tcp", "the name of the service has the label '_-'"),
+    ],
+)
+def test_a_service_that_cannot_be_a_name_is_told(tmp_path: Path, name: str, service: str, says: str) -> None:
+    assert says in told(tmp_path, {"zone": "example.net", "name": name, "service": service, "port": 443})
+
+
+@pytest.mark.parametrize("name", ["www.b", "b"])
+def test_a_name_of_a_nearer_zone_is_told(tmp_path: Path, name: str) -> None:
+    """Nobody asks the zone above for it."""
+    zones = ("example.net", "b.example.net")
+    assert "is in the zone 'b.example.net', which lies below 'example.net'" in told(
+        tmp_path, {"zone": "example.net", "name": name}, zones=zones
+    )
+    assert read(tmp_path, {"zone": "b.example.net", "name": "www"}, zones=zones)

@@ -1,0 +1,133 @@
+"""What stops a plan: each brake at its limit, and what lets it go."""
+
+import pytest
+
+from multiall_cli.domain.change import Change
+from multiall_cli.domain.records import Claim, Decision, RRset, ZonePlan, place_of
+from multiall_cli.domain.zones import NameServer, OnFloor, Zone
+from multiall_cli.planning.zones.brakes import CHANGES, EMPTIES, FROZEN, HOUR, NAMES, brakes, is_loss, limit
+from tests.fixtures.zone_model import UP, topology
+
+ZONE = Zone("example.net.", NameServer("ns1", "192.0.2.53"))
+CALM, FROST = topology({"web1": UP}), topology({"web1": UP}, frozen="half of all are silent")
+A, B, NONE = RRset(60, ("a",)), RRset(60, ("b",)), RRset(0, ())
+_Change = Change[RRset]
+
+
+def losses(count: int, start: int = 0) -> list[_Change]:
+    return [Change(f"n{start + each}.example.net A", A, B) for each in range(count)]
+
+
+def plan(*changes: _Change, ours: int = 100, zone: Zone = ZONE, decisions: tuple[Decision, ...] = ()) -> ZonePlan:
+    return ZonePlan(zone, changes, decisions, ours=ours)
+
+
+def names(found: ZonePlan, lately: int = 0, **more: object) -> list[str]:
+    return [each.name for each in brakes(found, more.pop("topology", CALM), lately, **more)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        (None, A, False),
+        (A, RRset(30, ("a",)), False),
+        (A, RRset(60, ("a", "b")), False),
+        (NONE, A, False),
+        (NONE, None, False),
+        (A, B, True),
+        (A, NONE, True),
+        (A, None, True),
+        (RRset(60, ("a", "b")), A, True),
+    ],
+)
+def test_a_loss_is_what_clients_are_given_now_and_no_longer_then(
+    before: RRset | None, after: RRset | None, lost: bool
+) -> None:
+    assert is_loss(Change("www.example.net A", before, after)) is lost
+
+
+@pytest.mark.parametrize(("ours", "most"), [(0, 10), (1, 10), (50, 10), (54, 10), (55, 11), (100, 20), (6000, 1200)])
+def test_a_fifth_or_ten_names_may_change(ours: int, most: int) -> None:
+    assert limit(plan(ours=ours)) == most
+
+
+@pytest.mark.parametrize(
+    ("share", "at_most", "ours", "most"), [(0.0, 0, 50, 0), (0.0, 3, 50, 3), (1.0, 0, 50, 50), (0.5, 40, 50, 40)]
+)
+def test_a_zone_may_say_otherwise(share: float, at_most: int, ours: int, most: int) -> None:
+    zone = Zone(ZONE.name, ZONE.primary, share=share, at_most=at_most)
+    assert limit(plan(ours=ours, zone=zone)) == most
+
+
+def test_nothing_to_change_is_never_stopped() -> None:
+    assert names(plan(), topology=FROST, lately=1000) == []
+
+
+def test_a_frozen_topology_stops_all_that_would_change() -> None:
+    grown = Change("www.example.net A", None, A)
+    (found,) = brakes(plan(grown), FROST, 0)
+    assert found.name == FROZEN
+    assert "half of all are silent" in found.words
+    assert names(plan(grown)) == []
+
+
+@pytest.mark.parametrize(("count", "found"), [(20, []), (21, [CHANGES])])
+def test_as_many_losses_in_one_run_as_the_zone_allows(count: int, found: list[str]) -> None:
+    assert names(plan(*losses(count))) == found
+
+
+@pytest.mark.parametrize(
+    ("count", "lately", "found"), [(1, 19, []), (1, 20, [HOUR]), (20, 0, []), (20, 1, [HOUR]), (0, 500, [])]
+)
+def test_as_many_losses_in_one_hour_as_the_zone_allows(count: int, lately: int, found: list[str]) -> None:
+    """Whatever was lost before: where nothing is lost now, nothing is stopped."""
+    grown = Change("www.example.net A", A, RRset(60, ("a", "b")))
+    assert names(plan(grown, *losses(count)), lately) == found
+
+
+def test_growth_has_no_limit() -> None:
+    assert names(plan(*(Change(f"n{each}.example.net A", None, A) for each in range(500)))) == []
+
+
+def floored(key: str, on_floor: OnFloor) -> Decision:
+    return Decision(Claim(place_of(key), ZONE.name, 60, {"web1": "a"}, "web", on_floor=on_floor), NONE)
+
+
+def test_a_name_that_would_give_nothing_is_stopped_unless_it_is_meant_to() -> None:
+    emptied = Change("www.example.net A", A, NONE)
+    assert names(plan(emptied, decisions=(floored("www.example.net A", OnFloor.KEEP),))) == [EMPTIES]
+    assert names(plan(emptied, decisions=(floored("www.example.net A", OnFloor.EMPTY),))) == []
+    assert names(plan(emptied)) == [EMPTIES]
+
+
+def test_the_first_of_several_empty_names_is_told_and_how_many_more() -> None:
+    emptied = [Change(f"n{each}.example.net A", A, NONE) for each in range(3)]
+    (found,) = brakes(plan(*emptied), CALM, 0)
+    assert found.words == "n0.example.net A would give nothing at all (and 2 more)"
+    (found,) = brakes(plan(emptied[0]), CALM, 0)
+    assert found.words == "n0.example.net A would give nothing at all"
+
+
+def test_what_gives_nothing_already_is_no_accident() -> None:
+    assert names(plan(Change("www.example.net A", NONE, NONE))) == []
+
+
+def test_all_of_our_names_are_not_removed_at_once() -> None:
+    """But one of two is, the only one is, and what another name takes the place of."""
+    removed = [Change(f"n{each}.example.net A", A, None) for each in range(3)]
+    assert names(plan(*removed, ours=3)) == [EMPTIES]
+    assert names(plan(*removed[:2], ours=3)) == []
+    assert names(plan(removed[0], ours=1)) == []
+    assert names(plan(*removed, Change("new.example.net A", None, A), ours=3)) == []
+
+
+def test_each_brake_is_let_go_by_its_own_name() -> None:
+    """In order; letting one go leaves the others."""
+    zone = Zone(ZONE.name, ZONE.primary, at_most=0, share=0.0)
+    stopped = plan(Change("www.example.net A", A, NONE), zone=zone)
+    assert names(stopped, topology=FROST) == [FROZEN, EMPTIES, CHANGES]
+    for each in (FROZEN, EMPTIES, CHANGES):
+        left = [name for name in (FROZEN, EMPTIES, CHANGES) if name != each]
+        assert names(stopped, topology=FROST, forced={each}) == left
+    assert names(plan(*losses(1)), lately=20, forced={HOUR}) == []
+    assert names(stopped, topology=FROST, forced=set(NAMES)) == []
