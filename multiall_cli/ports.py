@@ -153,10 +153,10 @@ class NameServers(Protocol):
         """The zone as its primary has it, whole or not at all."""
         ...
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> bool:
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> int:
         """Changes, each with the mark that is to stand beside it ('': none), in messages that are done whole or not at
-        all; whether all were: False where what is to be replaced is no longer so. `soa`: the data of the SOA record as
-        it was read, which must still hold where a change is of a TTL only.
+        all, until what is to be replaced is no longer so; how many were done, from the first on. `soa`: the data of the
+        SOA record as it was read, which must still hold where a change is of a TTL only.
         """
         ...
 

@@ -80,13 +80,13 @@ class ZoneFiles:
                 session.server.name, what, f"run `named-checkzone -D {zone.shown} {file}` there"
             ) from None
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> bool:
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> int:
         """Written aside on all primaries, checked on the first, taken on each, reloaded."""
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)
             content = self._present(session, zone)
             if not _holds(content, changes):
-                return False
+                return 0
             staged = self._staged(zone, content, changes)
             absent = self._push(self._primaries(zone), {path: text.encode() for path, text in staged.items()})
             if zone.primary.name in absent:
@@ -96,7 +96,7 @@ class ZoneFiles:
         with ThreadPoolExecutor(len(there)) as pool:
             for done in [pool.submit(self._take, zone, server) for server in there]:
                 done.result()
-        return True
+        return len(changes)
 
     def _staged(self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> dict[str, str]:
         """path → text of what is written aside."""

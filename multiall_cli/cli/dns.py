@@ -207,7 +207,7 @@ def adopt(
     with busy_fleet(context, "adoption") as (found, pause):
         told = found.adopt_name(name, kind.upper(), wish_of(context, "adopt", pause))
         pause()
-        return show(given(context), render.reports([told]))
+        return show(given(context), render.reports(told))
 
 
 @app.command("import", cls=Verb)

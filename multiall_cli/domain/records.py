@@ -120,11 +120,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A record that clients may still hold. `until`: seconds since the epoch."""
+    """A record that clients may still hold. `until`: seconds since the epoch; `gone`: whether it is no longer given."""
 
     place: Place
     value: str
     until: float
+    gone: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,11 @@ class OnFloor(StrEnum):
 class NameDeclaration:
     """One name that a pool's members serve.
 
-    `zone`, `name`: fully qualified, in lower case; `members`: those whose addresses it gives, in this order; `ttl` in
-    seconds; `types` of addresses; `ptr`: whether the addresses' own names point back; `service` (`_https._tcp`) and
-    `port`: of an SRV record; `weights`: member → its weight there; `cname`: the name is an alias of the first member
-    that can serve.
+    `zone`: which of the inventory's; `domain`: the name of that, '' where it is the same; `name`: fully qualified, in
+    lower case; `inside`: whether it gives members' `address` and not what is `public`; `members`: those whose addresses
+    it gives, in this order; `ttl` in seconds; `types` of addresses; `ptr`: whether the addresses' own names point back;
+    `service` (`_https._tcp`) and `port`: of an SRV record; `weights`: member → its weight there; `cname`: the name is
+    an alias of the first member that can serve.
     """
 
     zone: str
@@ -47,6 +48,8 @@ class NameDeclaration:
     port: int = 0
     weights: Mapping[str, int] = field(default_factory=dict)
     cname: bool = False
+    domain: str = ""
+    inside: bool = False
     origin: Origin = field(default=NOWHERE, compare=False)
 
 
@@ -72,7 +75,8 @@ class Key:
 class Zone:
     """A zone, who serves it, and how far one run may go.
 
-    `name`: fully qualified, in lower case; `owner`: stands in our markers, so that two sites can share a zone;
+    `name`: fully qualified, in lower case; `label`: what the site calls it, where that is not its name: then it is one
+    view of several, and asked with its key; `owner`: stands in our markers, so that two sites can share a zone;
     `share`, `at_most`: of our names, how many may change in a run and in an hour (whichever is more); `interval`:
     seconds between a change of a name and the next one that adds to it; `within`: seconds in which every server must
     have a change; `file`: where it lies on the primary and its `mirrors`, who are primaries too ('': it takes updates);
@@ -91,6 +95,7 @@ class Zone:
     file: str = ""
     fragment: str = ""
     mirrors: tuple[NameServer, ...] = ()
+    label: str = ""
     origin: Origin = field(default=NOWHERE, compare=False)
 
     @property
@@ -99,5 +104,10 @@ class Zone:
 
     @property
     def shown(self) -> str:
-        """Its name as people write it."""
-        return self.name.rstrip(".") or "."
+        """What people call it."""
+        return self.id.rstrip(".") or "."
+
+    @property
+    def id(self) -> str:
+        """What the inventory knows it by: its name, or its label."""
+        return self.label or self.name

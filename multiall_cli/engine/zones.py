@@ -44,16 +44,18 @@ POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a zone is kept with. `claims`: of all zones; `contested`: what pools contradict each other on."""
+    """What zones are kept with. `claims`: zone → what pools ask of it, and what they contradict each other on there."""
 
     world: World
     servers: NameServers
     topology: Topology
-    claims: Sequence[Claim] = ()
-    contested: Mapping[Place, Conflict] = field(default_factory=dict)
+    claims: Mapping[str, tuple[Sequence[Claim], Mapping[Place, Conflict]]] = field(default_factory=dict)
 
-    def of(self, zone: Zone) -> list[Claim]:
-        return [each for each in self.claims if each.zone == zone.name]
+    def of(self, zone: Zone) -> Sequence[Claim]:
+        return self.claims[zone.id][0] if zone.id in self.claims else ()
+
+    def contested(self, zone: Zone) -> Mapping[Place, Conflict]:
+        return self.claims[zone.id][1] if zone.id in self.claims else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
 
 def planned(desk: Desk, zone: Zone, content: Content, pool: str = "") -> ZonePlan:
     """What a sync would change in a zone that was read."""
-    plan = plan_zone(zone, desk.of(zone), desk.contested, content, desk.topology, desk.world.clock.now())
+    plan = plan_zone(zone, desk.of(zone), desk.contested(zone), content, desk.topology, desk.world.clock.now())
     return of_pool(plan, pool, desk.of(zone)) if pool else plan
 
 
@@ -203,7 +205,7 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     world = desk.world
     if zone.mirrors or zone.primary.name in world.away or _open(desk, zone):
         return None
-    kept = world.store.cached(f"zone:{zone.name}")
+    kept = world.store.cached(f"zone:{zone.id}")
     if kept is None or json.loads(kept)["wish"] != _wish(desk, zone):
         return None
     told = json.loads(kept)
@@ -219,7 +221,7 @@ def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> Zo
     _close_books(desk, zone, "")
     if not plan.conflicts and not plan.notes:
         told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone)}
-        desk.world.store.keep(f"zone:{zone.name}", json.dumps(told).encode())
+        desk.world.store.keep(f"zone:{zone.id}", json.dumps(told).encode())
     return ZoneReport(plan, exit=Exit.REFUSED if plan.conflicts else Exit.OK)
 
 
@@ -229,7 +231,7 @@ def _wish(desk: Desk, zone: Zone) -> str:
     members = sorted({name for each in claims if each.follows for name in each.values})
     stands = [(name, standing(desk.topology, name).stand.value) for name in members]
     low = [short_lived(each, desk.topology, now) for each in claims if each.follows]
-    told = [zone.owner, claims, stands, low, sorted(desk.contested)]
+    told = [zone.owner, claims, stands, low, sorted(desk.contested(zone))]
     return sha256(repr(told).encode()).hexdigest()
 
 
@@ -279,35 +281,45 @@ class _Writing:
         """`again`: plans anew where the zone changed under us; None: such a plan makes no sense then."""
         self._desk, self._zone, self._wish, self._again = desk, zone, wish, again
         self._world = desk.world
+        self._done: list[Change[RRset]] = []
 
     def run(self, content: Content, plan: ZonePlan) -> ZoneReport:
         run = _begun(self._desk, self._zone, self._wish, plan)
         ended = Exit.ERROR
         try:
+            self._intend(run.id, plan.changes)
             report = self._written(run.id, content, plan)
             ended = report.exit
         except MultiAllError as fault:
             ended = fault.exit_code
+            self._note(run.id, self._done, Stage.DONE, "")
+            self._depart(self._done, self._zone.within)
             raise
         finally:
             self._world.store.end(run.id, ended, self._world.clock.now())
         return report
 
     def _written(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
-        self._intend(run, plan.changes)
-        for _ in range(TRIES):
-            now = self._world.clock.now()
-            if self._write(run, [(each, self._mark(each, now)) for each in plan.changes], content):
-                return self._spread(run, content, plan)
+        """Until all is done, or others come in between too often: what is done is not lost by that."""
+        before, tries, foreign = content, 0, list[str]()
+        while tries < TRIES:
+            count = self._write(run, plan, content)
+            self._done += plan.changes[:count]
+            if count == len(plan.changes):
+                return self._spread(run, before, plan)
+            tries += not count
             self._world.pause(random.uniform(0.01, 0.1))  # noqa: S311  (so that two writers do not meet again)
-            before, content = plan, self._desk.servers.read(self._zone)
-            foreign = list(differing(before.changes, content))
-            plan = self._replanned(run, before, content)
+            rest, content = replace(plan, changes=plan.changes[count:]), self._desk.servers.read(self._zone)
+            foreign = list(differing(rest.changes, content))
+            plan = self._replanned(run, rest, content)
             if not plan.changes:
-                return _nothing_to_do(self._desk, self._zone, plan, self._wish.pool)
+                return self._spread(run, before, plan) if self._done else self._left(plan)
         self._note(run, plan.changes, Stage.CONFLICT, _RACE)
         what = f"someone else keeps writing to it: {', '.join(foreign[:3]) or 'its SOA'} changed before we could write"
         raise Refused(f"zone {self._zone.shown}", what, "find the other writer, and run it again")
+
+    def _left(self, plan: ZonePlan) -> ZoneReport:
+        return _nothing_to_do(self._desk, self._zone, plan, self._wish.pool)
 
     def _replanned(self, run: str, before: ZonePlan, content: Content) -> ZonePlan:
         """The plan for the zone as it is now: of what was asked about, and no more. Errors: Refused."""
@@ -332,31 +344,35 @@ class _Writing:
             now = before.epoch if before else 0.0  # nothing comes or goes: what comes next need not wait
         return Marker(self._zone.owner, pool, digest, int(now)).text
 
-    def _write(self, run: str, marked: Sequence[tuple[Change[RRset], str]], content: Content) -> bool:
+    def _write(self, run: str, plan: ZonePlan, content: Content) -> int:
+        """How many of the plan's changes were done."""
+        now = self._world.clock.now()
         try:
+            marked = [(each, self._mark(each, now)) for each in plan.changes]
             return self._desk.servers.write(self._zone, marked, content.soa)
         except MemberFault as fault:
-            self._note(run, [each for each, _ in marked], Stage.FAILED, f"{fault.subject} {fault.what}")
+            self._note(run, plan.changes, Stage.FAILED, f"{fault.subject} {fault.what}")
             raise
 
-    def _spread(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
+    def _spread(self, run: str, before: Content, plan: ZonePlan) -> ZoneReport:
         """The primary has said that it is done: is it, and do all others have it?"""
         zone, began = self._zone, self._world.clock.monotonic()
-        self._world.watch(Step("written", zone.primary.name, len(plan.changes)))
-        serial = self._moved(content.serial, began)
+        done = tuple(self._done)
+        self._world.watch(Step("written", zone.primary.name, len(done)))
+        serial = self._moved(before.serial, began)
         if serial is None:
-            words = f"{zone.primary.name} said that it was done, and its serial is still {content.serial}"
-            self._note(run, plan.changes, Stage.FAILED, words)
+            words = f"{zone.primary.name} said that it was done, and its serial is still {before.serial}"
+            self._note(run, done, Stage.FAILED, words)
+            self._done.clear()
             raise MemberFault(f"zone {zone.shown}", f"{words}: it changed nothing", "its log says why")
-        spreading = Spreading(self._desk, zone, serial, _expected(plan.changes), began)
-        served = spreading.everywhere()
-        self._note(run, plan.changes, Stage.DONE, "")
-        until = self._depart(run, plan.changes, served)
+        served = Spreading(self._desk, zone, serial, _expected(done), began).everywhere()
+        self._note(run, done, Stage.DONE, "")
+        until = self._depart(done, max((each.lag or zone.within for each in served), default=0.0))
         lagging = [each for each in served if each.trouble]
         if not lagging and not self._wish.pool:
             _close_books(self._desk, zone, run)
         code = Exit.REFUSED if plan.conflicts else Exit.PARTIAL if lagging else Exit.OK
-        return ZoneReport(plan, run, len(plan.changes), tuple(served), until, exit=code)
+        return ZoneReport(replace(plan, changes=done), run, len(done), tuple(served), until, exit=code)
 
     def _moved(self, before: int, began: float) -> int | None:
         """The primary's new serial, which a zone that is signed in line has a moment later; None: it stays."""
@@ -369,14 +385,15 @@ class _Writing:
                 return None
             self._world.pause(next(polls, POLLS[-1]))
 
-    def _depart(self, run: str, changes: Sequence[Change[RRset]], served: Sequence[Served]) -> float:
-        now = self._world.clock.now()
-        lag = max((each.lag or self._zone.within for each in served), default=0.0)
-        gone = bounds.departures(changes, now, lag)
-        remember(
-            self._world.store, self._zone, bounds.still_out(departed(self._world.store, self._zone), gone, changes, now)
-        )
-        return bounds.bound(gone)
+    def _depart(self, changes: Sequence[Change[RRset]], lag: float) -> float:
+        """Note what clients may still hold; until when, of what these changes took out."""
+        store, zone = self._world.store, self._zone
+        held = bounds.held_by_clients(departed(store, zone), changes, self._world.clock.now(), lag)
+        remember(store, zone, held)
+        gone = {
+            (place_of(each.key), value) for each in changes for value in (each.before.values if each.before else ())
+        }
+        return bounds.bound([each for each in held if (each.place, each.value) in gone])
 
     # --- the journal ---
 
@@ -486,12 +503,12 @@ _LOOK = "look at its log: perhaps it may not transfer the zone"
 
 
 def departed(store: Store, zone: Zone) -> list[Departure]:
-    """What was taken out of a zone, and may still be in caches."""
+    """What clients may hold of what a zone gave: gone, or given for a shorter time now."""
     packed = store.agreed(zone.primary.name, agent_of(zone))
     told = json.loads(packed) if packed else []
-    return [Departure((name, kind), value, until) for name, kind, value, until in told]
+    return [Departure((name, kind), value, until, gone) for name, kind, value, until, gone in told]
 
 
 def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
-    told = [[*each.place, each.value, each.until] for each in left]
+    told = [[*each.place, each.value, each.until, each.gone] for each in left]
     store.agree(zone.primary.name, agent_of(zone), json.dumps(told).encode(), "")

@@ -689,7 +689,7 @@ class Fleet:
 
         return tuple(zones.departures(self, target))
 
-    def adopt_name(self, name: str, kind: str, wish: "ZoneWish") -> "ZoneReport":
+    def adopt_name(self, name: str, kind: str, wish: "ZoneWish") -> "tuple[ZoneReport, ...]":
         """Take over records as they are; `kind` '': of all declared types. Errors: UsageError."""
         from multiall_cli.fleet import zones
 

@@ -77,9 +77,12 @@ def chosen(fleet: "Fleet", name: str = "") -> tuple[Zone, ...]:
 
 def of_pool(fleet: "Fleet", pool: str) -> tuple[Zone, ...]:
     """The zones in which a pool has names."""
-    claims, _ = claims_of(fleet.inventory)
-    names = {each.zone for each in claims if each.pool == pool} | {each.zone for each in fleet.pool(pool).names}
-    return tuple(zone for name, zone in fleet.inventory.zones.items() if name in names)
+    names = {each.zone for each in fleet.pool(pool).names}
+    return tuple(
+        zone
+        for name, zone in fleet.inventory.zones.items()
+        if name in names or any(each.pool == pool for each in claims_of(fleet.inventory, name)[0])
+    )
 
 
 def desk(fleet: "Fleet") -> "Desk":
@@ -87,9 +90,9 @@ def desk(fleet: "Fleet") -> "Desk":
     from multiall_cli.engine.zones import Desk
 
     topology = fleet.topology()
-    claims, contested = claims_of(fleet.inventory)
+    claims = {name: claims_of(fleet.inventory, name) for name in fleet.inventory.zones}
     world = replace(fleet.world, away=away(topology), relays=topology.relays)
-    return Desk(world, _Both(fleet, world), topology, claims, contested)
+    return Desk(world, _Both(fleet, world), topology, claims)
 
 
 def updates(fleet: "Fleet") -> "DnsServers":
@@ -128,19 +131,19 @@ class _Both:
         return self._files if zone.file else self.updates
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        return self._queries.serial(zone, server)
+        return self.updates.serial(zone, server) if zone.label else self._queries.serial(zone, server)
 
     def read(self, zone: Zone) -> Content:
         return self.of(zone).read(zone)
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> bool:
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> int:
         return self.of(zone).write(zone, changes, soa)
 
     def notify(self, zone: Zone, server: NameServer) -> None:
         self.of(zone).notify(zone, server)
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        return self._queries.answers(server, places)
+        return self.updates.answers(zone, server, places) if zone.label else self._queries.answers(server, places)
 
 
 def _pushed(
@@ -261,7 +264,7 @@ def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
 
     made, now = desk(fleet), SystemClock().now()
     for zone in zones:
-        left = [each for each in departed(fleet.store, zone) if each.until > now]
+        left = [each for each in departed(fleet.store, zone) if each.gone and each.until > now]
         runs = fleet.store.runs(1, books(zone))
         yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), runs[0] if runs else None)
 
@@ -278,65 +281,76 @@ def drift(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, t
 
 def explain(fleet: "Fleet", name: str) -> tuple[Explained, ...]:
     """All that is known of a name: who declares it, who is in it and why, what is there. Errors: UsageError."""
+    made = desk(fleet)
+    wanted, zones = _written(fleet, name)
+    found = [each for zone in zones for each in _explained(made, zone, wanted)]
+    if not found:
+        raise UsageError(f"name {name}", "it is neither declared nor in its zone", _nearest(made, name))
+    return tuple(found)
+
+
+def _nearest(made: "Desk", name: str) -> str:
+    known = sorted({each.place[0].rstrip(".") for claims, _ in made.claims.values() for each in claims})
+    return f"{did_you_mean(name, known)}`multiall dns show` shows all names"
+
+
+def _explained(made: "Desk", zone: Zone, name: str) -> Iterator[Explained]:
     from multiall_cli.engine.zones import planned
 
-    chosen(fleet)
-    made, zones = desk(fleet), fleet.inventory.zones
-    wanted = _written(fleet, name)
-    zone = zones[zone_of(wanted, zones)]
     content = made.servers.read(zone)
-    found = planned(made, zone, content)
-    decisions = {each.claim.place: each for each in found.decisions}
-    conflicts = {place_of(each.subject): each for each in found.conflicts}
-    claims = {each.place: each for each in made.claims}
-    places = {place for place in (*claims, *content.rrsets) if place[0] == wanted}
-    if not places:
-        known = sorted({each.place[0].rstrip(".") for each in made.claims})
-        todo = f"{did_you_mean(name, known)}`multiall dns show` shows all names"
-        raise UsageError(f"name {name}", "it is neither declared nor in its zone", todo)
-    return tuple(
-        Explained(
+    plan = planned(made, zone, content)
+    decisions = {each.claim.place: each for each in plan.decisions}
+    conflicts = {place_of(each.subject): each for each in plan.conflicts}
+    claims = {each.place: each for each in made.of(zone)}
+    for place in sorted({place for place in (*claims, *conflicts, *content.rrsets) if place[0] == name}):
+        marker = marker_of(content, place)
+        yield Explained(
             place,
             zone,
             claims.get(place),
             content.rrsets.get(place),
-            marker.text if (marker := marker_of(content, place)) else "",
+            marker.text if marker else "",
             decisions.get(place),
             conflicts.get(place),
         )
-        for place in sorted(places)
-    )
 
 
-def _written(fleet: "Fleet", name: str) -> str:
-    """The fully qualified name that an admin means. Errors: UsageError where no zone holds it."""
-    zones = fleet.inventory.zones
-    whole = absolute(f"{name.rstrip('.')}.", ".")
-    if zone_of(whole, zones):
-        return whole
-    if len(zones) == 1:
-        return absolute(name, next(iter(zones)))
-    raise UsageError(f"name {name}", "it is in no zone of `zones:`", "write it whole, such as www.example.net")
+def _written(fleet: "Fleet", name: str) -> tuple[str, list[Zone]]:
+    """The fully qualified name that an admin means, and its zone: several, where that has views. Errors: UsageError
+    where no zone holds it.
+    """
+    zones = chosen(fleet)
+    whole, names = absolute(f"{name.rstrip('.')}.", "."), {each.name for each in zones}
+    if not zone_of(whole, names) and len(names) == 1:
+        whole = absolute(name, next(iter(names)))
+    nearest = zone_of(whole, names)
+    if not nearest:
+        raise UsageError(f"name {name}", "it is in no zone of `zones:`", "write it whole, such as www.example.net")
+    return whole, [each for each in zones if each.name == nearest]
 
 
-def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish") -> ZoneReport:
+def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
     """Put our mark beside records that are there, as they are. Errors: UsageError, and as of a sync."""
     from multiall_cli.engine.zones import put
 
     made = desk(fleet)
-    chosen(fleet)
-    wanted = _written(fleet, name)
-    claims = [each for each in made.claims if each.place[0] == wanted and kind in ("", each.place[1])]
-    if not claims:
-        known = sorted({each.place[0].rstrip(".") for each in made.claims})
+    wanted, zones = _written(fleet, name)
+    claims = {
+        zone.id: [each for each in made.of(zone) if each.place[0] == wanted and kind in ("", each.place[1])]
+        for zone in zones
+    }
+    if not any(claims.values()):
         what = f"nothing declares {f'its {kind}' if kind else 'it'}, so the next sync would take it out"
-        raise UsageError(f"name {name}", what, f"{did_you_mean(name, known)}declare it in `dns:` of a pool first")
-    zone = fleet.inventory.zones[claims[0].zone]
+        raise UsageError(f"name {name}", what, f"declare it in `dns:` of a pool first; {_nearest(made, name)}")
 
-    def taken(content: Content) -> list[Change[RRset]]:
-        return [each for claim in claims if (each := _adopted(zone, claim, content))]
+    def taken(zone: Zone, content: Content) -> list[Change[RRset]]:
+        return [each for claim in claims[zone.id] if (each := _adopted(zone, claim, content))]
 
-    return _as_value(zone, lambda: put(made, zone, wish, taken))
+    return tuple(
+        _as_value(zone, lambda zone=zone: put(made, zone, wish, lambda content: taken(zone, content)))  # type: ignore[misc]
+        for zone in zones
+        if claims[zone.id]
+    )
 
 
 def _adopted(zone: Zone, claim: Claim, content: Content) -> Change[RRset] | None:
@@ -393,8 +407,8 @@ def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
     from multiall_cli.engine.zones import departed
 
     now = SystemClock().now()
-    left = [each for zone in fleet.inventory.zones.values() for each in departed(fleet.store, zone)]
-    claims, _ = claims_of(fleet.inventory)
+    left = [each for zone in fleet.inventory.zones.values() for each in departed(fleet.store, zone) if each.gone]
+    claims = [each for zone in fleet.inventory.zones for each in claims_of(fleet.inventory, zone)[0]]
     names = None if not target else {each.name for each in fleet.select(target)}
     values = {(each.place, value) for each in claims for name, value in each.values.items() if names and name in names}
     return [each for each in left if each.until > now and (names is None or (each.place, each.value) in values)]

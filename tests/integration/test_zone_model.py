@@ -57,7 +57,8 @@ class Both:
     def write(self, now: float) -> tuple[bool, bool]:
         plan, soa, soa_of_model = self.plans.pop(self.luck.randrange(len(self.plans)))
         changes = marked(self.zone, plan, now)
-        return self.servers.write(self.zone, changes, soa), self.model.write(self.zone, changes, soa_of_model)
+        done = self.servers.write(self.zone, changes, soa)
+        return done == len(changes), self.model.write(self.zone, changes, soa_of_model)
 
 
 def _claims(luck: Random, name: str) -> list[Claim]:

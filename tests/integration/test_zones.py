@@ -27,12 +27,13 @@ from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer
 from multiall_cli.planning.zones.markers import Marker, digest
 from multiall_cli.planning.zones.plan import marker_of
-from tests.fixtures.bind9 import NAMED, SECRET, Servers, servers
+from tests.fixtures.bind9 import NAMED, SECRET, ZONE, Named, Servers, ports, servers
 from tests.fixtures.zone_site import ZoneSite, at
 
 pytestmark = pytest.mark.skipif(NAMED is None, reason="there is no named: install bind9")
 
 ZONES = 40
+INSIDE = "YW5vdGhlciBzZWNyZXQgb2YgdGhlIHRlc3RzLCBpbnNpZGU="
 ROOT = Path(__file__).parents[2]
 _numbers = itertools.count()
 
@@ -329,6 +330,59 @@ def test_another_ttl_is_ours_to_mend_and_no_update_is_lost(site: ZoneSite) -> No
     assert report.exit is Exit.OK
     assert [each.after.ttl for each in report.plan.changes if each.after] == [45]
     assert len(times) == 1, "it is asked once"
+
+
+def test_more_ttls_than_a_message_has_room_for(site: ZoneSite) -> None:
+    """The first message moves the serial that the second one demands: what is left is planned anew."""
+    site.write(*({"name": f"n{number}", "ttl": 60} for number in range(320)))
+    site.up()
+    assert site.sync().changed == 320
+    site.write(*({"name": f"n{number}", "ttl": 90} for number in range(320)))
+    report = site.sync()
+    assert (report.exit, report.changed, site.sync().changed) == (Exit.OK, 320, 0)
+    with site.fleet() as found:
+        assert not found.pending().entries
+        assert len(found.run(report.run).entries) == 320
+
+
+def test_views_of_one_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is asked with its own key, and has names of its own."""
+    monkeypatch.setenv("DNS_SECRET", SECRET)
+    monkeypatch.setenv("IN_SECRET", INSIDE)
+    (number,) = ports(1)
+    folder = tmp_path / "named"
+    made = Named(folder, number, {}, extra=f"""
+        key "inside" {{ algorithm hmac-sha256; secret "{INSIDE}"; }};
+        view "in" {{ match-clients {{ key inside; }}; zone "own.test" {{ type primary; file "in.zone";
+          update-policy {{ grant "inside" zonesub ANY; }}; allow-transfer {{ key "inside"; }}; }}; }};
+        view "out" {{ zone "own.test" {{ type primary; file "out.zone";
+          update-policy {{ grant multiall zonesub ANY; }}; allow-transfer {{ key multiall; }}; }}; }};""")  # fmt: skip
+    folder.mkdir()
+    for name in ("in", "out"):
+        (folder / f"{name}.zone").write_text(ZONE.format(zone="own.test", more=""))
+    made.start()
+    try:
+        made.zones = {"own.test": ""}
+        made.wait()
+        site = ZoneSite(tmp_path / "site", Servers(made, []), "own.test")
+        site.members = {"web[1-3]": {"address": "10.0.0.[1-3]", "public": "192.0.2.[1-3]"}}
+        site.write()
+        file = site.folder / "inventory" / "a.yaml"
+        told = json.loads(file.read_text())
+        key = {"name": "inside", "secret": "${env:IN_SECRET}"}
+        told["zones"]["within"] = {**told["zones"]["own.test"], "zone": "own.test", "key": key}
+        told["pools"]["web"]["dns"].append({"zone": "within", "name": "www", "inside": True})
+        file.write_text(json.dumps(told))
+        site.up()
+        done = site.multiall("dns", "sync", "--yes")
+        assert done.exit == 0, done.out
+        assert site.told() == [at(1, 2, 3)]
+        inside = site.multiall("dns", "show", "within", "--json").json()["names"][0]
+        assert inside["there"]["values"] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+        assert site.multiall("dns", "plan").exit == 0
+        assert site.multiall("dns", "explain", "www.own.test").out.count("declared by pool web") == 2
+    finally:
+        made.end()
 
 
 def test_two_writers_at_one_name_lose_nothing(shared: Servers, dns: DnsServers) -> None:

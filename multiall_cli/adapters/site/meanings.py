@@ -70,17 +70,20 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "members": "Which members of the pool it gives; else all.",
         "types": "Which addresses; else both, of members that have them.",
         "at_least": "How many members must be able to serve for the others to be taken out; else 1.",
-        "on_floor": "What it gives where fewer can: `keep-last` what it gives now (the default), `all` members, "
-        "`empty` only those few, `sorry` the addresses of `sorry:`.",
+        "on_floor": "What it gives where fewer can: `keep-last` what it gives now (the default), `all` those "
+        "too of whom little is known or, failing these, every member, `empty` only those few, `sorry` the addresses of "
+        "`sorry:`.",
         "sorry": "Addresses of a server that says so.",
         "ptr": "Whether the addresses' own names point back to it.",
         "service": "A service that it offers: an SRV record is kept too, and a name of its own for each member.",
         "port": "Of the service.",
         "weights": "Members with another weight in the SRV record than 10.",
+        "inside": "Whether it gives members' `address`, and not what is `public`: for a view from within.",
         "cname": "Whether it is an alias of the first member that can serve, instead of having addresses.",
     },
     "ZoneShape": {
         "primary": "Who takes updates (RFC 2136): a server of the inventory or an address, perhaps with `:port`.",
+        "zone": "Its name, where it is one view of several and so goes by another one here; it is asked with its key.",
         "file": "Where the zone's file lies on its primaries, for a zone that takes no updates: it is rewritten there.",
         "fragment": "A file that `file` includes and that is all ours; else our records are a block of `file`.",
         "mirrors": "Further primaries, each with the same file.",

@@ -220,7 +220,7 @@ class _Reader:
         for table in tables:
             self._take_pools(table, drafts)
         self._check_dependencies()
-        zones = {zone.name: zone for table in tables for zone in self._zones(table)}
+        zones = {zone.id: zone for table in tables for zone in self._zones(table)}
         found = Inventory(self._servers, with_members(drafts, self._servers, self._tell), zones)
         pools = {
             name: replace(pool, names=names_in(drafts[name].written, pool, found, self._tell))
@@ -238,7 +238,7 @@ class _Reader:
             zone = zone_in(written, section, str(self._root), self._servers, self._tell)
             if zone is None:
                 continue
-            first = self._zones_at.setdefault(zone.name, zone.origin)
+            first = self._zones_at.setdefault(zone.id, zone.origin)
             if first is zone.origin:
                 yield zone
             else:

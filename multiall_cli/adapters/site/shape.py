@@ -221,6 +221,7 @@ class NameShape(Struct, forbid_unknown_fields=True):
     port: Port | UnsetType = UNSET
     weights: dict[ServerName, Weight] | UnsetType = UNSET
     cname: bool | UnsetType = UNSET
+    inside: bool | UnsetType = UNSET
 
 
 class TsigShape(Struct, forbid_unknown_fields=True):
@@ -235,6 +236,7 @@ class ZoneShape(Struct, forbid_unknown_fields=True):
     """A zone whose names follow the topology."""
 
     primary: NameServerText
+    zone: DnsName | UnsetType = UNSET
     secondaries: list[NameServerText] | UnsetType | None = UNSET
     key: TsigShape | UnsetType | None = UNSET
     owner: Keeper | UnsetType = UNSET

@@ -13,7 +13,7 @@ from multiall_cli.domain.zones import DNS_PORT, Key, NameDeclaration, NameServer
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.targets.ranges import shown
-from multiall_cli.planning.zones.claims import addresses_of, host_of
+from multiall_cli.planning.zones.claims import addresses_of, domain_of, host_of
 from multiall_cli.planning.zones.names import absolute, address_type, fault_of, is_below, is_ip, reverse, zone_of
 
 _SERVER = re.compile(r"\[(?P<v6>[^\]]+)\](?::(?P<v6port>[0-9]{1,5}))?|(?P<name>[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
@@ -24,10 +24,12 @@ TYPES = ("A", "AAAA")
 def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Server], tell: Tell) -> Zone | None:
     """One entry of `zones:`; None where it cannot stand, which was told."""
     place, entry = section.keys[written], section.entries[written]
-    name = absolute(written if written.endswith(".") else f"{written}.", ".")
-    if fault := fault_of(name):
-        tell(place, f"the zone {shown(written)} {fault}", "write such as example.net")
-        return None
+    label, of = _whole(written), text_of(entry, "zone")
+    name = _whole(of) if of else label
+    for text, whole in ((written, label), (of or written, name)):
+        if fault := fault_of(whole):
+            tell(place, f"the zone {shown(text)} {fault}", "write such as example.net")
+            return None
     primary = _name_server(under(entry, "primary"), servers, tell)
     found = [_name_server(item, servers, tell) for item in items(under(entry, "secondaries"))]
     if primary is None:
@@ -51,8 +53,13 @@ def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Serve
         text_of(entry, "file") or "",
         text_of(entry, "fragment") or "",
         mirrors,
+        label if label != name else "",
         origin=place,
     )
+
+
+def _whole(written: str) -> str:
+    return absolute(written if written.endswith(".") else f"{written}.", ".")
 
 
 def _check_files(entry: Written, primaries: Sequence[NameServer], servers: Mapping[str, Server], tell: Tell) -> None:
@@ -113,12 +120,12 @@ def _key(entry: Written, root: str, tell: Tell) -> Key | None:
 
 def names_in(entry: Written, pool: Pool, inventory: Inventory, tell: Tell) -> tuple[NameDeclaration, ...]:
     """The `dns:` of a pool whose members are known."""
-    found: dict[tuple[str, str], NameDeclaration] = {}
+    found: dict[tuple[str, str, str], NameDeclaration] = {}
     for item in items(under(entry, "dns")):
         declared = _Name(item, pool, inventory, tell).read()
         if declared is None:
             continue
-        key = (declared.name, declared.service)
+        key = (declared.zone, declared.name, declared.service)
         if key in found:
             what = f"the name {shown(declared.name.rstrip('.'))} stands a second time (first at {found[key].origin})"
             tell(item.origin, what, "keep one of them")
@@ -152,11 +159,16 @@ class _Name:
             int(text_of(self._item, "port") or 0),
             self._weights(members),
             self._says("cname"),
+            domain if (domain := self._domain(zone)) != zone else "",
+            self._says("inside"),
             origin=self._item.origin,
         )
         if self._well:
             self._check(declared)
         return declared if self._well else None
+
+    def _domain(self, zone: str) -> str:
+        return self._inventory.zones[zone].name if zone in self._inventory.zones else zone
 
     def _says(self, key: str) -> bool:
         return (text_of(self._item, key) or "").lower() == "true"
@@ -171,8 +183,9 @@ class _Name:
     def _zone_and_name(self) -> tuple[str, str]:
         zones = self._inventory.zones
         written = text_of(self._item, "zone") or ""
-        zone = absolute(written if written.endswith(".") else f"{written}.", ".")
-        name = absolute(text_of(self._item, "name") or "@", zone)
+        zone = _whole(written)
+        domain = zones[zone].name if zone in zones else zone
+        name = absolute(text_of(self._item, "name") or "@", domain)
         if zone not in zones:
             known = [each.rstrip(".") for each in zones]
             self._fault(
@@ -180,9 +193,9 @@ class _Name:
             )
         elif fault := fault_of(name):
             self._fault("name", f"the name {shown(name)} {fault}", "write such as www, or @ for the zone itself")
-        elif not is_below(name, zone):
+        elif not is_below(name, domain):
             self._fault("name", f"{shown(name)} is not in the zone {shown(written)}", "write it without its last dot")
-        elif (nearer := zone_of(name, zones)) != zone:
+        elif (nearer := zone_of(name, [each.name for each in zones.values()])) != domain:
             what = f"{shown(name)} is in the zone {shown(nearer.rstrip('.'))}, which lies below {shown(written)}"
             self._fault("name", what, "name that zone: what stands above it is never looked up")
         return zone, name
@@ -235,7 +248,7 @@ class _Name:
             self._fault("service", "`service` and `port` go together", "write both, such as _https._tcp and 443")
         if declared.service and (fault := fault_of(f"{declared.service}.{declared.name}")):
             self._fault("service", f"the name of the service {fault}", "write a shorter or another one")
-        if declared.cname and declared.name == declared.zone:
+        if declared.cname and declared.name == domain_of(declared):
             self._fault("cname", "the zone itself cannot be an alias", "name a host in it, or leave `cname` out")
         servers = [self._inventory.servers[name] for name in declared.members]
         for words, todo in (*_unreachable(servers, declared), *_unnamed(servers, declared, self._inventory.zones)):
@@ -245,7 +258,8 @@ class _Name:
 def _unreachable(servers: Sequence[Server], declared: NameDeclaration) -> Iterator[tuple[str, str]]:
     """Members that no client could reach."""
     for server in servers:
-        if not any(address_type(each) in declared.types for each in addresses_of(server)):
+        addresses = addresses_of(server, inside=declared.inside)
+        if not any(address_type(each) in declared.types for each in addresses):
             what = f"{shown(server.name)} has no IP address that clients could use"
             yield what, "write `public:` at the server, or leave it out by `members:`"
 
@@ -255,8 +269,9 @@ def _unnamed(
 ) -> Iterator[tuple[str, str]]:
     """Members whose own names cannot stand, or whose addresses are in no zone of ours."""
     for server in servers:
-        if (declared.cname or declared.service) and (fault := fault_of(host_of(server, declared.zone))):
+        if (declared.cname or declared.service) and (fault := fault_of(host_of(server, domain_of(declared)))):
             yield f"{shown(server.name)} cannot be a name in the zone: it {fault}", "call the server otherwise"
-        for address in addresses_of(server) if declared.ptr else ():
-            if address_type(address) in declared.types and not zone_of(reverse(address), zones):
+        for address in addresses_of(server, inside=declared.inside) if declared.ptr else ():
+            known = [each.name for each in zones.values()]
+            if address_type(address) in declared.types and not zone_of(reverse(address), known):
                 yield f"no zone of `zones:` holds {reverse(address)}", "declare it there, or leave `ptr` out"

@@ -3,37 +3,42 @@
 from collections.abc import Iterable, Sequence
 
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.records import Departure, RRset, place_of
+from multiall_cli.domain.records import Departure, Place, RRset, place_of
+
+_Record = tuple[Place, str]
 
 
-def departures(changes: Iterable[Change[RRset]], at: float, lag: float) -> list[Departure]:
-    """What was taken out at a time; a cache may have asked the slowest server just before it knew, `lag` later."""
-    found = []
-    for each in changes:
-        before = each.before.values if each.before else ()
-        ttl = each.before.ttl if each.before else 0
-        gone = [value for value in before if value not in (each.after.values if each.after else ())]
-        found += [Departure(place_of(each.key), value, at + lag + ttl) for value in gone]
-    return found
-
-
-def still_out(
-    known: Iterable[Departure], new: Iterable[Departure], changes: Iterable[Change[RRset]], now: float
+def held_by_clients(
+    known: Iterable[Departure], changes: Iterable[Change[RRset]], at: float, lag: float
 ) -> list[Departure]:
-    """All that clients may still hold: not what has come back, nor what has run out."""
-    back = {(place_of(each.key), value) for each in changes for value in (each.after.values if each.after else ())}
-    latest: dict[tuple[tuple[str, str], str], Departure] = {}
-    for each in [*known, *new]:
-        if each.until > now and (each.place, each.value) not in back:
-            latest[each.place, each.value] = max(each, latest.get((each.place, each.value), each), key=_until)
-    return list(latest.values())
+    """What clients may hold of records that a zone has given, after changes at a time.
+
+    A cache may have asked the slowest server just before it knew, `lag` seconds later. A record that stays with a
+    shorter TTL, or comes back, may be held from before for longer than it is given for now: that is kept too, for when
+    it is taken out next.
+    """
+    held: dict[_Record, Departure] = {(each.place, each.value): each for each in known if each.until > at}
+    for change in changes:
+        place, before, after = place_of(change.key), change.before, change.after
+        now = set(after.values) if after else set()
+        for value in now - set(before.values if before else ()):
+            if (place, value) in held:
+                held[place, value] = _as(held[place, value], gone=False)
+        for value in before.values if before else ():
+            was = held.get((place, value))
+            until = max(was.until if was else 0.0, at + lag + (before.ttl if before else 0))
+            if value not in now or (before and after and before.ttl > after.ttl):
+                held[place, value] = Departure(place, value, until, gone=value not in now)
+    return list(held.values())
 
 
-def _until(each: Departure) -> float:
-    return each.until
+def _as(each: Departure, *, gone: bool) -> Departure:
+    return Departure(each.place, each.value, each.until, gone)
 
 
 def bound(left: Sequence[Departure], values: Iterable[str] | None = None) -> float:
-    """When the last client lets go; of these records only, where they are named. 0: none holds any."""
+    """When the last client lets go of what is no longer given; of these records only, where they are named. 0: none
+    holds any.
+    """
     chosen = None if values is None else set(values)
-    return max((each.until for each in left if chosen is None or each.value in chosen), default=0.0)
+    return max((each.until for each in left if each.gone and (chosen is None or each.value in chosen)), default=0.0)

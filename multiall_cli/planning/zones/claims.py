@@ -6,20 +6,22 @@ from dataclasses import replace
 from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.records import Claim, Place, key_of
-from multiall_cli.domain.zones import NameDeclaration, OnFloor
+from multiall_cli.domain.zones import NameDeclaration, OnFloor, Zone
 from multiall_cli.planning.zones.names import address_type, canonical, is_ip, reverse, zone_of
 
 WEIGHT = 10  # of a member in an SRV record, where nothing is said
 
 
-def addresses_of(server: Server) -> tuple[str, ...]:
-    """Where clients reach a server: what `public:` says, else its address where that is one."""
-    found = server.public or ((server.address,) if is_ip(server.address) else ())
+def addresses_of(server: Server, *, inside: bool = False) -> tuple[str, ...]:
+    """Where clients reach a server: what `public:` says, else its address where that is one; `inside`: only that."""
+    own = (server.address,) if is_ip(server.address) else ()
+    found = own if inside else server.public or own
     return tuple(canonical(each) for each in found)
 
 
-def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, Conflict]]:
-    """The claims of all pools, and the names and types on which they contradict each other.
+def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], Mapping[Place, Conflict]]:
+    """The claims of all pools on a zone (on all, where none is named), and the names and types on which they contradict
+    each other.
 
     Equal claims are one. Of unequal ones those of the pool with the highest priority hold; where these differ too, it
     is a conflict, and the name is left as it is.
@@ -28,6 +30,8 @@ def claims_of(inventory: Inventory) -> tuple[tuple[Claim, ...], Mapping[Place, C
     for pool in inventory.pools.values():
         for declared in pool.names:
             for claim in _claims(declared, pool, inventory):
+                if zone not in ("", claim.zone):
+                    continue
                 rivals.setdefault(claim.place, []).append(claim)
     settled: list[Claim] = []
     contested: dict[Place, Conflict] = {}
@@ -99,7 +103,7 @@ def _claims(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> Iter
     if declared.cname or declared.service:
         yield from _hosts(declared, pool, servers)
     if declared.ptr:
-        yield from _pointers(declared, pool, servers, inventory.zones)
+        yield from _pointers(declared, pool, servers, inventory.zones.values())
 
 
 def _claim(declared: NameDeclaration, pool: Pool, kind: str, values: Mapping[str, str]) -> Claim:
@@ -120,24 +124,30 @@ def _claim(declared: NameDeclaration, pool: Pool, kind: str, values: Mapping[str
 
 def _addresses(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Iterator[Claim]:
     for kind in declared.types:
-        values = {each.name: address for each in servers if (address := _address(each, kind))}
+        values = {each.name: address for each in servers if (address := _address(each, kind, declared))}
         if values:
             sorry = tuple(canonical(each) for each in declared.sorry if address_type(each) == kind)
             yield replace(_claim(declared, pool, kind, values), sorry=sorry)
 
 
-def _address(server: Server, kind: str) -> str:
-    return next((each for each in addresses_of(server) if address_type(each) == kind), "")
+def _address(server: Server, kind: str, declared: NameDeclaration) -> str:
+    found = addresses_of(server, inside=declared.inside)
+    return next((each for each in found if address_type(each) == kind), "")
+
+
+def domain_of(declared: NameDeclaration) -> str:
+    """The name of the zone that a name is in."""
+    return declared.domain or declared.zone
 
 
 def _alias(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Claim:
-    values = {each.name: host_of(each, declared.zone) for each in servers}
+    values = {each.name: host_of(each, domain_of(declared)) for each in servers}
     return replace(_claim(declared, pool, "CNAME", values), first=True, on_floor=OnFloor.KEEP, sorry=())
 
 
 def _service(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Claim:
     values = {
-        each.name: f"0 {declared.weights.get(each.name, WEIGHT)} {declared.port} {host_of(each, declared.zone)}"
+        each.name: f"0 {declared.weights.get(each.name, WEIGHT)} {declared.port} {host_of(each, domain_of(declared))}"
         for each in servers
     }
     claim = _claim(declared, pool, "SRV", values)
@@ -154,19 +164,21 @@ def _hosts(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> 
     """The members' own names: there whatever becomes of them."""
     for server in servers:
         for kind in ("A", "AAAA"):
-            if address := _address(server, kind):
-                place = (host_of(server, declared.zone), kind)
+            if address := _address(server, kind, declared):
+                place = (host_of(server, domain_of(declared)), kind)
                 yield _steady(declared, pool, place, declared.zone, {server.name: address})
 
 
 def _pointers(
-    declared: NameDeclaration, pool: Pool, servers: Iterable[Server], zones: Iterable[str]
+    declared: NameDeclaration, pool: Pool, servers: Iterable[Server], zones: Iterable[Zone]
 ) -> Iterator[Claim]:
     known = list(zones)
     for server in servers:
-        for address in addresses_of(server):
-            if address_type(address) in declared.types and (zone := zone_of(reverse(address), known)):
-                yield _steady(declared, pool, (reverse(address), "PTR"), zone, {server.name: declared.name})
+        for address in addresses_of(server, inside=declared.inside):
+            nearest = zone_of(reverse(address), [each.name for each in known])
+            for zone in known if address_type(address) in declared.types else ():
+                if zone.name == nearest:
+                    yield _steady(declared, pool, (reverse(address), "PTR"), zone.id, {server.name: declared.name})
 
 
 def _steady(

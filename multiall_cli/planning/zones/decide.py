@@ -115,7 +115,7 @@ def _chosen(
             return chosen, (f"{words}: only those are given",)
         case OnFloor.SORRY if claim.sorry:
             return set(claim.sorry), (f"{words}: clients are sent to {', '.join(claim.sorry)}",)
-    return chosen if claim.first and chosen else chosen | (there & own), (f"{words}: no one is taken out",)
+    return chosen if claim.first and chosen else chosen | there, (f"{words}: no one is taken out",)
 
 
 def short_lived(claim: Claim, topology: Topology, now: float) -> bool:

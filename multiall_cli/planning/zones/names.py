@@ -11,13 +11,15 @@ MOST = 253 - len("_multiall-cname.")
 
 
 def absolute(name: str, zone: str) -> str:
-    """The fully qualified name; `@` is the zone itself. A name that ends in a dot is whole already."""
+    """The fully qualified name; `@` is the zone itself. A name that ends in a dot, or in the zone, is whole already."""
     name = name.lower() if name.isascii() else name  # else the Kelvin sign became a k before anyone saw it
     if name == "@":
         return zone
     if name.endswith("."):
         return name
-    return f"{name}.{zone}" if zone != "." else f"{name}."
+    if zone == "." or f".{name}.".endswith(f".{zone}"):
+        return f"{name}."
+    return f"{name}.{zone}"
 
 
 def fault_of(name: str) -> str:

@@ -11,7 +11,6 @@ from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones import markers
 from multiall_cli.planning.zones.decide import Found, decide
 from multiall_cli.planning.zones.markers import Marker, marker_name
-from multiall_cli.planning.zones.names import is_below
 
 _Problem = tuple[str, str]
 """What is in the way, and what moves the admin on."""
@@ -25,8 +24,10 @@ def plan_zone(
     topology: Topology,
     now: float,
 ) -> ZonePlan:
-    """The plan for one zone. `claims`: those of this zone; `contested`: what pools contradict each other on, and so is
-    left as it is; `content`: the zone, whole.
+    """The plan for one zone.
+
+    `claims`: those of this zone; `contested`: what pools contradict each other on there, which is left as it is;
+    `content`: the zone, whole.
     """
     ours = owned(content, zone)
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
@@ -34,7 +35,7 @@ def plan_zone(
     leaving = {place_of(each.key) for each in orphans if isinstance(each, Change)}
     decisions: list[Decision] = []
     changes: list[Change[RRset]] = []
-    conflicts = [each for place, each in contested.items() if is_below(place[0], zone.name)]
+    conflicts = list(contested.values())
     for claim in claims:
         marker = marker_of(content, claim.place)
         problem = _problem(claim, marker, zone, content, leaving)

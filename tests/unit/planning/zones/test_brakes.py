@@ -23,7 +23,8 @@ def plan(*changes: _Change, ours: int = 100, zone: Zone = ZONE, decisions: tuple
 
 
 def names(found: ZonePlan, lately: int = 0, **more: object) -> list[str]:
-    return [each.name for each in brakes(found, more.pop("topology", CALM), lately, **more)]  # type: ignore[arg-type]
+    before = {f"before{number}.example.net A" for number in range(lately)}
+    return [each.name for each in brakes(found, more.pop("topology", CALM), before, **more)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_nothing_to_change_is_never_stopped() -> None:
 
 def test_a_frozen_topology_stops_all_that_would_change() -> None:
     grown = Change("www.example.net A", None, A)
-    (found,) = brakes(plan(grown), FROST, 0)
+    (found,) = brakes(plan(grown), FROST, set())
     assert found.name == FROZEN
     assert "half of all are silent" in found.words
     assert names(plan(grown)) == []
@@ -85,6 +86,11 @@ def test_as_many_losses_in_one_hour_as_the_zone_allows(count: int, lately: int, 
     assert names(plan(grown, *losses(count)), lately) == found
 
 
+def test_a_name_that_loses_again_in_the_hour_is_one_name() -> None:
+    found = plan(*losses(20))
+    assert brakes(found, CALM, {each.key for each in found.changes}) == []
+
+
 def test_growth_has_no_limit() -> None:
     assert names(plan(*(Change(f"n{each}.example.net A", None, A) for each in range(500)))) == []
 
@@ -102,9 +108,9 @@ def test_a_name_that_would_give_nothing_is_stopped_unless_it_is_meant_to() -> No
 
 def test_the_first_of_several_empty_names_is_told_and_how_many_more() -> None:
     emptied = [Change(f"n{each}.example.net A", A, NONE) for each in range(3)]
-    (found,) = brakes(plan(*emptied), CALM, 0)
+    (found,) = brakes(plan(*emptied), CALM, set())
     assert found.words == "n0.example.net A would give nothing at all (and 2 more)"
-    (found,) = brakes(plan(emptied[0]), CALM, 0)
+    (found,) = brakes(plan(emptied[0]), CALM, set())
     assert found.words == "n0.example.net A would give nothing at all"
 
 

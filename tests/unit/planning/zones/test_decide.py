@@ -115,7 +115,7 @@ def test_who_is_held_stays_as_it_is(look: str, on_floor: OnFloor, there: str) ->
         (OnFloor.KEEP, "down, down, down", None, ""),
         (OnFloor.KEEP, "unseen, unseen, unseen", None, ""),
         (OnFloor.KEEP, "up, unseen, unseen", None, "1"),
-        (OnFloor.KEEP, "up, down, down", "7", "1"),
+        (OnFloor.KEEP, "up, down, down", "7", "17"),
         (OnFloor.KEEP, "down, down, down", "7", "7"),
         (OnFloor.ALL, "up, up, down", "123", "12"),
         (OnFloor.ALL, "up, down, down", "1", "123"),

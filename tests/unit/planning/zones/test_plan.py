@@ -179,11 +179,9 @@ def test_what_a_hand_has_edited_is_a_conflict_whether_declared_or_not(edited: tu
 
 
 def test_what_pools_contradict_each_other_on_is_left_and_told() -> None:
-    """Also where it bears our mark and no claim is left of it; in its zone only."""
+    """Also where it bears our mark and no claim is left of it."""
     conflict = Conflict("www.example.net A", "pools differ", "make them equal")
-    other = Conflict("www.example.org A", "pools differ", "make them equal")
-    both = {WWW: conflict, ("www.example.org.", "A"): other}
-    plan = planned(model(kept(WWW, "192.0.2.1")), [], CALM, contested=both)
+    plan = planned(model(kept(WWW, "192.0.2.1")), [], CALM, contested={WWW: conflict})
     assert (plan.changes, plan.conflicts, plan.ours) == ((), (conflict,), 1)
 
 
