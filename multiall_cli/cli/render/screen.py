@@ -14,6 +14,7 @@ from multiall_cli.cli.render.terminal import Grid, Line, Part
 WIDEST = 10_000  # columns where no terminal says how wide it is: nothing is wrapped in a pipe
 
 RIGID = 24  # columns of ids, dates and names: a table that is too wide folds its longer ones first
+GAP, LEAST = 2, 4  # between two columns; of one that is folded
 
 
 class Screen(Console):
@@ -36,7 +37,7 @@ def put(screen: Screen, piece: object) -> None:
     elif isinstance(piece, Line):
         screen.print(Text.assemble(*(_styled(part) for part in piece.parts)), soft_wrap=True)
     elif isinstance(piece, Grid):
-        screen.print(Trimmed(_table(piece)))
+        screen.print(Trimmed(_table(piece, screen.width)))
     else:
         raise TypeError(f"{piece!r} is neither a line nor a table")
 
@@ -45,14 +46,29 @@ def _styled(part: Part) -> Text:
     return Text(part.text, style=part.style)
 
 
-def _table(grid: Grid) -> Table:
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+def _table(grid: Grid, width: int) -> Table:
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    rigid = _rigid(grid, width)
     for place, column in enumerate(grid.columns):
-        short = all(len(row[place].text) <= RIGID for row in grid.rows)
-        made.add_column(column, overflow="fold", no_wrap=short)
+        made.add_column(column, overflow="fold", no_wrap=place in rigid)
     for row in grid.rows:
         made.add_row(*map(_styled, row))
     return made
+
+
+def _rigid(grid: Grid, width: int) -> set[int]:
+    """The columns that are not folded, since such is cut: the short ones, as many as there is room for, the first one
+    before all others: it has names and ids, which are copied.
+    """
+    longest = [
+        max(len(column), *(len(row[place].text) for row in grid.rows)) if grid.rows else len(column)
+        for place, column in enumerate(grid.columns)
+    ]
+    found, room = set[int](), width - sum(GAP + LEAST for _ in longest)
+    for place in sorted(range(len(longest)), key=lambda place: (place > 0, longest[place])):
+        if longest[place] <= RIGID and (room := room - max(0, longest[place] - LEAST)) >= 0:
+            found.add(place)
+    return found
 
 
 class Trimmed:

@@ -4,6 +4,7 @@ import io
 import json
 import unicodedata
 
+import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -49,6 +50,17 @@ def test_a_table_shows_no_control_character_and_no_trailing_blank(text: str) -> 
     put(screen, table(("name", "what"), [(text, text), ("", "")]))
     assert controls(to.getvalue()) <= {"\n"}
     assert all(line == line.rstrip(" ") and cell_len(line) <= 80 for line in to.getvalue().split("\n"))
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100])
+def test_a_table_of_short_cells_loses_none_of_them_on_a_narrow_terminal(width: int) -> None:
+    row = ("20261126T122618-bda95a", "2.0.192.in-addr.arpa", "dns sync", "root@vm", "2026-11-26 12:26:18", "0 ok")
+    to = io.StringIO()
+    put(Screen(file=to, width=width), table(("run", "zone", "verb", "by", "began", "ended"), [row]))
+    shown = sorted("".join(to.getvalue().split()))
+    wanted = sorted("".join((*row, "RUN", "ZONE", "VERB", "BY", "BEGAN", "ENDED")).replace(" ", ""))
+    assert shown == wanted
+    assert all(cell_len(line) <= width for line in to.getvalue().splitlines())
 
 
 @given(texts)
