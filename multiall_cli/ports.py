@@ -10,7 +10,7 @@ from multiall_cli.domain.change import Change, Item, Outcome, Snapshot
 from multiall_cli.domain.health import Change as HealthChange
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
 from multiall_cli.domain.inventory import After, Server
-from multiall_cli.domain.records import Content, Place, RRset
+from multiall_cli.domain.records import Content, Place, RRset, Written
 from multiall_cli.domain.run import Entry, Holder, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Event, Evidence, Planned
 from multiall_cli.domain.zones import NameServer, Zone
@@ -153,10 +153,10 @@ class NameServers(Protocol):
         """The zone as its primary has it, whole or not at all."""
         ...
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> int:
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
         """Changes, each with the mark that is to stand beside it ('': none), in messages that are done whole or not at
-        all, until what is to be replaced is no longer so; how many were done, from the first on. `soa`: the data of the
-        SOA record as it was read, which must still hold where a change is of a TTL only.
+        all: what is wrong with one name is not the others' trouble. `soa`: the data of the SOA record as it was read,
+        which must still hold where an alias takes the place of others.
         """
         ...
 

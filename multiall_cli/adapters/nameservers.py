@@ -21,12 +21,13 @@ import dns.zone
 from multiall_cli.adapters.queries import Network, Queries, asking, reaching
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, MultiAllError
-from multiall_cli.domain.records import MANAGED, Content, Place, RRset, key_of, place_of
+from multiall_cli.domain.records import MANAGED, Content, Place, RRset, Written, key_of, place_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
 
 MOST = 150  # changes of one message, which has 64 KiB at the most
+MOST_REFUSED = 5  # names, after which it is no longer one of them that is refused, but we
 TRANSFER = 60.0  # seconds that a whole transfer may take
 _STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 _REFUSALS = {
@@ -36,6 +37,10 @@ _REFUSALS = {
     dns.rcode.NOTZONE: ("says that a name is not in its zone", "look at `zone:` and `name:`"),
     dns.rcode.NOTIMP: ("knows no such request", "look whether it is BIND 9"),
 }
+
+
+class Overfull(Exception):
+    """A message would be larger than the DNS allows."""
 
 
 class DnsServers:
@@ -105,20 +110,34 @@ class DnsServers:
 
     # --- changing -----------------------------------------------------------------------------------------------
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> int:
-        done = 0
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
         leaving = {each.key for each, _ in changes if each.after is None}
-        for part in _parts(changes):
-            message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
-            _fill(message, part, soa, zone, leaving)
-            code = self._ask(zone, zone.primary, message, tcp=True).rcode()
-            if code in _STALE or (
-                code and done
-            ):  # what is wrong with the rest is met, and told, when it is planned anew
-                break
-            self._accepted(zone.primary, code)
-            done += len(part)
-        return done
+        done: set[str] = set()
+        refused: dict[str, tuple[str, str]] = {}
+        todo = list(reversed(list(_parts(changes, leaving))))
+        while todo:
+            part = todo.pop()
+            code = self._sent(zone, part, soa, leaving)
+            if code == dns.rcode.NOERROR:
+                done |= {each.key for each, _ in part}
+            elif code is None or (code not in _STALE and _names(part) > 1):
+                todo += _halves(part)  # too large, or one of its names is refused: which?
+            elif code not in _STALE:
+                refused |= {each.key: _refusal(code) for each, _ in part}
+                if len(refused) >= MOST_REFUSED and not done:
+                    self._accepted(zone.primary, code)
+        if refused and not done:
+            self._accepted(zone.primary, code or dns.rcode.SERVFAIL)
+        return Written(frozenset(done), refused)
+
+    def _sent(self, zone: Zone, part: "Sequence[_Marked]", soa: str, leaving: Set[str]) -> dns.rcode.Rcode | None:
+        """What came of a message; None: it would be too large."""
+        message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
+        _fill(message, part, soa, zone, leaving)
+        try:
+            return self._ask(zone, zone.primary, message, tcp=True).rcode()
+        except Overfull:
+            return None
 
     def notify(self, zone: Zone, server: NameServer) -> None:
         message = dns.message.make_query(zone.name, "SOA")
@@ -172,14 +191,15 @@ class DnsServers:
             except dns.xfr.TransferError as fault:
                 what, todo = _REFUSALS.get(fault.rcode, (f"gives no zone: {fault}", "look at its log"))
                 raise MemberFault(server.name, f"{what}, when asked for {zone.shown}", todo) from None
+            except dns.exception.TooBig:
+                raise Overfull from None
             except dns.exception.DNSException as fault:
                 what = f"answered with something that is no answer ({type(fault).__name__}: {fault})"
                 raise MemberFault(server.name, what, "look at its log") from None
 
     def _accepted(self, server: NameServer, code: dns.rcode.Rcode) -> None:
         if code != dns.rcode.NOERROR:
-            what, todo = _REFUSALS.get(code, (f"answered {dns.rcode.to_text(code)}", "look at its log"))
-            raise MemberFault(server.name, what, todo)
+            raise MemberFault(server.name, *_refusal(code))
 
     def _tsig(self, zone: Zone) -> dns.tsig.Key | None:
         return None if zone.key is None else self._key(zone.key)
@@ -220,8 +240,16 @@ def _rrset(rdataset: dns.rdataset.Rdataset) -> RRset:
 _Marked = tuple[Change[RRset], str]
 
 
-def _parts(changes: Sequence[_Marked]) -> Iterator[list[_Marked]]:
-    """As many as a message has room for; all of one name are in the same one."""
+def _parts(changes: Sequence[_Marked], leaving: Set[str]) -> Iterator[list[_Marked]]:
+    """As many as a message has room for; all of one name are in the same one. Those that demand the SOA come first,
+    before another message moves it.
+    """
+    ofall = {place_of(each.key)[0] for each, _ in changes if _makes_room(each, leaving)}
+    yield from _some([each for each in changes if place_of(each[0].key)[0] in ofall])
+    yield from _some([each for each in changes if place_of(each[0].key)[0] not in ofall])
+
+
+def _some(changes: Sequence[_Marked]) -> Iterator[list[_Marked]]:
     part: list[_Marked] = []
     for each in changes:
         if len(part) >= MOST and place_of(each[0].key)[0] != place_of(part[-1][0].key)[0]:
@@ -232,12 +260,30 @@ def _parts(changes: Sequence[_Marked]) -> Iterator[list[_Marked]]:
         yield part
 
 
+def _names(part: Sequence[_Marked]) -> int:
+    return len({place_of(each.key)[0] for each, _ in part})
+
+
+def _halves(part: Sequence[_Marked]) -> list[list[_Marked]]:
+    """The second and the first half of its names; a single name cannot be smaller. Errors: MultiAllError."""
+    names = list(dict.fromkeys(place_of(each.key)[0] for each, _ in part))
+    if len(names) < 2:
+        what = "its records do not fit into a message of the DNS (64 KiB)"
+        raise MultiAllError(f"name {names[0].rstrip('.')}", what, "give it fewer members")
+    first = set(names[: len(names) // 2])
+    return [[each for each in part if (place_of(each[0].key)[0] in first) is half] for half in (False, True)]
+
+
+def _refusal(code: dns.rcode.Rcode) -> tuple[str, str]:
+    return _REFUSALS.get(code, (f"answered {dns.rcode.to_text(code)}", "look at its log"))
+
+
 def _fill(message: dns.update.UpdateMessage, part: Sequence[_Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
     """All that a message demands and does. The SOA is demanded once: what stands there twice is not so for BIND."""
     for change, _ in part:
         _demand(message, change, leaving)
-    if any(_is_of_all(change, leaving) for change, _ in part):
-        message.present(zone.name, "SOA", soa)
+    if any(_makes_room(change, leaving) for change, _ in part):
+        message.present(zone.name, "SOA", soa)  # no demand can ask that nothing but what goes is there
     for change, marker in sorted(part, key=lambda each: each[0].after is not None):
         _put(message, change, marker)  # what leaves goes first: an alias makes room for what is no alias
 
@@ -251,13 +297,6 @@ def _makes_room(change: Change[RRset], leaving: Set[str]) -> bool:
     """Whether an alias takes the place of others of ours."""
     name, kind = place_of(change.key)
     return kind == "CNAME" and _adds(change) and any(key_of((name, each)) in leaving for each in MANAGED)
-
-
-def _is_of_all(change: Change[RRset], leaving: Set[str]) -> bool:
-    """Whether all of the zone must be as it was read: no demand can ask for a TTL, nor that only what goes is there."""
-    before, after = change.before, change.after
-    is_of_ttl = bool(before and after and before.values == after.values and before.ttl != after.ttl)
-    return is_of_ttl or _makes_room(change, leaving)
 
 
 def _demand(message: dns.update.UpdateMessage, change: Change[RRset], leaving: Set[str]) -> None:

@@ -65,9 +65,11 @@ class Queries:
                 opened.send(asked)
                 opened.settimeout(min(left, AGAIN))
                 with suppress(TimeoutError):
-                    while (answer := opened.recv(65535))[:2] != asked[:2]:
-                        pass  # to an earlier question
-                    return answer
+                    answer = opened.recv(65535)
+                    while answer[:2] != asked[:2] and time.monotonic() < until:
+                        answer = opened.recv(65535)  # that one was to an earlier question
+                    if answer[:2] == asked[:2]:
+                        return answer
         raise TimeoutError
 
     def _some(

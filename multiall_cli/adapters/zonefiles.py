@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
+from hashlib import sha256
 from pathlib import Path
 
 import dns.exception
@@ -12,14 +13,18 @@ from multiall_cli.adapters.nameservers import DnsServers, content_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.records import Content, Place, RRset, key_of, place_of
+from multiall_cli.domain.records import Content, Place, RRset, Written, key_of, place_of
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.planning.zones import files, serials
-from multiall_cli.ports import Session
+from multiall_cli.ports import Completed, Session
 
 STAGED = ".multiall"  # what a file is called beside the one that it is to replace
-TAKE = 'chown --reference="$2" "$1" && chmod --reference="$2" "$1" && mv -f -T "$1" "$2"'
-"""A constant; the staged file and the one that it replaces come as its arguments."""
+CHANGED = 99  # the exit code where someone has written to the file meanwhile
+TAKE = (
+    'if [ -n "$3" ] && [ "$(sha256sum < "$2" | cut -c 1-64)" != "$3" ]; then exit 99; fi; '
+    'chown --reference="$2" "$1" && chmod --reference="$2" "$1" && mv -f -T "$1" "$2"'
+)
+"""A constant; the staged file, the one that it replaces, and the digest that this must have come as its arguments."""
 
 Push = Callable[[Sequence[Server], Mapping[str, bytes]], Mapping[str, str]]
 """Puts files (path → content) on servers; server → why it has them not, of those."""
@@ -71,7 +76,7 @@ class ZoneFiles:
 
     def _dumped(self, session: Session, zone: Zone, file: str, text: str) -> Content:
         """A file as named-checkzone understands it, with the marks of the text that has our block."""
-        dump = _output(session, ["named-checkzone", "-q", "-D", "-s", "full", "-i", "none", zone.shown, file])
+        dump = _output(session, ["named-checkzone", "-D", "-s", "full", "-i", "none", zone.name.rstrip("."), file])
         try:
             return files.content_of(dump, text)
         except (ValueError, IndexError) as fault:
@@ -80,23 +85,25 @@ class ZoneFiles:
                 session.server.name, what, f"run `named-checkzone -D {zone.shown} {file}` there"
             ) from None
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> int:
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
         """Written aside on all primaries, checked on the first, taken on each, reloaded."""
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)
             content = self._present(session, zone)
             if not _holds(content, changes):
-                return 0
+                return Written()
             staged = self._staged(zone, content, changes)
             absent = self._push(self._primaries(zone), {path: text.encode() for path, text in staged.items()})
             if zone.primary.name in absent:
                 raise MemberFault(zone.primary.name, absent[zone.primary.name], "mend that, and run it again")
             self._check(session, zone, content, changes, staged)
-        there = [each for each in (zone.primary, *zone.mirrors) if each.name not in absent]
-        with ThreadPoolExecutor(len(there)) as pool:
-            for done in [pool.submit(self._take, zone, server) for server in there]:
-                done.result()
-        return len(changes)
+        if not self._take(zone, zone.primary, self._last[zone.name][:2]):
+            return Written()
+        there = [each for each in zone.mirrors if each.name not in absent]
+        with ThreadPoolExecutor(len(there) or 1) as pool:
+            for taken in [pool.submit(self._taken, zone, server) for server in there]:
+                taken.result()
+        return Written(frozenset(each.key for each, _ in changes))
 
     def _staged(self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> dict[str, str]:
         """path → text of what is written aside."""
@@ -158,15 +165,28 @@ class ZoneFiles:
             what = f"the new file would give something else for {key_of(wrong[0])}, which was not meant"
             raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"look at {zone.file}")
 
-    def _take(self, zone: Zone, server: NameServer) -> None:
+    def _taken(self, zone: Zone, server: NameServer) -> None:
+        """By a mirror; what goes wrong there is seen when it is asked."""
+        with suppress(Unreachable, MemberFault):
+            self._take(zone, server, ("", ""))
+
+    def _take(self, zone: Zone, server: NameServer, before: Sequence[str]) -> bool:
+        """Whether it was taken: not where a file is no longer as it was before ('': however it is)."""
+        paths = [(path, text) for path, text in zip((zone.file, zone.fragment), before, strict=True) if path]
         with self._session(server) as session:
-            for path in filter(None, (zone.fragment, zone.file)):  # the serial last
-                _output(session, ["sh", "-c", TAKE, "multiall", path + STAGED, path])
-            _output(session, ["rndc", "reload", zone.shown])  # that it ended well says little: queries show more
+            for path, text in reversed(paths):  # the serial last
+                known = sha256(text.encode("utf-8", "surrogateescape")).hexdigest() if text else ""
+                taken = session.run(["sh", "-c", TAKE, "multiall", path + STAGED, path, known])
+                if taken.exit_code == CHANGED:
+                    session.run(["rm", "-f", "--", *(f"{each}{STAGED}" for each, _ in paths)])
+                    return False
+                _well(session, taken, ["mv", path])
+            _output(session, ["rndc", "reload", zone.name])  # that it ended well says little: queries show more
+        return True
 
     def _refuse_dynamic(self, session: Session, zone: Zone) -> None:
         """A file of a dynamic zone would be overwritten, or ours would be lost."""
-        if "dynamic: yes" in _output(session, ["rndc", "zonestatus", zone.shown]):
+        if "dynamic: yes" in _output(session, ["rndc", "zonestatus", zone.name]):
             what = f"the zone {zone.shown} is dynamic: its file is named's own"
             raise MemberFault(session.server.name, what, "leave `file:` out, and give it a `key:` for updates")
 
@@ -193,13 +213,19 @@ def _expected(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset
 
 def _output(session: Session, argv: Sequence[str]) -> str:
     """What a command prints. Errors: MemberFault where it ended badly."""
-    said = {"stdout": bytearray(), "stderr": bytearray()}
-    done = session.run(argv, on_output=lambda stream, piece: said[stream].extend(piece))
+    said = bytearray()
+    done = session.run(argv, on_output=lambda stream, piece: said.extend(piece if stream == "stdout" else b""))
+    _well(session, done, argv)
+    return said.decode("utf-8", "surrogateescape")
+
+
+def _well(session: Session, done: Completed, argv: Sequence[str]) -> None:
+    """Errors: MemberFault where a command ended badly, with its last words."""
     if done.exit_code:
-        words = (said["stderr"] or said["stdout"]).decode("utf-8", "replace").strip().splitlines()
-        what = f"{' '.join(argv[:1])} ended with {done.exit_code}: {words[-1] if words else 'no words'}"
+        words = (done.stderr.whole() or done.stdout.whole()).decode("utf-8", "replace").strip().splitlines()
+        told = next((line for line in words if "error" in line or "fail" in line), words[-1] if words else "no words")
+        what = f"{argv[0]} ended with {done.exit_code}: {told}"
         raise MemberFault(session.server.name, what, f"run it there: {' '.join(argv)}")
-    return said["stdout"].decode("utf-8", "surrogateescape")
 
 
 def read_zone_file(file: Path, zone: Zone) -> Content:

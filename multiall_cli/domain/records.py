@@ -87,7 +87,7 @@ class Claim:
     """What the records of one name and type are to be, before anyone looked at what is there.
 
     `values`: member → its record, in the pool's order; `follows`: whether health decides who is in it; `first`: only
-    the first member that can serve.
+    the first member that can serve; `pools`: all that ask for the same.
     """
 
     place: Place
@@ -100,6 +100,7 @@ class Claim:
     at_least: Amount = ONE
     on_floor: OnFloor = OnFloor.KEEP
     sorry: tuple[str, ...] = ()
+    pools: tuple[str, ...] = field(default=(), compare=False)
     priority: int = field(default=0, compare=False)
     origin: Origin = field(default=NOWHERE, compare=False)
 
@@ -126,6 +127,16 @@ class Departure:
     value: str
     until: float
     gone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a primary made of changes, by their keys: those that it did, and those that it refuses, each with why and
+    what to do. What is in neither is no longer as it was planned.
+    """
+
+    done: frozenset[str] = frozenset()
+    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +178,7 @@ class Served:
 @dataclass(frozen=True, slots=True)
 class ZoneReport:
     """What a sync did with a zone. `until`: when the last client lets go of what was taken out (0: nothing was);
-    `stopped`: why nothing, or not all, was done.
+    `refused`: what the primary does not do; `stopped`: why nothing, or not all, was done.
     """
 
     plan: ZonePlan
@@ -175,6 +186,7 @@ class ZoneReport:
     changed: int = 0
     servers: tuple[Served, ...] = ()
     until: float = 0.0
+    refused: tuple[Conflict, ...] = ()
     stopped: str = ""
     todo: str = ""
     exit: Exit = Exit.OK

@@ -16,6 +16,7 @@ from multiall_cli.domain.records import (
     Place,
     RRset,
     Served,
+    Written,
     ZonePlan,
     ZoneReport,
     place_of,
@@ -38,6 +39,8 @@ TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
 ROLLOUT = "dns rollout"  # the verb of runs that take members out for a while, and put them back
 RUNS = 1000  # of the journal that are looked at for what the last hour changed
+READ_AGAIN = 600.0  # seconds after which a zone is read though its serial is as it was
+PUSHED_AGAIN = 3600.0  # seconds after which a file is pushed anew to a primary that serves an older one
 POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds between two looks at a secondary: the last repeats."""
 
@@ -126,7 +129,7 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     if wish.plan and wish.plan != plan.id:
         what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
         raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
-    if not plan.changes and not _behind(desk, zone):
+    if not plan.changes and not _behind(desk, zone, plan):
         return _nothing_to_do(desk, zone, plan, wish.pool)
     _check(desk, plan, wish)
     if not wish.confirm(plan):
@@ -136,7 +139,9 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
 
 def planned(desk: Desk, zone: Zone, content: Content, pool: str = "") -> ZonePlan:
     """What a sync would change in a zone that was read."""
-    plan = plan_zone(zone, desk.of(zone), desk.contested(zone), content, desk.topology, desk.world.clock.now())
+    now = desk.world.clock.now()
+    held = {each.value.split()[-1] for each in departed(desk.world.store, zone) if each.until > now}
+    plan = plan_zone(zone, desk.of(zone), desk.contested(zone), content, desk.topology, now, held)
     return of_pool(plan, pool, desk.of(zone)) if pool else plan
 
 
@@ -194,35 +199,62 @@ def stands(desk: Desk, zone: Zone) -> list[Served]:
 # --- nothing to do --------------------------------------------------------------------------------------------------
 
 
-def _behind(desk: Desk, zone: Zone) -> bool:
-    """Whether a primary that was away has an older file than the others."""
-    names = {each.name for each in zone.mirrors}
-    return bool(names) and any(each.trouble and each.serial and each.server in names for each in stands(desk, zone))
+def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
+    """Whether a primary serves an older zone than its file has: it was away, or did not reload. Where that did not help
+    a while ago, it is not tried again each time.
+    """
+    if not zone.file:
+        return False
+    primaries = {each.name for each in (zone.primary, *zone.mirrors)}
+    served = [each.serial for each in stands(desk, zone) if each.server in primaries and each.serial is not None]
+    if not any(serials.is_after(plan.serial, each) for each in served):
+        return False
+    key, now = f"zone pushed:{zone.id}", desk.world.clock.now()
+    last = float(desk.world.store.cached(key) or 0.0)
+    desk.world.store.keep(_late(zone), b"1")
+    if 0 <= now - last < PUSHED_AGAIN:
+        return False
+    desk.world.store.keep(key, str(now).encode())
+    return True
 
 
 def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
-    """Where the zone and all that decides on it are as when nothing was to be done: one query, and no more."""
+    """Where the zone and all that decides on it are as when nothing was to be done: one query, and no more. Now and
+    then it is read all the same: a zone that was restored may have other records under the same serial.
+    """
     world = desk.world
-    if zone.mirrors or zone.primary.name in world.away or _open(desk, zone):
+    if zone.file or zone.primary.name in world.away or _open(desk, zone) or world.store.cached(_late(zone)):
         return None
     kept = world.store.cached(f"zone:{zone.id}")
-    if kept is None or json.loads(kept)["wish"] != _wish(desk, zone):
+    told = json.loads(kept) if kept else {}
+    age = world.clock.now() - told.get("at", 0.0)
+    if told.get("wish") != _wish(desk, zone) or not 0 <= age < READ_AGAIN:
         return None
-    told = json.loads(kept)
     if desk.servers.serial(zone, zone.primary) != told["serial"]:
         return None
     plan = ZonePlan(zone, (), ours=told["ours"], serial=told["serial"], id=plan_id(zone.name, ()))
     return ZoneReport(plan)
 
 
+def _late(zone: Zone) -> str:
+    """What is kept while a server has not the newest zone."""
+    return f"zone late:{zone.id}"
+
+
 def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:
-    if pool:  # of the other names nothing is known
-        return ZoneReport(plan, exit=Exit.REFUSED if plan.conflicts else Exit.OK)
-    _close_books(desk, zone, "")
-    if not plan.conflicts and not plan.notes:
-        told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone)}
-        desk.world.store.keep(f"zone:{zone.id}", json.dumps(told).encode())
-    return ZoneReport(plan, exit=Exit.REFUSED if plan.conflicts else Exit.OK)
+    code, served = Exit.REFUSED if plan.conflicts else Exit.OK, list[Served]()
+    if desk.world.store.cached(_late(zone)):
+        served = Spreading(desk, zone, plan.serial, {}, desk.world.clock.monotonic()).everywhere()
+        late = any(each.trouble for each in served)
+        desk.world.store.keep(_late(zone), b"1" if late else b"")
+        code = max(code, Exit.PARTIAL) if late else code
+    if not pool and not any(each.trouble for each in served):  # else, of the other names nothing is known
+        _close_books(desk, zone, "")
+        if not plan.conflicts and not plan.notes:
+            now = desk.world.clock.now()
+            told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone), "at": now}
+            desk.world.store.keep(f"zone:{zone.id}", json.dumps(told).encode())
+    return ZoneReport(plan, servers=tuple(served), exit=code)
 
 
 def _wish(desk: Desk, zone: Zone) -> str:
@@ -231,7 +263,7 @@ def _wish(desk: Desk, zone: Zone) -> str:
     members = sorted({name for each in claims if each.follows for name in each.values})
     stands = [(name, standing(desk.topology, name).stand.value) for name in members]
     low = [short_lived(each, desk.topology, now) for each in claims if each.follows]
-    told = [zone.owner, claims, stands, low, sorted(desk.contested(zone))]
+    told = [zone.owner, zone.primary, claims, stands, low, sorted(desk.contested(zone))]
     return sha256(repr(told).encode()).hexdigest()
 
 
@@ -282,43 +314,57 @@ class _Writing:
         self._desk, self._zone, self._wish, self._again = desk, zone, wish, again
         self._world = desk.world
         self._done: list[Change[RRset]] = []
+        self._refused: list[Conflict] = []
+        self._held = departed(desk.world.store, zone)
 
     def run(self, content: Content, plan: ZonePlan) -> ZoneReport:
         run = _begun(self._desk, self._zone, self._wish, plan)
         ended = Exit.ERROR
         try:
             self._intend(run.id, plan.changes)
+            # Before the first message: should we end before the last one is answered, the bound is right all the same.
+            self._depart(plan.changes, self._zone.within)
             report = self._written(run.id, content, plan)
             ended = report.exit
         except MultiAllError as fault:
             ended = fault.exit_code
             self._note(run.id, self._done, Stage.DONE, "")
-            self._depart(self._done, self._zone.within)
             raise
         finally:
             self._world.store.end(run.id, ended, self._world.clock.now())
         return report
 
     def _written(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
-        """Until all is done, or others come in between too often: what is done is not lost by that."""
+        """Until all is done or refused, or others come in between too often: what is done is not lost by that."""
         before, tries, foreign = content, 0, list[str]()
         while tries < TRIES:
-            count = self._write(run, plan, content)
-            self._done += plan.changes[:count]
-            if count == len(plan.changes):
+            made = self._write(run, plan, content)
+            self._done += [each for each in plan.changes if each.key in made.done]
+            self._refuse(run, plan.changes, made)
+            rest = [each for each in plan.changes if each.key not in made.done and each.key not in made.refused]
+            if not rest:
                 return self._spread(run, before, plan)
-            tries += not count
+            tries += not made.done
             self._world.pause(random.uniform(0.01, 0.1))  # noqa: S311  (so that two writers do not meet again)
-            rest, content = replace(plan, changes=plan.changes[count:]), self._desk.servers.read(self._zone)
-            foreign = list(differing(rest.changes, content))
-            plan = self._replanned(run, rest, content)
+            content = self._desk.servers.read(self._zone)
+            foreign = list(differing(rest, content))
+            plan = self._replanned(run, replace(plan, changes=tuple(rest)), content)
             if not plan.changes:
-                return self._spread(run, before, plan) if self._done else self._left(plan)
+                return self._spread(run, before, plan) if self._done or self._refused else self._left(plan)
         self._note(run, plan.changes, Stage.CONFLICT, _RACE)
         what = f"someone else keeps writing to it: {', '.join(foreign[:3]) or 'its SOA'} changed before we could write"
         raise Refused(f"zone {self._zone.shown}", what, "find the other writer, and run it again")
 
+    def _refuse(self, run: str, changes: Iterable[Change[RRset]], made: Written) -> None:
+        """Note what the primary does not do."""
+        for each in changes:
+            if each.key in made.refused:
+                what, todo = made.refused[each.key]
+                self._note(run, [each], Stage.FAILED, what)
+                self._refused.append(Conflict(each.key, f"{self._zone.primary.name} {what}", todo))
+
     def _left(self, plan: ZonePlan) -> ZoneReport:
+        remember(self._world.store, self._zone, self._held)
         return _nothing_to_do(self._desk, self._zone, plan, self._wish.pool)
 
     def _replanned(self, run: str, before: ZonePlan, content: Content) -> ZonePlan:
@@ -344,8 +390,7 @@ class _Writing:
             now = before.epoch if before else 0.0  # nothing comes or goes: what comes next need not wait
         return Marker(self._zone.owner, pool, digest, int(now)).text
 
-    def _write(self, run: str, plan: ZonePlan, content: Content) -> int:
-        """How many of the plan's changes were done."""
+    def _write(self, run: str, plan: ZonePlan, content: Content) -> Written:
         now = self._world.clock.now()
         try:
             marked = [(each, self._mark(each, now)) for each in plan.changes]
@@ -359,7 +404,7 @@ class _Writing:
         zone, began = self._zone, self._world.clock.monotonic()
         done = tuple(self._done)
         self._world.watch(Step("written", zone.primary.name, len(done)))
-        serial = self._moved(before.serial, began)
+        serial = self._moved(before.serial, began) if done or not self._refused else before.serial
         if serial is None:
             words = f"{zone.primary.name} said that it was done, and its serial is still {before.serial}"
             self._note(run, done, Stage.FAILED, words)
@@ -369,10 +414,12 @@ class _Writing:
         self._note(run, done, Stage.DONE, "")
         until = self._depart(done, max((each.lag or zone.within for each in served), default=0.0))
         lagging = [each for each in served if each.trouble]
+        self._world.store.keep(_late(zone), b"1" if lagging else b"")
         if not lagging and not self._wish.pool:
             _close_books(self._desk, zone, run)
-        code = Exit.REFUSED if plan.conflicts else Exit.PARTIAL if lagging else Exit.OK
-        return ZoneReport(replace(plan, changes=done), run, len(done), tuple(served), until, exit=code)
+        code = Exit.REFUSED if plan.conflicts else Exit.PARTIAL if lagging or self._refused else Exit.OK
+        told = replace(plan, changes=done)
+        return ZoneReport(told, run, len(done), tuple(served), until, tuple(self._refused), exit=code)
 
     def _moved(self, before: int, began: float) -> int | None:
         """The primary's new serial, which a zone that is signed in line has a moment later; None: it stays."""
@@ -386,9 +433,9 @@ class _Writing:
             self._world.pause(next(polls, POLLS[-1]))
 
     def _depart(self, changes: Sequence[Change[RRset]], lag: float) -> float:
-        """Note what clients may still hold; until when, of what these changes took out."""
+        """Note what clients may still hold besides what they held before this run; until when, of what is taken out."""
         store, zone = self._world.store, self._zone
-        held = bounds.held_by_clients(departed(store, zone), changes, self._world.clock.now(), lag)
+        held = bounds.held_by_clients(self._held, changes, self._world.clock.now(), lag)
         remember(store, zone, held)
         gone = {
             (place_of(each.key), value) for each in changes for value in (each.before.values if each.before else ())
@@ -454,7 +501,7 @@ class Spreading:
         while True:
             found = self._looked_at(server)
             late = clock.monotonic() - self.began > self.zone.within
-            if not found.trouble or late:
+            if not found.trouble or late or self.desk.world.stop():
                 break
             self.desk.world.pause(next(polls, POLLS[-1]))
         if found.trouble and deaf:

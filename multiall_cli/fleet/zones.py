@@ -13,7 +13,15 @@ from multiall_cli.adapters.queries import Queries
 from multiall_cli.domain.answer import Finding
 from multiall_cli.domain.answer import Health as Well
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable, UsageError
+from multiall_cli.domain.errors import (
+    Interrupted,
+    Locked,
+    MemberFault,
+    MultiAllError,
+    Refused,
+    Unreachable,
+    UsageError,
+)
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Pool, Server
 from multiall_cli.domain.records import (
@@ -25,6 +33,7 @@ from multiall_cli.domain.records import (
     Place,
     RRset,
     Served,
+    Written,
     ZonePlan,
     ZoneReport,
     ZoneStatus,
@@ -41,7 +50,7 @@ from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.whom import away, through
 from multiall_cli.planning.zones import bounds
 from multiall_cli.planning.zones.brakes import CHANGES, HOUR
-from multiall_cli.planning.zones.claims import claims_of
+from multiall_cli.planning.zones.claims import addresses_of, claims_of, host_of
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
 from multiall_cli.planning.zones.proposals import Proposal, proposals, unlisted
@@ -136,7 +145,7 @@ class _Both:
     def read(self, zone: Zone) -> Content:
         return self.of(zone).read(zone)
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> int:
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
         return self.of(zone).write(zone, changes, soa)
 
     def notify(self, zone: Zone, server: NameServer) -> None:
@@ -199,7 +208,9 @@ def sync(fleet: "Fleet", zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[Zo
 def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
     try:
         return work()
-    except (Refused, Locked, Unreachable, MemberFault) as fault:
+    except Interrupted:
+        raise
+    except MultiAllError as fault:
         words = fault.what if fault.subject == f"zone {zone.shown}" else f"{fault.subject}: {fault.what}"
         return ZoneReport(ZonePlan(zone, ()), stopped=words, todo=fault.todo, exit=fault.exit_code)
 
@@ -211,19 +222,27 @@ def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
     """
     from multiall_cli.engine.sync import who
 
-    now, topology = SystemClock().now(), fleet.topology()
-    for name in names:
-        if topology.planned_of(name) is None:
-            fleet.store.promise(Planned(name, Downtime.DRAIN, now, now + DRAINED, who(), _because(pool)))
+    topology = fleet.topology()
+    ours = [name for name in names if topology.planned_of(name) is None]
+
+    def promise(lasts: float) -> None:
+        now = SystemClock().now()
+        for name in ours:
+            fleet.store.promise(Planned(name, Downtime.DRAIN, now, now + lasts, who(), _because(pool)))
+
+    promise(DRAINED)
     for report in _moved(fleet, pool):
-        if report.stopped or report.exit is Exit.REFUSED:
-            return report.stopped or str(report.plan.conflicts[0])
+        if report.stopped or report.refused or report.exit is Exit.REFUSED:
+            return report.stopped or str((*report.refused, *report.plan.conflicts)[0])
+        if late := [each for each in report.servers if each.trouble and each.serial is not None]:
+            return f"{late[0].server} still gives them: {late[0].trouble}"
         still = [
             each for each in report.plan.decisions if each.wanted and _values(each, names) & set(each.wanted.values)
         ]
         if still:
             return f"{key_of(still[0].claim.place)} would have too few members: {'; '.join(still[0].notes)}"
     until = bound(departures(fleet, ", ".join(names)))
+    promise(max(0.0, until - SystemClock().now()) + DRAINED)
     while (left := until - SystemClock().now()) > 0 and not fleet.stop():
         fleet.world.pause(min(left, 0.2))
     return "interrupted" if fleet.stop() else ""
@@ -406,12 +425,14 @@ def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
     """What clients may still hold of servers (of all, where no target is named)."""
     from multiall_cli.engine.zones import departed
 
-    now = SystemClock().now()
-    left = [each for zone in fleet.inventory.zones.values() for each in departed(fleet.store, zone) if each.gone]
-    claims = [each for zone in fleet.inventory.zones for each in claims_of(fleet.inventory, zone)[0]]
-    names = None if not target else {each.name for each in fleet.select(target)}
-    values = {(each.place, value) for each in claims for name, value in each.values.items() if names and name in names}
-    return [each for each in left if each.until > now and (names is None or (each.place, each.value) in values)]
+    now, zones = SystemClock().now(), fleet.inventory.zones.values()
+    left = [each for zone in zones for each in departed(fleet.store, zone) if each.gone and each.until > now]
+    if not target:
+        return left
+    chosen = fleet.select(target)  # whether or not a pool still declares them
+    known = {address for each in chosen for inside in (False, True) for address in addresses_of(each, inside=inside)}
+    known |= {host_of(each, zone.name) for each in chosen for zone in zones}
+    return [each for each in left if each.value.split()[-1] in known]
 
 
 def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:
@@ -461,6 +482,8 @@ def needed(zones: Iterable[Zone]) -> dict[str, tuple[str, ...]]:
     """name server and zone → the lines that its named.conf needs."""
     found = {}
     for zone in zones:
+        if zone.file:
+            continue  # it needs no right of ours in named.conf
         found[f"{zone.primary.name}, for {zone.shown}"] = bind9.primary_lines(zone)
         for server in zone.secondaries:
             found[f"{server.name}, for {zone.shown}"] = bind9.secondary_lines(zone)

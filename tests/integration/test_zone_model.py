@@ -58,7 +58,7 @@ class Both:
         plan, soa, soa_of_model = self.plans.pop(self.luck.randrange(len(self.plans)))
         changes = marked(self.zone, plan, now)
         done = self.servers.write(self.zone, changes, soa)
-        return done == len(changes), self.model.write(self.zone, changes, soa_of_model)
+        return len(done.done) == len(changes), self.model.write(self.zone, changes, soa_of_model)
 
 
 def _claims(luck: Random, name: str) -> list[Claim]:

@@ -242,14 +242,13 @@ def test_a_zone_of_which_nothing_of_ours_would_stay(site: ZoneSite) -> None:
     site.up()
     site.sync()
     site.write({"name": "new"})
-    stopped = site.sync()
-    assert stopped.exit is Exit.OK, "one comes for those that leave"
-    site.write({"name": "a"}, {"name": "b"})
-    site.sync()
+    assert "all 2 of our names would be removed" in site.sync().stopped, "whatever comes instead: another site's?"
     site.pool = {"dns": []}
     site.write()
     assert "all 2 of our names would be removed" in site.sync().stopped
-    assert site.told("a") == [at(1, 2, 3)] * 3
+    assert site.told() == [at(1, 2, 3)] * 3
+    assert site.sync(forced=frozenset({"empties"})).exit is Exit.OK
+    assert site.told() == [set()] * 3
 
 
 # --- other writers ------------------------------------------------------------------------------------------------
@@ -399,7 +398,7 @@ def test_two_writers_at_one_name_lose_nothing(shared: Servers, dns: DnsServers) 
             before = RRset(there.ttl, there.values, marker.text) if there and marker else None
             values = (str(IPv4Address(number + 1)),)
             mark = Marker("multiall", "web", digest(values), number).text
-            if dns.write(zone, [(Change(key_of(place), before, RRset(60, values)), mark)], content.soa):
+            if dns.write(zone, [(Change(key_of(place), before, RRset(60, values)), mark)], content.soa).done:
                 left -= 1
             else:
                 refused.append(number)
@@ -518,6 +517,86 @@ def test_a_signed_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: 
         site.down("web1")
         assert site.sync().exit is Exit.OK
         assert site.told("m", "CNAME") == [{"web2.own.test."}] * 2
+
+
+def test_a_name_that_is_refused_does_not_hold_up_the_others(own: ZoneSite) -> None:
+    primary = own.servers.primary
+    primary.end()
+    rule = 'deny "multiall" name bad.own.test. ANY; grant "multiall" zonesub ANY'
+    primary.zones = {name: text.replace('grant "multiall" zonesub ANY', rule) for name, text in primary.zones.items()}
+    primary.start()
+    primary.wait()
+    own.write({"name": "bad"}, *({"name": f"n{number}"} for number in range(9)))
+    own.up()
+    report = own.sync()
+    assert report.exit is Exit.PARTIAL
+    assert [each.subject for each in report.refused] == ["bad.own.test A"]
+    assert own.told("n8") == [at(1, 2, 3)] * 3
+    own.down("web1")
+    assert own.sync().changed == 9
+    assert "refuses us" in own.multiall("dns", "sync", "--yes").out
+
+
+def test_more_records_than_a_message_holds(site: ZoneSite) -> None:
+    site.members = {"web[1-60]": {"address": "192.0.2.[1-60]"}}
+    site.pool = {"members": "web[1-60]"}
+    site.write(*({"name": f"n{number}"} for number in range(120)))
+    site.up("web[1-60]")
+    assert site.sync().exit is Exit.OK
+    assert site.sync().changed == 0
+    site.down("web60")
+    assert site.sync(forced=frozenset({"changes", "hour"})).changed == 120
+
+
+def test_an_alias_never_leads_to_a_name_that_is_taken_out(site: ZoneSite) -> None:
+    site.write({"name": "m", "cname": True, "members": "web1"})
+    site.up()
+    site.sync()
+    site.say("web[1-3]", None)
+    site.write({"name": "m", "cname": True, "members": "web[2-3]"})
+    site.sync()
+    assert site.told("m", "CNAME") == [{f"web1.{site.zone}."}] * 3
+    assert site.told("web1") == [at(1)] * 3
+    site.up()
+    site.sync()
+    assert site.told("m", "CNAME") == [{f"web2.{site.zone}."}] * 3
+    assert site.told("web1") == [at(1)] * 3, "clients may hold the alias as it was"
+
+
+def test_who_left_its_pool_may_still_be_used(site: ZoneSite) -> None:
+    site.up()
+    site.sync()
+    site.write({"name": "www", "ttl": 30, "members": "web[1-2]"})
+    site.sync()
+    assert site.multiall("dns", "wait", "web3", "--within", "1s").exit == 3
+    assert site.multiall("dns", "wait", "web1").exit == 0
+
+
+def test_what_a_killed_run_took_out_may_still_be_used(site: ZoneSite) -> None:
+    site.up()
+    site.sync()
+    site.down("web3")
+
+    def killed(step: Step) -> None:
+        if step.name == "written":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        site.sync(watch=killed)
+    assert site.told()[0] == at(1, 2)
+    assert site.multiall("dns", "wait", "web3", "--within", "1s").exit == 3
+
+
+def test_a_late_secondary_is_told_again_until_it_has_the_zone(own: ZoneSite) -> None:
+    own.more = {"within": 1}
+    own.write()
+    own.up()
+    own.servers.secondaries[0].freeze()
+    assert own.sync().exit is Exit.PARTIAL
+    assert own.sync().exit is Exit.PARTIAL, "it was not forgotten"
+    own.servers.secondaries[0].thaw()
+    assert own.sync().exit is Exit.OK
+    assert own.told() == [at(1, 2, 3)] * 3
 
 
 def test_what_the_key_may_not(shared: Servers, dns: DnsServers) -> None:

@@ -364,6 +364,37 @@ def test_a_mirror_that_was_away_catches_up(in_files: Names) -> None:
     assert in_files.told(SECONDARY) == set(ALL)
 
 
+def test_a_reload_that_failed_is_made_up_for(in_files: Names) -> None:
+    """The file is new, and what is served is old."""
+    in_files.until(ALL)
+    in_files.sync()
+    ground = in_files.ground
+    with Fleet.load(str(ground.root)) as found:
+        found.promise("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+    ground.run(PRIMARY, "sh", "-c", "mv /usr/sbin/rndc /usr/sbin/rndc.away")
+    assert in_files.sync().exit is Exit.PARTIAL
+    assert in_files.told() == set(ALL)
+    ground.run(PRIMARY, "sh", "-c", "mv /usr/sbin/rndc.away /usr/sbin/rndc")
+    assert in_files.sync().exit is Exit.OK
+    assert in_files.told() == in_files.told(SECONDARY) == {"web1", "web2", "web3"}
+
+
+def test_a_hand_in_the_file_while_it_is_checked_is_not_overwritten(in_files: Names) -> None:
+    in_files.until(ALL)
+    ground = in_files.ground
+    slow = f"""#!/bin/sh
+/opt/named-checkzone "$@"; code=$?
+case "$*" in *.multiall*) test -e /tmp/edited || echo 'late IN A 203.0.113.7' >> {FILE}; touch /tmp/edited;; esac
+exit $code
+"""
+    ground.run(PRIMARY, "mv", "/usr/bin/named-checkzone", "/opt")
+    script = "cat > /usr/bin/named-checkzone; chmod 755 /usr/bin/named-checkzone"
+    ground.run(PRIMARY, "sh", "-c", script, stdin=slow.encode())
+    assert in_files.sync().exit is Exit.OK
+    assert in_files.told() == set(ALL)
+    assert in_files.told(PRIMARY, "late.example.net") == {"203.0.113.7"}
+
+
 def test_a_file_that_is_broken_or_edited_is_left_alone(in_files: Names) -> None:
     in_files.until(ALL)
     in_files.sync()

@@ -248,6 +248,9 @@ class _Name:
             self._fault("service", "`service` and `port` go together", "write both, such as _https._tcp and 443")
         if declared.service and (fault := fault_of(f"{declared.service}.{declared.name}")):
             self._fault("service", f"the name of the service {fault}", "write a shorter or another one")
+        if not declared.cname and "_" in declared.name:
+            todo = "write it without: name servers refuse such for addresses (`check-names`)"
+            self._fault("name", f"{shown(declared.name.rstrip('.'))} has an underscore", todo)
         if declared.cname and declared.name == domain_of(declared):
             self._fault("cname", "the zone itself cannot be an alias", "name a host in it, or leave `cname` out")
         servers = [self._inventory.servers[name] for name in declared.members]
@@ -269,7 +272,8 @@ def _unnamed(
 ) -> Iterator[tuple[str, str]]:
     """Members whose own names cannot stand, or whose addresses are in no zone of ours."""
     for server in servers:
-        if (declared.cname or declared.service) and (fault := fault_of(host_of(server, domain_of(declared)))):
+        fault = fault_of(host_of(server, domain_of(declared))) or ("has an underscore" if "_" in server.name else "")
+        if (declared.cname or declared.service) and fault:
             yield f"{shown(server.name)} cannot be a name in the zone: it {fault}", "call the server otherwise"
         for address in addresses_of(server, inside=declared.inside) if declared.ptr else ():
             known = [each.name for each in zones.values()]

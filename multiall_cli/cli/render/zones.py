@@ -56,7 +56,8 @@ def plans(found: Sequence[ZoneReport]) -> View:
 
 def _is_well(report: ZoneReport) -> bool:
     plan = report.plan
-    return not (plan.changes or plan.conflicts or plan.notes or report.stopped or report.changed)
+    late = any(each.trouble for each in report.servers)
+    return not (plan.changes or plan.conflicts or plan.notes or report.stopped or report.refused or late)
 
 
 def plan_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
@@ -79,6 +80,9 @@ def _trouble(report: ZoneReport) -> Iterator[object]:
         yield line(f"{plan.zone.shown}: ", word("warning"), f" {note}")
     for each in plan.conflicts:
         yield line(f"{plan.zone.shown}: ", word("conflict"), f" {each}")
+    for each in report.refused:
+        yield line(f"{plan.zone.shown}: ", word("failed"), f" {each}")
+    yield from (_served_line(plan.zone.shown, each) for each in report.servers if each.trouble)
     if report.stopped:
         todo = f"; {report.todo}" if report.todo else ""
         yield line(f"{plan.zone.shown}: ", word("problem"), f" {report.stopped}{todo}")
@@ -91,7 +95,7 @@ def _cases(report: ZoneReport) -> Iterator[Case]:
     for change in plan.changes:
         words = f"is {_of(change.before)}, and is to be {_of(change.after)}"
         yield Case(plan.zone.shown, change.key, "" if report.changed else words)
-    for each in plan.conflicts:
+    for each in (*plan.conflicts, *report.refused):
         yield Case(plan.zone.shown, each.subject, str(each))
     if not (plan.changes or plan.conflicts or report.stopped):
         yield Case(plan.zone.shown, "zone")
@@ -122,7 +126,6 @@ def report_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
             word("done"),
             f" {count(report.changed, 'change')}{_spread(report.servers)} (run {report.run})",
         )
-        yield from (_served_line(plan.zone.shown, each) for each in report.servers if each.trouble)
         if report.until:
             yield f"{plan.zone.shown}: clients may still use what was taken out until {moment(report.until)}"
     yield from _trouble(report)
@@ -176,7 +179,7 @@ def amiss(found: Sequence[ZoneReport]) -> list[str]:
         for words in (
             each.stopped,
             *each.plan.notes,
-            *map(str, each.plan.conflicts),
+            *map(str, (*each.plan.conflicts, *each.refused)),
             *(_words(s) for s in each.servers),
         )
         if words

@@ -42,7 +42,8 @@ def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], 
         if unequal:
             contested[place] = _conflict(first, unequal[0])
         else:
-            settled.append(first if first.follows else min([first, *others], key=lambda each: each.ttl))
+            chosen = first if first.follows else min([first, *others], key=lambda each: each.ttl)
+            settled.append(replace(chosen, pools=tuple(dict.fromkeys(each.pool for each in (first, *others)))))
     held, at_odds = _apart(settled)
     return tuple(held), {**contested, **at_odds}
 

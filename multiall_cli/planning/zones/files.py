@@ -13,7 +13,7 @@ from multiall_cli.planning.zones.markers import marker_name
 BEGIN = "; --- kept by multiall: `multiall dns` writes what follows, edit above ---"
 END = "; --- end of what multiall keeps ---"
 _MARKED = re.compile(r"(?:; )?(?P<name>\S+) [0-9]+ IN (?P<kind>[A-Z]+)(?: .*)? ; (?P<mark>multiall=1 .+)")
-_BLOCK = re.compile(rf"^{re.escape(BEGIN)}\n(?:.*\n)*?{re.escape(END)}\n?", re.MULTILINE)
+_BLOCK = re.compile(rf"^{re.escape(BEGIN)}\r?\n(?:.*\n)*?{re.escape(END)}\r?\n?", re.MULTILINE)
 _SOA = re.compile(r"^[^;\n]*\sSOA(?=[\s(;])", re.MULTILINE | re.IGNORECASE)  # in no comment, and no name
 _TOKEN = re.compile(r"(?:[\s()]|;[^\n]*)*([^\s();]+)")
 _DIRECTIVE = re.compile(r'^\$INCLUDE\s+"?(?P<path>[^\s"]+)"?', re.MULTILINE | re.IGNORECASE)

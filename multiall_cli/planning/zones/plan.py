@@ -23,11 +23,12 @@ def plan_zone(
     content: Content,
     topology: Topology,
     now: float,
+    held: Set[str] = frozenset(),
 ) -> ZonePlan:
     """The plan for one zone.
 
     `claims`: those of this zone; `contested`: what pools contradict each other on there, which is left as it is;
-    `content`: the zone, whole.
+    `content`: the zone, whole; `held`: names that clients may have been sent to a while ago.
     """
     ours = owned(content, zone)
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
@@ -49,10 +50,12 @@ def plan_zone(
             changes.append(change)
     given = {each.claim.place[0] for each in decisions if each.wanted is not None}
     bare = {each[0] for each in (*contested, *(claim.place for claim in claims))} - given
+    # What takes its place is not known, or may not be written, or clients are sent to it still: then it stays.
+    stays = bare | _targets(content, ours, changes) | held
     for each in orphans:
         if isinstance(each, Conflict):
             conflicts.append(each)
-        elif place_of(each.key)[0] not in bare:  # what takes its place is not known, or may not be written: it stays
+        elif place_of(each.key)[0] not in stays:
             changes.append(each)
     ordered = tuple(sorted(changes, key=lambda each: each.key))
     return ZonePlan(
@@ -60,14 +63,24 @@ def plan_zone(
     )
 
 
+def _targets(content: Content, ours: Iterable[Place], changes: Iterable[Change[RRset]]) -> set[str]:
+    """The names that aliases and services of ours lead to, now and after the changes."""
+    now = [(place, content.rrsets[place]) for place in ours if place in content.rrsets]
+    then = [(place_of(each.key), each.after) for each in changes if each.after]
+    leading = (rrset for place, rrset in (*now, *then) if place[1] in ("CNAME", "SRV"))
+    return {value.split()[-1] for rrset in leading for value in rrset.values}
+
+
 def of_pool(plan: ZonePlan, pool: str, claims: Iterable[Claim]) -> ZonePlan:
     """The part of a plan that is about one pool's names, with what makes room for them. `claims`: those of the zone."""
-    decisions = tuple(each for each in plan.decisions if each.claim.pool == pool)
-    put = {place_of(each.key)[0] for each in plan.changes if each.after is not None and _pool_of(each) == pool}
+    pools = {key_of(each.place): (each.pool, *each.pools) for each in claims}
+    decisions = tuple(each for each in plan.decisions if pool in (each.claim.pool, *each.claim.pools))
+    own = {each.key for each in plan.changes if pool in pools.get(each.key, (_pool_of(each),))}
+    put = {place_of(each.key)[0] for each in plan.changes if each.after is not None and each.key in own}
     changes = tuple(
-        each for each in plan.changes if _pool_of(each) == pool or (each.after is None and place_of(each.key)[0] in put)
+        each for each in plan.changes if each.key in own or (each.after is None and place_of(each.key)[0] in put)
     )
-    others = {key_of(each.place) for each in claims if each.pool != pool}
+    others = {key for key, found in pools.items() if pool not in found}
     conflicts = tuple(each for each in plan.conflicts if each.subject not in others)
     return replace(plan, decisions=decisions, changes=changes, conflicts=conflicts, id=plan_id(plan.zone.name, changes))
 
@@ -167,9 +180,10 @@ def _change(decided: Decision, there: RRset | None, marker: Marker | None) -> Ch
 def _orphan(place: Place, marker: Marker, content: Content) -> Change[RRset] | Conflict:
     """Records of ours that nothing declares any longer."""
     there = content.rrsets.get(place)
-    if marker.digest != markers.digest(there.values if there else ()):
-        what, todo = _edited(there, key_of(place))
-        return Conflict(key_of(place), f"nothing declares it any longer, and {what}", f"remove it yourself, or {todo}")
+    if there is not None and marker.digest != markers.digest(there.values):
+        what, _ = _edited(there, key_of(place))
+        todo = f"remove the TXT of {marker_name(place).rstrip('.')}, and the records if no one needs them"
+        return Conflict(key_of(place), f"nothing declares it any longer, and {what}", todo)
     before = there or RRset(0, ())
     return Change(key_of(place), RRset(before.ttl, before.values, marker.text), None)
 

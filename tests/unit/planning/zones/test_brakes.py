@@ -124,7 +124,7 @@ def test_all_of_our_names_are_not_removed_at_once() -> None:
     assert names(plan(*removed, ours=3)) == [EMPTIES]
     assert names(plan(*removed[:2], ours=3)) == []
     assert names(plan(removed[0], ours=1)) == []
-    assert names(plan(*removed, Change("new.example.net A", None, A), ours=3)) == []
+    assert names(plan(*removed, Change("new.example.net A", None, A), ours=3)) == [EMPTIES], "whatever comes instead"
 
 
 def test_each_brake_is_let_go_by_its_own_name() -> None:

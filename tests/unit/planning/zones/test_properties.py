@@ -366,10 +366,10 @@ def test_of_two_writers_at_once_the_second_changes_nothing_that_the_first_has_ch
     done = made.zone.write(theirs, marked(theirs, two, NOW), soa)
     first = {each.key: each for each in one.changes if _values(each.before) != _values(each.after)}
     assert not (done and first.keys() & {each.key for each in two.changes})
+    assert_done(made.zone, replace(one, changes=tuple(first.values())))
     if done:
         assert_done(made.zone, two)
-        assert_done(made.zone, replace(one, changes=tuple(first.values())))
-    else:
+    elif not any("CNAME" in each.key for each in (*one.changes, *two.changes)):  # aliases have messages of their own
         assert made.zone.rrsets == after
 
 
