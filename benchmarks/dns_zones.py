@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -76,25 +77,22 @@ def many_changed(folder: Path, made: Servers) -> list[list[str]]:
             raise Failed(report.stopped or str(report.servers))
         site.up("web1")
         site.sync(forced=FORCED)
-    peer = many_by_octodns(folder, made)
     return [
         [f"{MANY:,} sets changed, and seen on 3 servers", f"{median(found):.2f} s", f"{max(found):.2f} s", "1 s"],
-        ["the same by octodns-sync, which looks at none", f"{median(peer):.2f} s", f"{max(peer):.2f} s", ""],
+        many_by_octodns(folder, made),
     ]
 
 
-def many_by_octodns(folder: Path, made: Servers) -> list[float]:
-    import subprocess
-
-    found = []
-    for turn in range(6):
-        values = [f"192.0.2.{at}" for at in ((1, 2, 3) if turn % 2 else (2, 3))]
-        names = {f"app{at}": values for at in range(MANY)} | {"ns1": ["127.0.0.1"]}
-        argv = octodns(folder / "octodns", made, "peer.test", names)
-        began = time.monotonic()
-        subprocess.run(argv, check=True, capture_output=True)
-        found.append(time.monotonic() - began)
-    return found[1:]
+def many_by_octodns(folder: Path, made: Servers) -> list[str]:
+    """It puts all into one message, and looks at no server afterwards."""
+    values = {f"app{at}": ["192.0.2.2", "192.0.2.3"] for at in range(MANY)} | {"ns1": ["127.0.0.1"]}
+    began = time.monotonic()
+    argv = octodns(folder / "octodns", made, "peer.test", values)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    what = "the same by octodns-sync"
+    if "TooBig" in done.stderr:
+        return [what, "none is done: its one message is too big", "", ""]
+    return [what, f"{time.monotonic() - began:.2f} s", "", ""]
 
 
 def seen_after(made: Servers, zone: str, began: float, serial: int) -> float:
