@@ -1,5 +1,6 @@
 """The admin host itself as a server: commands are child processes, facts of the host come from psutil."""
 
+import importlib.util
 import os
 import selectors
 import signal
@@ -121,10 +122,22 @@ class LocalSession:
         ends: float | None = None,
         **arguments: object,
     ) -> Reply:
+        if operation == "gauge":
+            arguments["library"] = _library()
         if operation != "facts":
             return self._piped.call(operation, payload, timeout, ends, **arguments)
         told = dict(self._piped.call(operation, payload, timeout, ends, **arguments).value())
         return _Told(told | _measured())
+
+
+def _library() -> tuple[str, str]:
+    """The folder that psutil is in, and where this process told it to find /proc: the loop knows none of our packages.
+
+    It is not imported for that: where the kernel's files are read, nobody needs it.
+    """
+    found = importlib.util.find_spec("psutil")
+    folder = os.path.dirname(os.path.dirname(found.origin)) if found is not None and found.origin else ""
+    return folder, getattr(sys.modules.get("psutil"), "PROCFS_PATH", "")
 
 
 def _measured() -> dict[str, object]:

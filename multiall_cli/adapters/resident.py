@@ -45,6 +45,7 @@ MORE = {
         "gauge_network",
         "gauge_ping",
         "gauge_processes",
+        "gauge_psutil",
         "gauge_software",
         "gauge_storage",
         "gauge_system",

@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+from functools import partial
 
 from multiall_cli.remote.gauge_sources import Trouble, boot, read, since_boot
 
@@ -35,25 +36,46 @@ def _words(number):
         return ""
 
 
+def number_of(user):
+    """Of an account; None where none is named. Errors: Trouble where there is no such."""
+    try:
+        return None if user is None else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise Trouble("there is no user %r" % (user,)) from None
+
+
+def is_meant(wanted, has, uid, words):
+    """Whether a process is one of the wanted (name, uid, command; each may be None): it `has` that name and uid; its
+    command line is asked of `words` last.
+    """
+    name, user, command = wanted
+    named = (name is None or has == name[:15]) and user in (None, uid)
+    return named and (command is None or re.search(command, words()) is not None)
+
+
 def process(name=None, command=None, user=None, mark=None):
     """count of those with this name (the kernel's, at most 15 letters), and with a command line that `command` is found
     in, of a user where one is named; age (s) of the oldest; rss, cpu of them together.
     """
-    try:
-        wanted = None if user is None else pwd.getpwnam(user).pw_uid
-    except KeyError:
-        raise Trouble("there is no user %r" % (user,)) from None
+    wanted = (name, number_of(user), command)
     up, at = float(read("/proc/uptime").split()[0]), since_boot()
-    found = [each for each in _processes()
-             if each[2] != "Z" and (name is None or each[1] == name[:15]) and wanted in (None, each[3])
-             and (command is None or re.search(command, _words(each[0])))]  # fmt: skip
-    told = {"count": len(found), "rss": sum(each[6] for each in found)}
+    found = {number: (began, ran, rss) for number, has, state, uid, began, ran, rss in _processes()
+             if state != "Z" and is_meant(wanted, has, uid, partial(_words, number))}  # fmt: skip
+    return summed(found, mark, boot(), up, at)
+
+
+def summed(found, mark, boot, up, at):
+    """(values, mark) of processes: number → (seconds from the machine's start to its own, ticks that it ran, rss).
+
+    `up`: seconds that the machine ran when they were looked for; `at`: the same, for marks.
+    """
+    told = {"count": len(found), "rss": sum(each[2] for each in found.values())}
     if found:
-        told["age"] = max(max(0.0, up - each[4]) for each in found)
-    used = ran_since(mark, boot(), at, {each[0]: (each[4], each[5]) for each in found})
+        told["age"] = max(max(0.0, up - each[0]) for each in found.values())
+    used = ran_since(mark, boot, at, {number: each[:2] for number, each in found.items()})
     if used is not None:
         told["cpu"] = used / float(os.sysconf("SC_CLK_TCK"))
-    return told, mark_of(boot(), at, {each[0]: each[5] for each in found})
+    return told, mark_of(boot, at, {number: each[1] for number, each in found.items()})
 
 
 def mark_of(boot, at, ran):

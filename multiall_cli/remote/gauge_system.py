@@ -9,7 +9,11 @@ from multiall_cli.remote.gauge_sources import Unsupported, marked, read, since
 
 def load():
     """one, five, fifteen: the load averages for each processor."""
-    one, five, fifteen = (each / (os.cpu_count() or 1) for each in os.getloadavg())
+    try:
+        found = os.getloadavg()  # psutil calls the same
+    except OSError:
+        raise Unsupported("its C library gets no load averages: where it runs Linux, mount /proc") from None
+    one, five, fifteen = (each / (os.cpu_count() or 1) for each in found)
     return {"one": one, "five": five, "fifteen": fifteen}
 
 
@@ -98,6 +102,8 @@ def ntp():
 
     found = Timex()
     library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "adjtimex"):
+        raise Unsupported("its C library has no adjtimex (Linux has)")
     if library.adjtimex(ctypes.byref(found)) < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

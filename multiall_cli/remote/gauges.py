@@ -23,6 +23,7 @@ from multiall_cli.remote import (
     gauge_network,
     gauge_ping,
     gauge_processes,
+    gauge_psutil,
     gauge_software,
     gauge_storage,
     gauge_system,
@@ -84,14 +85,16 @@ _KEPT: "OrderedDict[str, tuple[list[Any], list[bytes]]]" = OrderedDict()
 """token → what was wanted, and the lines that were read then. It ends with the session: each loop is a process."""
 
 
-def gauge(exchange, within, wanted=(), keep=False, since="", marks=()):
+def gauge(exchange, within, wanted=(), keep=False, since="", marks=(), library=("", "")):
     """{"read": [{"values": {...}, "mark": ...} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in
     its order.
 
     `wanted`: [[gauge, arguments, mark, names], ...], where the mark is what that gauge told last time, or null, and the
     names, where they are given and not null, are those of the values that are of use; `within`: seconds that each may
     take. `keep`: the answer is remembered, and called by a "token" in it; see `_again`.
+    `library`: the folder that psutil is in and the one that it finds /proc in, where the admin host knows.
     """
+    gauge_psutil.is_at(*library)
     if since:
         return _again(exchange, within, since, marks)
     lines = _read(exchange, wanted, within)
@@ -181,13 +184,20 @@ def _one(name, arguments, mark, names=None):
     return told
 
 
+def _reader(name):
+    """The gauge; or what asks psutil in its place, where a file of the kernel is missing. Errors: Unsupported."""
+    path = gauge_psutil.missing(name)
+    reader: "Any" = gauge_psutil.instead(name, path) if path else GAUGES[name]
+    return reader
+
+
 def _told(name, arguments, mark):
-    reader: "Any" = GAUGES.get(name)
-    if reader is None:
+    if name not in GAUGES:
         return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
     if isinstance(arguments.get("path"), str):
         arguments = dict(arguments, path=os.path.expanduser(arguments["path"]))  # of who does the work, as for trees
     try:
+        reader = _reader(name)
         if name not in MARKED:
             return {"values": reader(**arguments)}
         values, mark = reader(mark=mark, **arguments)
