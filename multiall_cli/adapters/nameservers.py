@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from functools import lru_cache
 
 import dns.exception
 import dns.flags
@@ -132,10 +133,10 @@ class DnsServers:
 
     def _sent(self, zone: Zone, part: "Sequence[_Marked]", soa: str, leaving: Set[str]) -> dns.rcode.Rcode | None:
         """What came of a message; None: it would be too large."""
-        message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
-        _fill(message, part, soa, zone, leaving)
+        update = _Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone)))
+        _fill(update, part, soa, zone, leaving)
         try:
-            return self._ask(zone, zone.primary, message, tcp=True).rcode()
+            return self._ask(zone, zone.primary, update.message, tcp=True).rcode()
         except Overfull:
             return None
 
@@ -278,7 +279,36 @@ def _refusal(code: dns.rcode.Rcode) -> tuple[str, str]:
     return _REFUSALS.get(code, (f"answered {dns.rcode.to_text(code)}", "look at its log"))
 
 
-def _fill(message: dns.update.UpdateMessage, part: Sequence[_Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
+class _Update:
+    """A message of updates, as texts; what is often in it is read once."""
+
+    def __init__(self, message: dns.update.UpdateMessage) -> None:
+        self.message = message
+
+    def present(self, name: str, kind: str, *values: str) -> None:
+        self.message.present(_name(name), *(_rdata(kind, each) for each in values))
+
+    def absent(self, name: str, kind: str = "") -> None:
+        self.message.absent(_name(name), kind or None)
+
+    def replace(self, name: str, ttl: int, kind: str, *values: str) -> None:
+        self.message.replace(_name(name), ttl, *(_rdata(kind, each) for each in values))
+
+    def delete(self, name: str, kind: str) -> None:
+        self.message.delete(_name(name), kind)
+
+
+@lru_cache(10_000)
+def _name(text: str) -> dns.name.Name:
+    return dns.name.from_text(text)
+
+
+@lru_cache(10_000)
+def _rdata(kind: str, text: str) -> dns.rdata.Rdata:
+    return dns.rdata.from_text(dns.rdataclass.IN, kind, text)
+
+
+def _fill(message: _Update, part: Sequence[_Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
     """All that a message demands and does. The SOA is demanded once: what stands there twice is not so for BIND."""
     for change, _ in part:
         _demand(message, change, leaving)
@@ -299,7 +329,7 @@ def _makes_room(change: Change[RRset], leaving: Set[str]) -> bool:
     return kind == "CNAME" and _adds(change) and any(key_of((name, each)) in leaving for each in MANAGED)
 
 
-def _demand(message: dns.update.UpdateMessage, change: Change[RRset], leaving: Set[str]) -> None:
+def _demand(message: _Update, change: Change[RRset], leaving: Set[str]) -> None:
     """What must still be so, for all of the message to be done (RFC 2136, 2.4)."""
     name, kind = place_of(change.key)
     mark, before = marker_name((name, kind)), change.before
@@ -317,7 +347,7 @@ def _demand(message: dns.update.UpdateMessage, change: Change[RRset], leaving: S
         message.absent(name)  # beside others an alias is passed over, and the answer is NOERROR all the same
 
 
-def _put(message: dns.update.UpdateMessage, change: Change[RRset], marker: str) -> None:
+def _put(message: _Update, change: Change[RRset], marker: str) -> None:
     name, kind = place_of(change.key)
     if change.after is not None and change.after.values:
         message.replace(name, change.after.ttl, kind, *change.after.values)
