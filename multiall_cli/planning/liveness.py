@@ -158,9 +158,18 @@ class Liveness:
             self._bound(evidence.target, told)
 
     def _bound(self, name: str, told: dict[str, Evidence]) -> None:
-        """Of a silent server, which many may be asked about for long, the best testimonies are enough."""
-        if self._of[name].state not in REST and len(told) > max(OTHERS, 2 * self.profile.denials):
-            del told[min(told, key=lambda who: (told[who].rung.shows_life, told[who].at, told[who].rung, who))]
+        """Of a silent server, which many may be asked about for long, the best testimonies are enough: those since the
+        silence began before all older ones, which say nothing of it.
+        """
+        if self._of[name].state in REST or len(told) <= max(OTHERS, 2 * self.profile.denials):
+            return
+        began = self._of[name].suspected
+
+        def worth(who: str) -> tuple[bool, bool, float, Rung, str]:
+            each = told[who]
+            return each.at >= began, each.rung.shows_life, each.at, each.rung, who
+
+        del told[min(told, key=worth)]
 
     def sentinel(self, name: str, *, answers: bool) -> None:
         """Whether something answers that is there as long as our own network is: a gateway, a name server.

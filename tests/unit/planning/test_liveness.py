@@ -74,6 +74,18 @@ def test_down_needs_the_window_and_the_denial_of_others() -> None:
     assert "denied by b, c, d" in world.machine.verdict("a").reason
 
 
+def test_old_praise_of_many_drives_out_no_new_denial() -> None:
+    """All had reached it before it fell silent; the three who deny it are others in each round."""
+    many = [f"n{number}" for number in range(30)]
+    world = World(names=["a", *many])
+    world.round()
+    world.ask("a", Rung.TCP, *many)
+    for number in range(3):
+        world.round(["a"])
+        world.ask("a", Rung.TIMEOUT, *many[9 - 3 * number : 12 - 3 * number])
+    assert world.state("a") is State.DOWN, world.machine.verdict("a").reason
+
+
 def test_denials_before_the_window_is_over_are_not_enough() -> None:
     """However many."""
     world = _up()
