@@ -1,7 +1,8 @@
 """Zones at real name servers: transfers, updates with prerequisites, notifications and queries (dnspython)."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 import dns.exception
@@ -30,6 +31,7 @@ from multiall_cli.planning.zones.markers import marker_name
 MOST = 150  # changes of one message, which has 64 KiB at the most
 MOST_REFUSED = 5  # names, after which it is no longer one of them that is refused, but we
 TRANSFER = 60.0  # seconds that a whole transfer may take
+WHOLE_AGAIN = 600.0  # seconds after which a zone is read whole: it may have been restored under the serial that it had
 _STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 _REFUSALS = {
     dns.rcode.REFUSED: ("refuses us", "`multiall dns doctor` shows the lines that its named.conf needs"),
@@ -62,6 +64,7 @@ class DnsServers:
         self._network = network
         self._queries = Queries(timeout, network)
         self._keys: dict[str, dns.tsig.Key] = {}
+        self._zones: dict[str, tuple[dns.zone.Zone, float]] = {}
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -96,13 +99,22 @@ class DnsServers:
         return int(found[0].serial)
 
     def read(self, zone: Zone) -> Content:
-        found = dns.zone.Zone(zone.name, relativize=False)
-        query, _ = dns.xfr.make_query(found, keyring=self._tsig(zone))
+        """What has changed since it was read before (IXFR), where this process has; else all of it."""
+        known, read = self._zones.pop(zone.id, (None, 0.0))
+        if known is not None and time.monotonic() - read < WHOLE_AGAIN:
+            with suppress(MemberFault):  # the primary may not know that far back: then all of it
+                return self._transferred(zone, known)
+        return self._transferred(zone, dns.zone.Zone(zone.name, relativize=False))
+
+    def _transferred(self, zone: Zone, held: dns.zone.Zone) -> Content:
+        """A transfer that breaks off leaves nothing. Errors: as of all."""
+        query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone))
         with self._trouble(zone, zone.primary) as address:
-            dns.query.inbound_xfr(
-                address, found, query, port=zone.primary.port, timeout=self._timeout, lifetime=TRANSFER
-            )
-        return content_of(zone, found)
+            port, timeout = zone.primary.port, self._timeout
+            dns.query.inbound_xfr(address, held, query, port=port, timeout=timeout, lifetime=TRANSFER)
+        content = content_of(zone, held)
+        self._zones[zone.id] = held, time.monotonic()
+        return content
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
         if zone.label:

@@ -71,6 +71,14 @@ class Code(IntEnum):
         return self >= Code.WARN_LIMIT
 
 
+AHEAD = 60.0  # seconds by which clocks of admin hosts may differ
+
+
+def is_stale(at: float, now: float, stale: float) -> bool:
+    """Whether a look is too long ago to go by; or not yet to come by more than clocks differ."""
+    return not -AHEAD <= now - at <= stale
+
+
 _RANKS = {1: 0, 2: 1, 3: 2, 4: 4, 5: 3}
 _NAGIOS = {1: 0, 2: 0, 3: 1, 4: 2, 5: 3}
 _MEANINGS = {

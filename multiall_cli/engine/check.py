@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule, worst
+from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule, is_stale, worst
 from multiall_cli.domain.errors import MultiAllError, Unreachable
 from multiall_cli.domain.health import Change, HealthRecord, Held, Memory, Samples, Waiver
 from multiall_cli.domain.inventory import Server
@@ -18,7 +18,6 @@ from multiall_cli.planning.consensus import most_have
 from multiall_cli.planning.evaluate import LONGEST, Circumstances, is_due, remembered, status_of
 from multiall_cli.ports import Store
 
-AHEAD = 60.0  # seconds by which clocks of admin hosts may differ
 BATCH = 64  # servers whose records are written at once
 Most = Mapping[str, Mapping[str, str | None]]
 
@@ -187,11 +186,6 @@ def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> 
 
 
 _NEVER = Held(Code.STALE, 0.0, shows="it has not been looked at yet")
-
-
-def is_stale(at: float, now: float, stale: float) -> bool:
-    """Whether a look is too long ago to go by; or not yet to come by more than clocks differ."""
-    return not -AHEAD <= now - at <= stale
 
 
 def _is_old(at: float, now: float, stale: float, rule: Rule) -> bool:

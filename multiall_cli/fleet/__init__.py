@@ -24,7 +24,7 @@ from multiall_cli.domain.answer import (
     PoolStatus,
     RunDetails,
 )
-from multiall_cli.domain.baseline import Checked, Rule
+from multiall_cli.domain.baseline import Checked, Code, Latest, Rule, is_stale
 from multiall_cli.domain.change import Plan
 from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.errors import Fault, Locked, MemberFault, Refused, Unreachable, UsageError
@@ -36,17 +36,15 @@ from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
 from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.drivers.become import sudoers
 from multiall_cli.drivers.openssh import ssh_command
-from multiall_cli.fleet import health
 from multiall_cli.planning.assign import assign
 from multiall_cli.planning.guard import NAMES
-from multiall_cli.planning.learning import Learned
 from multiall_cli.planning.merge import Explained, explain
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
-from multiall_cli.planning.trials import Trial
 from multiall_cli.planning.whom import away, inherited, serving, through
 
 if TYPE_CHECKING:
+    from multiall_cli.adapters.nameservers import DnsServers
     from multiall_cli.adapters.network import Elsewhere
     from multiall_cli.adapters.signing import Seal
     from multiall_cli.adapters.ssh.prober import SshProber
@@ -59,7 +57,9 @@ if TYPE_CHECKING:
     from multiall_cli.engine.recent import Recent
     from multiall_cli.engine.world import Assignment, World
     from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.planning.learning import Learned
     from multiall_cli.planning.rules import RuleBook
+    from multiall_cli.planning.trials import Trial
     from multiall_cli.planning.zones.proposals import Proposal
     from multiall_cli.ports import Session, Store, Transport
 
@@ -104,6 +104,7 @@ class Fleet:
     _warm: int = 0
     _recent: "Recent | None" = field(default=None, repr=False)
     book: "tuple[RuleBook, list[Fault]] | None" = field(default=None, repr=False)
+    name_servers: "DnsServers | None" = field(default=None, repr=False)
     _making: Lock = field(default_factory=Lock, repr=False)
     """Logins are made by many threads, and the first of them makes what they all need."""
 
@@ -196,7 +197,7 @@ class Fleet:
         that may be passed; `confirm` sees the plan and decides. Errors: Locked, Refused, UsageError, Unreachable.
         """
         from multiall_cli.engine.sync import Wish, sync
-        from multiall_cli.fleet import zones
+        from multiall_cli.fleet import health, zones
 
         wish = Wish(
             plan=plan,
@@ -478,8 +479,17 @@ class Fleet:
 
     def _with_pools(self, topology: Topology) -> Topology:
         pools = self.inventory.pools
-        topology = replace(topology, health=health.latest(self))
+        topology = replace(topology, health=self._latest_health())
         return replace(topology, serving={name: serving(topology, pool.members) for name, pool in pools.items()})
+
+    def _latest_health(self) -> dict[str, Latest]:
+        """How each server of the inventory stood at its last look; what is too old is stale."""
+        now, stale = SystemClock().now(), self.site.settings.baseline.stale
+        return {
+            name: replace(each, code=Code.STALE) if is_stale(each.at, now, stale) else each
+            for name, each in self.store.latest_health().items()
+            if name in self.inventory.servers
+        }
 
     def topology(self) -> Topology:
         """The picture as the last scan left it, with what operators said since; no server is asked."""
@@ -586,54 +596,80 @@ class Fleet:
         """How servers (all, where no target is named) stand by their rules, as they answer. `drift`: also of what
         pools declare, by what a sync would change; else that is as it was seen last.
         """
+        from multiall_cli.fleet import health
+
         return health.check(self, self._chosen(target), drift=drift)
 
     def remembered_health(self, target: str = "") -> tuple[Checked, ...]:
         """How servers stood when they were last looked at; none is asked."""
+        from multiall_cli.fleet import health
+
         return health.remembered(self, self._chosen(target))
 
     def health_of(self, servers: Iterable[Checked]) -> Health:
         """What follows from how servers stand: for their pools, and which waivers end soon."""
+        from multiall_cli.fleet import health
+
         return health.of(self, servers)
 
     def rules(self, server: str, rule: str = "") -> tuple[Rule, ...]:
         """The baseline rules of a server, or one of them. Errors: UsageError, InputFaults."""
+        from multiall_cli.fleet import health
+
         return health.rules(self, server, rule)
 
     def waivers(self) -> tuple[Waiver, ...]:
         """The waivers that hold, of the store and of the inventory."""
+        from multiall_cli.fleet import health
+
         return tuple(health.waivers_now(self))
 
     def waive(self, rule: str, target: str, ends: float, because: str) -> Waiver:
         """Let a rule fail on servers until a time (seconds since the epoch). Errors: UsageError."""
+        from multiall_cli.fleet import health
+
         return health.waive(self, rule, target, ends, because)
 
     def revoke(self, number: int) -> Waiver:
         """End a waiver. Errors: UsageError where there is none that holds."""
+        from multiall_cli.fleet import health
+
         return health.revoke(self, number)
 
     def health_history(self, rule: str, target: str = "", since: float = 0.0) -> tuple[RuleHistory, ...]:
         """How a rule stood on each server since a time (seconds since the epoch). Errors: UsageError."""
+        from multiall_cli.fleet import health
+
         return health.history(self, rule, target, since)
 
     def remedies(self, target: str = "") -> tuple[Remedy, ...]:
         """What may be done now about rules that fail, by a look at them; not what was done a short while ago."""
+        from multiall_cli.fleet import health
+
         return health.remedies(self, self._chosen(target))
 
     def remedy(self, chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
         """Apply remedies one after the other, until one does not help. Errors: Locked."""
+        from multiall_cli.fleet import health
+
         return health.apply_remedies(self, chosen)
 
-    def learn(self, target: str) -> Learned:
+    def learn(self, target: str) -> "Learned":
         """Rules of what most of some servers run and hold now. Reads only."""
+        from multiall_cli.fleet import health
+
         return health.learn(self, self.select(target))
 
-    def test_pack(self, pack: str = "") -> tuple[Trial, ...]:
+    def test_pack(self, pack: str = "") -> "tuple[Trial, ...]":
         """The rules of a pack (of all of the site's, where none is named) on their examples. Errors: UsageError."""
+        from multiall_cli.fleet import health
+
         return tuple(health.test(self, pack))
 
     def lint(self) -> tuple[Fault, ...]:
         """What is odd about the site's rules, though it can be used."""
+        from multiall_cli.fleet import health
+
         return tuple(health.lint(self))
 
     def _chosen(self, target: str) -> tuple[Server, ...]:

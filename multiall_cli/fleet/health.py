@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.domain.baseline import Checked, Code, Fact, Latest, Reading, Rule
+from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule
 from multiall_cli.domain.errors import Fault, InputFaults, MemberFault, Origin, Refused, Unreachable, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import Gate, Pool, Server
@@ -195,18 +195,6 @@ def rules(fleet: "Fleet", server: str, rule: str = "") -> tuple[Rule, ...]:
         todo = f"{did_you_mean(rule, [each.id for each in found])}`multiall baseline explain {server}` shows all"
         raise UsageError(f"rule {rule}", f"{server} has no such rule", todo)
     return chosen
-
-
-def latest(fleet: "Fleet") -> dict[str, Latest]:
-    """How each server of the inventory stood at its last look; what is too old is stale."""
-    from multiall_cli.engine.check import is_stale
-
-    now, stale = SystemClock().now(), fleet.site.settings.baseline.stale
-    return {
-        name: replace(each, code=Code.STALE) if is_stale(each.at, now, stale) else each
-        for name, each in fleet.store.latest_health().items()
-        if name in fleet.inventory.servers
-    }
 
 
 def of(fleet: "Fleet", servers: Iterable[Checked]) -> Health:

@@ -105,10 +105,13 @@ def desk(fleet: "Fleet") -> "Desk":
 
 
 def updates(fleet: "Fleet") -> "DnsServers":
+    """Made once: it remembers the zones that it has read."""
     from multiall_cli.adapters.nameservers import DnsServers
     from multiall_cli.adapters.secrets import reveal
 
-    return DnsServers(reveal, *_patience(fleet))
+    if fleet.name_servers is None:
+        fleet.name_servers = DnsServers(reveal, *_patience(fleet))
+    return fleet.name_servers
 
 
 def _patience(fleet: "Fleet") -> tuple[float, "Network"]:

@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 import pytest
+from dns.name import from_text
 
 from multiall_cli.adapters.nameservers import DnsServers
 from multiall_cli.domain.change import Change
@@ -597,6 +598,23 @@ def test_a_late_secondary_is_told_again_until_it_has_the_zone(own: ZoneSite) -> 
     own.servers.secondaries[0].thaw()
     assert own.sync().exit is Exit.OK
     assert own.told() == [at(1, 2, 3)] * 3
+
+
+def test_what_was_read_before_is_not_sent_again(site: ZoneSite, dns: DnsServers) -> None:
+    """A process that reads a zone twice is given the changes; one that the primary has lost is read whole."""
+    zone = site.servers.zone(site.zone)
+    site.other("one", "192.0.2.50")
+    first = dns.read(zone)
+    site.other("two", "192.0.2.51")
+    second = dns.read(zone)
+    assert second.rrsets.keys() - first.rrsets.keys() == {(f"two.{zone.name}", "A")}
+    assert second == DnsServers(lambda secret: os.environ[secret.name], 3.0, nullcontext).read(zone)
+    log = (site.servers.primary.folder / "log").read_text()
+    assert f"transfer of '{site.zone}/IN': IXFR started" in log.replace("IXFR-style", "IXFR")
+    held, _ = dns._zones[zone.id]
+    with held.writer() as change:
+        change.update_serial(100, relative=True, name=from_text(zone.name))  # as if it had been restored
+    assert dns.read(zone) == second
 
 
 def test_what_the_key_may_not(shared: Servers, dns: DnsServers) -> None:
