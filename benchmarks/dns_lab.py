@@ -162,18 +162,22 @@ def command(made: Ground, *words: str) -> None:
         raise Failed(f"{words}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
+def row(what: str, found: list[float], goal: str) -> list[str]:
+    return [what, str(len(found)), f"{median(found):.2f}", f"{max(found):.2f}", goal]
+
+
 def main(what: str = "") -> None:
     rows = []
     with ground(HOSTS) as made:
         names = Names(made)
         if what != "large":
             found = losses(names)
-            rows.append(["power is lost: until no server gives its address", str(len(found)), f"{median(found):.2f}", f"{max(found):.2f}", "5.5 (median)"])  # noqa: E501  # fmt: skip
+            rows.append(row("power is lost: until no server gives its address", found, "5.5 (median)"))
             made.lab.reset()
         found = large(names)
-        rows.append([f"a name of {LARGE:,} in a file: rendered, checked, on 3 servers", str(len(found)), f"{median(found):.2f}", f"{max(found):.2f}", "5"])  # noqa: E501  # fmt: skip
-    for row in rows:
-        print("  ".join(row), flush=True)
+        rows.append(row(f"a name of {LARGE:,} in a file: rendered, checked, on 3 servers", found, "5"))
+    for each in rows:
+        print("  ".join(each), flush=True)
     if not what:
         head = ["what happens", "times", "median seconds", "longest", "goal"]
         keep("dns_lab", [], {"title": "Names on three name servers of a lab", "head": head, "rows": rows})

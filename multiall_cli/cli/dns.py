@@ -9,9 +9,9 @@ import typer
 from typer import Context
 
 from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask
+from multiall_cli.cli.context import ask, busy_fleet, fleet, given, guards_among, must_ask
 from multiall_cli.cli.interrupt import Interrupt
-from multiall_cli.cli.options import Noun, Seconds, Verb
+from multiall_cli.cli.options import LockWait, Noun, Verb
 from multiall_cli.cli.render import zones as render
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import seconds_of
@@ -40,16 +40,6 @@ Forced = Annotated[
     list[str] | None,
     typer.Option("--force-guard", metavar="NAME", help="Let this guard pass: frozen, empties, changes, hour."),
 ]
-LockWait = Annotated[
-    float,
-    typer.Option(
-        "--lock-wait",
-        metavar="SECONDS",
-        click_type=Seconds(min=0),
-        show_default=False,
-        help="Wait for another run this long.",
-    ),
-]
 
 
 def wish_of(
@@ -64,6 +54,7 @@ def wish_of(
 ) -> "ZoneWish":
     """What was asked for; the plan is shown, and asked about where someone can answer. Errors: UsageError."""
     from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.planning.zones.brakes import NAMES
 
     asks = must_ask(context)
 
@@ -75,19 +66,7 @@ def wish_of(
         changes, ours = count(len(found.changes), "change"), count(found.ours, "name")
         return ask(f"{verb}: {changes} in {found.zone.shown}, which has {ours} of ours. Go on?")
 
-    return ZoneWish(f"dns {verb}", pool, plan, frozenset(_guards(forced or [])), lock_wait, confirm)
-
-
-def _guards(names: list[str]) -> list[str]:
-    """The guards to pass. Errors: UsageError for a name that is none."""
-    from multiall_cli.planning.nearest import did_you_mean
-    from multiall_cli.planning.zones.brakes import NAMES
-
-    for name in names:
-        if name not in NAMES:
-            todo = f"{did_you_mean(name, NAMES)}the guards are {', '.join(NAMES)}"
-            raise UsageError("--force-guard", f"there is no guard '{name}'", todo)
-    return names
+    return ZoneWish(f"dns {verb}", pool, plan, frozenset(guards_among(forced or [], NAMES)), lock_wait, confirm)
 
 
 @app.command("status", cls=Verb)

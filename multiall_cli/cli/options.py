@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from typer import Context
+from typer import Context, Option
 from typer._click.types import FloatRange, IntRange
 from typer._types import TyperChoice
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -58,6 +58,18 @@ class Seconds(FloatRange):
         if isnan(number):
             self.fail(f"{value!r} is not a valid float range", param, ctx)
         return number
+
+
+LockWait = Annotated[
+    float,
+    Option(
+        "--lock-wait",
+        metavar="SECONDS",
+        click_type=Seconds(min=0),
+        show_default=False,
+        help="Wait for another run this long.",
+    ),
+]
 
 
 def _keep(context: Context, option: TyperOption, value: Any) -> None:

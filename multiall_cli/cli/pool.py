@@ -6,9 +6,9 @@ import typer
 from typer import Context
 
 from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask, question, whole
+from multiall_cli.cli.context import ask, busy_fleet, fleet, given, guards_among, must_ask, question, whole
 from multiall_cli.cli.dns import wish_of
-from multiall_cli.cli.options import Noun, Seconds, Verb
+from multiall_cli.cli.options import LockWait, Noun, Verb
 from multiall_cli.cli.render import pools as render
 from multiall_cli.cli.render import zones
 from multiall_cli.cli.render.text import count
@@ -67,16 +67,7 @@ def sync_pool(
             help="Let this guard pass: deletions, changes, empties; of zones also frozen, hour.",
         ),
     ] = None,
-    lock_wait: Annotated[
-        float,
-        typer.Option(
-            "--lock-wait",
-            metavar="SECONDS",
-            click_type=Seconds(min=0),
-            show_default=False,
-            help="Wait for another run this long.",
-        ),
-    ] = 0.0,
+    lock_wait: LockWait = 0.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan, as `pool plan` does.")] = False,
 ) -> int:
     """Make every member as declared; shows the plan and asks first."""
@@ -110,16 +101,11 @@ def sync_pool(
 
 def _guards(names: list[str]) -> tuple[list[str], list[str]]:
     """The guards to pass, of the pool's members and of its names. Errors: UsageError for a name that is none."""
-    from multiall_cli.domain.errors import UsageError
     from multiall_cli.planning.guard import NAMES
-    from multiall_cli.planning.nearest import did_you_mean
     from multiall_cli.planning.zones.brakes import NAMES as OF_ZONES
 
     known = tuple(dict.fromkeys((*NAMES, *OF_ZONES)))
-    for name in names:
-        if name not in known:
-            todo = f"{did_you_mean(name, known)}the guards are {', '.join(known)}"
-            raise UsageError("--force-guard", f"there is no guard '{name}'", todo)
+    guards_among(names, known)
     return [name for name in names if name in NAMES], [name for name in names if name in OF_ZONES]
 
 

@@ -2,17 +2,15 @@
 
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from multiall_cli.domain.change import Change, Conflict
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import (
-    Claim,
     Content,
-    Departure,
     Place,
     RRset,
     Served,
@@ -23,17 +21,15 @@ from multiall_cli.domain.records import (
     rrset_of,
 )
 from multiall_cli.domain.run import Entry, Run, Stage, Step
-from multiall_cli.domain.topology import Evidence, Rung, Topology
-from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.fanout import fan_out
+from multiall_cli.domain.zones import Zone
+from multiall_cli.engine.desk import Desk, agent_of, books, departed, remember
+from multiall_cli.engine.spreading import POLLS, Spreading, stands
 from multiall_cli.engine.sync import holder, new_run_id
-from multiall_cli.engine.world import World
 from multiall_cli.planning.zones import bounds, markers, serials
 from multiall_cli.planning.zones.brakes import brakes, is_loss
 from multiall_cli.planning.zones.decide import short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
 from multiall_cli.planning.zones.plan import differing, of_pool, plan_id, plan_zone
-from multiall_cli.ports import NameServers, Store
 
 TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
@@ -41,24 +37,6 @@ ROLLOUT = "dns rollout"  # the verb of runs that take members out for a while, a
 RUNS = 1000  # of the journal that are looked at for what the last hour changed
 READ_AGAIN = 600.0  # seconds after which a zone is read though its serial is as it was
 PUSHED_AGAIN = 3600.0  # seconds after which a file is pushed anew to a primary that serves an older one
-POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
-"""Seconds between two looks at a secondary: the last repeats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What zones are kept with. `claims`: zone → what pools ask of it, and what they contradict each other on there."""
-
-    world: World
-    servers: NameServers
-    topology: Topology
-    claims: Mapping[str, tuple[Sequence[Claim], Mapping[Place, Conflict]]] = field(default_factory=dict)
-
-    def of(self, zone: Zone) -> Sequence[Claim]:
-        return self.claims[zone.id][0] if zone.id in self.claims else ()
-
-    def contested(self, zone: Zone) -> Mapping[Place, Conflict]:
-        return self.claims[zone.id][1] if zone.id in self.claims else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +49,6 @@ class ZoneWish:
     forced: frozenset[str] = frozenset()
     lock_wait: float = 0.0
     confirm: Callable[[ZonePlan], bool] = lambda plan: True
-
-
-def books(zone: Zone) -> str:
-    """What the zone's lock, runs and outbox are kept under: no pool can be called so."""
-    return f"(dns) {zone.shown}"
-
-
-def agent_of(zone: Zone) -> str:
-    return f"zones:{zone.shown}"
 
 
 def look(desk: Desk, zone: Zone, pool: str = "") -> ZonePlan:
@@ -174,26 +143,6 @@ def lost_lately(desk: Desk, zone: Zone) -> set[str]:
     ]
     entries = (each for run in runs for each in store.entries(run.id, Stage.DONE))
     return {each.key for each in entries if is_loss(Change(each.key, rrset_of(each.before), rrset_of(each.after)))}
-
-
-def stands(desk: Desk, zone: Zone) -> list[Served]:
-    """How each server of a zone stands to its primary, the primary first. Reads only."""
-
-    def serial_of(server: NameServer) -> Served:
-        try:
-            return Served(server.name, desk.servers.serial(zone, server))
-        except (Unreachable, MemberFault) as fault:
-            return Served(server.name, None, None, fault.what, fault.todo)
-
-    found = dict(fan_out(zone.servers, serial_of, len(zone.servers)))
-    served = [each for server in zone.servers if isinstance(each := found[server], Served)]
-    first = served[0].serial
-    return [
-        replace(each, trouble=f"its serial is {each.serial}, and its primary has {first}", todo=_LOOK)
-        if each.serial is not None and first is not None and each.serial != first
-        else each
-        for each in served
-    ]
 
 
 # --- nothing to do --------------------------------------------------------------------------------------------------
@@ -329,6 +278,8 @@ class _Writing:
         except MultiAllError as fault:
             ended = fault.exit_code
             self._note(run.id, self._done, Stage.DONE, "")
+            if isinstance(fault, Refused):  # else no one knows how far the primary came
+                self._depart(self._done, self._zone.within)
             raise
         finally:
             self._world.store.end(run.id, ended, self._world.clock.now())
@@ -464,98 +415,3 @@ _RACE = "someone else wrote to it at the same time"
 
 def _expected(changes: Iterable[Change[RRset]]) -> dict[Place, RRset | None]:
     return {place_of(each.key): each.after if each.after and each.after.values else None for each in changes}
-
-
-# --- everywhere -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Spreading:
-    """A change on its way to all servers of a zone. `began`: of a monotonic clock, when the primary had it."""
-
-    desk: Desk
-    zone: Zone
-    serial: int
-    expected: dict[Place, RRset | None]
-    began: float
-
-    def everywhere(self) -> list[Served]:
-        """How each server came to have it, the primary first; what lags is evidence for the topology."""
-        found = dict(fan_out(self.zone.servers, self._arrived, len(self.zone.servers)))
-        served = [each for server in self.zone.servers if isinstance(each := found[server], Served)]
-        late = [each for each in served if each.trouble and each.serial is not None]
-        world = self.desk.world
-        if late:
-            told = [self._evidence(each) for each in late if each.server in self.desk.topology.verdicts]
-            world.store.remember(world.vantage, {}, told, [])
-        return served
-
-    def _evidence(self, each: Served) -> Evidence:
-        words = f"its zone {self.zone.shown} {each.trouble}"
-        world = self.desk.world
-        return Evidence(world.vantage, each.server, Rung.TCP, world.clock.now(), trouble=words)
-
-    def _arrived(self, server: NameServer) -> Served:
-        clock, polls = self.desk.world.clock, iter(POLLS)
-        deaf, todo = ("", "") if server is self.zone.primary else self._told(server)
-        while True:
-            found = self._looked_at(server)
-            late = clock.monotonic() - self.began > self.zone.within
-            if not found.trouble or late or self.desk.world.stop():
-                break
-            self.desk.world.pause(next(polls, POLLS[-1]))
-        if found.trouble and deaf:
-            return replace(found, trouble=f"{found.trouble} ({deaf})", todo=todo)
-        return found
-
-    def _looked_at(self, server: NameServer) -> Served:
-        serial: int | None = None
-        try:
-            serial = self.desk.servers.serial(self.zone, server)
-            if serials.is_after(self.serial, serial):
-                words = f"is behind: serial {serial}, and the primary has {self.serial}"
-                return Served(server.name, serial, None, words, _LOOK)
-            trouble, todo = self._amiss(server)
-            lag = self.desk.world.clock.monotonic() - self.began
-            return Served(server.name, serial, None if trouble else lag, trouble, todo)
-        except (Unreachable, MemberFault) as fault:
-            return Served(server.name, serial, None, fault.what, fault.todo)
-
-    def _told(self, server: NameServer) -> tuple[str, str]:
-        """Notify it ourselves: BIND waits for up to five seconds between two (`notify-delay`)."""
-        try:
-            self.desk.servers.notify(self.zone, server)
-        except (Unreachable, MemberFault) as fault:
-            return f"it takes no notify from us: {fault.what}", "`multiall dns doctor` shows its `allow-notify`"
-        return "", ""
-
-    def _amiss(self, server: NameServer) -> tuple[str, str]:
-        answers = self.desk.servers.answers(self.zone, server, list(self.expected))
-        wrong = [place for place, wanted in self.expected.items() if answers.get(place) != wanted]
-        if not wrong:
-            return "", ""
-        name, kind = wrong[0]
-        found = answers.get(wrong[0])
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        return (
-            f"has the serial, and answers {found.brief() if found else 'nothing'} for {name} {kind}{more}",
-            "look whether it serves another view, or someone else wrote meanwhile",
-        )
-
-
-_LOOK = "look at its log: perhaps it may not transfer the zone"
-
-
-# --- what clients may still hold ------------------------------------------------------------------------------------
-
-
-def departed(store: Store, zone: Zone) -> list[Departure]:
-    """What clients may hold of what a zone gave: gone, or given for a shorter time now."""
-    packed = store.agreed(zone.primary.name, agent_of(zone))
-    told = json.loads(packed) if packed else []
-    return [Departure((name, kind), value, until, gone) for name, kind, value, until, gone in told]
-
-
-def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
-    told = [[*each.place, each.value, each.until, each.gone] for each in left]
-    store.agree(zone.primary.name, agent_of(zone), json.dumps(told).encode(), "")

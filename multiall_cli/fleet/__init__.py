@@ -197,7 +197,7 @@ class Fleet:
         that may be passed; `confirm` sees the plan and decides. Errors: Locked, Refused, UsageError, Unreachable.
         """
         from multiall_cli.engine.sync import Wish, sync
-        from multiall_cli.fleet import health, zones
+        from multiall_cli.fleet import health, rollouts
 
         wish = Wish(
             plan=plan,
@@ -206,8 +206,8 @@ class Fleet:
             limits=self.site.guards,
             confirm=confirm,
             gate=lambda gate, servers: health.wait_for_health(self, gate, servers),
-            drain=lambda servers: zones.drain(self, pool, servers),
-            restore=lambda servers: zones.restore(self, pool, servers),
+            drain=lambda servers: rollouts.drain(self, pool, servers),
+            restore=lambda servers: rollouts.restore(self, pool, servers),
         )
         declared = self.pool(pool)
         world, _, assignments = self._work(declared, only)

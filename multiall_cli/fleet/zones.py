@@ -1,21 +1,17 @@
 """Zones: what the Fleet's verbs about names are made of."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.adapters.queries import Queries
 from multiall_cli.domain.answer import Finding
 from multiall_cli.domain.answer import Health as Well
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import (
     Interrupted,
-    Locked,
     MemberFault,
     MultiAllError,
     Refused,
@@ -23,33 +19,26 @@ from multiall_cli.domain.errors import (
     UsageError,
 )
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.inventory import Pool, Server
 from multiall_cli.domain.records import (
     Claim,
     Content,
-    Decision,
     Departure,
     Explained,
-    Place,
     RRset,
     Served,
-    Written,
     ZonePlan,
     ZoneReport,
     ZoneStatus,
-    key_of,
     place_of,
     rrset_of,
 )
-from multiall_cli.domain.run import MemberState, Run, Stage
-from multiall_cli.domain.topology import Downtime, Planned
+from multiall_cli.domain.run import Run, Stage
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.drivers import bind9
-from multiall_cli.planning.guard import NAMES
+from multiall_cli.fleet.name_servers import NameServersOfSite, updates
 from multiall_cli.planning.nearest import did_you_mean
-from multiall_cli.planning.whom import away, through
+from multiall_cli.planning.whom import away
 from multiall_cli.planning.zones import bounds
-from multiall_cli.planning.zones.brakes import CHANGES, HOUR
 from multiall_cli.planning.zones.claims import addresses_of, claims_of, host_of
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
@@ -57,17 +46,9 @@ from multiall_cli.planning.zones.proposals import Proposal, proposals, unlisted
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.nameservers import DnsServers
-    from multiall_cli.adapters.queries import Network
-    from multiall_cli.adapters.zonefiles import ZoneFiles
-    from multiall_cli.engine.world import World
-    from multiall_cli.engine.zones import Desk, ZoneWish
+    from multiall_cli.engine.desk import Desk
+    from multiall_cli.engine.zones import ZoneWish
     from multiall_cli.fleet import Fleet
-    from multiall_cli.ports import NameServers
-
-FILES = "(dns files)"  # what pushes of zones' files are journalled and locked as
-_THERE = (MemberState.SAME, MemberState.CHANGED)
-PATIENCE = 3.0  # seconds that a name server may be silent
-DRAINED = 3600.0  # seconds that a rollout may have members out of their names
 
 
 def chosen(fleet: "Fleet", name: str = "") -> tuple[Zone, ...]:
@@ -96,102 +77,25 @@ def of_pool(fleet: "Fleet", pool: str) -> tuple[Zone, ...]:
 
 def desk(fleet: "Fleet") -> "Desk":
     """What zones are kept with, as the topology is now."""
-    from multiall_cli.engine.zones import Desk
+    from multiall_cli.engine.desk import Desk
 
     topology = fleet.topology()
     claims = {name: claims_of(fleet.inventory, name) for name in fleet.inventory.zones}
     world = replace(fleet.world, away=away(topology), relays=topology.relays)
-    return Desk(world, _Both(fleet, world), topology, claims)
-
-
-def updates(fleet: "Fleet") -> "DnsServers":
-    """Made once: it remembers the zones that it has read."""
-    from multiall_cli.adapters.nameservers import DnsServers
-    from multiall_cli.adapters.secrets import reveal
-
-    if fleet.name_servers is None:
-        fleet.name_servers = DnsServers(reveal, *_patience(fleet))
-    return fleet.name_servers
-
-
-def _patience(fleet: "Fleet") -> tuple[float, "Network"]:
-    """How long a name server may be silent, and the network that leads to it."""
-    timeout = min(fleet.limits.timeout or PATIENCE, fleet.site.settings.timeout)
-    return timeout, fleet.network.entered if fleet.network else nullcontext
-
-
-class _Both:
-    """The name servers of a site: of zones that take updates, and of those in files; a serial alone loads neither."""
-
-    def __init__(self, fleet: "Fleet", world: "World") -> None:
-        self._fleet, self._world = fleet, world
-        self._queries = Queries(*_patience(fleet))
-
-    @cached_property
-    def updates(self) -> "DnsServers":
-        return updates(self._fleet)
-
-    @cached_property
-    def _files(self) -> "ZoneFiles":
-        from multiall_cli.adapters.zonefiles import ZoneFiles
-
-        fleet, world = self._fleet, self._world
-        reached = {each.name: each for each in through(fleet.inventory.servers.values(), world.relays)}
-        return ZoneFiles(self.updates, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
-
-    def of(self, zone: Zone) -> "NameServers":
-        return self._files if zone.file else self.updates
-
-    def serial(self, zone: Zone, server: NameServer) -> int:
-        return self.updates.serial(zone, server) if zone.label else self._queries.serial(zone, server)
-
-    def read(self, zone: Zone) -> Content:
-        return self.of(zone).read(zone)
-
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
-        return self.of(zone).write(zone, changes, soa)
-
-    def notify(self, zone: Zone, server: NameServer) -> None:
-        self.of(zone).notify(zone, server)
-
-    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        return self.updates.answers(zone, server, places) if zone.label else self._queries.answers(server, places)
-
-
-def _pushed(
-    fleet: "Fleet", world: "World", servers: Sequence[Server], contents: Mapping[str, bytes]
-) -> Mapping[str, str]:
-    """Files on servers by FS-SA; why some have them not, by name."""
-    from multiall_cli.agents.files import file_tree
-    from multiall_cli.engine.copying import outgoing
-    from multiall_cli.engine.sync import Wish
-    from multiall_cli.engine.sync import sync as copied
-    from multiall_cli.engine.world import Assignment
-
-    wish = Wish(verb="dns files", catches_up=False, forced=frozenset(NAMES), lock_wait=DRAINED)
-    absent: dict[str, str] = {}
-    with TemporaryDirectory(prefix="multiall-dns-") as folder:
-        for path, content in contents.items():
-            source = Path(folder) / Path(path).name
-            source.write_bytes(content)
-            with outgoing(source, path) as declared:
-                pool = Pool(FILES, tuple(each.name for each in servers))
-                tree = file_tree(declared, fleet.inventory.servers, fleet.store)
-                report = copied(world, pool, [Assignment(tree, tuple(servers))], wish)
-            absent |= {each.server: each.reason for each in report.members if each.state not in _THERE}
-    return absent
+    return Desk(world, NameServersOfSite(fleet, world), topology, claims)
 
 
 def plan(fleet: "Fleet", zones: Iterable[Zone], pool: str = "") -> Iterator[ZoneReport]:
     """What a sync would change in each, of one pool's names or of all."""
-    from multiall_cli.engine.zones import look
-
     made = desk(fleet)
     for zone in zones:
-        yield _as_value(zone, lambda zone=zone: _planned(look(made, zone, pool)))  # type: ignore[misc]
+        yield _as_value(zone, partial(_planned, made, zone, pool))
 
 
-def _planned(found: ZonePlan) -> ZoneReport:
+def _planned(made: "Desk", zone: Zone, pool: str) -> ZoneReport:
+    from multiall_cli.engine.zones import look
+
+    found = look(made, zone, pool)
     code = Exit.DIFFERENCES if found.changes else Exit.REFUSED if found.conflicts else Exit.OK
     return ZoneReport(found, exit=code)
 
@@ -205,7 +109,7 @@ def sync(fleet: "Fleet", zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[Zo
         if fleet.stop():
             yield ZoneReport(ZonePlan(zone, ()), stopped="interrupted before it was come to", exit=Exit.INTERRUPTED)
         else:
-            yield _as_value(zone, lambda zone=zone: work(made, zone, wish))  # type: ignore[misc]
+            yield _as_value(zone, partial(work, made, zone, wish))
 
 
 def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
@@ -218,71 +122,10 @@ def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
         return ZoneReport(ZonePlan(zone, ()), stopped=words, todo=fault.todo, exit=fault.exit_code)
 
 
-def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
-    """Take members out of their pool's names, and wait until no client uses them; why that cannot be, or ''.
-
-    Whom an operator has drained already stays so; the others come back by themselves after an hour at the latest.
-    """
-    from multiall_cli.engine.sync import who
-
-    topology = fleet.topology()
-    ours = [name for name in names if topology.planned_of(name) is None]
-
-    def promise(lasts: float) -> None:
-        now = SystemClock().now()
-        for name in ours:
-            fleet.store.promise(Planned(name, Downtime.DRAIN, now, now + lasts, who(), _because(pool)))
-
-    promise(DRAINED)
-    for report in _moved(fleet, pool):
-        if report.stopped or report.refused or report.exit is Exit.REFUSED:
-            return report.stopped or str((*report.refused, *report.plan.conflicts)[0])
-        if late := [each for each in report.servers if each.trouble and each.serial is not None]:
-            return f"{late[0].server} still gives them: {late[0].trouble}"
-        still = [
-            each for each in report.plan.decisions if each.wanted and _values(each, names) & set(each.wanted.values)
-        ]
-        if still:
-            return f"{key_of(still[0].claim.place)} would have too few members: {'; '.join(still[0].notes)}"
-    until = bound(departures(fleet, ", ".join(names)))
-    promise(max(0.0, until - SystemClock().now()) + DRAINED)
-    while (left := until - SystemClock().now()) > 0 and not fleet.stop():
-        fleet.world.pause(min(left, 0.2))
-    return "interrupted" if fleet.stop() else ""
-
-
-def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> None:
-    """Put members back whom `drain` took out."""
-    now = SystemClock().now()
-    for each in fleet.store.promised(now):
-        if each.server in names and each.because == _because(pool):
-            fleet.store.withdraw(each.server, now)
-    with suppress(Locked):  # a scan that goes on elsewhere sees the same
-        fleet.scan(links=False)  # who comes back must have been seen a moment ago
-    _moved(fleet, pool)
-
-
-def _moved(fleet: "Fleet", pool: str) -> list[ZoneReport]:
-    """The pool's names as they are to be now; what was planned is not damped, as what comes and goes is."""
-    from multiall_cli.engine.zones import ROLLOUT, ZoneWish
-
-    zones = [replace(zone, interval=0.0) for zone in of_pool(fleet, pool)]
-    meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names, and their floors hold all the same
-    return list(sync(fleet, zones, ZoneWish(ROLLOUT, pool, forced=meant, lock_wait=DRAINED)))
-
-
-def _because(pool: str) -> str:
-    return f"rollout of {pool}"
-
-
-def _values(decision: Decision, names: Sequence[str]) -> set[str]:
-    claim = decision.claim
-    return {claim.values[name] for name in names if name in claim.values} if claim.follows else set()
-
-
 def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
     """How each zone's servers stand to its primary, and what clients may still hold."""
-    from multiall_cli.engine.zones import books, departed, stands
+    from multiall_cli.engine.desk import books, departed
+    from multiall_cli.engine.spreading import stands
 
     made, now = desk(fleet), SystemClock().now()
     for zone in zones:
@@ -293,7 +136,7 @@ def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
 
 def drift(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[Served, ...]]]:
     """What is not as it was written, and which servers give something else than the primary."""
-    from multiall_cli.engine.zones import stands
+    from multiall_cli.engine.spreading import stands
 
     made = desk(fleet)
     for report in plan(fleet, zones):
@@ -369,9 +212,7 @@ def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish") -> tuple[ZoneR
         return [each for claim in claims[zone.id] if (each := _adopted(zone, claim, content))]
 
     return tuple(
-        _as_value(zone, lambda zone=zone: put(made, zone, wish, lambda content: taken(zone, content)))  # type: ignore[misc]
-        for zone in zones
-        if claims[zone.id]
+        _as_value(zone, partial(put, made, zone, wish, partial(taken, zone))) for zone in zones if claims[zone.id]
     )
 
 
@@ -389,7 +230,7 @@ def imported(fleet: "Fleet", zone: Zone, file: Path | None) -> tuple[Proposal, .
 
 def history(fleet: "Fleet", zones: Iterable[Zone], limit: int) -> tuple[Run, ...]:
     """The runs that changed zones, the newest first."""
-    from multiall_cli.engine.zones import books
+    from multiall_cli.engine.desk import books
 
     runs = [run for zone in zones for run in fleet.store.runs(limit, books(zone))]
     return tuple(sorted(runs, key=lambda each: each.started, reverse=True)[:limit])
@@ -397,7 +238,8 @@ def history(fleet: "Fleet", zones: Iterable[Zone], limit: int) -> tuple[Run, ...
 
 def rollback(fleet: "Fleet", run_id: str, wish: "ZoneWish") -> ZoneReport:
     """Undo what a run did to a zone, where it is still as the run left it. Errors: UsageError, Refused."""
-    from multiall_cli.engine.zones import books, put
+    from multiall_cli.engine.desk import books
+    from multiall_cli.engine.zones import put
 
     run = fleet.store.run(run_id)
     zones = {books(zone): zone for zone in fleet.inventory.zones.values()}
@@ -426,7 +268,7 @@ def rollback(fleet: "Fleet", run_id: str, wish: "ZoneWish") -> ZoneReport:
 
 def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
     """What clients may still hold of servers (of all, where no target is named)."""
-    from multiall_cli.engine.zones import departed
+    from multiall_cli.engine.desk import departed
 
     now, zones = SystemClock().now(), fleet.inventory.zones.values()
     left = [each for zone in zones for each in departed(fleet.store, zone) if each.gone and each.until > now]

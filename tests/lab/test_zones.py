@@ -293,8 +293,8 @@ def test_clients_while_members_die_are_cut_off_and_drained(dynamic: Names) -> No
     try:
         for name, fault in (("web4", Fault.POWER_OFF), ("web3", Fault.CUT)):
             with lab.broken(name, fault):
-                clients.until(lambda found, name=name: name not in found)  # type: ignore[misc]
-            clients.until(lambda found, name=name: name in found)  # type: ignore[misc]
+                clients.until({name}.isdisjoint)
+            clients.until({name}.issubset)
         with Fleet.load(str(dynamic.ground.root)) as found:
             found.promise("web3", Downtime.DRAIN, time.time(), time.time() + 60, "a test")
             gone = clients.until(lambda found: "web3" not in found)

@@ -1,0 +1,53 @@
+"""What zones are kept with, and what is remembered of each between runs."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from multiall_cli.domain.change import Conflict
+from multiall_cli.domain.records import (
+    Claim,
+    Departure,
+    Place,
+)
+from multiall_cli.domain.topology import Topology
+from multiall_cli.domain.zones import Zone
+from multiall_cli.engine.world import World
+from multiall_cli.ports import NameServers, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What zones are kept with. `claims`: zone → what pools ask of it, and what they contradict each other on there."""
+
+    world: World
+    servers: NameServers
+    topology: Topology
+    claims: Mapping[str, tuple[Sequence[Claim], Mapping[Place, Conflict]]] = field(default_factory=dict)
+
+    def of(self, zone: Zone) -> Sequence[Claim]:
+        return self.claims[zone.id][0] if zone.id in self.claims else ()
+
+    def contested(self, zone: Zone) -> Mapping[Place, Conflict]:
+        return self.claims[zone.id][1] if zone.id in self.claims else {}
+
+
+def books(zone: Zone) -> str:
+    """What the zone's lock, runs and outbox are kept under: no pool can be called so."""
+    return f"(dns) {zone.shown}"
+
+
+def agent_of(zone: Zone) -> str:
+    return f"zones:{zone.shown}"
+
+
+def departed(store: Store, zone: Zone) -> list[Departure]:
+    """What clients may hold of what a zone gave: gone, or given for a shorter time now."""
+    packed = store.agreed(zone.primary.name, agent_of(zone))
+    told = json.loads(packed) if packed else []
+    return [Departure((name, kind), value, until, gone) for name, kind, value, until, gone in told]
+
+
+def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
+    told = [[*each.place, each.value, each.until, each.gone] for each in left]
+    store.agree(zone.primary.name, agent_of(zone), json.dumps(told).encode(), "")

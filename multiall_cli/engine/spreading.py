@@ -1,0 +1,115 @@
+"""Whether all servers of a zone have it: they are told of a change, asked, and waited for."""
+
+from dataclasses import dataclass, replace
+
+from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.records import (
+    Place,
+    RRset,
+    Served,
+)
+from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.domain.zones import NameServer, Zone
+from multiall_cli.engine.desk import Desk
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.planning.zones import serials
+
+POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
+"""Seconds between two looks at a secondary: the last repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spreading:
+    """A change on its way to all servers of a zone. `began`: of a monotonic clock, when the primary had it."""
+
+    desk: Desk
+    zone: Zone
+    serial: int
+    expected: dict[Place, RRset | None]
+    began: float
+
+    def everywhere(self) -> list[Served]:
+        """How each server came to have it, the primary first; what lags is evidence for the topology."""
+        found = dict(fan_out(self.zone.servers, self._arrived, len(self.zone.servers)))
+        served = [each for server in self.zone.servers if isinstance(each := found[server], Served)]
+        late = [each for each in served if each.trouble and each.serial is not None]
+        world = self.desk.world
+        if late:
+            told = [self._evidence(each) for each in late if each.server in self.desk.topology.verdicts]
+            world.store.remember(world.vantage, {}, told, [])
+        return served
+
+    def _evidence(self, each: Served) -> Evidence:
+        words = f"its zone {self.zone.shown} {each.trouble}"
+        world = self.desk.world
+        return Evidence(world.vantage, each.server, Rung.TCP, world.clock.now(), trouble=words)
+
+    def _arrived(self, server: NameServer) -> Served:
+        clock, polls = self.desk.world.clock, iter(POLLS)
+        deaf, todo = ("", "") if server is self.zone.primary else self._told(server)
+        while True:
+            found = self._looked_at(server)
+            late = clock.monotonic() - self.began > self.zone.within
+            if not found.trouble or late or self.desk.world.stop():
+                break
+            self.desk.world.pause(next(polls, POLLS[-1]))
+        if found.trouble and deaf:
+            return replace(found, trouble=f"{found.trouble} ({deaf})", todo=todo)
+        return found
+
+    def _looked_at(self, server: NameServer) -> Served:
+        serial: int | None = None
+        try:
+            serial = self.desk.servers.serial(self.zone, server)
+            if serials.is_after(self.serial, serial):
+                words = f"is behind: serial {serial}, and the primary has {self.serial}"
+                return Served(server.name, serial, None, words, _LOOK)
+            trouble, todo = self._amiss(server)
+            lag = self.desk.world.clock.monotonic() - self.began
+            return Served(server.name, serial, None if trouble else lag, trouble, todo)
+        except (Unreachable, MemberFault) as fault:
+            return Served(server.name, serial, None, fault.what, fault.todo)
+
+    def _told(self, server: NameServer) -> tuple[str, str]:
+        """Notify it ourselves: BIND waits for up to five seconds between two (`notify-delay`)."""
+        try:
+            self.desk.servers.notify(self.zone, server)
+        except (Unreachable, MemberFault) as fault:
+            return f"it takes no notify from us: {fault.what}", "`multiall dns doctor` shows its `allow-notify`"
+        return "", ""
+
+    def _amiss(self, server: NameServer) -> tuple[str, str]:
+        answers = self.desk.servers.answers(self.zone, server, list(self.expected))
+        wrong = [place for place, wanted in self.expected.items() if answers.get(place) != wanted]
+        if not wrong:
+            return "", ""
+        name, kind = wrong[0]
+        found = answers.get(wrong[0])
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return (
+            f"has the serial, and answers {found.brief() if found else 'nothing'} for {name} {kind}{more}",
+            "look whether it serves another view, or someone else wrote meanwhile",
+        )
+
+
+_LOOK = "look at its log: perhaps it may not transfer the zone"
+
+
+def stands(desk: Desk, zone: Zone) -> list[Served]:
+    """How each server of a zone stands to its primary, the primary first. Reads only."""
+
+    def serial_of(server: NameServer) -> Served:
+        try:
+            return Served(server.name, desk.servers.serial(zone, server))
+        except (Unreachable, MemberFault) as fault:
+            return Served(server.name, None, None, fault.what, fault.todo)
+
+    found = dict(fan_out(zone.servers, serial_of, len(zone.servers)))
+    served = [each for server in zone.servers if isinstance(each := found[server], Served)]
+    first = served[0].serial
+    return [
+        replace(each, trouble=f"its serial is {each.serial}, and its primary has {first}", todo=_LOOK)
+        if each.serial is not None and first is not None and each.serial != first
+        else each
+        for each in served
+    ]

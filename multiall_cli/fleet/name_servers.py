@@ -1,0 +1,113 @@
+"""The name servers of a site: those that take updates, and those whose zones lie in files."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from multiall_cli.adapters.queries import Queries
+from multiall_cli.domain.change import Change
+from multiall_cli.domain.inventory import Pool, Server
+from multiall_cli.domain.records import (
+    Content,
+    Place,
+    RRset,
+    Written,
+)
+from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.zones import NameServer, Zone
+from multiall_cli.planning.guard import NAMES
+from multiall_cli.planning.whom import through
+
+if TYPE_CHECKING:
+    from multiall_cli.adapters.nameservers import DnsServers
+    from multiall_cli.adapters.queries import Network
+    from multiall_cli.adapters.zonefiles import ZoneFiles
+    from multiall_cli.engine.world import World
+    from multiall_cli.fleet import Fleet
+    from multiall_cli.ports import NameServers
+
+FILES = "(dns files)"  # what pushes of zones' files are journalled and locked as
+_THERE = (MemberState.SAME, MemberState.CHANGED)
+PATIENCE = 3.0  # seconds that a name server may be silent
+WAIT = 3600.0  # seconds that a push waits for another one
+
+
+def updates(fleet: "Fleet") -> "DnsServers":
+    """Made once: it remembers the zones that it has read."""
+    from multiall_cli.adapters.nameservers import DnsServers
+    from multiall_cli.adapters.secrets import reveal
+
+    if fleet.name_servers is None:
+        fleet.name_servers = DnsServers(reveal, *_patience(fleet))
+    return fleet.name_servers
+
+
+def _patience(fleet: "Fleet") -> tuple[float, "Network"]:
+    """How long a name server may be silent, and the network that leads to it."""
+    timeout = min(fleet.limits.timeout or PATIENCE, fleet.site.settings.timeout)
+    return timeout, fleet.network.entered if fleet.network else nullcontext
+
+
+class NameServersOfSite:
+    """The name servers of a site: of zones that take updates, and of those in files; a serial alone loads neither."""
+
+    def __init__(self, fleet: "Fleet", world: "World") -> None:
+        self._fleet, self._world = fleet, world
+        self._queries = Queries(*_patience(fleet))
+
+    @cached_property
+    def updates(self) -> "DnsServers":
+        return updates(self._fleet)
+
+    @cached_property
+    def _files(self) -> "ZoneFiles":
+        from multiall_cli.adapters.zonefiles import ZoneFiles
+
+        fleet, world = self._fleet, self._world
+        reached = {each.name: each for each in through(fleet.inventory.servers.values(), world.relays)}
+        return ZoneFiles(self.updates, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
+
+    def of(self, zone: Zone) -> "NameServers":
+        return self._files if zone.file else self.updates
+
+    def serial(self, zone: Zone, server: NameServer) -> int:
+        return self.updates.serial(zone, server) if zone.label else self._queries.serial(zone, server)
+
+    def read(self, zone: Zone) -> Content:
+        return self.of(zone).read(zone)
+
+    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
+        return self.of(zone).write(zone, changes, soa)
+
+    def notify(self, zone: Zone, server: NameServer) -> None:
+        self.of(zone).notify(zone, server)
+
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        return self.updates.answers(zone, server, places) if zone.label else self._queries.answers(server, places)
+
+
+def _pushed(
+    fleet: "Fleet", world: "World", servers: Sequence[Server], contents: Mapping[str, bytes]
+) -> Mapping[str, str]:
+    """Files on servers by FS-SA; why some have them not, by name."""
+    from multiall_cli.agents.files import file_tree
+    from multiall_cli.engine.copying import outgoing
+    from multiall_cli.engine.sync import Wish
+    from multiall_cli.engine.sync import sync as copied
+    from multiall_cli.engine.world import Assignment
+
+    wish = Wish(verb="dns files", catches_up=False, forced=frozenset(NAMES), lock_wait=WAIT)
+    absent: dict[str, str] = {}
+    with TemporaryDirectory(prefix="multiall-dns-") as folder:
+        for path, content in contents.items():
+            source = Path(folder) / Path(path).name
+            source.write_bytes(content)
+            with outgoing(source, path) as declared:
+                pool = Pool(FILES, tuple(each.name for each in servers))
+                tree = file_tree(declared, fleet.inventory.servers, fleet.store)
+                report = copied(world, pool, [Assignment(tree, tuple(servers))], wish)
+            absent |= {each.server: each.reason for each in report.members if each.state not in _THERE}
+    return absent

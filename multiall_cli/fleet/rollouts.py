@@ -1,0 +1,87 @@
+"""Rollouts that drain: a batch leaves its names, is waited for, and comes back."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from multiall_cli.adapters.clock import SystemClock
+from multiall_cli.domain.errors import (
+    Locked,
+)
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.records import (
+    Decision,
+    ZoneReport,
+    key_of,
+)
+from multiall_cli.domain.topology import Downtime, Planned
+from multiall_cli.fleet.zones import bound, departures, of_pool, sync
+from multiall_cli.planning.zones.brakes import CHANGES, HOUR
+
+if TYPE_CHECKING:
+    from multiall_cli.fleet import Fleet
+
+DRAINED = 3600.0  # seconds that a rollout may have members out of their names
+
+
+def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
+    """Take members out of their pool's names, and wait until no client uses them; why that cannot be, or ''.
+
+    Whom an operator has drained already stays so; the others come back by themselves after an hour at the latest.
+    """
+    from multiall_cli.engine.sync import who
+
+    topology = fleet.topology()
+    ours = [name for name in names if topology.planned_of(name) is None]
+
+    def promise(lasts: float) -> None:
+        now = SystemClock().now()
+        for name in ours:
+            fleet.store.promise(Planned(name, Downtime.DRAIN, now, now + lasts, who(), _because(pool)))
+
+    promise(DRAINED)
+    for report in _moved(fleet, pool):
+        if report.stopped or report.refused or report.exit is Exit.REFUSED:
+            return report.stopped or str((*report.refused, *report.plan.conflicts)[0])
+        if late := [each for each in report.servers if each.trouble and each.serial is not None]:
+            return f"{late[0].server} still gives them: {late[0].trouble}"
+        still = [
+            each for each in report.plan.decisions if each.wanted and _values(each, names) & set(each.wanted.values)
+        ]
+        if still:
+            return f"{key_of(still[0].claim.place)} would have too few members: {'; '.join(still[0].notes)}"
+    until = bound(departures(fleet, ", ".join(names)))
+    promise(max(0.0, until - SystemClock().now()) + DRAINED)
+    while (left := until - SystemClock().now()) > 0 and not fleet.stop():
+        fleet.world.pause(min(left, 0.2))
+    return "interrupted" if fleet.stop() else ""
+
+
+def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> None:
+    """Put members back whom `drain` took out."""
+    now = SystemClock().now()
+    for each in fleet.store.promised(now):
+        if each.server in names and each.because == _because(pool):
+            fleet.store.withdraw(each.server, now)
+    with suppress(Locked):  # a scan that goes on elsewhere sees the same
+        fleet.scan(links=False)  # who comes back must have been seen a moment ago
+    _moved(fleet, pool)
+
+
+def _moved(fleet: "Fleet", pool: str) -> list[ZoneReport]:
+    """The pool's names as they are to be now; what was planned is not damped, as what comes and goes is."""
+    from multiall_cli.engine.zones import ROLLOUT, ZoneWish
+
+    zones = [replace(zone, interval=0.0) for zone in of_pool(fleet, pool)]
+    meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names, and their floors hold all the same
+    return list(sync(fleet, zones, ZoneWish(ROLLOUT, pool, forced=meant, lock_wait=DRAINED)))
+
+
+def _because(pool: str) -> str:
+    return f"rollout of {pool}"
+
+
+def _values(decision: Decision, names: Sequence[str]) -> set[str]:
+    claim = decision.claim
+    return {claim.values[name] for name in names if name in claim.values} if claim.follows else set()
