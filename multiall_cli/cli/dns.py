@@ -146,6 +146,8 @@ def watch(
         wish, before = wish_of(context, "watch", lambda: None), None
         for _ in scans(found, interrupt, pause, rounds):
             told = found.sync_zones(zone, wish)
+            if interrupt.asked() and not any(each.changed for each in told):
+                break
             said = render.amiss(told)
             if any(each.changed for each in told) or said != before:
                 show(given(context), render.reports(told))

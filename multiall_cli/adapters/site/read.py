@@ -17,7 +17,7 @@ from multiall_cli.adapters.site.members import Draft, with_members
 from multiall_cli.adapters.site.pools import pool_of
 from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, sayings, waivers
 from multiall_cli.adapters.site.shape import InventoryShape, PackShape, RulesShape, SettingsShape
-from multiall_cli.adapters.site.zones import names_in, zone_in
+from multiall_cli.adapters.site.zones import names_in, zone_id, zone_in
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
 from multiall_cli.domain.sayings import Example, Saying
@@ -210,6 +210,7 @@ class _Reader:
         self._faults = faults
         self._servers: dict[str, Server] = {}
         self._zones_at: dict[str, Origin] = {}
+        self._broken: set[str] = set()
 
     def inventory(self) -> Inventory:
         fitted = [_read(self._root, file, InventoryShape, self._faults) for file in self._files()]
@@ -223,7 +224,7 @@ class _Reader:
         zones = {zone.id: zone for table in tables for zone in self._zones(table)}
         found = Inventory(self._servers, with_members(drafts, self._servers, self._tell), zones)
         pools = {
-            name: replace(pool, names=names_in(drafts[name].written, pool, found, self._tell))
+            name: replace(pool, names=names_in(drafts[name].written, pool, found, self._broken, self._tell))
             if under(drafts[name].written, "dns")
             else pool
             for name, pool in found.pools.items()
@@ -237,6 +238,7 @@ class _Reader:
         for written in section.entries:
             zone = zone_in(written, section, str(self._root), self._servers, self._tell)
             if zone is None:
+                self._broken.add(zone_id(written))
                 continue
             first = self._zones_at.setdefault(zone.id, zone.origin)
             if first is zone.origin:

@@ -1,7 +1,7 @@
 """From the shape of a site's file to the words of the domain, for zones and the names that pools have in them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from multiall_cli.adapters.site.build import Tell, items, origin_of, seconds_in, secret, text_of, under
 from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
@@ -24,8 +24,8 @@ TYPES = ("A", "AAAA")
 def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Server], tell: Tell) -> Zone | None:
     """One entry of `zones:`; None where it cannot stand, which was told."""
     place, entry = section.keys[written], section.entries[written]
-    label, of = _whole(written), text_of(entry, "zone")
-    name = _whole(of) if of else label
+    label, of = zone_id(written), text_of(entry, "zone")
+    name = zone_id(of) if of else label
     for text, whole in ((written, label), (of or written, name)):
         if fault := fault_of(whole):
             tell(place, f"the zone {shown(text)} {fault}", "write such as example.net")
@@ -58,7 +58,8 @@ def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Serve
     )
 
 
-def _whole(written: str) -> str:
+def zone_id(written: str) -> str:
+    """What the inventory knows a zone by, whether or not it was written with its last dot."""
     return absolute(written if written.endswith(".") else f"{written}.", ".")
 
 
@@ -118,10 +119,16 @@ def _key(entry: Written, root: str, tell: Tell) -> Key | None:
     return Key(absolute(name, "."), algorithm, secret(reference, root))
 
 
-def names_in(entry: Written, pool: Pool, inventory: Inventory, tell: Tell) -> tuple[NameDeclaration, ...]:
-    """The `dns:` of a pool whose members are known."""
+def names_in(
+    entry: Written, pool: Pool, inventory: Inventory, broken: Set[str], tell: Tell
+) -> tuple[NameDeclaration, ...]:
+    """The `dns:` of a pool whose members are known. `broken`: zones with a fault, which was told; what is in them is
+    passed over.
+    """
     found: dict[tuple[str, str, str], NameDeclaration] = {}
     for item in items(under(entry, "dns")):
+        if zone_id(text_of(item, "zone") or "") in broken:
+            continue
         declared = _Name(item, pool, inventory, tell).read()
         if declared is None:
             continue
@@ -183,7 +190,7 @@ class _Name:
     def _zone_and_name(self) -> tuple[str, str]:
         zones = self._inventory.zones
         written = text_of(self._item, "zone") or ""
-        zone = _whole(written)
+        zone = zone_id(written)
         domain = zones[zone].name if zone in zones else zone
         name = absolute(text_of(self._item, "name") or "@", domain)
         if zone not in zones:

@@ -194,7 +194,10 @@ def names(found: Sequence[ZoneReport]) -> View:
 
     def human(wide: bool) -> Iterator[object]:
         rows = [_row(each) for report in found for each in report.plan.decisions if wide or each.claim.follows]
-        yield table(("name", "ttl", "gives", "out", "because"), rows) if rows else "no name is declared"
+        if rows:
+            yield table(("name", "ttl", "gives", "out", "because"), rows)
+        elif not any(report.stopped or report.plan.conflicts for report in found):
+            yield "no name is declared"
         for report in found:
             yield from _trouble(report)
 

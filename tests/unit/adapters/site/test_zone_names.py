@@ -71,3 +71,16 @@ def test_a_name_of_a_nearer_zone_is_told(tmp_path: Path, name: str) -> None:
         tmp_path, {"zone": "example.net", "name": name}, zones=zones
     )
     assert read(tmp_path, {"zone": "b.example.net", "name": "www"}, zones=zones)
+
+
+def test_a_zone_with_a_fault_is_told_once_and_not_by_each_of_its_names(tmp_path: Path) -> None:
+    text = {
+        "servers": {"web1": {"address": "192.0.2.1"}},
+        "zones": {"example.net": {"primary": "ns1.nowhere"}},
+        "pools": {"web": {"members": "web1", "dns": [{"zone": "example.net", "name": "a"}, {"zone": "example.net."}]}},
+    }
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory" / "site.yaml").write_text(json.dumps(text))
+    with pytest.raises(InputFaults) as caught:
+        read_site(tmp_path)
+    assert ["'ns1.nowhere' is no name server" in str(each) for each in caught.value.faults] == [True]
