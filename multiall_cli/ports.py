@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from multiall_cli.domain.baseline import Latest
 from multiall_cli.domain.change import Change, Item, Outcome, Snapshot
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.health import Change as HealthChange
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
 from multiall_cli.domain.inventory import After, Server

@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import Evidence, Rung
 
 AT_ONCE = 512  # connections that are open or being opened

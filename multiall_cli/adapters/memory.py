@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from multiall_cli.adapters.local import ChildPipe
 from multiall_cli.adapters.piped import PipedSession, Reveal
 from multiall_cli.adapters.pipes import Pipe
 from multiall_cli.adapters.secrets import reveal as reveal_secret
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.remote.frames import HELLO
@@ -46,7 +47,7 @@ class Told:
 Script = Callable[[Asked], Told]
 
 
-@dataclass
+@dataclass()
 class _Member:
     """One server: its home, and how it fails at present. `cut_after`: bytes, both ways together, None: never."""
 

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.ports import Completed, OnOutput, Reply, Session, Transport

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
 from typing import Annotated, Any, NoReturn
@@ -12,6 +11,7 @@ from typer._click.types import FloatRange, IntRange
 from typer._types import TyperChoice
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.exits import MEANINGS
 from multiall_cli.planning.nearest import did_you_mean

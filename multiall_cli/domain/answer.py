@@ -1,9 +1,9 @@
 """What the verbs that only look answer with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.run import Entry, OutboxEntry, OwedAction, Run, Standing
 
 

@@ -1,9 +1,10 @@
 """What a change is: observed and wanted things, the difference, and how it came out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
+
+from multiall_cli.domain.dataclass import dataclass
 
 
 class Describable(Protocol):

@@ -1,7 +1,8 @@
 """What members know of their neighbourhood."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from multiall_cli.domain.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

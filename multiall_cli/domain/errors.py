@@ -1,8 +1,8 @@
 """What ends a verb: every error says what happened, where, and what moves the admin on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.exits import Exit
 
 

@@ -1,9 +1,10 @@
 """What is remembered of health: how each rule stood, what was waived, and how a pool stands in the end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.domain.baseline import Checked, Code
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.sayings import NOWHERE
 

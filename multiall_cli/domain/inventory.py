@@ -1,9 +1,10 @@
 """What a site declares: servers, pools, and what each pool asks of its members."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.health import BaselineSettings, Waiver
 from multiall_cli.domain.sayings import NOWHERE, Example, Saying

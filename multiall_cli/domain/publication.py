@@ -1,7 +1,9 @@
 """The topology on its members: what was given to whom, and whether a copy of it can be trusted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from multiall_cli.domain.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """What zones hold and are to hold: records, claims, plans and reports."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from multiall_cli.domain.change import Change, Conflict
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.run import Run

@@ -1,8 +1,9 @@
 """What may be done about a rule that fails, and what became of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.domain.baseline import Code
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import After
 
 

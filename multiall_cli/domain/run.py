@@ -1,10 +1,10 @@
 """What a run is: its journal, what a member missed, and the report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from multiall_cli.domain.change import Describable, Outcome, Plan, Result
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.exits import Exit
 
 

@@ -1,8 +1,9 @@
 """What files say, word for word, with its place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 
 NOWHERE = Origin("built in", 0, 0)

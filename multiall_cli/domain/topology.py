@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
 
 from multiall_cli.domain.baseline import Code, Latest
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.publication import Published
 
 

@@ -1,6 +1,6 @@
 """Small values that declarations are made of."""
 
-from dataclasses import dataclass
+from multiall_cli.domain.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Names that clients look up: what pools declare of them, and the zones that hold them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.domain.values import ONE, Amount, Secret

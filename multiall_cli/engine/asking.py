@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from multiall_cli.domain.baseline import Code, Fact, Reading, Rule
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.engine.held import MARK, fact_key, mark_of
 from multiall_cli.planning.judge import MOST, NEEDED
 from multiall_cli.ports import Clock, Session

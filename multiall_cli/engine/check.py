@@ -1,9 +1,10 @@
 """SBM: reads what the rules of servers ask for, one call each, and says how each stands."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule, is_stale, worst
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Unreachable
 from multiall_cli.domain.health import Change, HealthRecord, Held, Memory, Samples, Waiver
 from multiall_cli.domain.inventory import Server

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.domain.change import Conflict
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import (
     Claim,
     Departure,

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, cast
 
 from multiall_cli.domain.change import Change, Deferral, MemberPlan, Plan
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step

@@ -1,8 +1,9 @@
 """One round of the topology: who answers us, whom brothers reach, and what follows from both."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server, TopologySettings
 from multiall_cli.domain.run import Step

@@ -1,9 +1,10 @@
 """What a process that checks again and again keeps of each server, so that what did not change costs it little."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.domain.baseline import Rule
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.health import Held, Memory, Samples
 from multiall_cli.engine.asking import Asked
 from multiall_cli.engine.held import fact_key, joined, rows, unpack

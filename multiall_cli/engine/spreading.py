@@ -1,7 +1,8 @@
 """Whether all servers of a zone have it: they are told of a change, asked, and waited for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import (
     Place,

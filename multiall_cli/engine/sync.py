@@ -6,9 +6,10 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.domain.change import Plan
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Gate, GuardLimit, Pool

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step

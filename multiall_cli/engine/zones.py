@@ -3,10 +3,11 @@
 import json
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 
 from multiall_cli.domain.change import Change, Conflict
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import (

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self
@@ -26,6 +26,7 @@ from multiall_cli.domain.answer import (
 )
 from multiall_cli.domain.baseline import Checked, Code, Latest, Rule, is_stale
 from multiall_cli.domain.change import Plan
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.errors import Fault, Locked, MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.health import Health, RuleHistory, Waiver
@@ -84,6 +85,9 @@ class Limits:
     timeout: float | None = None
 
 
+AS_SET = Limits()
+
+
 @dataclass(slots=True)
 class Fleet:
     """All of a site. Use it as a context manager, or `close` it.
@@ -92,7 +96,7 @@ class Fleet:
     """
 
     site: Site
-    limits: Limits = Limits()
+    limits: Limits = AS_SET
     watch: Callable[[Step], None] = lambda step: None
     stop: Callable[[], bool] = lambda: False
     _store: "Store | None" = field(default=None, repr=False)
@@ -109,7 +113,7 @@ class Fleet:
     """Logins are made by many threads, and the first of them makes what they all need."""
 
     @classmethod
-    def load(cls, site: str | None = None, limits: Limits = Limits()) -> Self:
+    def load(cls, site: str | None = None, limits: Limits = AS_SET) -> Self:
         """The site at a path, or the one that is found from here. Errors: UsageError, InputFaults."""
         return cls(read_site(find_site(site, os.environ, Path.cwd())), limits)
 

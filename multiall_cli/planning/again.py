@@ -4,10 +4,11 @@ What comes out is what `evaluate` makes of the same rules and readings; the test
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import is_
 
 from multiall_cli.domain.baseline import Code, Fact, Reading, Rule, Status
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.health import Held
 from multiall_cli.planning.evaluate import Circumstances, evaluate, explains, stands, status_of
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from multiall_cli.domain.baseline import Code, Fact, Reading, Rule, Status
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.health import Held, Waiver
 from multiall_cli.planning.checks import CHECKS, Worse, shown
 from multiall_cli.planning.judge import (

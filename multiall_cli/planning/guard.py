@@ -1,9 +1,9 @@
 """Refuses plans that look like an accident: too many deletions, too much replaced, everything gone."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 
 from multiall_cli.domain.change import Action, Change, Describable, MemberPlan, Plan
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import GuardLimit
 

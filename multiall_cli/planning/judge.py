@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from multiall_cli.domain.baseline import Code, Expectation, Range, Reading, Rule
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 
 COMPARED = 100  # letters of a value beyond which brothers are compared by its digest

@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+from multiall_cli.domain.dataclass import dataclass
 
 EPHEMERAL = 32768  # ports from here on are given out by the kernel: they are others each time
 WILD = ("0.0.0.0", "::")  # noqa: S104  (addresses that are compared, nothing is bound)

@@ -18,8 +18,9 @@ The rules, by the names that events carry:
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import REST, Event, Evidence, Rung, State, Verdict
 
 LAG = 0.1  # seconds that a prober may be late before its sample is thrown away

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 from multiall_cli.domain.change import Conflict
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Server
 from multiall_cli.domain.sayings import NOWHERE

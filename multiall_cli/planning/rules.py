@@ -5,10 +5,11 @@ The most specific word on a key wins: a pack's, then a pool's, then the server's
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
 
 from multiall_cli.domain.baseline import Expectation, Range, Rule
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Inventory, Pool
 from multiall_cli.domain.sayings import Said, Saying

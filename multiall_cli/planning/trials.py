@@ -1,9 +1,10 @@
 """Rules tried on values that are written down for them: what is good must be well, what is bad must not. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.domain.baseline import Code, Reading, Rule
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.sayings import NOWHERE, Example, Saying
 from multiall_cli.planning.checks import CHECKS, Measure, read

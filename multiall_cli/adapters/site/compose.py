@@ -7,10 +7,10 @@ nesting nor aliases.
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import yaml
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Fault, InputFaults, Origin
 from multiall_cli.planning.targets.ranges import shown
 

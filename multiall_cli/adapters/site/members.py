@@ -1,11 +1,12 @@
 """Who the members of each pool are: target expressions, which may name other pools."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from multiall_cli.adapters.site.build import Tell, origin_of, under
 from multiall_cli.adapters.site.compose import Listing, Scalar, Table
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.planning.targets.grammar import Group, atoms

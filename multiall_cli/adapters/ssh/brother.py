@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from time import monotonic, time
 
 import paramiko
 
 from multiall_cli.adapters.ssh.pulse import Pulse
 from multiall_cli.adapters.ssh.reach import Doors
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Become, Server
 from multiall_cli.domain.topology import FORWARDS_NOTHING, Evidence, Rung

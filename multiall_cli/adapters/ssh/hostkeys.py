@@ -10,10 +10,10 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from multiall_cli.adapters.ssh.route import Route
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable
 
 

@@ -4,12 +4,12 @@ import base64
 import hashlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
 from multiall_cli.adapters.ssh.route import Route
+from multiall_cli.domain.dataclass import dataclass
 
 DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")  # below ~/.ssh, where nothing else is named
 

@@ -7,13 +7,13 @@ silence, to its log: so channels are opened and their answers read here.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import paramiko
 from paramiko.common import MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, cMSG_CHANNEL_OPEN
 
 from multiall_cli.adapters.ssh.pulse import Pulse
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import Rung
 
 PROHIBITED = 1  # RFC 4254 section 5.1: administratively prohibited

@@ -3,13 +3,14 @@
 import io
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import fabric
 import paramiko
 
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, texts
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.domain.values import Secret

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import ClassVar, Self
 
@@ -18,6 +18,7 @@ from multiall_cli.agents.files.scanned import Scanned
 from multiall_cli.agents.files.source import Source, read_source
 from multiall_cli.agents.files.stream import Stream, commit_order, large_updates, transfers
 from multiall_cli.domain.change import Apart, Change, Outcome, Snapshot
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import ADMIN, After, Delete, FilesDeclaration, Server
 from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.ports import Session, Store

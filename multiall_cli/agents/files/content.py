@@ -11,10 +11,11 @@ import tempfile
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.agents.files.asking import MOST_HASHES, batches, whole
 from multiall_cli.agents.files.item import FileItem
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, MultiAllError
 from multiall_cli.ports import Session
 from multiall_cli.remote.content import BLOCK, BLOCK_HASH, DONE, FAILED, PACKED, PIECE_HEAD, RAW, unpack_piece

@@ -1,9 +1,11 @@
 """One entry of a file tree, as wanted or as found."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
+
+from multiall_cli.domain.dataclass import dataclass
 
 TOP = "."
 """The key of the tree's own directory."""

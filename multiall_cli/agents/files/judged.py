@@ -3,9 +3,9 @@
 import json
 import zlib
 from collections.abc import Set
-from dataclasses import dataclass
 from typing import Self
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.ports import Cache
 
 

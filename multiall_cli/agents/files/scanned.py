@@ -3,10 +3,11 @@
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from multiall_cli.agents.files.item import FileItem, Found, Kind, as_bytes, as_text
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.remote import records
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Set
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from zlib import crc32
@@ -14,6 +13,7 @@ from multiall_cli.agents.files.digests import DIGEST, Known, dump, is_settled, l
 from multiall_cli.agents.files.item import TOP, FileItem, as_bytes, as_text
 from multiall_cli.agents.files.look import keep, look, options_of
 from multiall_cli.agents.files.scanned import Records, Scanned
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration
 from multiall_cli.ports import Cache, Session

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from multiall_cli.agents.files.content import Content, NoContent, block_count
 from multiall_cli.agents.files.item import TOP, FileItem, Identity, Kind
 from multiall_cli.domain.change import Action, Change, Outcome, Result
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.remote.apply import CHANGE, SETTLE
 from multiall_cli.remote.content import BLOCK, BLOCK_HASH
 

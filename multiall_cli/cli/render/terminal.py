@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from multiall_cli.cli.render.text import safe_text
+from multiall_cli.domain.dataclass import dataclass
 
 if TYPE_CHECKING:
     from multiall_cli.cli.render.screen import Screen

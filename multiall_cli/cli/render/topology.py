@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from multiall_cli.cli.render.draw import DRAWINGS
 from multiall_cli.cli.render.terminal import Line, line, table, word
@@ -11,6 +10,7 @@ from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.baseline import Code
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Inventory

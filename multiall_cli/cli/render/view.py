@@ -3,12 +3,13 @@
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.cli.options import Format, Given
 from multiall_cli.cli.render.plain import as_json, as_yaml, document, plain
 from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.streams import silence
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.exits import Exit
 

@@ -3,10 +3,11 @@
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import clock, line, services, sick
 from multiall_cli.lab.real.faults import Fault
 from multiall_cli.lab.real.network import ADMIN

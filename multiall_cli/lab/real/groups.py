@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab import folder as folders
 from multiall_cli.lab.real import kernel
 

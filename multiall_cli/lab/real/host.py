@@ -5,10 +5,11 @@ import socket
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NoReturn
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import kernel, services
 from multiall_cli.lab.real.disk import Disks, furnish
 from multiall_cli.lab.real.groups import Groups

@@ -13,9 +13,10 @@ import struct
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NoReturn
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import kernel
 from multiall_cli.lab.real.network import BRIDGE, ip
 

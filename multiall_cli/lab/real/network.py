@@ -4,10 +4,11 @@ import ipaddress
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import kernel
 
 NETWORK = ipaddress.ip_network("198.18.0.0/16")

@@ -6,8 +6,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import host, kernel
 from multiall_cli.lab.real.disk import Disks
 from multiall_cli.lab.real.groups import Groups

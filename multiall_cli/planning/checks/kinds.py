@@ -1,10 +1,11 @@
 """What a check is made of: subjects, values, and which way those grow worse."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from multiall_cli.domain.baseline import Code
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.planning.measures import Measure
 
 

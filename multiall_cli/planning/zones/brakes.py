@@ -1,9 +1,9 @@
 """What stops a zone's plan that looks like an accident. Each brake can be let go of by its own name, for one run."""
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 
 from multiall_cli.domain.change import Change
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import RRset, ZonePlan, key_of
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import OnFloor

@@ -1,9 +1,9 @@
 """Who is in a name now: members as the topology shows them, within the name's floor."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from multiall_cli.domain.baseline import CRITICAL, UNKNOWN
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import Claim, Decision, RRset, Stand, Standing
 from multiall_cli.domain.topology import Downtime, State, Topology
 from multiall_cli.domain.zones import OnFloor

@@ -7,9 +7,9 @@ update that demands the old one fails where another writer came first.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import MANAGED, Place
 
 _NAME = re.compile(r"_multiall-([a-z]+)\.(.+)")

@@ -1,8 +1,8 @@
 """What a zone has already that a pool could declare."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import Inventory, Pool
 from multiall_cli.domain.records import Content
 from multiall_cli.domain.zones import Zone

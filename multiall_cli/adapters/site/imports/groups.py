@@ -1,10 +1,11 @@
 """Hosts, groups and variables as Ansible means them, whatever file they were read from."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.adapters.site.build import MOST_SERVERS
 from multiall_cli.adapters.site.imports.imported import Dropped, refused
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin, UsageError
 from multiall_cli.planning.targets.ranges import expand, shown
 

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from multiall_cli.adapters.site import shape as shapes
 from multiall_cli.adapters.site.build import is_address
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Become, BecomeMethod, Link, Pool, Server, Ssh
 from multiall_cli.planning.targets.ranges import is_name, shown
