@@ -124,6 +124,7 @@ class SqliteStore:
         self._folder = folder
         self._guard = threading.RLock()
         self._rulesets: dict[tuple[str, ...], int] = {}
+        self._durable: bool | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = folder / "state.sqlite"
@@ -141,7 +142,7 @@ class SqliteStore:
     def _prepare(self) -> None:
         run = self._connection.execute
         run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")  # an intent must outlive a power cut of the admin host
+        self._settle(durable=True)
         run("PRAGMA foreign_keys = ON")
         with self._transaction():
             (version,) = run("PRAGMA user_version").fetchone()
@@ -157,11 +158,20 @@ class SqliteStore:
                         run(statement)
                 run(f"PRAGMA user_version = {number}")
 
+    def _settle(self, *, durable: bool) -> None:
+        """Whether what is committed from now on outlives a power cut of the admin host; whole it is in any case."""
+        if durable is not self._durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; what fails is told as an error of the store."""
+    def _transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """All or nothing; what fails is told as an error of the store. An intent must be `durable`; what can be looked
+        at again need not be, and then no disk is waited for.
+        """
         with self._guard:
             try:
+                self._settle(durable=durable)
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._connection
@@ -420,7 +430,7 @@ class SqliteStore:
     # --- health -----------------------------------------------------------------------------------------------
 
     def note_health(self, records: Sequence[HealthRecord], before: float) -> None:
-        with self._transaction() as connection:
+        with self._transaction(durable=False) as connection:
             connection.executemany(
                 "INSERT INTO health VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at, code = excluded.code, "
                 "value = excluded.value WHERE excluded.at >= at OR at - excluded.at > ?",

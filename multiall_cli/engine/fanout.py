@@ -22,6 +22,25 @@ def fan_out(
     Once `stop` says so, or nobody takes results any more, no further item is begun; those that were begun are waited
     for. What is not a MultiAllError is a fault of ours and is raised here, once the others have ended.
     """
+    return _here(items[0], work, stop) if len(items) == 1 else _by_threads(items, work, parallel, stop)
+
+
+def _here(
+    item: Item, work: Callable[[Item], Result], stop: Callable[[], bool]
+) -> Iterator[tuple[Item, Result | MultiAllError]]:
+    """A thread for one item would only be waited for."""
+    if stop():
+        return
+    try:
+        result: Result | MultiAllError = work(item)
+    except MultiAllError as fault:
+        result = fault
+    yield item, result
+
+
+def _by_threads(
+    items: Sequence[Item], work: Callable[[Item], Result], parallel: int, stop: Callable[[], bool]
+) -> Iterator[tuple[Item, Result | MultiAllError]]:
     todo: SimpleQueue[Item] = SimpleQueue()
     for item in items:
         todo.put(item)

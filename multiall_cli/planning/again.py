@@ -5,7 +5,8 @@ What comes out is what `evaluate` makes of the same rules and readings; the test
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from operator import is_
+from itertools import compress
+from operator import is_, is_not
 
 from multiall_cli.domain.baseline import Code, Fact, Reading, Rule, Status
 from multiall_cli.domain.dataclass import dataclass
@@ -100,8 +101,8 @@ def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], ci
 
 def _moved(before: Stood, readings: Mapping[Fact, Reading]) -> list[Sequence[int]]:
     """The places of rules whose reading is not the one that it was, by fact."""
-    known = before.readings
-    return [places for fact, places in before.places.items() if readings.get(fact) is not known.get(fact)]
+    facts, known = before.places, before.readings
+    return list(compress(facts.values(), map(is_not, map(readings.get, facts), map(known.get, facts))))
 
 
 def _is_settled(rule: Rule, readings: Mapping[Fact, Reading], held: Held, now: float) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NoReturn
 
 from multiall_cli.domain.dataclass import dataclass
@@ -71,6 +72,7 @@ _TOKEN = re.compile(r"\s*(?:(?P<sign>[&,()!])|(?P<atom>(?:\[[^\[\]]*\]|[^\s&,()!
 _EXAMPLE = "write such as 'web[1-3] & !web2, @db'"
 
 
+@lru_cache(100)
 def parse(text: str) -> Expression:
     """The expression that a text means. Errors: UsageError, with the place where it stops making sense."""
     tokens = list(_tokens(text))
