@@ -62,24 +62,31 @@ class DnsServers:
         self._reveal = reveal
         self._timeout = timeout
         self._network = network
-        self._queries = Queries(timeout, network)
+        self._queries = Queries(timeout, network, lambda: self)
         self._keys: dict[str, dns.tsig.Key] = {}
         self._zones: dict[str, tuple[dns.zone.Zone, float]] = {}
 
     # --- reading ------------------------------------------------------------------------------------------------
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        if zone.label:
-            return self._signed_serial(zone, server)
         return self._queries.serial(zone, server)
 
-    def _signed_serial(self, zone: Zone, server: NameServer) -> int:
-        """Of one view: the key chooses it."""
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        return self._queries.answers(zone, server, places)
+
+    def signed_serial(self, zone: Zone, server: NameServer) -> int:
         found = self._signed_answer(zone, server, (zone.name, "SOA"))
-        if found is None:
+        if found is None and zone.label:
             todo = "add the view there, with `match-clients { key ...; }`"
             raise MemberFault(server.name, f"does not hold the view {zone.shown}", todo)
+        if found is None:
+            todo = "let our key ask for the zone there (`allow-query`), or take the server out of `zones:`"
+            what = f"does not hold the zone {zone.shown}, or does not let even our key ask for it"
+            raise MemberFault(server.name, what, todo)
         return int(found.values[0].split()[2])
+
+    def signed_answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        return {place: self._signed_answer(zone, server, place) for place in places}
 
     def _signed_answer(self, zone: Zone, server: NameServer, place: Place) -> RRset | None:
         query = dns.message.make_query(place[0], place[1], flags=0)
@@ -92,7 +99,10 @@ class DnsServers:
 
     def serial_over_tcp(self, zone: Zone, server: NameServer) -> int:
         """As clients ask whose answers are too long for UDP. Errors: as of `serial`."""
-        answer = self._ask(zone, server, dns.message.make_query(zone.name, "SOA"), tcp=True)
+        query = dns.message.make_query(zone.name, "SOA")
+        if zone.key is not None and self._queries.needs_key(zone, server):
+            query.use_tsig(self._key(zone.key))
+        answer = self._ask(zone, server, query, tcp=True)
         found = answer.get_rrset(answer.answer, dns.name.from_text(zone.name), dns.rdataclass.IN, dns.rdatatype.SOA)
         if found is None:
             raise MemberFault(server.name, f"gives no SOA of {zone.shown} over TCP", "look at its log")
@@ -115,11 +125,6 @@ class DnsServers:
         content = content_of(zone, held)
         self._zones[zone.id] = held, time.monotonic()
         return content
-
-    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        if zone.label:
-            return {place: self._signed_answer(zone, server, place) for place in places}
-        return self._queries.answers(server, places)
 
     # --- changing -----------------------------------------------------------------------------------------------
 

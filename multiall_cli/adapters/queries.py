@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from selectors import EVENT_READ, DefaultSelector
+from typing import Protocol
 
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import Place, RRset
@@ -18,20 +19,61 @@ from multiall_cli.remote.gauge_dns import KINDS, code_word, over_tcp, question, 
 
 AGAIN = 0.4  # seconds after which a query that no one answered is asked again
 AT_ONCE = 100  # queries that are on their way to one server
+REFUSED = 5  # a code of an answer
 AUTHORITATIVE, CUT = 4, 2  # bits of an answer's third byte (RFC 1035, 4.1.1)
 Network = Callable[[], AbstractContextManager[None]]
 """Within which sockets are made."""
 
 
-class Queries:
-    """Asks servers. `timeout`: seconds until a silent one is given up."""
+class ByKey(Protocol):
+    """Queries that are signed with the zone's key. Errors of all: as of `Queries`."""
 
-    def __init__(self, timeout: float, network: Network) -> None:
+    def signed_serial(self, zone: Zone, server: NameServer) -> int: ...
+
+    def signed_answers(
+        self, zone: Zone, server: NameServer, places: Sequence[Place]
+    ) -> Mapping[Place, RRset | None]: ...
+
+
+class _Refuses(MemberFault):
+    """It answers some, and not us."""
+
+
+class Queries:
+    """Asks servers. `timeout`: seconds until a silent one is given up; `by_key`: who asks where a key is needed, in a
+    view (the key chooses it) and at servers that answer no one without (`allow-query { key ...; }`).
+    """
+
+    def __init__(self, timeout: float, network: Network, by_key: Callable[[], ByKey]) -> None:
         self._timeout = timeout
         self._network = network
+        self._by_key = by_key
+        self._closed: set[tuple[str, str]] = set()
+        """Zones, each with a server that answers only who has the key."""
 
     def serial(self, zone: Zone, server: NameServer) -> int:
         """The zone's serial there. Errors: Unreachable, MemberFault (it does not hold the zone)."""
+        if not self.needs_key(zone, server):
+            try:
+                return self._serial(zone, server)
+            except _Refuses:
+                if zone.key is None:
+                    raise
+        found = self._by_key().signed_serial(zone, server)
+        self._closed.add((zone.id, server.name))
+        return found
+
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        """What clients are told there, by who holds the zone itself; None: there is nothing. Errors: as of `serial`."""
+        if self.needs_key(zone, server):
+            return self._by_key().signed_answers(zone, server, places)
+        return self._answers(server, places)
+
+    def needs_key(self, zone: Zone, server: NameServer) -> bool:
+        """Whether it is known that only the key's holder is told anything of the zone there."""
+        return bool(zone.label) or (zone.id, server.name) in self._closed
+
+    def _serial(self, zone: Zone, server: NameServer) -> int:
         asked = question(secrets.randbits(16), zone.name, KINDS["SOA"])
         with self._reached(server) as address:
             answer = self._exchanged(address, server.port, asked)
@@ -40,10 +82,11 @@ class Queries:
             return int(found[0].split()[2])
         why = f" ({code_word(code)})" if code else ""
         todo = "add the zone there, or take the server out of `zones:`"
-        raise MemberFault(server.name, f"does not hold the zone {zone.shown}{why}", todo)
+        raise (_Refuses if code == REFUSED else MemberFault)(
+            server.name, f"does not hold the zone {zone.shown}{why}", todo
+        )
 
-    def answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        """What clients are told there, by who holds the zone itself; None: there is nothing. Errors: as of `serial`."""
+    def _answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
         with self._reached(server) as address, asking(address, server.port) as opened, DefaultSelector() as selector:
             opened.setblocking(False)
             selector.register(opened, EVENT_READ)

@@ -30,7 +30,7 @@ from multiall_cli.planning.zones import bounds, markers, serials
 from multiall_cli.planning.zones.brakes import brakes, is_loss
 from multiall_cli.planning.zones.decide import short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
-from multiall_cli.planning.zones.plan import differing, of_pool, plan_id, plan_zone
+from multiall_cli.planning.zones.plan import differing, is_covered, of_pool, plan_id, plan_zone
 
 TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
@@ -362,7 +362,7 @@ class _Writing:
             self._note(run, done, Stage.FAILED, words)
             self._done.clear()
             raise MemberFault(f"zone {zone.shown}", f"{words}: it changed nothing", "its log says why")
-        served = Spreading(self._desk, zone, serial, _expected(done), began).everywhere()
+        served = Spreading(self._desk, zone, serial, _expected(done, before), began).everywhere()
         self._note(run, done, Stage.DONE, "")
         until = self._depart(done, max((each.lag or zone.within for each in served), default=0.0))
         lagging = [each for each in served if each.trouble]
@@ -414,5 +414,7 @@ class _Writing:
 _RACE = "someone else wrote to it at the same time"
 
 
-def _expected(changes: Iterable[Change[RRset]]) -> dict[Place, RRset | None]:
-    return {place_of(each.key): each.after if each.after and each.after.values else None for each in changes}
+def _expected(changes: Iterable[Change[RRset]], content: Content) -> dict[Place, RRset | None]:
+    """What servers must answer; of what is gone nothing is asked where a wildcard answers for it."""
+    wanted = {place_of(each.key): each.after if each.after and each.after.values else None for each in changes}
+    return {place: found for place, found in wanted.items() if found or not is_covered(place, content)}

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule
-from multiall_cli.domain.errors import Fault, InputFaults, MemberFault, Origin, Refused, Unreachable, UsageError
+from multiall_cli.domain.baseline import Checked, Rule
+from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
-from multiall_cli.domain.inventory import Gate, Pool, Server
+from multiall_cli.domain.inventory import Gate, Server
 from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.topology import Downtime, Topology
 from multiall_cli.planning import waivers
@@ -59,15 +59,9 @@ def _due_at_once(rule: Rule) -> Rule:
 
 
 def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
-    """What syncs would change is read now, by the agents, pool by pool."""
-    chosen = {each.server.name for each in duties}
-    read: dict[str, dict[Fact, Reading]] = {name: {} for name in chosen}
-    for pool in fleet.inventory.pools.values():
-        members = [name for name in pool.members if name in chosen]
-        if pool.files and members and not fleet.stop():
-            for name, found in _drift_of(fleet, pool, members).items():
-                known = {fact: each for fact, each in read[name].items() if not each.trouble}
-                read[name] = {**read[name], **found, **known}  # what was read by a pool whose claim holds, stays
+    from multiall_cli.fleet.drift import drift_of
+
+    read = drift_of(fleet, [each.server.name for each in duties])
     return [
         replace(
             each,
@@ -77,25 +71,6 @@ def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
         )
         for each in duties
     ]
-
-
-def _drift_of(fleet: "Fleet", pool: Pool, members: Sequence[str]) -> dict[str, dict[Fact, Reading]]:
-    """member → the facts of its declarations, as far as this pool's claim on them holds; nothing of who is away."""
-    facts = {(name, rule.id): rule.fact for name in members for rule in drift_rules(fleet.inventory, name)}
-    found: dict[str, dict[Fact, Reading]] = {name: {} for name in members}
-    try:
-        plan = fleet.plan(pool.name, ",".join(members))
-    except UsageError:
-        return found  # another pool decides what these members have
-    except (Refused, Unreachable, MemberFault) as fault:
-        trouble = Reading(trouble=str(fault), code=Code.COLLECT_ERROR)
-        for name in members:
-            found[name] = {facts[name, f"files:{each.path}"]: trouble for each in pool.files}
-        return found
-    for each in plan.members:
-        if (each.server, each.agent) in facts:
-            found[each.server][facts[each.server, each.agent]] = Reading({"changes": len(each.changes)})
-    return found
 
 
 def wait_for_health(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:

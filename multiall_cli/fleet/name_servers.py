@@ -56,7 +56,7 @@ class NameServersOfSite:
 
     def __init__(self, fleet: "Fleet", world: "World") -> None:
         self._fleet, self._world = fleet, world
-        self._queries = Queries(*_patience(fleet))
+        self._queries = Queries(*_patience(fleet), lambda: self.updates)
 
     @cached_property
     def updates(self) -> "DnsServers":
@@ -74,7 +74,7 @@ class NameServersOfSite:
         return self._files if zone.file else self.updates
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        return self.updates.serial(zone, server) if zone.label else self._queries.serial(zone, server)
+        return self._queries.serial(zone, server)
 
     def read(self, zone: Zone) -> Content:
         return self.of(zone).read(zone)
@@ -86,7 +86,7 @@ class NameServersOfSite:
         self.of(zone).notify(zone, server)
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        return self.updates.answers(zone, server, places) if zone.label else self._queries.answers(server, places)
+        return self._queries.answers(zone, server, places)
 
 
 def _pushed(

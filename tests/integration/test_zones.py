@@ -636,6 +636,38 @@ def test_what_the_key_may_not(shared: Servers, dns: DnsServers) -> None:
     dns.may_update(zone)
 
 
+def test_a_primary_that_answers_only_who_has_the_key(own: ZoneSite) -> None:
+    """A hidden primary: clients never ask it, and it tells them nothing."""
+    primary = own.servers.primary
+    primary.end()
+    primary.zones = {name: f'{text} allow-query {{ key "multiall"; }};' for name, text in primary.zones.items()}
+    primary.start()
+    primary.wait()
+    assert primary.lookup("ns1.own.test") == set(), "it is closed to clients"
+    own.up()
+    report = own.sync()
+    assert report.exit is Exit.OK
+    assert all(each.lag is not None for each in report.servers)
+    assert own.told()[1:] == [at(1, 2, 3)] * 2
+    assert own.sync().changed == 0
+    assert own.multiall("dns", "drift").exit == 0
+    assert own.multiall("dns", "doctor").exit == 0
+
+
+def test_a_wildcard_answers_for_what_is_gone(site: ZoneSite) -> None:
+    """Someone else's, above a name of ours: that is no server that lags."""
+    site.other("*", "192.0.2.79")
+    site.write({"name": "www"}, {"name": "api"})
+    site.up()
+    assert site.sync().exit is Exit.OK
+    site.write({"name": "api"})
+    report = site.sync()
+    assert (report.exit, report.changed) == (Exit.OK, 1)
+    assert all(each.lag is not None for each in report.servers)
+    assert site.told("www") == [at(79)] * 3
+    assert site.told("api") == [at(1, 2, 3)] * 3
+
+
 def test_an_answer_that_says_done_and_did_nothing(shared: Servers, dns: DnsServers, site: ZoneSite) -> None:
     """BIND says NOERROR to an alias beside an address; a plan never asks for that, and a serial that stays is told."""
     site.other("m", "192.0.2.78")

@@ -17,6 +17,7 @@ import dns.query
 import pytest
 
 from multiall_cli.adapters.network import Elsewhere
+from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import ZoneReport
 from multiall_cli.domain.topology import Downtime, State
@@ -184,6 +185,26 @@ def test_an_uplink_that_is_cut_takes_no_one_out(dynamic: Names) -> None:
             assert [found.scan().topology.frozen != "" for _ in range(3)][-1]
         assert dynamic.sync().changed == 0
         assert dynamic.told() == set(ALL)
+
+
+def test_what_a_sync_of_names_would_change_is_a_check_of_members(dynamic: Names) -> None:
+    dynamic.until(ALL)
+    dynamic.sync()
+    rule = "names:www.example.net"
+    assert codes_of(dynamic, rule) == dict.fromkeys(ALL, Code.OK)
+    dynamic.names = ({"name": "www", "ttl": 3},)
+    dynamic.write()
+    assert codes_of(dynamic, rule) == dict.fromkeys(ALL, Code.DRIFT)
+    dynamic.sync()
+    dynamic.ground.run(PRIMARY, "service", "named", "stop")
+    assert codes_of(dynamic, rule) == dict.fromkeys(ALL, Code.COLLECT_ERROR), "no one knows"
+
+
+def codes_of(names: Names, rule: str) -> dict[str, Code]:
+    """How a rule stands on each server that has it."""
+    with Fleet.load(str(names.ground.root)) as found:
+        checked = list(found.check(drift=True))
+    return {each.server: own.code for each in checked for own in each.statuses if own.rule == rule}
 
 
 def test_a_name_server_that_is_down_gets_the_change_later(dynamic: Names) -> None:

@@ -48,6 +48,11 @@ def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], 
     return tuple(held), {**contested, **at_odds}
 
 
+def places_of(declared: NameDeclaration, pool: Pool, inventory: Inventory, server: str) -> set[tuple[str, Place]]:
+    """The names and types, each with its zone, that give something of one member."""
+    return {(each.zone, each.place) for each in _claims(declared, pool, inventory) if server in each.values}
+
+
 def _are_equal(one: Claim, other: Claim) -> bool:
     """Whoever asks. Where only the first member is given, their order is a part of it; what stays as it is whatever
     becomes of members lives as long as the shortest of its claims.

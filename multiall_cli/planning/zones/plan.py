@@ -11,6 +11,7 @@ from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones import markers
 from multiall_cli.planning.zones.decide import Found, decide
 from multiall_cli.planning.zones.markers import Marker, marker_name
+from multiall_cli.planning.zones.names import is_below
 
 _Problem = tuple[str, str]
 """What is in the way, and what moves the admin on."""
@@ -125,6 +126,9 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
     """Why a claim's records are not ours to write."""
     there = content.rrsets.get(claim.place)
     name = f"{claim.place[0].rstrip('.')} {claim.place[1]}"
+    if cut := _cut_above(claim.place[0], zone, content):
+        what = f"no one is told of it: {cut} stands above it, so the zone's servers send clients elsewhere"
+        return what, "declare it in the zone that those servers hold, or take that record out"
     if marker is None and (marker_name(claim.place), "TXT") in content.rrsets:
         return "the mark beside it is no mark of ours, or there are several", "look at it, and remove what is not yours"
     if marker is None:
@@ -137,6 +141,28 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
     if marker.digest != markers.digest(there.values if there else ()):
         return _edited(there, name)
     return None if there else _in_the_way(claim, content, leaving)
+
+
+def _cut_above(name: str, zone: Zone, content: Content) -> str:
+    """The record by which a name is no longer this zone's to answer: a delegation at or above it (RFC 1034, 4.2), or a
+    DNAME above it (RFC 6672, 2.3); '' where there is none. BIND takes what lies below, and gives it to no one.
+    """
+    at = name
+    while at and at != zone.name and is_below(at, zone.name):
+        if (at, "NS") in content.rrsets:
+            return f"the delegation of {at.rstrip('.')} (NS)"
+        at = at.partition(".")[2]
+        if (at, "DNAME") in content.rrsets:
+            return f"the DNAME of {at.rstrip('.')}"
+    return ""
+
+
+def is_covered(place: Place, content: Content) -> bool:
+    """Whether a wildcard above a name may answer for it where it has no records (RFC 4592)."""
+    name, kind = place
+    labels = name.split(".")
+    above = {"*." + ".".join(labels[at:]) for at in range(1, len(labels) - 1)}
+    return any((each, found) in content.rrsets for each in above for found in (kind, "CNAME"))
 
 
 def _edited(there: RRset | None, name: str) -> _Problem:

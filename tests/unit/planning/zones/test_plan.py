@@ -8,7 +8,16 @@ from multiall_cli.domain.change import Action, Change, Conflict
 from multiall_cli.domain.records import Claim, Place, RRset, ZonePlan
 from multiall_cli.domain.zones import NameServer, OnFloor, Zone
 from multiall_cli.planning.zones.markers import Marker, digest, marker_name
-from multiall_cli.planning.zones.plan import adoption, differing, marker_of, of_pool, owned, plan_id
+from multiall_cli.planning.zones.plan import (
+    adoption,
+    differing,
+    is_covered,
+    marker_of,
+    of_pool,
+    owned,
+    plan_id,
+    plan_zone,
+)
 from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZONE, ZoneModel, kept, marked, planned, synced, topology
 
 WWW: Place = ("www.example.net.", "A")
@@ -72,6 +81,50 @@ def test_what_nothing_declares_any_longer_is_taken_out() -> None:
     assert (change.action, change.before, change.after) == (Action.DELETE, RRset(60, BOTH), None)
     (change,) = planned(model(kept(WWW)), [], CALM).changes
     assert (change.before, change.after) == (RRset(0, ()), None)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (hand("www.example.net.", "NS", "ns.elsewhere.test."), "the delegation of www.example.net (NS)"),
+        (hand("example.net.", "DNAME", "elsewhere.test."), "the DNAME of example.net"),
+    ],
+)
+def test_what_the_servers_would_give_to_no_one_is_not_written(record: dict[Place, RRset], words: str) -> None:
+    plan = planned(model(record), [claim()], CALM)
+    assert plan.changes == ()
+    assert words in told(plan)[0]
+
+
+def test_a_name_below_a_delegation_of_a_name_above_it() -> None:
+    place = ("www.lab.example.net.", "A")
+    plan = planned(model(hand("lab.example.net.", "NS", "ns.elsewhere.test.")), [claim(place)], CALM)
+    assert "the delegation of lab.example.net (NS) stands above it" in told(plan)[0]
+    apex = hand("example.net.", "NS", "ns1.example.net.")
+    beside = hand("www.example.net.", "DNAME", "elsewhere.test.")
+    assert planned(model(apex, beside), [claim()], CALM).conflicts == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "covered"),
+    [
+        ("*.example.net.", "A", True),
+        ("*.example.net.", "CNAME", True),
+        ("*.example.net.", "TXT", False),
+        ("*.lab.example.net.", "A", True),
+        ("*.www.lab.example.net.", "A", False),
+        ("*.other.net.", "A", False),
+    ],
+)
+def test_wildcards_that_may_answer_for_a_name(name: str, kind: str, covered: bool) -> None:
+    content = model(hand(name, kind, "x")).content()
+    assert is_covered(("www.lab.example.net.", "A"), content) is covered
+
+
+def test_of_the_root_itself_too() -> None:
+    zone = replace(ZONE, name=".")
+    content = model(hand(".", "NS", "ns.elsewhere.test.")).content
+    assert not plan_zone(zone, [claim()], {}, content(), CALM, NOW).conflicts
 
 
 def test_an_emptied_name_keeps_its_mark_and_comes_back() -> None:
