@@ -183,10 +183,11 @@ def adopt(
     kind: Annotated[
         str, typer.Argument(metavar="[TYPE]", show_default=False, help="Such as A; else all declared.")
     ] = "",
+    force_guard: Forced = None,
 ) -> int:
     """Take over records that someone else made, as they are; the next sync may then change them."""
     with busy_fleet(context, "adoption") as (found, pause):
-        told = found.adopt_name(name, kind.upper(), wish_of(context, "adopt", pause))
+        told = found.adopt_name(name, kind.upper(), wish_of(context, "adopt", pause, forced=force_guard))
         pause()
         return show(given(context), render.reports(told))
 

@@ -27,7 +27,7 @@ from multiall_cli.engine.desk import Desk, agent_of, books, departed, remember
 from multiall_cli.engine.spreading import POLLS, Spreading, stands
 from multiall_cli.engine.sync import holder, new_run_id
 from multiall_cli.planning.zones import bounds, markers, serials
-from multiall_cli.planning.zones.brakes import brakes, is_loss
+from multiall_cli.planning.zones.brakes import brakes, losses_of
 from multiall_cli.planning.zones.decide import short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
 from multiall_cli.planning.zones.plan import differing, is_covered, of_pool, plan_id, plan_zone
@@ -134,16 +134,21 @@ def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
         raise Refused(f"zone {plan.zone.shown}", f"{words}; that looks like an accident, so nothing was changed", todo)
 
 
-def lost_lately(desk: Desk, zone: Zone) -> set[str]:
-    """The names and types that lost records in the last hour, as the journal has it; rollouts take one batch at a time
-    out on purpose, and do not count.
+def lost_lately(desk: Desk, zone: Zone) -> dict[str, set[str]]:
+    """The names and types that lost records in the last hour, and which, as the journal has it; rollouts take one batch
+    at a time out on purpose, and do not count.
     """
     store, since = desk.world.store, desk.world.clock.now() - HOUR
     runs = [
         each for each in store.runs(RUNS, books(zone)) if each.started >= since and not each.verb.startswith(ROLLOUT)
     ]
-    entries = (each for run in runs for each in store.entries(run.id, Stage.DONE))
-    return {each.key for each in entries if is_loss(Change(each.key, rrset_of(each.before), rrset_of(each.after)))}
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        entries = store.entries(run.id, Stage.DONE)
+        changes = [Change(each.key, rrset_of(each.before), rrset_of(each.after)) for each in entries]
+        for key, values in losses_of(changes).items():
+            found.setdefault(key, set()).update(values)
+    return found
 
 
 # --- nothing to do --------------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Server
+from multiall_cli.domain.records import Claim, key_of
 from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.planning.zones.claims import claims_of
 
 _KEYS = {"group": "owner", "from_member": "source", "file_mode": "mode.files", "dir_mode": "mode.dirs"}
 """Fields of a declaration that a site's file writes under another key."""
@@ -58,6 +60,7 @@ def explain(inventory: Inventory, server: str) -> tuple[Explained, ...]:
         *_of_server(found),
         *_of_pools(inventory, server),
         *_of_files(effective_files(inventory, server)[0]),
+        *_of_names(claims_of(inventory)[0], server),
     )
 
 
@@ -110,6 +113,8 @@ def _of_server(server: Server) -> Iterator[Explained]:
         yield told("become.password", become.password)
     for label, value in server.labels.items():
         yield told(f"labels.{label}", value)
+    if server.public:
+        yield told("public", ", ".join(server.public))
     if server.depends_on:
         yield told("depends_on", ", ".join(server.depends_on))
     for window in server.windows:
@@ -132,6 +137,14 @@ def _of_files(declarations: Iterable[FilesDeclaration]) -> Iterator[Explained]:
             value = _told(name, getattr(declaration, name))
             key = _key(name) if name.endswith("_mode") else name
             yield Explained(f"files:{declaration.path} {key}", value, ", ".join(declaration.pools), origin)
+
+
+def _of_names(claims: Iterable[Claim], server: str) -> Iterator[Explained]:
+    """What each name gives of it, while it can serve."""
+    for claim in claims:
+        if server in claim.values:
+            pools = ", ".join(claim.pools or (claim.pool,))
+            yield Explained(f"names:{key_of(claim.place)}", claim.values[server], pools, claim.origin)
 
 
 def _told(field: str, value: object) -> str:

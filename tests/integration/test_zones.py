@@ -227,15 +227,25 @@ def test_too_many_losses_are_stopped(site: ZoneSite) -> None:
     site.write({"name": "www"}, {"name": "api"}, {"name": "m"})
     site.up()
     site.sync()
-    site.down("web1")
+    site.down("web1,web2")
     stopped = site.multiall("dns", "sync", "--yes")
     assert stopped.exit == 4
     assert "--force-guard changes" in stopped.out
     assert site.told() == [at(1, 2, 3)] * 3
     assert site.multiall("dns", "sync", "--yes", "--force-guard", "changes").exit == 0
-    site.down("web2")
-    assert "--force-guard changes" in site.multiall("dns", "sync", "--yes").out
+    assert site.told() == [at(3)] * 3
     assert site.multiall("dns", "sync", "--yes", "--force-guard", "chnages").exit == 2
+
+
+def test_a_server_with_many_names_that_dies_leaves_all_of_them(site: ZoneSite) -> None:
+    site.write(*({"name": f"app{number}"} for number in range(30)))
+    site.up()
+    site.sync()
+    for gone, left in (("web1", at(2, 3)), ("web2", at(3))):
+        site.down(gone)
+        report = site.sync()
+        assert (report.exit, report.changed) == (Exit.OK, 30), "one after the other, within the hour too"
+        assert site.told("app29") == [left] * 3
 
 
 def test_a_zone_of_which_nothing_of_ours_would_stay(site: ZoneSite) -> None:

@@ -1,6 +1,7 @@
 """What stops a zone's plan that looks like an accident. Each brake can be let go of by its own name, for one run."""
 
-from collections.abc import Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.dataclass import dataclass
@@ -20,8 +21,12 @@ class Brake:
     words: str
 
 
-def brakes(plan: ZonePlan, topology: Topology, lately: Set[str], forced: Set[str] = frozenset()) -> list[Brake]:
-    """What stops a plan, in order. `lately`: the keys that lost records in the last hour."""
+Losses = Mapping[str, Set[str]]
+"""The keys that lose records, and which."""
+
+
+def brakes(plan: ZonePlan, topology: Topology, lately: Losses, forced: Set[str] = frozenset()) -> list[Brake]:
+    """What stops a plan, in order. `lately`: what was lost in the last hour."""
     found = [*_frozen(plan, topology), *_empties(plan), *_too_many(plan, lately)]
     return [each for each in found if each.name not in forced]
 
@@ -31,9 +36,14 @@ def limit(plan: ZonePlan) -> int:
     return max(int(plan.zone.share * plan.ours), plan.zone.at_most)
 
 
-def is_loss(change: Change[RRset]) -> bool:
-    """Whether something that clients are given now is no longer given; what is only added harms no one."""
-    return bool(change.before and set(change.before.values) - set(change.after.values if change.after else ()))
+def losses_of(changes: Iterable[Change[RRset]]) -> dict[str, set[str]]:
+    """What clients are given now and no longer then; what is only added harms no one."""
+    lost = {each.key: _values(each.before) - _values(each.after) for each in changes}
+    return {key: values for key, values in lost.items() if values}
+
+
+def _values(rrset: RRset | None) -> set[str]:
+    return set(rrset.values) if rrset is not None else set()
 
 
 def _frozen(plan: ZonePlan, topology: Topology) -> list[Brake]:
@@ -61,13 +71,41 @@ def _more(keys: Sequence[str]) -> str:
     return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
 
 
-def _too_many(plan: ZonePlan, lately: Set[str]) -> list[Brake]:
-    losing = {each.key for each in plan.changes if is_loss(each)}
-    losses, before = len(losing), len(lately - losing)
-    most = limit(plan)
+def _too_many(plan: ZonePlan, lately: Losses) -> list[Brake]:
+    """That one member leaves all of its names, however many, is one event and no accident, and clients must not be sent
+    to it until someone has been woken: it counts as one name.
+    """
+    now = losses_of(plan.changes)
+    before = {key: values for key, values in lately.items() if key not in now}
+    owners = _owners(plan)
+    one = _most_frequent(owners[each] for lost in (now, before) for each in _records(lost) if each in owners)
+
+    def events(lost: Losses) -> int:
+        alike = [{owners.get((key, value)) for value in values} == {one} for key, values in lost.items()]
+        return alike.count(False) + any(alike)
+
+    losses, earlier, most = events(now), events(before), limit(plan)
+    besides = f", those of {one} taken as one," if one else ""
     words = f"the zone allows {most} (20 % or 10 unless `share:` and `at_most:` say otherwise)"
     if losses > most:
-        return [Brake(CHANGES, f"{losses} of {plan.ours} names would lose records in one run; {words}")]
-    if losses and losses + before > most:
-        return [Brake(HOUR, f"{losses} names would lose records, after {before} others in the last hour; {words}")]
+        return [Brake(CHANGES, f"{losses} of {plan.ours} names{besides} would lose records in one run; {words}")]
+    if losses and losses + earlier > most:
+        told = f"{losses} names{besides} would lose records, after {earlier} others in the last hour"
+        return [Brake(HOUR, f"{told}; {words}")]
     return []
+
+
+def _owners(plan: ZonePlan) -> dict[tuple[str, str], str]:
+    """(key, record) → the member whose record it is."""
+    claims = [each.claim for each in plan.decisions]
+    return {(key_of(claim.place), value): name for claim in claims for name, value in claim.values.items()}
+
+
+def _records(lost: Losses) -> Iterator[tuple[str, str]]:
+    return ((key, value) for key, values in lost.items() for value in values)
+
+
+def _most_frequent(names: Iterable[str]) -> str:
+    """'' where there is none."""
+    counted = Counter(names)
+    return min(counted, key=lambda name: (-counted[name], name), default="")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import After, Become, BecomeMethod, FilesDeclaration, Inventory, Pool, Server, Ssh
 from multiall_cli.domain.values import Secret
+from multiall_cli.domain.zones import NameDeclaration
 from multiall_cli.planning.merge import effective_files, explain
 
 HERE = Origin("inventory/site.yaml", 3, 5)
@@ -119,6 +120,21 @@ def test_every_value_of_a_server_is_explained():
 
 def test_a_server_without_become_has_no_password_to_explain():
     assert "become.password" not in told(site())
+
+
+def test_what_clients_use_and_every_name_of_a_server_is_explained():
+    server = Server("web1", "192.0.2.1", public=("198.51.100.1",), where={"public": HERE})
+    names = (
+        NameDeclaration("example.net.", "www.example.net.", ("web1",), origin=HERE),
+        NameDeclaration("example.net.", "api.example.net.", ("web1",), inside=True, origin=HERE),
+        NameDeclaration("example.net.", "db.example.net.", (), origin=HERE),
+    )
+    values = told(site(replace(pool("a"), names=names), replace(pool("b"), names=names[:1]), server=server))
+    assert (values["public"].value, values["public"].origin) == ("198.51.100.1", HERE)
+    www, api = values["names:www.example.net A"], values["names:api.example.net A"]
+    assert (www.value, www.pool, www.origin) == ("198.51.100.1", "a, b", HERE)
+    assert (api.value, api.pool) == ("192.0.2.1", "a")
+    assert not any("db.example" in key for key in values)
 
 
 def test_every_field_of_a_tree_is_explained():

@@ -5,7 +5,7 @@ import pytest
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.records import Claim, Decision, RRset, ZonePlan, place_of
 from multiall_cli.domain.zones import NameServer, OnFloor, Zone
-from multiall_cli.planning.zones.brakes import CHANGES, EMPTIES, FROZEN, HOUR, NAMES, brakes, is_loss, limit
+from multiall_cli.planning.zones.brakes import CHANGES, EMPTIES, FROZEN, HOUR, NAMES, brakes, limit, losses_of
 from tests.fixtures.zone_model import UP, topology
 
 ZONE = Zone("example.net.", NameServer("ns1", "192.0.2.53"))
@@ -23,7 +23,7 @@ def plan(*changes: _Change, ours: int = 100, zone: Zone = ZONE, decisions: tuple
 
 
 def names(found: ZonePlan, lately: int = 0, **more: object) -> list[str]:
-    before = {f"before{number}.example.net A" for number in range(lately)}
+    before = {f"before{number}.example.net A": {"a"} for number in range(lately)}
     return [each.name for each in brakes(found, more.pop("topology", CALM), before, **more)]  # type: ignore[arg-type]
 
 
@@ -44,7 +44,7 @@ def names(found: ZonePlan, lately: int = 0, **more: object) -> list[str]:
 def test_a_loss_is_what_clients_are_given_now_and_no_longer_then(
     before: RRset | None, after: RRset | None, lost: bool
 ) -> None:
-    assert is_loss(Change("www.example.net A", before, after)) is lost
+    assert bool(losses_of([Change("www.example.net A", before, after)])) is lost
 
 
 @pytest.mark.parametrize(("ours", "most"), [(0, 10), (1, 10), (50, 10), (54, 10), (55, 11), (100, 20), (6000, 1200)])
@@ -66,7 +66,7 @@ def test_nothing_to_change_is_never_stopped() -> None:
 
 def test_a_frozen_topology_stops_all_that_would_change() -> None:
     grown = Change("www.example.net A", None, A)
-    (found,) = brakes(plan(grown), FROST, set())
+    (found,) = brakes(plan(grown), FROST, {})
     assert found.name == FROZEN
     assert "half of all are silent" in found.words
     assert names(plan(grown)) == []
@@ -88,7 +88,54 @@ def test_as_many_losses_in_one_hour_as_the_zone_allows(count: int, lately: int, 
 
 def test_a_name_that_loses_again_in_the_hour_is_one_name() -> None:
     found = plan(*losses(20))
-    assert brakes(found, CALM, {each.key for each in found.changes}) == []
+    assert brakes(found, CALM, losses_of(found.changes)) == []
+
+
+def of_members(count: int, member: str, value: str) -> tuple[list[_Change], tuple[Decision, ...]]:
+    """Names that lose the record of one member."""
+    members = {"web1": "192.0.2.1", "web2": "192.0.2.2", "web3": "192.0.2.3"}
+    whole = RRset(60, tuple(members.values()))
+    less = RRset(60, tuple(each for each in members.values() if each != value))
+    keys = [f"{member}-{each}.example.net A" for each in range(count)]
+    decisions = [Decision(Claim(place_of(key), ZONE.name, 60, members, "web"), less) for key in keys]
+    return [Change(key, whole, less) for key in keys], tuple(decisions)
+
+
+def test_one_member_that_leaves_its_names_is_one_event_however_many_they_are() -> None:
+    changes, decisions = of_members(90, "web1", "192.0.2.1")
+    assert names(plan(*changes, decisions=decisions)) == []
+    assert names(plan(*changes, *losses(19), decisions=decisions)) == []
+    (found,) = brakes(plan(*changes, *losses(20), decisions=decisions), CALM, {})
+    assert found.name == CHANGES
+    assert found.words.startswith("21 of 100 names, those of web1 taken as one, would lose records in one run;")
+
+
+def test_two_members_at_once_are_counted() -> None:
+    changes, decisions = of_members(30, "web1", "192.0.2.1")
+    more, others = of_members(21, "web2", "192.0.2.2")
+    assert names(plan(*changes, *more, decisions=decisions + others)) == [CHANGES]
+    assert names(plan(*changes, *more[:19], decisions=decisions + others)) == []
+
+
+def test_one_member_after_another_is_counted_within_the_hour() -> None:
+    changes, decisions = of_members(21, "web1", "192.0.2.1")
+    more, others = of_members(12, "web2", "192.0.2.2")
+    lately = {each.key: {"192.0.2.1"} for each in changes}
+    assert [each.name for each in brakes(plan(*more, decisions=decisions + others), CALM, lately)] == []
+    (found,) = brakes(plan(*of_members(21, "web2", "192.0.2.2")[0], decisions=decisions), CALM, lately)
+    assert found.name == CHANGES, "records of no member's, and names of another's"
+
+
+def test_where_a_zone_allows_nothing_that_is_not_allowed_either() -> None:
+    changes, decisions = of_members(1, "web1", "192.0.2.1")
+    zone = Zone(ZONE.name, ZONE.primary, at_most=0, share=0.0)
+    assert names(plan(*changes, decisions=decisions, zone=zone)) == [CHANGES]
+
+
+def test_a_member_that_leaves_again_is_no_more() -> None:
+    changes, decisions = of_members(90, "web1", "192.0.2.1")
+    lately = {each.key: {"192.0.2.1"} for each in changes}
+    assert brakes(plan(*changes[:50], decisions=decisions), CALM, lately) == []
 
 
 def test_growth_has_no_limit() -> None:
@@ -108,9 +155,9 @@ def test_a_name_that_would_give_nothing_is_stopped_unless_it_is_meant_to() -> No
 
 def test_the_first_of_several_empty_names_is_told_and_how_many_more() -> None:
     emptied = [Change(f"n{each}.example.net A", A, NONE) for each in range(3)]
-    (found,) = brakes(plan(*emptied), CALM, set())
+    (found,) = brakes(plan(*emptied), CALM, {})
     assert found.words == "n0.example.net A would give nothing at all (and 2 more)"
-    (found,) = brakes(plan(emptied[0]), CALM, set())
+    (found,) = brakes(plan(emptied[0]), CALM, {})
     assert found.words == "n0.example.net A would give nothing at all"
 
 
