@@ -215,21 +215,21 @@ def remedy(
         bool, typer.Option("--dry-run", help="Only show what would be done; exit 10: something.")
     ] = False,
 ) -> int:
-    """Apply the remedies of rules that fail: one after the other, until one does not help; journalled."""
+    """Apply the remedies of rules that fail, until one does not help. Exit 3: that, or a server was not seen."""
     asks = not dry_run and must_ask(context)
     with busy_fleet(context, "remedy") as (found, pause):
-        chosen = found.remedies(target)
+        planned = found.remedies(target)
         pause()
         whole(found, "baseline remedy")
-        if dry_run or not chosen:
-            return show(given(context), render.remedies(chosen))
+        if dry_run or not planned.chosen:
+            return show(given(context), render.remedies(planned))
         if asks:
-            render.show_remedies(chosen)
-            if not ask(f"remedy: {len(chosen)} to apply. Go on?"):
+            render.show_remedies(planned)
+            if not ask(f"remedy: {len(planned.chosen)} to apply. Go on?"):
                 raise Refused("baseline remedy", "not confirmed; nothing was done", "run it again, or add --yes")
-        done = found.remedy(chosen)
+        done = found.remedy(planned.chosen)
         pause()
-        return show(given(context), render.remedied(chosen, done))
+        return show(given(context), render.remedied(planned, done))
 
 
 @app.command("learn", cls=Verb)

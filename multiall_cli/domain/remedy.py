@@ -1,5 +1,6 @@
 """What may be done about a rule that fails, and what became of it."""
 
+from collections.abc import Mapping
 from dataclasses import field
 
 from multiall_cli.domain.baseline import Code
@@ -16,6 +17,14 @@ class Remedy:
     action: After
     code: Code = field(default=Code.OK, compare=False)
     shows: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Remedies:
+    """What may be done now. `unseen`: servers that could not be looked at, and why."""
+
+    chosen: tuple[Remedy, ...]
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

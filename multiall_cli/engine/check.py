@@ -15,7 +15,7 @@ from multiall_cli.engine.held import pack, unpack
 from multiall_cli.engine.recent import Kept, Past, Recent, Written, pasts, written
 from multiall_cli.engine.world import World
 from multiall_cli.planning.again import Stood, stood, stood_again
-from multiall_cli.planning.consensus import most_have
+from multiall_cli.planning.consensus import Consensus
 from multiall_cli.planning.evaluate import LONGEST, Circumstances, is_due, remembered, status_of
 from multiall_cli.ports import Store
 
@@ -26,15 +26,15 @@ Most = Mapping[str, Mapping[str, str | None]]
 @dataclass(frozen=True, slots=True)
 class Duty:
     """What is to be looked at on one server. `maintenance`: why its failures are not to be told; `waived`: by rule;
-    `brothers`: who shares a pool with it; `known`: what has been read of it already; `aside`: rules that are not looked
-    at now and stand as they did.
+    `group`: who shares a pool with it, itself too; `known`: what has been read of it already; `aside`: rules that are
+    not looked at now and stand as they did.
     """
 
     server: Server
     rules: tuple[Rule, ...]
     maintenance: str = ""
     waived: Mapping[str, Waiver] = field(default_factory=dict)
-    brothers: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
     known: Mapping[Fact, Reading] = field(default_factory=dict)
     aside: tuple[Rule, ...] = ()
 
@@ -48,7 +48,7 @@ class Duty:
     @property
     def compares(self) -> bool:
         """Whether it can be judged only when its brothers were looked at too."""
-        return bool(self.brothers) and any(rule.same for rule in self.rules)
+        return len(self.group) > 1 and any(rule.same for rule in self.rules)
 
 
 def check(
@@ -61,7 +61,7 @@ def check(
     """
     by_name = {duty.server.name: duty for duty in duties}
     ledger = _Ledger(world.store, keep, recent)
-    brothers = [name for duty in duties if duty.compares for name in duty.brothers if name not in by_name]
+    groups = {duty.group for duty in duties if duty.compares}
     known = pasts(world.store, [*by_name], recent)
     readings: dict[str, Readings] = {}
     waiting: list[tuple[Duty, Asked]] = []
@@ -82,19 +82,19 @@ def check(
                 waiting.append((duty, result))
                 continue
             yield ledger.judged(duty, result, known[server.name], {}, world.clock.now())
-        seen_last = _seen_last(world.store, brothers, known) if waiting else {}
+        others = {name for group in groups for name in group} - by_name.keys() if waiting else set()
+        consensus = Consensus(readings, _seen_last(world.store, sorted(others), known))
         for duty, result in waiting:
-            name = duty.server.name
-            most = most_have(duty.rules, (name, *duty.brothers), readings, seen_last)
-            yield ledger.judged(duty, result, known[name], most, world.clock.now())
+            most = consensus.most(duty.rules, duty.group)
+            yield ledger.judged(duty, result, known[duty.server.name], most, world.clock.now())
     finally:
         ledger.close()
 
 
-def _seen_last(store: Store, brothers: Sequence[str], known: Mapping[str, Past]) -> dict[str, Mapping[str, Held]]:
-    """What was held of servers, and of their brothers that are not looked at now."""
-    others = {name: memory.rules for name, memory in recall(store, brothers).items()}
-    return {**others, **{name: past.held for name, past in known.items()}}
+def _seen_last(store: Store, others: Sequence[str], known: Mapping[str, Past]) -> dict[str, Mapping[str, Held]]:
+    """What was held of servers, and of others that are not looked at now."""
+    found = {name: memory.rules for name, memory in recall(store, others).items()} if others else {}
+    return {**found, **{name: past.held for name, past in known.items()}}
 
 
 class _Ledger:

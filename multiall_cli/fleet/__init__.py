@@ -32,7 +32,7 @@ from multiall_cli.domain.errors import Fault, Locked, MemberFault, Refused, Unre
 from multiall_cli.domain.health import Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server, Site
 from multiall_cli.domain.publication import LastPublished, Published, Verified
-from multiall_cli.domain.remedy import Remedied, Remedy
+from multiall_cli.domain.remedy import Remedied, Remedies, Remedy
 from multiall_cli.domain.run import Holder, MemberState, Report, Run, Step
 from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.drivers.become import sudoers
@@ -646,7 +646,7 @@ class Fleet:
 
         return health.history(self, rule, target, since)
 
-    def remedies(self, target: str = "") -> tuple[Remedy, ...]:
+    def remedies(self, target: str = "") -> Remedies:
         """What may be done now about rules that fail, by a look at them; not what was done a short while ago."""
         from multiall_cli.fleet import health
 

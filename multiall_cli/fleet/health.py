@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.domain.baseline import Checked, Rule
+from multiall_cli.domain.baseline import Checked, Code, Rule
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import Gate, Server
-from multiall_cli.domain.remedy import Remedied, Remedy
+from multiall_cli.domain.remedy import Remedied, Remedies, Remedy
 from multiall_cli.domain.topology import Downtime, Topology
 from multiall_cli.planning import waivers
 from multiall_cli.planning.checks.declarations import drift_rules
@@ -86,7 +86,7 @@ def wait_for_health(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
     return closed(gate, fleet.reading_world, lambda: list(check(fleet, members, fresh=True)))
 
 
-def remedies(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Remedy, ...]:
+def remedies(fleet: "Fleet", servers: Iterable[Server]) -> Remedies:
     """What may be done now about rules that fail."""
     from multiall_cli.engine.remedy import last_applied
 
@@ -96,7 +96,8 @@ def remedies(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Remedy, ...]:
     chosen = planned_remedies(found, {each.server: book.of(each.server) for each in found})
     last = last_applied(fleet.reading_world, chosen)
     wait = cooling(chosen, last, SystemClock().now(), fleet.site.settings.baseline.cool_down)
-    return tuple(each for each in chosen if each not in wait)
+    unseen = {each.server: each.trouble for each in found if each.trouble and each.code is not Code.MAINTENANCE}
+    return Remedies(tuple(each for each in chosen if each not in wait), unseen)
 
 
 def apply_remedies(fleet: "Fleet", chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
@@ -124,13 +125,14 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
 
     book, faults = rule_book(fleet)
     holding = waivers.with_servers(waivers_now(fleet), lambda target: meant(fleet, target))
+    groups: dict[tuple[str, ...], tuple[str, ...]] = {}
     found = []
     for server in servers:
         rules, declared = book.of(server.name), drift_rules(fleet.inventory, server.name)
         names = (rule.id for rule in (*rules, *declared))
         waived = waivers.waived(server.name, names, holding) if holding else {}
-        brothers = _brothers(fleet, server.name) if any(rule.same for rule in rules) else ()
-        found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, brothers, aside=declared))
+        group = _group(fleet, server.name, groups) if any(rule.same for rule in rules) else ()
+        found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, group, aside=declared))
     if faults:
         raise InputFaults(faults)
     return found
@@ -146,9 +148,13 @@ def rule_book(fleet: "Fleet") -> tuple[RuleBook, list[Fault]]:
     return fleet.book
 
 
-def _brothers(fleet: "Fleet", server: str) -> tuple[str, ...]:
+def _group(fleet: "Fleet", server: str, known: dict[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
+    """Who shares a pool with a server, itself too. `known`: what was made of the same pools before."""
     pools = fleet.inventory.pools_of(server)
-    return tuple(dict.fromkeys(name for pool in pools for name in pool.members if name != server))
+    names = tuple(pool.name for pool in pools)
+    if names not in known:
+        known[names] = tuple(dict.fromkeys(name for pool in pools for name in pool.members))
+    return known[names]
 
 
 def maintenance_of(topology: Topology, server: str) -> str:

@@ -20,32 +20,32 @@ def majority(values: Iterable[str]) -> str | None:
     return value if 2 * count > counts.total() else None
 
 
-def most_have(
-    rules: Sequence[Rule],
-    names: Iterable[str],
-    readings: Mapping[str, Readings],
-    remembered: Mapping[str, Mapping[str, Held]],
-) -> dict[str, dict[str, str | None]]:
-    """rule → value → what most of `names` have, as `judge.comparable` has it, None where they do not agree; nothing of
-    what only one is known of.
+class Consensus:
+    """What most of groups of servers have; a group that many ask for is gone through once for each rule.
 
     `readings`: of who was looked at; of others what is `remembered`.
     """
-    brothers = tuple(names)
-    return {rule.id: _of_rule(rule, brothers, readings, remembered) for rule in rules if rule.same}
 
+    def __init__(self, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, Held]]) -> None:
+        self._readings = readings
+        self._remembered = remembered
+        self._found: dict[tuple[object, ...], dict[str, str | None]] = {}
 
-def _of_rule(
-    rule: Rule,
-    names: Sequence[str],
-    readings: Mapping[str, Readings],
-    remembered: Mapping[str, Mapping[str, Held]],
-) -> dict[str, str | None]:
-    found: dict[str, list[str]] = {}
-    for name in names:
-        for key, text in _known(rule, name, readings, remembered).items():
-            found.setdefault(key, []).append(text)
-    return {key: majority(values) for key, values in found.items() if len(values) > 1}
+    def most(self, rules: Sequence[Rule], group: tuple[str, ...]) -> dict[str, dict[str, str | None]]:
+        """rule → value → what most of the group have, as `judge.comparable` has it, None where they do not agree;
+        nothing of what only one is known of.
+        """
+        return {rule.id: self._of_rule(rule, group) for rule in rules if rule.same}
+
+    def _of_rule(self, rule: Rule, group: tuple[str, ...]) -> dict[str, str | None]:
+        key = (rule.id, rule.fact, tuple(rule.same), group)
+        if key not in self._found:
+            values: dict[str, list[str]] = {}
+            for name in group:
+                for value, text in _known(rule, name, self._readings, self._remembered).items():
+                    values.setdefault(value, []).append(text)
+            self._found[key] = {value: majority(texts) for value, texts in values.items() if len(texts) > 1}
+        return self._found[key]
 
 
 def _known(

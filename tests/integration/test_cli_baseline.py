@@ -393,6 +393,19 @@ def test_a_remedy_is_applied_once_and_journalled(desk: Desk) -> None:
     assert "it was applied a short while ago" in desk.call("baseline", "remedy", "web1", "--yes").out
 
 
+def test_a_server_that_cannot_be_looked_at_may_need_a_remedy_too(desk: Desk) -> None:
+    held = desk.held("web1").parent / "made"
+    remediable(desk, "touch", str(held))
+    desk.lab.kill("web2")
+    dry = desk.call("baseline", "remedy", "web2", "--dry-run")
+    assert (dry.exit, "web2 could not be looked at: " in dry.out) == (3, True)
+    done = desk.call("baseline", "remedy", "web[1-2]", "--yes")
+    assert (done.exit, held.exists()) == (3, True)
+    held.unlink()
+    assert "1 of 1 remedy helped" in done.out
+    assert [*desk.call("baseline", "remedy", "web2", "--dry-run", "--json").json()["unseen"]] == ["web2"]
+
+
 def test_a_remedy_that_does_not_help_is_not_tried_on_others(desk: Desk) -> None:
     remediable(desk, "false")
     done = desk.call("baseline", "remedy", "web[1-2]", "--yes")

@@ -20,7 +20,7 @@ from multiall_cli.domain.errors import Fault, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
 from multiall_cli.domain.inventory import Inventory
-from multiall_cli.domain.remedy import Remedied, Remedy
+from multiall_cli.domain.remedy import Remedied, Remedies
 from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.checks import CHECKS, Worse
 from multiall_cli.planning.learning import Learned
@@ -250,34 +250,41 @@ def turned(server: str, before: Status | None, after: Status) -> View:
     return View("baseline.change", value, lambda wide: [safe_text(words)], [value], [server], well=False)
 
 
-def remedies(chosen: Sequence[Remedy]) -> View:
+def remedies(planned: Remedies) -> View:
     """What would be done."""
 
     def human(wide: bool) -> Iterator[object]:
-        yield from _remedies(chosen)
+        yield from _remedies(planned)
 
-    code = Exit.DIFFERENCES if chosen else Exit.OK
-    names = [each.server for each in chosen]
-    return View("baseline.remedies", {"remedies": chosen}, human, chosen, names, exit=code, well=not chosen)
+    code = Exit.DIFFERENCES if planned.chosen else Exit.PARTIAL if planned.unseen else Exit.OK
+    value = {"remedies": planned.chosen, "unseen": planned.unseen}
+    names = [each.server for each in planned.chosen]
+    return View("baseline.remedies", value, human, planned.chosen, names, exit=code, well=code is Exit.OK)
 
 
-def _remedies(chosen: Sequence[Remedy]) -> Iterator[object]:
-    if chosen:
-        rows = [(e.server, e.rule, f"{e.code.value} {e.code.word}", e.shows, str(e.action)) for e in chosen]
+def _remedies(planned: Remedies) -> Iterator[object]:
+    if planned.chosen:
+        rows = [(e.server, e.rule, f"{e.code.value} {e.code.word}", e.shows, str(e.action)) for e in planned.chosen]
         yield table(("server", "rule", "status", "shows", "remedy"), rows)
     else:
         yield "nothing to remedy: no rule that declares a remedy fails, or it was applied a short while ago"
+    yield from _unseen(planned)
 
 
-def show_remedies(chosen: Sequence[Remedy]) -> None:
+def _unseen(planned: Remedies) -> Iterator[object]:
+    for server, why in planned.unseen.items():
+        yield safe_text(f"{server} could not be looked at: {why}")
+
+
+def show_remedies(planned: Remedies) -> None:
     """On stderr, before the question."""
     screen = console(sys.stderr)
-    for each in _remedies(chosen):
+    for each in _remedies(planned):
         put(screen, each)
 
 
-def remedied(chosen: Sequence[Remedy], done: Sequence[Remedied]) -> View:
-    left = chosen[len(done) :]
+def remedied(planned: Remedies, done: Sequence[Remedied]) -> View:
+    left = planned.chosen[len(done) :]
 
     def human(wide: bool) -> Iterator[object]:
         rows = [
@@ -288,11 +295,14 @@ def remedied(chosen: Sequence[Remedy], done: Sequence[Remedied]) -> View:
         more = f"; {count(len(left), 'remedy', 'remedies')} left alone, since one did not help" if left else ""
         helped = sum(1 for each in done if each.helped)
         run = f"; run {done[0].run}" if done else ""
-        yield line(f"{helped} of {count(len(chosen), 'remedy', 'remedies')} helped{more}{run}", style="bold")
+        yield line(f"{helped} of {count(len(planned.chosen), 'remedy', 'remedies')} helped{more}{run}", style="bold")
+        yield from _unseen(planned)
 
-    code = Exit.OK if not left and all(each.helped for each in done) else Exit.PARTIAL
-    value = {"done": done, "left": left}
-    return View("baseline.remedy", value, human, done, [e.remedy.server for e in done], exit=code, well=not chosen)
+    well = not left and not planned.unseen and all(each.helped for each in done)
+    value = {"done": done, "left": left, "unseen": planned.unseen}
+    names = [e.remedy.server for e in done]
+    code = Exit.OK if well else Exit.PARTIAL
+    return View("baseline.remedy", value, human, done, names, exit=code, well=False)
 
 
 def learned(found: Learned, to: Path | None) -> View:

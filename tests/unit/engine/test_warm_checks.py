@@ -84,10 +84,7 @@ def members() -> dict[str, Facts]:
 
 def duties(**more: Any) -> list[Duty]:
     names = [each.name for each in SERVERS]
-    return [
-        Duty(each, RULES, brothers=tuple(name for name in names if name != each.name), aside=ASIDE, **more)
-        for each in SERVERS
-    ]
+    return [Duty(each, RULES, group=tuple(names), aside=ASIDE, **more) for each in SERVERS]
 
 
 TOLD: st.SearchStrategy[Told] = st.one_of(

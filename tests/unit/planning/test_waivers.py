@@ -7,7 +7,7 @@ from multiall_cli.domain.health import DAY, Held, Waiver
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.values import Amount
 from multiall_cli.planning import waivers
-from multiall_cli.planning.consensus import majority, most_have
+from multiall_cli.planning.consensus import Consensus, majority
 from multiall_cli.planning.judge import comparable
 from multiall_cli.planning.moments import zoned
 from multiall_cli.planning.pools import pool_health, pools_health
@@ -68,13 +68,14 @@ def test_brothers_that_were_not_looked_at_are_as_they_were() -> None:
         "web5": {"conf": Held(Code.OK, 0.0, told="[]")},
         "web6": {},
     }
-    found = most_have([SAME, Rule("load", "load", {}, ())], [f"web{at}" for at in range(1, 7)], readings, held)
+    group = tuple(f"web{at}" for at in range(1, 7))
+    found = Consensus(readings, held).most([SAME, Rule("load", "load", {}, ())], group)
     assert found == {"conf": {"sha256": comparable("2")}}, "of one alone nothing follows"
 
 
 def test_no_agreement_is_told() -> None:
     readings = {f"web{at}": {SAME.fact: Reading({"sha256": str(at)})} for at in (1, 2)}
-    assert most_have([SAME], ["web1", "web2"], readings, {}) == {"conf": {"sha256": None}}
+    assert Consensus(readings, {}).most([SAME], ("web1", "web2")) == {"conf": {"sha256": None}}
 
 
 def checked(**codes: Code) -> dict[str, Checked]:
