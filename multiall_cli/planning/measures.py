@@ -1,8 +1,10 @@
 """How values are written, compared and shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
+from urllib.parse import urlsplit
 
 from multiall_cli.planning.moments import span
 
@@ -20,6 +22,10 @@ class Measure(StrEnum):
     BYTES = "an amount such as 500MB or 2GiB"
     SECONDS = "a time such as 500ms, 5m or 30d"
     PATTERN = "a regular expression"
+    PORT = "a port from 1 to 65535"
+    PROTOCOL = "tcp or udp"
+    RECORDS = "a type of records: A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT"
+    URL = "an address such as https://host:8443/path"
 
 
 LARGEST = 1e300  # of a number that is shown in units
@@ -31,30 +37,41 @@ _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z%]*)")
 
 def read(measure: Measure, text: str) -> object:
     """The value that a text means. Errors: ValueError."""
-    match measure:
-        case Measure.FLAG:
-            return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else _wrong(text)
-        case Measure.TEXT:
-            return text
-        case Measure.PATTERN:
-            return _pattern(text)
-        case Measure.MODE:
-            return f"{int(text, 8):04o}" if re.fullmatch("0?[0-7]{3,4}", text) else _wrong(text)
-        case Measure.COUNT:
-            return int(text) if re.fullmatch("[0-9]{1,15}", text) else _wrong(text)
-        case Measure.NUMBER:
-            return _amount(text, {"": 1.0})
-        case Measure.SHARE:
-            return _amount(text, {"%": 0.01})
-        case Measure.BYTES:
-            return _amount(text, _BYTES)
-        case Measure.SECONDS:
-            return span(text.strip())
-    raise ValueError(text)
+    if measure not in _READERS:
+        raise ValueError(text)
+    return _READERS[measure](text)
 
 
-def _wrong(text: str) -> object:
-    raise ValueError(text)
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _mode(text: str) -> str:
+    return f"{int(_like('0?[0-7]{3,4}', text), 8):04o}"
+
+
+def _count(text: str) -> int:
+    return int(_like("[0-9]{1,15}", text))
+
+
+def _port(text: str) -> int:
+    if not 1 <= _count(text) <= 65535:
+        raise ValueError(text)
+    return _count(text)
+
+
+def _url(text: str) -> str:
+    if urlsplit(_like(r"https?://[^/\s]+(?:/\S*)?", text)).port == 0:  # what is no port at all raises ValueError itself
+        raise ValueError(text)
+    return text
+
+
+def _like(pattern: str, text: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise ValueError(text)
+    return text
 
 
 def _pattern(text: str) -> str:
@@ -70,6 +87,23 @@ def _amount(text: str, units: Mapping[str, float]) -> float:
     if found is None or found[2] not in units:
         raise ValueError(text)
     return round(float(found[1]) * units[found[2]], 12)  # 70% is 0.7
+
+
+_READERS: Mapping[Measure, Callable[[str], object]] = {
+    Measure.FLAG: _flag,
+    Measure.TEXT: str,
+    Measure.PATTERN: _pattern,
+    Measure.MODE: _mode,
+    Measure.COUNT: _count,
+    Measure.NUMBER: partial(_amount, units={"": 1.0}),
+    Measure.SHARE: partial(_amount, units={"%": 0.01}),
+    Measure.BYTES: partial(_amount, units=_BYTES),
+    Measure.SECONDS: lambda text: span(text.strip()),
+    Measure.PORT: _port,
+    Measure.PROTOCOL: partial(_like, "tcp|udp"),
+    Measure.RECORDS: partial(_like, "(?i:A|AAAA|CNAME|MX|NS|PTR|SOA|SRV|TXT)"),
+    Measure.URL: _url,
+}
 
 
 def shown(measure: Measure, value: object) -> str:

@@ -9,7 +9,7 @@ CHECKS: Mapping[str, Check] = {
     "database": Check(
         "Whether a database (`engine`: postgresql or mysql) answers, asked without a password.",
         {"engine": Measure.TEXT},
-        {"socket": Measure.TEXT, "address": Measure.TEXT, "port": Measure.COUNT},
+        {"socket": Measure.TEXT, "address": Measure.TEXT, "port": Measure.PORT},
         {
             "open": state("whether it takes connections"),
             "took": high(Measure.SECONDS, "until it answered"),

@@ -21,14 +21,14 @@ from multiall_cli.planning.measures import Measure
 CHECKS: Mapping[str, Check] = {
     "port": Check(
         "A port that something listens on.",
-        {"port": Measure.COUNT},
-        {"protocol": Measure.TEXT},
+        {"port": Measure.PORT},
+        {"protocol": Measure.PROTOCOL},
         {"open": state("whether something does"), "addresses": access("and on no others", Measure.WORDS, exact=True)},
         {"open": True},
     ),
     "tcp": Check(
         "A connection from the server to another place.",
-        {"address": Measure.TEXT, "port": Measure.COUNT},
+        {"address": Measure.TEXT, "port": Measure.PORT},
         values={"open": state("whether it can be made"), "took": high(Measure.SECONDS, "until it was")},
         implied={"open": True},
     ),
@@ -41,7 +41,7 @@ CHECKS: Mapping[str, Check] = {
     "dns": Check(
         "A name, asked by the server of a name server: its first ones, where none is named.",
         {"name": Measure.TEXT},
-        {"type": Measure.TEXT, "server": Measure.TEXT, "port": Measure.COUNT},
+        {"type": Measure.RECORDS, "server": Measure.TEXT, "port": Measure.PORT},
         {
             "present": PRESENT,
             "answers": text("that are all among its own", Measure.WORDS),
@@ -51,7 +51,7 @@ CHECKS: Mapping[str, Check] = {
     ),
     "http": Check(
         "One GET by the server itself; redirections are not followed.",
-        {"url": Measure.TEXT},
+        {"url": Measure.URL},
         {"match": Measure.PATTERN, "insecure": Measure.FLAG},
         {
             "present": Value(Measure.FLAG, code=Code.WRONG_STATE, means="whether there is an answer"),
@@ -65,7 +65,7 @@ CHECKS: Mapping[str, Check] = {
     "certificate": Check(
         "A certificate, of a file (`path`) or of a place that speaks TLS (`address`, `port`, `name`).",
         {},
-        {"path": Measure.TEXT, "address": Measure.TEXT, "port": Measure.COUNT, "name": Measure.TEXT},
+        {"path": Measure.TEXT, "address": Measure.TEXT, "port": Measure.PORT, "name": Measure.TEXT},
         {
             "present": PRESENT,
             "left": Value(Measure.SECONDS, Worse.LOW, means="until it ends", warns=Code.EXPIRING),

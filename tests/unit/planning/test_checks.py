@@ -25,6 +25,11 @@ from multiall_cli.planning.checks import CHECKS, Measure, Worse, read, shown
         (Measure.SECONDS, "500ms", 0.5),
         (Measure.SECONDS, "30d", 30 * 86400.0),
         (Measure.PATTERN, "^a+$", "^a+$"),
+        (Measure.PORT, "65535", 65535),
+        (Measure.PROTOCOL, "udp", "udp"),
+        (Measure.RECORDS, "srv", "srv"),
+        (Measure.URL, "http://web1", "http://web1"),
+        (Measure.URL, "https://[2001:db8::1]:8443/a?b=c", "https://[2001:db8::1]:8443/a?b=c"),
     ],
 )
 def test_what_a_text_means(measure: Measure, text: str, value: object) -> None:
@@ -39,6 +44,10 @@ def test_what_a_text_means(measure: Measure, text: str, value: object) -> None:
         (Measure.NUMBER, "1%"), (Measure.SHARE, "80"), (Measure.SHARE, "0.8"), (Measure.BYTES, "2 furlongs"),
         (Measure.BYTES, "nan"), (Measure.SECONDS, "5"), (Measure.SECONDS, "5 M"), (Measure.PATTERN, "(a"),
         (Measure.PATTERN, "a{99999999999}"), (Measure.WORDS, "a"), (Measure.COUNT, "9" * 400),
+        (Measure.PORT, "0"), (Measure.PORT, "65536"), (Measure.PORT, "http"), (Measure.PROTOCOL, "sctp"),
+        (Measure.RECORDS, "AXFR"), (Measure.URL, "ftp://web1/"), (Measure.URL, "https://web1:99999/"),
+        (Measure.URL, "https://web1:0"), (Measure.URL, "web1/health"), (Measure.URL, "http://a b/"),
+        (Measure.URL, "http://[::1/"),
     ],
 )  # fmt: skip
 def test_what_means_nothing(measure: Measure, text: str) -> None:
