@@ -85,6 +85,7 @@ def test_kills_for_want_of_memory() -> None:
 
 BUSY = """
 import sys, time
+print(0, flush=True)
 sys.stdin.read(1)
 end = time.process_time() + 0.5
 while time.process_time() < end:
@@ -100,6 +101,7 @@ def test_a_process_by_its_command_line(tmp_path: Path) -> None:
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
+        child.stdout.readline()  # until then it may be hardly more than a process
         child.stdin.write(b"x")
         child.stdin.flush()
         began = time.monotonic()
@@ -108,7 +110,7 @@ def test_a_process_by_its_command_line(tmp_path: Path) -> None:
         assert "cpu" not in first
         assert isinstance(first["rss"], int)
         assert first["rss"] > 1 << 20
-        child.stdout.read(1)
+        child.stdout.readline()
         told, after = look("process", mark, command=word + "$")
         share = told["cpu"]
         assert isinstance(share, float)
