@@ -1,7 +1,7 @@
 """Reads what rules ask for, each in bounded time: one that hangs costs itself alone.
 
-A child reads one after the other and says what it found. Who waits for one too long gives up that child, which may
-hang in the kernel for ever, and lets another one go on behind it.
+A child reads one after the other and says what it found. One that is slow is left at what it reads, which may hang in
+the kernel for ever, while another child goes on behind it: many that hang are waited for together.
 """
 
 import errno
@@ -77,6 +77,8 @@ GAUGES = {
 MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
 MOST_KEPT = 4  # answers that are remembered
+PATIENCE = 0.5  # seconds until another child goes on behind a slow one
+AT_ONCE = 16  # slow ones that are waited for together
 GATHERING = 0.001  # seconds in which more lines may come, so that many are taken at once: each wake costs a switch
 _RIGHTS = (errno.EACCES, errno.EPERM)
 
@@ -134,35 +136,131 @@ def _kept(wanted, lines):
 
 def _read(exchange, wanted, within):
     """What is told of each of them, as a line of JSON."""
-    lines: "list[bytes]" = []
-    while len(lines) < len(wanted):
-        before = len(lines)
-        _go_on(exchange, wanted, within, lines)
-        if len(lines) == before:  # it ended without a word
-            lines.append(_line({"kind": "collect", "trouble": "its reader ended"}))
-    return lines
+    return _Reading(wanted, within).run(exchange.beat)
+
+
+class _Reading:
+    """Children at work: the leader goes on from one to the next; those that it left behind are slow at one each."""
+
+    def __init__(self, wanted, within):
+        self._wanted = wanted
+        self._within = within
+        self._lines: "list[bytes]" = [b""] * len(wanted)
+        self._left = 0  # the first that no one has read or is slow at
+        self._leader: "_Child | None" = None
+        self._slow: "list[_Child]" = []
+
+    def run(self, beat):
+        try:
+            while self._left < len(self._wanted) or self._slow:
+                if self._leader is None and self._left < len(self._wanted) and len(self._slow) < AT_ONCE:
+                    self._begin()
+                self._wait()
+                if self._leader is not None:
+                    self._lead(self._leader)
+                self._slow = [each for each in self._slow if not self._is_over(each)]
+                beat()
+        finally:
+            for each in self._children():
+                each.end()
+        return self._lines
+
+    def _begin(self):
+        try:
+            self._leader = _Child(self._wanted, self._left)
+        except OSError:  # too many processes: perhaps there is room once a slow one has ended
+            if not self._slow:
+                raise
+
+    def _children(self):
+        return self._slow + ([self._leader] if self._leader is not None else [])
+
+    def _wait(self):
+        """Until one of them says something, or has been silent for too long."""
+        now = time.monotonic()
+        limits = [each.began + self._within for each in self._slow]
+        if self._leader is not None:
+            limits.append(self._leader.began + min(PATIENCE, self._within))
+        select.select([each.source for each in self._children()], [], [], max(0.0, min(min(limits) - now, 1.0)))
+
+    def _lead(self, child):
+        found = child.lines()
+        for line in found or ():
+            self._lines[self._left] = line
+            self._left += 1
+        if self._left == len(self._wanted):
+            child.end()
+            self._leader = None
+        elif found is None:  # it ended without a word
+            self._lines[self._left] = _line({"kind": "collect", "trouble": "its reader ended"})
+            self._left += 1
+            child.end()
+            self._leader = None
+        elif found:
+            child.began = time.monotonic()
+            time.sleep(GATHERING)
+        elif time.monotonic() - child.began >= min(PATIENCE, self._within):
+            child.place = self._left
+            self._left += 1
+            self._slow.append(child)
+            self._leader = None
+
+    def _is_over(self, child):
+        """Whether a slow one has told the one that it was at, or has had its time."""
+        found = child.lines()
+        if found:
+            self._lines[child.place] = found[0]
+        elif found is None:
+            self._lines[child.place] = _line({"kind": "collect", "trouble": "its reader ended"})
+        elif time.monotonic() - child.began >= self._within:
+            words = "it was not read within %g s" % self._within
+            self._lines[child.place] = _line({"kind": "timeout", "trouble": words})
+        else:
+            return False
+        child.end()
+        return True
+
+
+class _Child:
+    """A process that reads those from `place` on. `began`: when it came to the one that it is at."""
+
+    def __init__(self, wanted, place):
+        self.place = place
+        self.began = time.monotonic()
+        self._rest = b""
+        self.source, sink = os.pipe()
+        try:
+            self._number = os.fork()
+        except OSError:
+            os.close(self.source)
+            os.close(sink)
+            raise
+        if self._number == 0:
+            os.close(self.source)
+            _work(sink, wanted[place:])
+        os.close(sink)
+        os.set_blocking(self.source, False)
+
+    def lines(self):
+        """What it has said by now; None where it has ended and said nothing more."""
+        try:
+            piece = os.read(self.source, 1 << 16)
+        except BlockingIOError:
+            return []
+        found = (self._rest + piece).split(b"\n")
+        self._rest = found.pop()
+        return found if piece else None
+
+    def end(self):
+        os.close(self.source)
+        _end(self._number)
 
 
 def _line(told):
     return json.dumps(told).encode("ascii")
 
 
-def _go_on(exchange, wanted, within, lines):
-    """Let a child read those that are left; until all are, or one takes too long."""
-    source, sink = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(source)
-        _child(sink, wanted[len(lines) :])
-    os.close(sink)
-    try:
-        _listen(exchange, source, len(wanted), within, lines)
-    finally:
-        os.close(source)
-        _end(child)
-
-
-def _child(sink, wanted):
+def _work(sink, wanted):
     """Never returns: what the parent has open is not to be touched here."""
     try:
         os.setsid()
@@ -210,28 +308,6 @@ def _told(name, arguments, mark):
         return {"kind": kind, "trouble": "%s%s" % (os.strerror(fault.errno or errno.EIO), where)}
     except Exception:  # noqa: BLE001  (one that cannot be read must not cost the others)
         return {"kind": "collect", "trouble": traceback.format_exc().splitlines()[-1]}
-
-
-def _listen(exchange, source, count, within, lines):
-    """Take what the child says, line by line; its silence is the fault of the one that it is at."""
-    rest, until = b"", time.monotonic() + within
-    while len(lines) < count:
-        ready = select.select([source], [], [], max(0.0, min(until - time.monotonic(), 1.0)))[0]
-        piece = os.read(source, 1 << 16) if ready else None
-        if piece == b"":
-            return
-        if piece:
-            found = (rest + piece).split(b"\n")
-            rest = found.pop()
-            lines.extend(found)
-            if found:
-                until = time.monotonic() + within
-                if len(lines) < count:
-                    time.sleep(GATHERING)
-        elif time.monotonic() >= until:
-            lines.append(_line({"kind": "timeout", "trouble": "it was not read within %g s" % within}))
-            return
-        exchange.beat()
 
 
 def _end(child):

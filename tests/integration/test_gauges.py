@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.planning.checks import CHECKS
-from multiall_cli.remote import gauge_logs
+from multiall_cli.remote import gauge_logs, gauges
 from multiall_cli.remote.gauge_versions import of_debian
 from multiall_cli.remote.gauges import GAUGES, MARKED, _one
 
@@ -428,3 +428,46 @@ def test_an_echo_of_loopback() -> None:
     else:  # where neither a socket nor the program is there for us
         assert told.get("kind") == "unsupported" or told["values"]["open"] is True
     assert look("ping", address="name.invalid")[0]["open"] is False
+
+
+# --- readers that are slow, hang or end ---------------------------------------------------------------------------
+
+
+def read(*scripts: str, within: float = 30.0) -> list[Told]:
+    """What commands of a shell gave, each read as a rule would have it read."""
+    wanted = [["command", {"argv": ["sh", "-c", script]}, None] for script in scripts]
+    return [json.loads(line) for line in gauges._Reading(wanted, within).run(lambda: None)]
+
+
+def until(path: Path) -> str:
+    return f"until [ -e {path} ]; do sleep 0.02; done"
+
+
+def test_others_are_read_while_slow_ones_are_waited_for(tmp_path: Path) -> None:
+    """Each of the first waits for what the last one does; the order of the answers is that of the questions."""
+    made = tmp_path / "made"
+    told = read(f"{until(made)}; echo a", f"{until(made)}; echo b", f"{until(made)}; exit 3", f"touch {made}")
+    assert [each["values"]["exit"] for each in told] == [0, 0, 3, 0]  # type: ignore[index]
+    assert [each["values"]["output"] for each in told[:2]] == ["a\n", "b\n"]  # type: ignore[index]
+
+
+def test_one_that_hangs_has_its_time_and_no_more(tmp_path: Path) -> None:
+    (first, second) = read(until(tmp_path / "never"), "true", within=0.3)
+    assert (first["kind"], first["trouble"]) == ("timeout", "it was not read within 0.3 s")
+    assert second["values"]["exit"] == 0  # type: ignore[index]
+
+
+def test_only_so_many_are_waited_for_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third would let the others go; it is not begun before one of them has had its time."""
+    monkeypatch.setattr(gauges, "AT_ONCE", 2)
+    monkeypatch.setattr(gauges, "PATIENCE", 0.05)
+    made = tmp_path / "made"
+    told = read(until(made), until(made), f"touch {made}", until(made), within=1.0)
+    assert [told[at].get("kind", "") for at in (0, 2, 3)] == ["timeout", "", ""]
+
+
+def test_a_reader_that_ends_without_a_word_costs_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gauges, "PATIENCE", 0.05)
+    made = tmp_path / "made"
+    told = read("kill -9 $PPID", f"{until(made)}; kill -9 $PPID", f"touch {made}")
+    assert [each.get("trouble", "") for each in told] == ["its reader ended", "its reader ended", ""]
