@@ -274,7 +274,9 @@ class Store(Cache, Protocol):
         ...
 
     def note_health(self, records: Sequence[HealthRecord], before: float) -> None:
-        """Looks at servers, in one transaction; history that is older than `before` is forgotten."""
+        """Looks at servers, in one transaction. Now and then, history that is older than `before` is forgotten, and so
+        are servers that were not looked at since.
+        """
         ...
 
     def health(self, servers: Sequence[str]) -> Mapping[str, bytes]:

@@ -99,6 +99,13 @@ MIGRATIONS = (
 SET_BACK = 600  # seconds by which a sample may be older than the one that is kept, before the clock was set back
 OLD = 86400  # seconds after which a sample shows nothing of how things are
 _LARGEST = 3.4e38  # of what four bytes hold
+FORGETS = 60.0  # seconds between two times at which old health is forgotten
+# A day at a time, so that one look under a clock that is wrong does not forget all.
+_FORGET = (
+    "DELETE FROM looks WHERE at < min(?, (SELECT min(at) FROM looks) + ?)",
+    "DELETE FROM turns WHERE at < min(?, (SELECT min(at) FROM turns) + ?)",
+    "DELETE FROM health WHERE at < min(?, (SELECT min(at) FROM health) + ?)",
+)
 RULESETS = 1000  # lists of rules whose numbers are remembered
 MOST_TOLD = 20  # samples that are kept with one event
 
@@ -125,6 +132,7 @@ class SqliteStore:
         self._guard = threading.RLock()
         self._rulesets: dict[tuple[str, ...], int] = {}
         self._durable: bool | None = None
+        self._forgotten = -math.inf  # up to when health was forgotten last
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = folder / "state.sqlite"
@@ -444,9 +452,10 @@ class SqliteStore:
                 "INSERT INTO turns (at, server, rule, before, after, shows) VALUES (?,?,?,?,?,?)",
                 ((c.at, c.server, c.rule, c.before, c.after, _encode(c.shows)) for r in records for c in r.changes),
             )
-            # A day at a time, so that one look under a clock that is wrong does not forget all.
-            connection.execute("DELETE FROM looks WHERE at < min(?, (SELECT min(at) FROM looks) + ?)", (before, DAY))
-            connection.execute("DELETE FROM turns WHERE at < min(?, (SELECT min(at) FROM turns) + ?)", (before, DAY))
+            if not 0 <= before - self._forgotten < FORGETS:
+                for statement in _FORGET:
+                    connection.execute(statement, (before, DAY))
+                self._forgotten = before
 
     def _ruleset(self, record: HealthRecord) -> int:
         """The number of the names of a look's rules: many looks share them."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from threading import Lock
 
 from multiall_cli.domain.baseline import Rule
 from multiall_cli.domain.dataclass import dataclass
@@ -11,6 +12,7 @@ from multiall_cli.engine.held import fact_key, joined, rows, unpack
 from multiall_cli.planning.again import Stood, are_same
 from multiall_cli.ports import Store
 
+MOST_RULES = 100_000  # of which something is kept: of each it is 2 kB
 MOST_ASKED = 4  # requests of one server that are kept: not all of its rules are due each time
 
 
@@ -62,20 +64,35 @@ class Kept:
     marks: Mapping[str, str]
     asked: Sequence[Asked]
 
+    @property
+    def size(self) -> int:
+        """How many rules it is about."""
+        return len(self.written.stood.rules) + len(self.written.aside)
+
 
 class Recent:
-    """What is kept of some `most` servers. Safe to use from many threads: what one has taken, another does not find."""
+    """What is kept of servers, with `most` rules of theirs together. Safe to use from many threads: what one has taken,
+    another does not find.
+    """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST_RULES) -> None:
+        self._room = most
         self._kept: dict[str, Kept] = {}
+        self._lock = Lock()
 
     def take(self, server: str) -> Kept | None:
-        return self._kept.pop(server, None)
+        with self._lock:
+            kept = self._kept.pop(server, None)
+            self._room += kept.size if kept is not None else 0
+            return kept
 
     def put(self, server: str, kept: Kept) -> None:
-        if server in self._kept or len(self._kept) < self._most:
-            self._kept[server] = kept
+        """Of a server for which there is no room left, nothing is kept: it is asked for everything."""
+        self.take(server)
+        with self._lock:
+            if kept.size <= self._room and server not in self._kept:
+                self._kept[server] = kept
+                self._room -= kept.size
 
 
 @dataclass(frozen=True, slots=True)

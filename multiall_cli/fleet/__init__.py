@@ -858,7 +858,7 @@ class Fleet:
         if self._warm and self._recent is None:
             from multiall_cli.engine.recent import Recent
 
-            self._recent = Recent(self._warm)
+            self._recent = Recent()
         return self._recent
 
     @property

@@ -109,7 +109,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.store = SqliteStore(folder / "store")
         self.warm = WarmTransport(LocalTransport(10.0), 4)
-        self.recent = Recent(4)
+        self.recent = Recent()
         self.watched = folder / "watched"
         expects = (Expectation("present", True), Expectation("size", critical=5.0))
         others = [Rule(f"there.{at}", "file", {"path": each}, expects[:1]) for at, each in enumerate(("/", "/tmp"))]

@@ -450,9 +450,10 @@ def test_history_that_is_too_old_is_forgotten(store: Store) -> None:
     change = Change(1.0, "a", "disk", Code.OK, Code.MISSING, "gone")
     store.note_health([_look("a", 1.0, (change,), disk=404)], 0.0)
     assert store.changes(9) == [change]
-    store.note_health([_look("a", 5.0, disk=200)], 2.0)
-    assert ([each.at for each in store.samples("a", "disk", 0.0)], store.changes(9)) == ([5.0], [])
-    assert store.health(["a"]) == {"a": b"a 5.0"}
+    store.note_health([_look("b", 1.0, disk=404)], 1.0)
+    store.note_health([_look("a", 500.0, disk=200)], 300.0)
+    assert ([each.at for each in store.samples("a", "disk", 0.0)], store.changes(9)) == ([500.0], [])
+    assert store.health(["a", "b"]) == {"a": b"a 500.0"}, "of a server that no one looks at nothing is kept for ever"
 
 
 @pytest.mark.parametrize("odd", ODD)

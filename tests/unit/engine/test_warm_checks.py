@@ -129,7 +129,7 @@ def test_it_comes_out_as_if_nothing_had_been_kept(data: st.DataObject) -> None:
         closing(SqliteStore(Path(folder, "a"))) as one,
         closing(SqliteStore(Path(folder, "b"))) as other,
     ):
-        cold, warm = Desk(one, members()), Desk(other, members(), Recent(8))
+        cold, warm = Desk(one, members()), Desk(other, members(), Recent())
         for _ in range(data.draw(st.integers(2, 7))):
             told(data.draw(st.dictionaries(places, TOLD, max_size=4)), cold, warm)
             event = data.draw(EVENTS)
@@ -141,13 +141,13 @@ def test_it_comes_out_as_if_nothing_had_been_kept(data: st.DataObject) -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with closing(SqliteStore(tmp_path)) as store:
-        yield Desk(store, members(), Recent(8))
+        yield Desk(store, members(), Recent())
 
 
 def test_what_was_looked_at_with_others_is_held_as_of_then(tmp_path: Path) -> None:
     """Looks at what pools declare too, one after the other: the next look, without them, knows when that was."""
     with closing(SqliteStore(tmp_path)) as store:
-        desk = Desk(store, members(), Recent(8))
+        desk = Desk(store, members(), Recent())
         for event in ("drift", "drift", "drift", ""):
             looked(desk, event)
             desk.clock.at += 5.0
@@ -155,7 +155,7 @@ def test_what_was_looked_at_with_others_is_held_as_of_then(tmp_path: Path) -> No
         assert (held["aside"].at, held["plain"].at) == (1010.0, 1015.0)
 
 
-@pytest.mark.parametrize("recent", [None, Recent(8)])
+@pytest.mark.parametrize("recent", [None, Recent()])
 def test_of_what_is_not_due_there_is_no_sample_and_of_what_turns_a_note(tmp_path: Path, recent: Recent | None) -> None:
     with closing(SqliteStore(tmp_path)) as store:
         desk, one = Desk(store, members(), recent), [Duty(SERVERS[0], RULES[:4])]
