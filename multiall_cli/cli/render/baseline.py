@@ -62,7 +62,11 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         [each for answer in answers for each in answer.statuses],
         sorted({*(each.server for each in bad), *health.lost}),
         [
-            *(Case(each.rule, answer.server, _fault(each)) for answer in answers for each in answer.statuses),
+            *(
+                Case(each.rule, answer.server, _fault(each), each.origin)
+                for answer in answers
+                for each in answer.statuses
+            ),
             *(Case("server", server, words) for server, words in health.lost.items()),
         ],
         exit=code,
@@ -362,7 +366,7 @@ def linted(found: Sequence[Fault]) -> View:
         yield from (safe_text(str(each)) for each in found)
         yield line("nothing odd" if not found else count(len(found), "odd thing"), style="bold")
 
-    cases = [Case(each.origin.file, str(each.origin), each.what) for each in found]
+    cases = [Case(each.origin.file, str(each.origin), each.what, each.origin) for each in found]
     code = Exit.DIFFERENCES if found else Exit.OK
     return View("baseline.lint", {"odd": found}, human, found, (), cases, exit=code, well=not found)
 

@@ -28,6 +28,6 @@ def _for_pipelines(output: Format, fault: MultiAllError) -> str:
     from multiall_cli.cli.render.view import Case
 
     faults = fault.faults if isinstance(fault, InputFaults) else ()
-    cases = [Case("site", str(each.origin), f"{each.what}; {each.todo}") for each in faults]
+    cases = [Case("site", str(each.origin), f"{each.what}; {each.todo}", each.origin) for each in faults]
     cases = cases or [Case("multiall", fault.subject, f"{fault.what}; {fault.todo}")]
     return junit("error", cases) if output is Format.JUNIT else github(cases)

@@ -5,6 +5,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.render.view import Case
+from multiall_cli.domain.errors import Origin
 
 
 def junit(suite: str, cases: Sequence[Case]) -> str:
@@ -24,13 +25,19 @@ def junit(suite: str, cases: Sequence[Case]) -> str:
 
 def github(cases: Sequence[Case]) -> str:
     """One annotation per distinct fault: the runners show only ten of a step, so equal ones are told once."""
-    shared: dict[str, list[str]] = {}
+    shared: dict[tuple[str, Origin], list[str]] = {}
     for case in cases:
         if case.fault:
-            shared.setdefault(f"{case.name}: {case.fault}", []).append(case.group)
+            shared.setdefault((f"{case.name}: {case.fault}", case.origin), []).append(case.group)
     return "".join(
-        f"::error title={_property(', '.join(groups))}::{_message(words)}\n" for words, groups in shared.items()
+        f"::error {_place(origin)}title={_property(', '.join(groups))}::{_message(words)}\n"
+        for (words, origin), groups in shared.items()
     )
+
+
+def _place(origin: Origin) -> str:
+    """Which line of the site's files the runner is to show it at."""
+    return f"file={_property(origin.file)},line={origin.line},col={origin.column}," if origin.line else ""
 
 
 def _message(text: str) -> str:

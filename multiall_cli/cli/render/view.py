@@ -10,19 +10,21 @@ from multiall_cli.cli.render.plain import as_json, as_yaml, document, plain
 from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.streams import silence
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.errors import MultiAllError, Origin
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.sayings import NOWHERE
 
 MOST_QUIET_LINES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing that a pipeline can pass or fail on; `fault` '' : passed."""
+    """One thing that a pipeline can pass or fail on; `fault` '' : passed; `origin`: where it was asked for."""
 
     group: str
     name: str
     fault: str = ""
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
