@@ -218,7 +218,8 @@ def learn(fleet: "Fleet", servers: Sequence[Server]) -> Learned:
 
 def lint(fleet: "Fleet") -> list[Fault]:
     """What is odd about rules, and yet can be used: see `planning.lint`."""
-    return found_odd(fleet.inventory, fleet.site.packs, waivers_now(fleet), SystemClock().now())
+    longest = fleet.site.settings.baseline.longest
+    return found_odd(fleet.inventory, fleet.site.packs, waivers_now(fleet), SystemClock().now(), longest)
 
 
 def _tell_to(faults: list[Fault]) -> Tell:

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from multiall_cli.domain.baseline import Rule
 from multiall_cli.domain.errors import Fault, Origin
-from multiall_cli.domain.health import Waiver
+from multiall_cli.domain.health import DAY, Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.planning import waivers
 from multiall_cli.planning.checks import CHECKS, Worse
@@ -13,8 +13,8 @@ from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.rules import Packs, RuleBook
 
 
-def found_odd(inventory: Inventory, packs: Packs, holding: Sequence[Waiver], now: float) -> list[Fault]:
-    """In the order of their places."""
+def found_odd(inventory: Inventory, packs: Packs, holding: Sequence[Waiver], now: float, longest: float) -> list[Fault]:
+    """In the order of their places. `longest`: seconds that an exception may last."""
     book = RuleBook(inventory, packs, lambda origin, what, todo: None)
     rules = {name: book.of(name) for name in inventory.servers}
     every = {rule.id for own in rules.values() for rule in own}
@@ -22,7 +22,7 @@ def found_odd(inventory: Inventory, packs: Packs, holding: Sequence[Waiver], now
     found = [
         *(fault for rule in distinct.values() for fault in _of_rule(rule, every)),
         *_left_out(inventory, packs),
-        *_unheld(waivers.declared(inventory), every, now),
+        *_unheld(waivers.declared(inventory), every, now, longest),
         *(_of_waiver(each) for each in holding if each.number and not _matches(each, every)),
     ]
     return sorted(set(found), key=lambda each: (each.origin.file, each.origin.line, each.origin.column, each.what))
@@ -66,12 +66,20 @@ def _left_out(inventory: Inventory, packs: Packs) -> Iterator[Fault]:
                 yield Fault(pool.origin, what, f"{did_you_mean(name, known)}take it out")
 
 
-def _unheld(declared: Iterable[Waiver], every: set[str], now: float) -> Iterator[Fault]:
+def _unheld(declared: Iterable[Waiver], every: set[str], now: float, longest: float) -> Iterator[Fault]:
     for each in declared:
         if each.ends <= now:
             yield Fault(each.origin, f"the exception for {each.rule} is over", "take it out, or renew it")
+        elif each.ends - now > longest:
+            held = _days(each.ends - now)
+            what = f"the exception for {each.rule} holds for {held} more, and {_days(longest)} are allowed"
+            yield Fault(each.origin, what, "give it an earlier end, or change `longest` under `baseline:`")
         elif not _matches(each, every):
             yield _of_waiver(each)
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / DAY:.0f} days"
 
 
 def _of_waiver(waiver: Waiver) -> Fault:

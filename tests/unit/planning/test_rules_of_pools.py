@@ -1,10 +1,12 @@
 """What packs, pools and waivers say of each other: conflicts, oddities, and rules that are tried on examples."""
 
+from dataclasses import replace
+
 import pytest
 
 from multiall_cli.domain.baseline import Rule
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.health import Waiver
+from multiall_cli.domain.health import DAY, Waiver
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.sayings import Example, Said, Saying
 from multiall_cli.planning.lint import found_odd
@@ -67,7 +69,7 @@ def test_whoever_asks_for_rules_again_is_given_the_same() -> None:
 def odd(rules: dict[str, Saying], *waivers: Waiver, **pool: object) -> list[str]:
     server = Server("s", "s", waivers=tuple(each for each in waivers if not each.number))
     inventory = Inventory({"s": server}, {"a": Pool("a", ("s",), rules=rules, **pool)})  # type: ignore[arg-type]
-    return [each.what for each in found_odd(inventory, {}, [each for each in waivers if each.number], NOW)]
+    return [each.what for each in found_odd(inventory, {}, [each for each in waivers if each.number], NOW, 90 * DAY)]
 
 
 def test_nothing_is_odd_about_good_rules() -> None:
@@ -104,6 +106,13 @@ def test_what_is_about_nothing_is_odd() -> None:
         "the exception for load is over",
         "the waiver of disk on s is about no rule",
     ]
+
+
+def test_an_exception_that_holds_for_longer_than_is_allowed_is_odd() -> None:
+    most = Waiver("load", "s", NOW + 90 * DAY, "x", "ann", origin=Origin("f", 1, 1))
+    longer = replace(most, ends=NOW + 400 * DAY)
+    assert odd(LOAD, most) == []
+    assert odd(LOAD, longer) == ["the exception for load holds for 400 days more, and 90 days are allowed"]
 
 
 def made(said: Saying) -> Rule:
