@@ -38,7 +38,7 @@ ZoneName = Annotated[
 ]
 Forced = Annotated[
     list[str] | None,
-    typer.Option("--force-guard", metavar="NAME", help="Let this guard pass: frozen, empties, changes, hour."),
+    typer.Option("--force-guard", metavar="NAME", help="Let this guard pass: frozen, empties, changes, hour, unseen."),
 ]
 
 

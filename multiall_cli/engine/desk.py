@@ -1,7 +1,7 @@
 """What zones are kept with, and what is remembered of each between runs."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import field
 
 from multiall_cli.domain.change import Conflict
@@ -14,6 +14,7 @@ from multiall_cli.domain.records import (
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.world import World
+from multiall_cli.planning.zones import seen
 from multiall_cli.ports import NameServers, Store
 
 
@@ -40,6 +41,24 @@ def books(zone: Zone) -> str:
 
 def agent_of(zone: Zone) -> str:
     return f"zones:{zone.shown}"
+
+
+def seen_before(store: Store, zone: Zone) -> Set[bytes]:
+    """What was declared of a zone when it was synced from here, as `seen.short` has it."""
+    return seen.unpack(store.cached(_seen_of(zone)) or b"")
+
+
+def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> None:
+    """All that is declared now. `owned`: what bears our mark in the zone."""
+    store = desk.world.store
+    kept = store.cached(_seen_of(zone)) or b""
+    declared = [*(claim.place for claim in desk.of(zone)), *desk.contested(zone)]
+    if (now := seen.noted(kept, declared, owned)) != kept:
+        store.keep(_seen_of(zone), now)
+
+
+def _seen_of(zone: Zone) -> str:
+    return f"zone seen:{zone.id}"
 
 
 def departed(store: Store, zone: Zone) -> list[Departure]:

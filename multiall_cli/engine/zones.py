@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from hashlib import sha256
 
@@ -23,14 +23,15 @@ from multiall_cli.domain.records import (
 )
 from multiall_cli.domain.run import Entry, Run, Stage, Step
 from multiall_cli.domain.zones import Zone
-from multiall_cli.engine.desk import Desk, agent_of, books, departed, remember
+from multiall_cli.engine.desk import Desk, agent_of, books, departed, note_seen, remember, seen_before
 from multiall_cli.engine.spreading import POLLS, Spreading, stands
 from multiall_cli.engine.sync import holder, new_run_id
 from multiall_cli.planning.zones import bounds, markers, serials
-from multiall_cli.planning.zones.brakes import brakes, losses_of
+from multiall_cli.planning.zones.brakes import UNSEEN, brakes, losses_of
 from multiall_cli.planning.zones.decide import short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
-from multiall_cli.planning.zones.plan import differing, is_covered, of_pool, plan_id, plan_zone
+from multiall_cli.planning.zones.plan import differing, is_covered, of_pool, owned, plan_id, plan_zone
+from multiall_cli.planning.zones.seen import short
 
 TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
@@ -95,7 +96,8 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     if known := _as_last_time(desk, zone):
         return known
     content = _read(desk, zone)
-    plan = planned(desk, zone, content, wish.pool)
+    plan = _planned(desk, zone, content, wish)
+    note_seen(desk, zone, lambda: owned(content, zone))
     if wish.plan and wish.plan != plan.id:
         what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
         raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
@@ -104,14 +106,27 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     _check(desk, plan, wish)
     if not wish.confirm(plan):
         return ZoneReport(plan, stopped="not confirmed; nothing was changed", exit=Exit.REFUSED)
-    return _Writing(desk, zone, wish, lambda content: planned(desk, zone, content, wish.pool)).run(content, plan)
+    return _Writing(desk, zone, wish, lambda content: _planned(desk, zone, content, wish)).run(content, plan)
 
 
-def planned(desk: Desk, zone: Zone, content: Content, pool: str = "") -> ZonePlan:
+def _planned(desk: Desk, zone: Zone, content: Content, wish: ZoneWish) -> ZonePlan:
+    return planned(desk, zone, content, wish.pool, forced=wish.forced)
+
+
+def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
     """What a sync would change in a zone that was read."""
-    now = desk.world.clock.now()
+    now, seen = desk.world.clock.now(), seen_before(desk.world.store, zone)
     held = {each.value.split()[-1] for each in departed(desk.world.store, zone) if each.until > now}
-    plan = plan_zone(zone, desk.of(zone), desk.contested(zone), content, desk.topology, now, held)
+    plan = plan_zone(
+        zone,
+        desk.of(zone),
+        desk.contested(zone),
+        content,
+        desk.topology,
+        now,
+        held,
+        lambda place: UNSEEN in forced or short(place) in seen,
+    )
     return of_pool(plan, pool, desk.of(zone)) if pool else plan
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -263,6 +264,35 @@ def test_a_zone_of_which_nothing_of_ours_would_stay(site: ZoneSite) -> None:
 
 
 # --- other writers ------------------------------------------------------------------------------------------------
+
+
+def test_two_sites_that_write_as_one_do_not_take_each_others_names_out(site: ZoneSite, tmp_path: Path) -> None:
+    """Both are `owner: multiall`, as nothing else is said."""
+    other = ZoneSite(tmp_path / "other", site.servers, site.zone, names=[{"name": "api"}])
+    other.write()
+    for each in (site, other):
+        each.up()
+        each.sync()
+    told = other.sync()
+    assert told.exit is Exit.REFUSED
+    assert "nothing declares it, nor did here before" in str(told.plan.conflicts)
+    assert other.told("www") == other.told("api") == [at(1, 2, 3)] * 3
+    other.down("web1")
+    assert other.sync().changed == 1, "its own names follow all the same"
+    assert (site.told("www"), site.told("api")) == ([at(1, 2, 3)] * 3, [at(2, 3)] * 3)
+    assert other.sync(forced=frozenset({"unseen"})).exit is Exit.OK
+    assert other.told("www") == [set()] * 3
+
+
+def test_a_site_whose_store_is_lost_knows_its_names_again(site: ZoneSite) -> None:
+    site.write({"name": "www"}, {"name": "api"})
+    site.up()
+    site.sync()
+    shutil.rmtree(site.folder / "state")
+    site.up()
+    site.sync()
+    site.write({"name": "api"})
+    assert (site.sync().exit, site.told("www")) == (Exit.OK, [set()] * 3)
 
 
 def test_what_others_made_is_not_touched_and_can_be_adopted(site: ZoneSite) -> None:

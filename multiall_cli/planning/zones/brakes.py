@@ -10,7 +10,9 @@ from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import OnFloor
 
 FROZEN, EMPTIES, CHANGES, HOUR = "frozen", "empties", "changes", "hour"
-NAMES = (FROZEN, EMPTIES, CHANGES, HOUR)
+UNSEEN = "unseen"
+"""Holds back single names, as a conflict of the plan: those that bear our mark, and that no one saw declared here."""
+NAMES = (FROZEN, EMPTIES, CHANGES, HOUR, UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a run would change in a zone: only what bears our mark, or what is not there yet."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from hashlib import sha256
 
@@ -25,15 +25,17 @@ def plan_zone(
     topology: Topology,
     now: float,
     held: Set[str] = frozenset(),
+    is_seen: Callable[[Place], bool] = lambda place: True,
 ) -> ZonePlan:
     """The plan for one zone.
 
     `claims`: those of this zone; `contested`: what pools contradict each other on there, which is left as it is;
-    `content`: the zone, whole; `held`: names that clients may have been sent to a while ago.
+    `content`: the zone, whole; `held`: names that clients may have been sent to a while ago; `is_seen`: whether this
+    site ever declared a name and type, as far as is known here.
     """
     ours = owned(content, zone)
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
-    orphans = [_orphan(place, ours[place], content) for place in sorted(unclaimed)]
+    orphans = [_orphan(place, ours[place], content, seen=is_seen(place)) for place in sorted(unclaimed)]
     leaving = {place_of(each.key) for each in orphans if isinstance(each, Change)}
     decisions: list[Decision] = []
     changes: list[Change[RRset]] = []
@@ -203,9 +205,13 @@ def _change(decided: Decision, there: RRset | None, marker: Marker | None) -> Ch
     return Change(key, before, after) if before != after else None
 
 
-def _orphan(place: Place, marker: Marker, content: Content) -> Change[RRset] | Conflict:
-    """Records of ours that nothing declares any longer."""
+def _orphan(place: Place, marker: Marker, content: Content, *, seen: bool) -> Change[RRset] | Conflict:
+    """Records of ours that nothing declares any longer; or another's, who puts the same mark there."""
     there = content.rrsets.get(place)
+    if not seen:
+        what = f"nothing declares it, nor did here before, and it bears our mark (pool {marker.pool}): another site's?"
+        todo = "give one of the sites another `owner:`, or take it out with `dns sync --force-guard unseen`"
+        return Conflict(key_of(place), what, todo)
     if there is not None and marker.digest != markers.digest(there.values):
         what, _ = _edited(there, key_of(place))
         todo = f"remove the TXT of {marker_name(place).rstrip('.')}, and the records if no one needs them"

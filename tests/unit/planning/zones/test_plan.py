@@ -63,6 +63,14 @@ def test_what_is_as_wanted_is_left() -> None:
     assert (plan.changes, plan.ours, plan.id) == ((), 1, plan_id(NAME, ()))
 
 
+def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
+    """Another site, that writes as we do, has the same marks."""
+    plan = plan_zone(ZONE, [], {}, model(kept(WWW, *BOTH)).content(), CALM, NOW, is_seen=lambda place: place != WWW)
+    assert plan.changes == ()
+    assert "nothing declares it, nor did here before, and it bears our mark (pool web)" in told(plan)[0]
+    assert "--force-guard unseen" in plan.conflicts[0].todo
+
+
 def test_what_is_other_than_wanted_is_replaced_where_our_mark_is_as_it_was() -> None:
     there = kept(WWW, "192.0.2.1")
     (change,) = planned(model(there), [claim()], CALM).changes
