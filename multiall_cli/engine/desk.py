@@ -15,6 +15,7 @@ from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.world import World
 from multiall_cli.planning.zones import seen
+from multiall_cli.planning.zones.decide import place_of_record
 from multiall_cli.ports import NameServers, Store
 
 
@@ -55,6 +56,30 @@ def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> N
     declared = [*(claim.place for claim in desk.of(zone)), *desk.contested(zone)]
     if (now := seen.noted(kept, declared, owned)) != kept:
         store.keep(_seen_of(zone), now)
+
+
+def members_before(store: Store, zone: Zone) -> Mapping[str, Set[str]] | None:
+    """Where the members of a zone's names were when it was synced from here; None: it never was."""
+    kept = store.cached(_members_of(zone))
+    return {name: set(places) for name, places in json.loads(kept).items()} if kept else None
+
+
+def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> None:
+    """Where they are now, and where they were while clients are still sent there. `given`: all our records' places."""
+    former, now = members_before(desk.world.store, zone) or {}, dict[str, set[str]]()
+    for claim in desk.of(zone):
+        for name, value in claim.values.items() if claim.follows else ():
+            now.setdefault(name, set()).add(place_of_record(value))
+    if moved := {name: former[name] - places for name, places in now.items() if former.get(name, set()) - places}:
+        there = set(given())
+        now |= {name: now[name] | (places & there) for name, places in moved.items()}
+    packed = json.dumps({name: sorted(places) for name, places in sorted(now.items())}).encode()
+    if packed != desk.world.store.cached(_members_of(zone)):
+        desk.world.store.keep(_members_of(zone), packed)
+
+
+def _members_of(zone: Zone) -> str:
+    return f"zone members:{zone.id}"
 
 
 def _seen_of(zone: Zone) -> str:

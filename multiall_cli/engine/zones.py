@@ -23,12 +23,22 @@ from multiall_cli.domain.records import (
 )
 from multiall_cli.domain.run import Entry, Run, Stage, Step
 from multiall_cli.domain.zones import Zone
-from multiall_cli.engine.desk import Desk, agent_of, books, departed, note_seen, remember, seen_before
+from multiall_cli.engine.desk import (
+    Desk,
+    agent_of,
+    books,
+    departed,
+    members_before,
+    note_members,
+    note_seen,
+    remember,
+    seen_before,
+)
 from multiall_cli.engine.spreading import POLLS, Spreading, stands
 from multiall_cli.engine.sync import holder, new_run_id
 from multiall_cli.planning.zones import bounds, markers, serials
 from multiall_cli.planning.zones.brakes import UNSEEN, brakes, losses_of
-from multiall_cli.planning.zones.decide import short_lived, standing
+from multiall_cli.planning.zones.decide import place_of_record, short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
 from multiall_cli.planning.zones.plan import differing, is_covered, of_pool, owned, plan_id, plan_zone
 from multiall_cli.planning.zones.seen import short
@@ -98,6 +108,7 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     content = _read(desk, zone)
     plan = _planned(desk, zone, content, wish)
     note_seen(desk, zone, lambda: owned(content, zone))
+    note_members(desk, zone, lambda: _places_given(content, zone))
     if wish.plan and wish.plan != plan.id:
         what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
         raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
@@ -126,8 +137,15 @@ def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Se
         now,
         held,
         lambda place: UNSEEN in forced or short(place) in seen,
+        members_before(desk.world.store, zone),
     )
     return of_pool(plan, pool, desk.of(zone)) if pool else plan
+
+
+def _places_given(content: Content, zone: Zone) -> set[str]:
+    """Where records of ours lead to."""
+    ours = (content.rrsets.get(place) for place in owned(content, zone))
+    return {place_of_record(value) for rrset in ours if rrset for value in rrset.values}
 
 
 def _read(desk: Desk, zone: Zone) -> Content:

@@ -223,6 +223,23 @@ def test_before_any_scan_nothing_is_given_and_nothing_taken(site: ZoneSite) -> N
     assert site.told() == [at(1, 2, 3)] * 3
 
 
+def test_who_is_in_stays_in_when_its_records_change_while_nothing_is_known(site: ZoneSite) -> None:
+    served = {"name": "www", "service": "_http._tcp", "on_floor": "empty"}
+    site.write({**served, "port": 80})
+    site.up()
+    site.sync()
+    site.down("web3")
+    site.sync()
+    site.say("web[1-3]", None)
+    site.members = {"web[1-3]": {"address": "192.0.2.[1-3]", "public": "192.0.2.[4-6]"}}
+    site.write({**served, "port": 81})
+    report = site.sync()
+    assert report.exit is Exit.OK
+    assert site.told("www") == [at(4, 5)] * 3, "web3 was out, and stays so"
+    wanted = {f"0 10 81 web{number}.{site.zone}." for number in (1, 2)}
+    assert site.told("_http._tcp.www", "SRV") == [wanted] * 3
+
+
 def test_too_many_losses_are_stopped(site: ZoneSite) -> None:
     site.more = {"at_most": 1}
     site.write({"name": "www"}, {"name": "api"}, {"name": "m"})

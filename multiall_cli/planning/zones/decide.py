@@ -1,6 +1,6 @@
 """Who is in a name now: members as the topology shows them, within the name's floor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from multiall_cli.domain.baseline import CRITICAL, UNKNOWN
 from multiall_cli.domain.dataclass import dataclass
@@ -15,10 +15,22 @@ ABSENCES = (Downtime.DRAIN, Downtime.MAINTENANCE)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is there of a claim now. `written`: when we wrote it last, in seconds since the epoch; 0: never."""
+    """What is there of a claim now. `written`: when we wrote it last, in seconds since the epoch; 0: never; `former`:
+    which places (see `place_of_record`) each member had when the zone was synced before; None: no one knows here.
+    """
 
     rrset: RRset | None = None
     written: float = 0.0
+    former: Mapping[str, Set[str]] | None = None
+
+    @property
+    def values(self) -> set[str]:
+        return set(self.rrset.values) if self.rrset else set()
+
+
+def place_of_record(value: str) -> str:
+    """Where a record leads to, whatever else it says: an address, or a host."""
+    return value.split()[-1]
 
 
 def standing(topology: Topology, server: str) -> Standing:
@@ -61,10 +73,12 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     if not claim.follows:
         steady = RRset(claim.ttl, tuple(sorted(set(claim.values.values()))))
         return Decision(claim, steady, there=found.rrset)
-    there = set(found.rrset.values) if found.rrset else set()
+    there = found.values
     standings = tuple(standing(topology, name) for name in claim.values)
-    inside = [each.server for each in standings if _is_in(each, claim, there)]
+    inside = [each.server for each in standings if _is_in(each, claim, found)]
     chosen, notes = _chosen(claim, inside, standings, there)
+    if (lost := _of_no_one(claim, standings, chosen, found)) - chosen:
+        chosen, notes = chosen | lost, (*notes, f"{', '.join(sorted(lost))} may be a member's of whom little is known")
     early = there and abs(now - found.written) < interval  # a clock that was ahead makes no one wait for hours
     if early and chosen - there and (staying := _staying(claim, standings, chosen, there)):
         chosen = staying
@@ -91,8 +105,25 @@ def _floor(claim: Claim) -> int:
     return min(floor, 1) if claim.first else floor
 
 
-def _is_in(each: Standing, claim: Claim, there: set[str]) -> bool:
-    return each.stand is Stand.IN or (each.stand is Stand.HOLD and claim.values[each.server] in there)
+def _is_in(each: Standing, claim: Claim, found: Found) -> bool:
+    return each.stand is Stand.IN or (each.stand is Stand.HOLD and _is_given(each.server, claim, found))
+
+
+def _is_given(server: str, claim: Claim, found: Found) -> bool:
+    """Whether clients are sent to a member now: by the record that it is to have, or by the one that it had."""
+    given = set(map(place_of_record, found.values))
+    declared = set(map(place_of_record, claim.values.values()))
+    former = (found.former or {}).get(server, set()) - declared
+    return place_of_record(claim.values[server]) in given or not former.isdisjoint(given)
+
+
+def _of_no_one(claim: Claim, standings: Sequence[Standing], chosen: Set[str], found: Found) -> set[str]:
+    """Records that are no member's, which stay while no one knows whether they were a member's who is to stay."""
+    unknown = [each for each in standings if each.stand is Stand.HOLD and claim.values[each.server] not in chosen]
+    if claim.first or found.former is not None or not unknown:
+        return set()
+    declared = set(map(place_of_record, claim.values.values()))
+    return {value for value in found.values if place_of_record(value) not in declared}
 
 
 def _chosen(

@@ -26,12 +26,13 @@ def plan_zone(
     now: float,
     held: Set[str] = frozenset(),
     is_seen: Callable[[Place], bool] = lambda place: True,
+    former: Mapping[str, Set[str]] | None = None,
 ) -> ZonePlan:
     """The plan for one zone.
 
     `claims`: those of this zone; `contested`: what pools contradict each other on there, which is left as it is;
     `content`: the zone, whole; `held`: names that clients may have been sent to a while ago; `is_seen`: whether this
-    site ever declared a name and type, as far as is known here.
+    site ever declared a name and type, as far as is known here; `former`: where members were when it was synced before.
     """
     ours = owned(content, zone)
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
@@ -47,7 +48,7 @@ def plan_zone(
             conflicts.append(Conflict(key_of(claim.place), *problem))
             continue
         there = content.rrsets.get(claim.place)
-        decided = decide(claim, Found(there, marker.epoch if marker else 0.0), topology, now, zone.interval)
+        decided = decide(claim, Found(there, marker.epoch if marker else 0.0, former), topology, now, zone.interval)
         decisions.append(decided)
         if decided.wanted is not None and (change := _change(decided, there, marker)):
             changes.append(change)

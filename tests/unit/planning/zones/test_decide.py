@@ -301,3 +301,39 @@ def test_a_name_that_is_held_by_its_floor_lives_shortly_too() -> None:
     picture = replace(topology(dict.fromkeys(MEMBERS, DOWN)), planned=said(Downtime.DRAIN, 30, 60))
     found = decide(replace(claim(), ttl=3600), Found(RRset(3600, ("192.0.2.7",))), picture, NOW, 10.0)
     assert found.wanted == RRset(60, ("192.0.2.7",))
+
+
+# --- members whose records change while little is known of them ---------------------------------------------------
+
+
+def moved(former: Mapping[str, set[str]] | None, there: str, looks: str = f"{UNSEEN}, {UNSEEN}, {UNSEEN}") -> Decision:
+    """web1 has another address now; `former`: what is known of before."""
+    own = replace(claim(on_floor=OnFloor.EMPTY), values={**MEMBERS, "web1": "192.0.2.9"})
+    seen = dict(zip(MEMBERS, looks.split(", "), strict=True))
+    return decide(own, Found(RRset(60, numbered(there)), NOW - 100, former), topology(seen), NOW, 10.0)
+
+
+def test_who_is_in_stays_in_with_the_address_that_it_has_now() -> None:
+    known = {name: {value} for name, value in MEMBERS.items()}
+    assert given_now(moved(known, "123")) == "239"
+    assert given_now(moved(known, "23")) == "23", "it was out"
+    assert given_now(moved(known, "1")) == "9"
+    assert given_now(moved({**known, "web1": {"192.0.2.2"}}, "2")) == "2", "that is another's"
+
+
+def test_where_no_one_knows_whose_a_record_was_it_stays() -> None:
+    found = moved(None, "123")
+    assert given_now(found) == "123"
+    assert found.notes == ("192.0.2.1 may be a member's of whom little is known",)
+    assert given_now(moved(None, "123", f"{UP}, {UP}, {UP}")) == "239", "all is known now"
+    assert given_now(moved({}, "123")) == "23", "this site never had it in"
+
+
+def test_a_service_on_another_port_keeps_those_who_are_in() -> None:
+    hosts = {name: f"0 10 81 {name}.example.net." for name in MEMBERS}
+    there = RRset(60, tuple(value.replace("81", "80") for value in hosts.values()))
+    own = replace(claim(on_floor=OnFloor.EMPTY), place=("_http._tcp.www.example.net.", "SRV"), values=hosts)
+    picture = topology({"web1": UNSEEN, "web2": SUSPECT, "web3": DOWN})
+    found = decide(own, Found(there, NOW - 100), picture, NOW, 10.0)
+    assert found.wanted is not None
+    assert found.wanted.values == (hosts["web1"], hosts["web2"])
