@@ -31,6 +31,7 @@ app = typer.Typer(
     "history, rollback, doctor.",
 )
 
+LOOKS = 1.0  # seconds between two looks whether clients have let go
 MOST_ROUNDS = 1_000_000_000  # of one watch
 
 ZoneName = Annotated[
@@ -169,11 +170,12 @@ def wait(
     """Wait until no client holds an address that was taken out. Exit 3: one still may."""
     longest = time.time() + seconds_of(within, "dns wait")
     with fleet(context) as found, Interrupt(b"\nending the wait\n") as interrupt:
-        left = found.departures(target)
-        until = max((each.until for each in left), default=0.0)
-        if interrupt.wait(min(until, longest) - time.time()):
-            raise Interrupted("dns wait", "interrupted before clients had let go", "run it again")
-        return show(given(context), render.waited(found.departures(target), until))
+        until = 0.0
+        while (left := found.departures(target)) and (rest := longest - time.time()) > 0:
+            until = max(each.until for each in left)
+            if interrupt.wait(min(until - time.time(), rest, LOOKS)):
+                raise Interrupted("dns wait", "interrupted before clients had let go", "run it again")
+        return show(given(context), render.waited(left, until, found.late_zones() if left else ()))
 
 
 @app.command("adopt", cls=Verb)

@@ -122,12 +122,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A record that clients may still hold. `until`: seconds since the epoch; `gone`: whether it is no longer given."""
+    """A record that clients may still hold. `until`: seconds since the epoch; `gone`: whether it is no longer given;
+    `ttl`: seconds that a client holds it who is given it now.
+    """
 
     place: Place
     value: str
     until: float
     gone: bool = True
+    ttl: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

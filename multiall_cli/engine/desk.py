@@ -15,6 +15,7 @@ from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.world import World
 from multiall_cli.planning.zones import seen
+from multiall_cli.planning.zones.bounds import while_given
 from multiall_cli.planning.zones.decide import place_of_record
 from multiall_cli.ports import NameServers, Store
 
@@ -86,13 +87,29 @@ def _seen_of(zone: Zone) -> str:
     return f"zone seen:{zone.id}"
 
 
-def departed(store: Store, zone: Zone) -> list[Departure]:
-    """What clients may hold of what a zone gave: gone, or given for a shorter time now."""
+def is_late(store: Store, zone: Zone) -> bool:
+    """Whether a server of the zone had not the newest one when we looked last, or could not be asked."""
+    return bool(store.cached(_late(zone)))
+
+
+def note_late(store: Store, zone: Zone, *, late: bool) -> None:
+    store.keep(_late(zone), b"1" if late else b"")
+
+
+def _late(zone: Zone) -> str:
+    return f"zone late:{zone.id}"
+
+
+def departed(store: Store, zone: Zone, now: float) -> list[Departure]:
+    """What clients may hold of what a zone gave: gone, or given for a shorter time now. While a server is late it may
+    give all of it still.
+    """
     packed = store.agreed(zone.primary.name, agent_of(zone))
     told = json.loads(packed) if packed else []
-    return [Departure((name, kind), value, until, gone) for name, kind, value, until, gone in told]
+    left = [Departure((name, kind), value, *more) for name, kind, value, *more in told]
+    return while_given(left, now) if is_late(store, zone) else left
 
 
 def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
-    told = [[*each.place, each.value, each.until, each.gone] for each in left]
+    told = [[*each.place, each.value, each.until, each.gone, each.ttl] for each in left]
     store.agree(zone.primary.name, agent_of(zone), json.dumps(told).encode(), "")

@@ -28,7 +28,9 @@ from multiall_cli.engine.desk import (
     agent_of,
     books,
     departed,
+    is_late,
     members_before,
+    note_late,
     note_members,
     note_seen,
     remember,
@@ -127,7 +129,7 @@ def _planned(desk: Desk, zone: Zone, content: Content, wish: ZoneWish) -> ZonePl
 def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
     """What a sync would change in a zone that was read."""
     now, seen = desk.world.clock.now(), seen_before(desk.world.store, zone)
-    held = {each.value.split()[-1] for each in departed(desk.world.store, zone) if each.until > now}
+    held = {each.value.split()[-1] for each in departed(desk.world.store, zone, now) if each.until > now}
     plan = plan_zone(
         zone,
         desk.of(zone),
@@ -199,7 +201,7 @@ def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
         return False
     key, now = f"zone pushed:{zone.id}", desk.world.clock.now()
     last = float(desk.world.store.cached(key) or 0.0)
-    desk.world.store.keep(_late(zone), b"1")
+    note_late(desk.world.store, zone, late=True)
     if 0 <= now - last < PUSHED_AGAIN:
         return False
     desk.world.store.keep(key, str(now).encode())
@@ -211,7 +213,7 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     then it is read all the same: a zone that was restored may have other records under the same serial.
     """
     world = desk.world
-    if zone.file or zone.primary.name in world.away or _open(desk, zone) or world.store.cached(_late(zone)):
+    if zone.file or zone.primary.name in world.away or _open(desk, zone) or is_late(world.store, zone):
         return None
     kept = world.store.cached(f"zone:{zone.id}")
     told = json.loads(kept) if kept else {}
@@ -224,24 +226,20 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     return ZoneReport(plan)
 
 
-def _late(zone: Zone) -> str:
-    """What is kept while a server has not the newest zone."""
-    return f"zone late:{zone.id}"
-
-
 def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:
     code, served = Exit.REFUSED if plan.conflicts else Exit.OK, list[Served]()
-    if desk.world.store.cached(_late(zone)):
-        served = Spreading(desk, zone, plan.serial, {}, desk.world.clock.monotonic()).everywhere()
+    store, clock = desk.world.store, desk.world.clock
+    if is_late(store, zone):
+        served = Spreading(desk, zone, plan.serial, {}, clock.monotonic()).everywhere()
         late = any(each.trouble for each in served)
-        desk.world.store.keep(_late(zone), b"1" if late else b"")
+        remember(store, zone, departed(store, zone, clock.now()))  # until now it may have been given there
+        note_late(store, zone, late=late)
         code = max(code, Exit.PARTIAL) if late else code
     if not pool and not any(each.trouble for each in served):  # else, of the other names nothing is known
         _close_books(desk, zone, "")
         if not plan.conflicts and not plan.notes:
-            now = desk.world.clock.now()
-            told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone), "at": now}
-            desk.world.store.keep(f"zone:{zone.id}", json.dumps(told).encode())
+            told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone), "at": clock.now()}
+            store.keep(f"zone:{zone.id}", json.dumps(told).encode())
     return ZoneReport(plan, servers=tuple(served), exit=code)
 
 
@@ -303,7 +301,8 @@ class _Writing:
         self._world = desk.world
         self._done: list[Change[RRset]] = []
         self._refused: list[Conflict] = []
-        self._held = departed(desk.world.store, zone)
+        self._held = departed(desk.world.store, zone, desk.world.clock.now())
+        self._late = is_late(desk.world.store, zone)
 
     def run(self, content: Content, plan: ZonePlan) -> ZoneReport:
         run = _begun(self._desk, self._zone, self._wish, plan)
@@ -404,7 +403,7 @@ class _Writing:
         self._note(run, done, Stage.DONE, "")
         until = self._depart(done, max((each.lag or zone.within for each in served), default=0.0))
         lagging = [each for each in served if each.trouble]
-        self._world.store.keep(_late(zone), b"1" if lagging else b"")
+        note_late(self._world.store, zone, late=bool(lagging))
         if not lagging and not self._wish.pool:
             _close_books(self._desk, zone, run)
         code = Exit.REFUSED if plan.conflicts else Exit.PARTIAL if lagging or self._refused else Exit.OK
@@ -424,8 +423,9 @@ class _Writing:
 
     def _depart(self, changes: Sequence[Change[RRset]], lag: float) -> float:
         """Note what clients may still hold besides what they held before this run; until when, of what is taken out."""
-        store, zone = self._world.store, self._zone
-        held = bounds.held_by_clients(self._held, changes, self._world.clock.now(), lag)
+        store, zone, now = self._world.store, self._zone, self._world.clock.now()
+        known = bounds.while_given(self._held, now) if self._late else self._held
+        held = bounds.held_by_clients(known, changes, now, lag)
         remember(store, zone, held)
         gone = {
             (place_of(each.key), value) for each in changes for value in (each.before.values if each.before else ())
@@ -455,4 +455,5 @@ _RACE = "someone else wrote to it at the same time"
 def _expected(changes: Iterable[Change[RRset]], content: Content) -> dict[Place, RRset | None]:
     """What servers must answer; of what is gone nothing is asked where a wildcard answers for it."""
     wanted = {place_of(each.key): each.after if each.after and each.after.values else None for each in changes}
-    return {place: found for place, found in wanted.items() if found or not is_covered(place, content)}
+    there = content.rrsets.keys() | {place for place, found in wanted.items() if found}
+    return {place: found for place, found in wanted.items() if found or not is_covered(place, there)}

@@ -729,6 +729,12 @@ class Fleet:
 
         return tuple(zones.departures(self, target))
 
+    def late_zones(self) -> tuple[str, ...]:
+        """Zones of which a server may still give what was taken out: it had not the newest one at the last look."""
+        from multiall_cli.fleet import zones
+
+        return tuple(zones.late(self))
+
     def adopt_name(self, name: str, kind: str, wish: "ZoneWish") -> "tuple[ZoneReport, ...]":
         """Take over records as they are; `kind` '': of all declared types. Errors: UsageError."""
         from multiall_cli.fleet import zones

@@ -44,8 +44,9 @@ def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
     for report in _moved(fleet, pool):
         if report.stopped or report.refused or report.exit is Exit.REFUSED:
             return report.stopped or str((*report.refused, *report.plan.conflicts)[0])
-        if late := [each for each in report.servers if each.trouble and each.serial is not None]:
-            return f"{late[0].server} still gives them: {late[0].trouble}"
+        if late := next((each for each in report.servers if each.trouble), None):
+            words = "may still give them" if late.serial is None else "still gives them"
+            return f"{late.server} {words}: {late.trouble}"
         still = [
             each for each in report.plan.decisions if each.wanted and _values(each, names) & set(each.wanted.values)
         ]

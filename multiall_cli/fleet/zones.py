@@ -129,7 +129,7 @@ def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
 
     made, now = desk(fleet), SystemClock().now()
     for zone in zones:
-        left = [each for each in departed(fleet.store, zone) if each.gone and each.until > now]
+        left = [each for each in departed(fleet.store, zone, now) if each.gone and each.until > now]
         runs = fleet.store.runs(1, books(zone))
         yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), runs[0] if runs else None)
 
@@ -271,13 +271,20 @@ def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
     from multiall_cli.engine.desk import departed
 
     now, zones = SystemClock().now(), fleet.inventory.zones.values()
-    left = [each for zone in zones for each in departed(fleet.store, zone) if each.gone and each.until > now]
+    left = [each for zone in zones for each in departed(fleet.store, zone, now) if each.gone and each.until > now]
     if not target:
         return left
     chosen = fleet.select(target)  # whether or not a pool still declares them
     known = {address for each in chosen for inside in (False, True) for address in addresses_of(each, inside=inside)}
     known |= {host_of(each, zone.name) for each in chosen for zone in zones}
     return [each for each in left if each.value.split()[-1] in known]
+
+
+def late(fleet: "Fleet") -> list[str]:
+    """The zones of which a server had not the newest one when it was looked at last, or could not be asked."""
+    from multiall_cli.engine.desk import is_late
+
+    return [zone.shown for zone in fleet.inventory.zones.values() if is_late(fleet.store, zone)]
 
 
 def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ from multiall_cli.domain.run import Step
 from multiall_cli.domain.topology import Downtime
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer
+from multiall_cli.fleet import rollouts
 from multiall_cli.planning.zones.markers import Marker, digest
 from multiall_cli.planning.zones.plan import marker_of
 from tests.fixtures.bind9 import NAMED, SECRET, ZONE, Named, Servers, ports, servers
@@ -711,6 +712,27 @@ def test_a_primary_that_answers_only_who_has_the_key(own: ZoneSite) -> None:
     assert own.multiall("dns", "doctor").exit == 0
 
 
+def test_while_a_secondary_is_late_clients_may_be_sent_to_who_was_taken_out(own: ZoneSite) -> None:
+    own.more = {"within": 0.2}
+    own.write({"name": "www", "ttl": 1})
+    own.up()
+    own.sync()
+    frozen = own.servers.secondaries[0]
+    frozen.freeze()
+    own.down("web1")
+    assert own.sync().exit is Exit.PARTIAL
+    waited = own.multiall("dns", "wait", "web1", "--within", "2s")
+    assert waited.exit == 3
+    assert f"a name server of {own.zone} may still give it" in waited.out
+    with own.fleet() as found:
+        assert "may still give them" in rollouts.drain(found, "web", ["web1"])
+    frozen.thaw()
+    while own.sync().exit is not Exit.OK:
+        pass
+    assert own.multiall("dns", "wait", "web1", "--within", "30s").exit == 0
+    assert own.told() == [at(2, 3)] * 3
+
+
 def test_a_wildcard_answers_for_what_is_gone(site: ZoneSite) -> None:
     """Someone else's, above a name of ours: that is no server that lags."""
     site.other("*", "192.0.2.79")
@@ -723,6 +745,17 @@ def test_a_wildcard_answers_for_what_is_gone(site: ZoneSite) -> None:
     assert all(each.lag is not None for each in report.servers)
     assert site.told("www") == [at(79)] * 3
     assert site.told("api") == [at(1, 2, 3)] * 3
+
+
+def test_a_wildcard_of_ours_that_takes_the_place_of_names(site: ZoneSite) -> None:
+    site.write({"name": "a"}, {"name": "b"}, {"name": "c"})
+    site.up()
+    site.sync()
+    site.write({"name": "*"}, {"name": "c"})
+    report = site.sync()
+    assert report.exit is Exit.OK
+    assert all(each.lag is not None for each in report.servers)
+    assert site.told("a") == site.told("any") == [at(1, 2, 3)] * 3
 
 
 def test_an_answer_that_says_done_and_did_nothing(shared: Servers, dns: DnsServers, site: ZoneSite) -> None:

@@ -281,17 +281,22 @@ def _left(departures: Sequence[Departure], zone: str) -> Iterator[object]:
     yield line(f"{zone}: clients may still use {values} until {moment(last.until)}")
 
 
-def waited(departures: Sequence[Departure], until: float) -> View:
-    """What is left once a wait has ended; `until` 0: nothing was, from the beginning."""
+def waited(departures: Sequence[Departure], until: float, late: Sequence[str]) -> View:
+    """What is left once a wait has ended; `until` 0: nothing was, from the beginning; `late`: zones of which a server
+    may give it still.
+    """
 
     def human(wide: bool) -> Iterator[object]:
         if departures:
             yield from _left(departures, "dns")
+            for zone in late:
+                yield f"a name server of {zone} may still give it: look at `multiall dns status`, and sync again"
         else:
             yield "no client holds what was taken out" + (f", since {moment(until)}" if until else "")
 
     code = Exit.PARTIAL if departures else Exit.OK
-    return View("dns.wait", {"left": departures, "until": until}, human, departures, exit=code, well=not departures)
+    value = {"left": departures, "until": until, "late": late}
+    return View("dns.wait", value, human, departures, exit=code, well=not departures)
 
 
 def drift(found: Sequence[tuple[ZoneReport, Sequence[Served]]]) -> View:

@@ -1,6 +1,7 @@
 """Until when clients may use what a zone no longer gives."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.records import Departure, Place, RRset, place_of
@@ -28,12 +29,17 @@ def held_by_clients(
             was = held.get((place, value))
             until = max(was.until if was else 0.0, at + lag + (before.ttl if before else 0))
             if value not in now or (before and after and before.ttl > after.ttl):
-                held[place, value] = Departure(place, value, until, gone=value not in now)
+                held[place, value] = Departure(place, value, until, value not in now, before.ttl if before else 0.0)
     return list(held.values())
 
 
 def _as(each: Departure, *, gone: bool) -> Departure:
-    return Departure(each.place, each.value, each.until, gone)
+    return replace(each, gone=gone)
+
+
+def while_given(left: Iterable[Departure], at: float) -> list[Departure]:
+    """The same where a server may give still, at a time, what is gone elsewhere."""
+    return [replace(each, until=max(each.until, at + each.ttl)) if each.gone else each for each in left]
 
 
 def bound(left: Sequence[Departure], values: Iterable[str] | None = None) -> float:

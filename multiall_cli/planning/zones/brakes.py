@@ -1,7 +1,7 @@
 """What stops a zone's plan that looks like an accident. Each brake can be let go of by its own name, for one run."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.dataclass import dataclass
@@ -75,36 +75,40 @@ def _more(keys: Sequence[str]) -> str:
 
 def _too_many(plan: ZonePlan, lately: Losses) -> list[Brake]:
     """That one member leaves all of its names, however many, is one event and no accident, and clients must not be sent
-    to it until someone has been woken: it counts as one name.
+    to it until someone has been woken: it counts as one name. So does each member that left in the hour before.
     """
-    now = losses_of(plan.changes)
+    now, owners = losses_of(plan.changes), _owners(plan)
     before = {key: values for key, values in lately.items() if key not in now}
-    owners = _owners(plan)
-    one = _most_frequent(owners[each] for lost in (now, before) for each in _records(lost) if each in owners)
-
-    def events(lost: Losses) -> int:
-        alike = [{owners.get((key, value)) for value in values} == {one} for key, values in lost.items()]
-        return alike.count(False) + any(alike)
-
-    losses, earlier, most = events(now), events(before), limit(plan)
+    leaving = _whose(now, owners)
+    one = _most_frequent(leaving.values())
+    losses = _events(now, {key: name for key, name in leaving.items() if name == one})
+    earlier, most = _events(before, _whose(before, owners)), limit(plan)
     besides = f", those of {one} taken as one," if one else ""
     words = f"the zone allows {most} (20 % or 10 unless `share:` and `at_most:` say otherwise)"
     if losses > most:
         return [Brake(CHANGES, f"{losses} of {plan.ours} names{besides} would lose records in one run; {words}")]
     if losses and losses + earlier > most:
-        told = f"{losses} names{besides} would lose records, after {earlier} others in the last hour"
+        names = f"{losses} name{'s' if losses > 1 else ''}{besides}"
+        told = f"{names} would lose records, after {earlier} others in the last hour"
         return [Brake(HOUR, f"{told}; {words}")]
     return []
+
+
+def _whose(lost: Losses, owners: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """The keys that lose the records of one member and no others, and the member."""
+    found = {key: {owners.get((key, value), "") for value in values} for key, values in lost.items()}
+    return {key: name for key, names in found.items() if len(names) == 1 for name in names if name}
+
+
+def _events(lost: Losses, whose: Mapping[str, str]) -> int:
+    """How many losses there are, where those of a member are one together."""
+    return len(lost) - len(whose) + len(set(whose.values()))
 
 
 def _owners(plan: ZonePlan) -> dict[tuple[str, str], str]:
     """(key, record) → the member whose record it is."""
     claims = [each.claim for each in plan.decisions]
     return {(key_of(claim.place), value): name for claim in claims for name, value in claim.values.items()}
-
-
-def _records(lost: Losses) -> Iterator[tuple[str, str]]:
-    return ((key, value) for key, values in lost.items() for value in values)
 
 
 def _most_frequent(names: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """What a run would change in a zone: only what bears our mark, or what is not there yet."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from hashlib import sha256
 
@@ -160,12 +160,12 @@ def _cut_above(name: str, zone: Zone, content: Content) -> str:
     return ""
 
 
-def is_covered(place: Place, content: Content) -> bool:
-    """Whether a wildcard above a name may answer for it where it has no records (RFC 4592)."""
+def is_covered(place: Place, there: Container[Place]) -> bool:
+    """Whether a wildcard above a name may answer for it where it has no records (RFC 4592). `there`: all that is."""
     name, kind = place
     labels = name.split(".")
     above = {"*." + ".".join(labels[at:]) for at in range(1, len(labels) - 1)}
-    return any((each, found) in content.rrsets for each in above for found in (kind, "CNAME"))
+    return any((each, found) in there for each in above for found in (kind, "CNAME"))
 
 
 def _edited(there: RRset | None, name: str) -> _Problem:

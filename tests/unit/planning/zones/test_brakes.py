@@ -126,6 +126,18 @@ def test_one_member_after_another_is_counted_within_the_hour() -> None:
     assert found.name == CHANGES, "records of no member's, and names of another's"
 
 
+def test_members_with_names_of_their_own_that_die_one_after_the_other_in_an_hour_are_an_event_each() -> None:
+    zone = Zone(ZONE.name, ZONE.primary, share=0.0, at_most=3)
+    first, decisions = of_members(12, "web1", "192.0.2.1")
+    second, others = of_members(11, "web2", "192.0.2.2")
+    lately = {each.key: {"192.0.2.1"} for each in first}
+    dying = plan(*second, decisions=decisions + others, zone=zone)
+    assert brakes(dying, CALM, lately) == []
+    told = {**lately, **{f"old{number}.example.net A": {"a"} for number in range(2)}}
+    (found,) = brakes(dying, CALM, told)
+    assert found.words.startswith("1 name, those of web2 taken as one, would lose records, after 3 others")
+
+
 def test_where_a_zone_allows_nothing_that_is_not_allowed_either() -> None:
     changes, decisions = of_members(1, "web1", "192.0.2.1")
     zone = Zone(ZONE.name, ZONE.primary, at_most=0, share=0.0)
