@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING
 
-from multiall_cli.domain.baseline import Code, Fact, Reading
+from multiall_cli.domain.baseline import Code, Fact, Reading, Rule
 from multiall_cli.domain.errors import MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.inventory import Pool
-from multiall_cli.domain.records import Place, ZoneReport, place_of
-from multiall_cli.planning.checks.declarations import drift_rules, files_rule, names_rule
+from multiall_cli.domain.records import Place, place_of
+from multiall_cli.planning.checks.declarations import files_rule, names_rule
 from multiall_cli.planning.zones.claims import places_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _join(read: Drift, found: Drift) -> None:
 
 def _of_files(fleet: "Fleet", pool: Pool, members: Sequence[str]) -> Drift:
     """As far as this pool's claim on them holds; nothing of who is away."""
-    facts = {(name, rule.id): rule.fact for name in members for rule in drift_rules(fleet.inventory, name)}
+    facts = {(name, rule.id): rule.fact for name in members for rule in _rules(fleet, name)}
     found: Drift = {name: {} for name in members}
     try:
         plan = fleet.plan(pool.name, ",".join(members))
@@ -56,39 +56,47 @@ def _of_files(fleet: "Fleet", pool: Pool, members: Sequence[str]) -> Drift:
 
 def _of_names(fleet: "Fleet", servers: Iterable[str]) -> Drift:
     """By plans of the zones that these servers' names are in; a conflict is a difference too."""
-    plans: dict[str, ZoneReport] = {}
+    zones: dict[str, Set[Place] | str] = {}
     found: Drift = {name: {} for name in servers}
-    for name, own in found.items():
-        facts = {rule.id: rule.fact for rule in drift_rules(fleet.inventory, name)}
-        for pool in fleet.inventory.pools_of(name):
-            for declared in pool.names:
-                fact = facts.get(names_rule(declared))
-                if fact is not None and fact not in own:
-                    places = places_of(declared, pool, fleet.inventory, name)
-                    own[fact] = _compared(_planned(fleet, {zone for zone, _ in places}, plans), places)
+    facts = {name: {rule.id: rule.fact for rule in _rules(fleet, name)} for name in found}
+    for pool in fleet.inventory.pools.values():
+        for declared in pool.names:
+            rule = names_rule(declared)
+            for name, places in places_of(declared, pool, fleet.inventory).items():
+                fact = facts.get(name, {}).get(rule)
+                if fact is not None and fact not in found[name]:
+                    found[name][fact] = _compared(fleet, places, zones)
     return found
 
 
-def _planned(fleet: "Fleet", zones: Iterable[str], plans: dict[str, ZoneReport]) -> list[ZoneReport]:
-    """Each zone is read once."""
-    from multiall_cli.fleet import zones as names
+def _compared(fleet: "Fleet", places: Set[tuple[str, Place]], zones: dict[str, Set[Place] | str]) -> Reading:
+    """What a sync would change of names and types, each with its zone. `zones`: those that have been read."""
+    changes = 0
+    for zone, place in sorted(places):
+        if zone not in zones:
+            zones[zone] = _differing(fleet, zone)
+        differing = zones[zone]
+        if isinstance(differing, str):
+            return _unread(differing)
+        changes += place in differing
+    return Reading({"changes": changes})
 
-    missing = [fleet.inventory.zones[name] for name in sorted(zones) if name not in plans]
-    plans |= {report.plan.zone.id: report for report in names.plan(fleet, missing)} if missing else {}
-    return [plans[name] for name in sorted(zones)]
+
+def _differing(fleet: "Fleet", zone: str) -> Set[Place] | str:
+    """The names and types that a sync of a zone would change, or could not; why that is not known."""
+    from multiall_cli.fleet import zones
+
+    (report,) = zones.plan(fleet, [fleet.inventory.zones[zone]])
+    if report.stopped:
+        return f"zone {report.plan.zone.shown}: {report.stopped}"
+    keys = (*(each.key for each in report.plan.changes), *(each.subject for each in report.plan.conflicts))
+    return set(map(place_of, keys))
 
 
-def _compared(reports: Sequence[ZoneReport], places: Set[tuple[str, Place]]) -> Reading:
-    """What a sync would change of names and types, each with its zone."""
-    for report in reports:
-        if report.stopped:
-            return _unread(f"zone {report.plan.zone.shown}: {report.stopped}")
-    differing = {
-        (report.plan.zone.id, place_of(key))
-        for report in reports
-        for key in (*(each.key for each in report.plan.changes), *(each.subject for each in report.plan.conflicts))
-    }
-    return Reading({"changes": len(differing & places)})
+def _rules(fleet: "Fleet", server: str) -> tuple[Rule, ...]:
+    from multiall_cli.fleet.health import rule_book
+
+    return rule_book(fleet)[0].declared(server)
 
 
 def _unread(why: str) -> Reading:

@@ -12,7 +12,6 @@ from multiall_cli.domain.inventory import Gate, Server
 from multiall_cli.domain.remedy import Remedied, Remedies, Remedy
 from multiall_cli.domain.topology import Downtime, Topology
 from multiall_cli.planning import waivers
-from multiall_cli.planning.checks.declarations import drift_rules
 from multiall_cli.planning.learning import Learned
 from multiall_cli.planning.lint import found_odd
 from multiall_cli.planning.nearest import did_you_mean
@@ -128,7 +127,7 @@ def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> 
     groups: dict[tuple[str, ...], tuple[str, ...]] = {}
     found = []
     for server in servers:
-        rules, declared = book.of(server.name), drift_rules(fleet.inventory, server.name)
+        rules, declared = book.of(server.name), book.declared(server.name)
         names = (rule.id for rule in (*rules, *declared))
         waived = waivers.waived(server.name, names, holding) if holding else {}
         group = _group(fleet, server.name, groups) if any(rule.same for rule in rules) else ()
@@ -275,7 +274,7 @@ def _must_be_about_something(fleet: "Fleet", waiver: Waiver, servers: Sequence[s
 
 def _names_of(fleet: "Fleet", book: RuleBook, server: str) -> list[str]:
     """Of its rules, and of what its pools declare."""
-    return [rule.id for rule in (*book.of(server), *drift_rules(fleet.inventory, server))]
+    return [rule.id for rule in (*book.of(server), *book.declared(server))]
 
 
 def revoke(fleet: "Fleet", number: int) -> Waiver:

@@ -14,6 +14,7 @@ from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Inventory, Pool
 from multiall_cli.domain.sayings import Said, Saying
 from multiall_cli.planning.checks import CHECKS, Check, Measure, Value, Worse, read
+from multiall_cli.planning.checks.declarations import drift_rules
 from multiall_cli.planning.nearest import did_you_mean
 
 Tell = Callable[[Origin, str, str], None]
@@ -47,6 +48,13 @@ class RuleBook:
     tell: Tell
     _shared: dict[tuple[str, ...], tuple[Rule, ...]] = field(default_factory=dict)
     _own: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
+    _declared: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
+
+    def declared(self, server: str) -> tuple[Rule, ...]:
+        """Those that no one has to write: of what its pools declare."""
+        if not self._declared:
+            self._declared.update(drift_rules(self.inventory))
+        return self._declared[server]
 
     def of(self, server: str) -> tuple[Rule, ...]:
         own = self.inventory.servers[server]

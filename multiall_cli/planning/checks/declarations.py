@@ -21,18 +21,19 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
-def drift_rules(inventory: Inventory, server: str) -> tuple[Rule, ...]:
-    """One for each declaration of a server, once however many pools make it."""
-    found: dict[str, Rule] = {}
-    for pool in inventory.pools_of(server):
+def drift_rules(inventory: Inventory) -> dict[str, tuple[Rule, ...]]:
+    """server → a rule for each of its declarations, once however many pools make it."""
+    found: dict[str, dict[str, Rule]] = {name: {} for name in inventory.servers}
+    for pool in inventory.pools.values():
         for files in pool.files:
-            name = files_rule(files)
-            found.setdefault(name, _rule(name, pool, f"multiall pool sync {pool.name}", files.origin))
+            rule = _rule(files_rule(files), pool, f"multiall pool sync {pool.name}", files.origin)
+            for server in pool.members:
+                found[server].setdefault(rule.id, rule)
         for each in pool.names:
-            if server in each.members:
-                name = names_rule(each)
-                found.setdefault(name, _rule(name, pool, f"multiall dns sync {each.zone.rstrip('.')}", each.origin))
-    return tuple(found.values())
+            rule = _rule(names_rule(each), pool, f"multiall dns sync {each.zone.rstrip('.')}", each.origin)
+            for server in each.members:
+                found[server].setdefault(rule.id, rule)
+    return {server: tuple(rules.values()) for server, rules in found.items()}
 
 
 def files_rule(declared: FilesDeclaration) -> str:

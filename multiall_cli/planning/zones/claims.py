@@ -48,9 +48,13 @@ def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], 
     return tuple(held), {**contested, **at_odds}
 
 
-def places_of(declared: NameDeclaration, pool: Pool, inventory: Inventory, server: str) -> set[tuple[str, Place]]:
-    """The names and types, each with its zone, that give something of one member."""
-    return {(each.zone, each.place) for each in _claims(declared, pool, inventory) if server in each.values}
+def places_of(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> dict[str, set[tuple[str, Place]]]:
+    """member → the names and types, each with its zone, that give something of it."""
+    found: dict[str, set[tuple[str, Place]]] = {}
+    for claim in _claims(declared, pool, inventory):
+        for member in claim.values:
+            found.setdefault(member, set()).add((claim.zone, claim.place))
+    return found
 
 
 def _are_equal(one: Claim, other: Claim) -> bool:
