@@ -29,7 +29,8 @@ class Wish:
 
     `catches_up`: whether absent members get what they missed later; a one-off copy is not owed to anyone. `gate`: waits
     until members of a batch are well; why they are not, or ''. `drain`: takes members out of the pool's names, and
-    waits until no client uses them; why that cannot be, or ''. `restore`: ends that.
+    waits until no client uses them; why that cannot be, or ''. `restore`: ends that; why they
+    are not back in their names, or ''.
     """
 
     verb: str = "sync"
@@ -41,7 +42,7 @@ class Wish:
     confirm: Callable[[Plan], bool] = lambda plan: True
     gate: Callable[[Gate, Sequence[str]], str] = lambda gate, servers: ""
     drain: Callable[[Sequence[str]], str] = lambda servers: ""
-    restore: Callable[[Sequence[str]], None] = lambda servers: None
+    restore: Callable[[Sequence[str]], str] = lambda servers: ""
 
 
 def holder(world: World, verb: str) -> Holder:
@@ -163,8 +164,9 @@ def _roll_out(
         # Those that have it already come first: what did them no good goes no further, however often it is tried.
         if busy and made_so and pool.rollout.gate and (why := wish.gate(pool.rollout.gate, made_so)):
             return _stopped(world, reports, f"the gate is closed: {why}")
-        if drains:
-            wish.restore(made_so)  # who failed stays out
+        # Who failed stays out. As long as others are missing there, the next batch must not leave too.
+        if drains and (why := wish.restore(made_so)):
+            return _stopped(world, reports, f"{fold(made_so)} could not be put back into names: {why}")
     if len(reports) < len(sight.seen):
         return reports, "interrupted", Exit.INTERRUPTED
     return reports, "", None

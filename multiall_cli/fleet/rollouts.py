@@ -42,8 +42,8 @@ def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
 
     promise(DRAINED)
     for report in _moved(fleet, pool):
-        if report.stopped or report.refused or report.exit is Exit.REFUSED:
-            return report.stopped or str((*report.refused, *report.plan.conflicts)[0])
+        if why := _failing(report):
+            return why
         if late := next((each for each in report.servers if each.trouble), None):
             words = "may still give them" if late.serial is None else "still gives them"
             return f"{late.server} {words}: {late.trouble}"
@@ -59,15 +59,15 @@ def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
     return "interrupted" if fleet.stop() else ""
 
 
-def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> None:
-    """Put members back whom `drain` took out."""
+def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
+    """Put members back whom `drain` took out; why they are not back, or ''."""
     now = SystemClock().now()
     for each in fleet.store.promised(now):
         if each.server in names and each.because == _because(pool):
             fleet.store.withdraw(each.server, now)
     with suppress(Locked):  # a scan that goes on elsewhere sees the same
         fleet.scan(links=False)  # who comes back must have been seen a moment ago
-    _moved(fleet, pool)
+    return next(filter(None, map(_failing, _moved(fleet, pool))), "")
 
 
 def _moved(fleet: "Fleet", pool: str) -> list[ZoneReport]:
@@ -77,6 +77,13 @@ def _moved(fleet: "Fleet", pool: str) -> list[ZoneReport]:
     zones = [replace(zone, interval=0.0) for zone in of_pool(fleet, pool)]
     meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names, and their floors hold all the same
     return list(sync(fleet, zones, ZoneWish(ROLLOUT, pool, forced=meant, lock_wait=DRAINED)))
+
+
+def _failing(report: ZoneReport) -> str:
+    """Why not all was written that was wanted, or ''."""
+    if report.stopped or report.refused or report.exit is Exit.REFUSED:
+        return report.stopped or str((*report.refused, *report.plan.conflicts)[0])
+    return ""
 
 
 def _because(pool: str) -> str:

@@ -733,6 +733,22 @@ def test_while_a_secondary_is_late_clients_may_be_sent_to_who_was_taken_out(own:
     assert own.told() == [at(2, 3)] * 3
 
 
+def test_a_rollout_hears_that_its_members_could_not_be_put_back(own: ZoneSite) -> None:
+    own.write({"name": "www", "ttl": 1})
+    own.up()
+    own.sync()
+    own.say("web1", None)
+    with own.fleet() as found:
+        assert rollouts.drain(found, "web", ["web1"]) == ""
+        assert own.told() == [at(2, 3)] * 3
+        own.servers.primary.freeze()
+        assert "did not answer" in rollouts.restore(found, "web", ["web1"])
+        own.servers.primary.thaw()
+        own.up("web1")
+        assert rollouts.restore(found, "web", ["web1"]) == ""
+    assert own.told() == [at(1, 2, 3)] * 3
+
+
 def test_a_wildcard_answers_for_what_is_gone(site: ZoneSite) -> None:
     """Someone else's, above a name of ours: that is no server that lags."""
     site.other("*", "192.0.2.79")
