@@ -65,6 +65,11 @@ def _parts(kind: _Kind) -> Iterator[_Kind]:
         yield kind
 
 
+def _is_secret(kind: _Kind) -> bool:
+    metas = [each for each in get_args(kind) if isinstance(each, msgspec.Meta)]
+    return any((each.extra or {}).get("secret") for each in metas) or any(map(_is_secret, get_args(kind)))
+
+
 def _outlines(kind: _Kind) -> bool:
     return any(get_origin(part) in (list, dict) for part in _parts(kind))
 
@@ -137,7 +142,7 @@ def _misfit(written: Written, kind: _Kind, key: str) -> Fault:
     what = {Table: "a table of keys", Listing: "a list"}.get(type(written), "")
     if isinstance(written, Scalar):
         what = "empty" if written.value is None else shown(written.text)
-        if key == "password" and written.value is not None:
+        if written.value is not None and _is_secret(kind):
             what = "not a reference to a secret"  # and may be the secret itself
     subject = shown(key) if key else "it"
     return Fault(written.origin, f"{subject} is {what}", f"write {describe(kind)}")

@@ -23,8 +23,9 @@ def matches(text: str, alias: object) -> bool:
     return re.search(meta.pattern or "", text) is not None
 
 
-def _word(pattern: str, description: str) -> Meta:
-    return Meta(pattern=f"^(?:{pattern}){_END}", description=description)
+def _word(pattern: str, description: str, *, secret: bool = False) -> Meta:
+    """`secret`: what stands there instead may be a secret, and is not to be told."""
+    return Meta(pattern=f"^(?:{pattern}){_END}", description=description, extra={"secret": True} if secret else None)
 
 
 Pattern = Annotated[str, _word(r"\S|\S[^\r\n]*\S", "text on one line")]
@@ -51,7 +52,12 @@ Jump = Annotated[
     ),
 ]
 Reference = Annotated[
-    str, _word(r"\$\{(?:env|file|cmd):[^{}\r\n]+\}", "a reference: ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}")
+    str,
+    _word(
+        r"\$\{(?:env|file|cmd):[^{}\r\n]+\}",
+        "a reference: ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}",
+        secret=True,
+    ),
 ]
 Percent = Annotated[str, _word(r"(?:100|[1-9]?[0-9])%", "a share such as 30%")]
 Share = Annotated[str, _word(r"(?:100|[1-9][0-9]?)%", "a number of members, or a share such as 25%")]

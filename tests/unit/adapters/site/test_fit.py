@@ -71,9 +71,13 @@ def test_every_misfit_is_told_at_once_and_the_rest_is_kept():
 @pytest.mark.parametrize(
     "password", ["hunter2", "[hunter2]", "{hunter2: 1}", "12345", "${env:hunter2", "${sh:hunter2}"]
 )
-def test_a_plain_password_is_told_and_never_shown(password):
+@pytest.mark.parametrize(
+    "place",
+    ["servers: {a: {ssh: {password: %s}}}", "zones: {example.net: {primary: a, key: {name: x, secret: %s}}}"],
+)
+def test_a_plain_secret_is_told_and_never_shown(password, place):
     quoted = f"'{password}'" if password[0] == "$" else password
-    (fault,) = faults_of(f"servers: {{a: {{ssh: {{password: {quoted}}}}}}}")
+    (fault,) = faults_of(place % quoted)
     assert "${env:NAME}" in fault.todo
     assert "hunter2" not in str(fault)
     assert "12345" not in str(fault)
