@@ -92,18 +92,32 @@ class ZoneFiles:
             content = self._present(session, zone)
             if not _holds(content, changes):
                 return Written()
-            staged = self._staged(zone, content, changes)
-            absent = self._push(self._primaries(zone), {path: text.encode() for path, text in staged.items()})
-            if zone.primary.name in absent:
-                raise MemberFault(zone.primary.name, absent[zone.primary.name], "mend that, and run it again")
-            self._check(session, zone, content, changes, staged)
+            absent, odd = self._put_aside(session, zone, content, changes)
+            refused = {key_of(place): _outside(zone) for place in odd}
+            changes = [each for each in changes if each[0].key not in refused]
+            if odd and changes:
+                absent, _ = self._put_aside(session, zone, content, changes)
+        if refused and not changes:
+            return Written(refused=refused)
         if not self._take(zone, zone.primary, self._last[zone.name][:2]):
             return Written()
         there = [each for each in zone.mirrors if each.name not in absent]
         with ThreadPoolExecutor(len(there) or 1) as pool:
             for taken in [pool.submit(self._taken, zone, server) for server in there]:
                 taken.result()
-        return Written(frozenset(each.key for each, _ in changes))
+        return Written(frozenset(each.key for each, _ in changes), refused)
+
+    def _put_aside(
+        self, session: Session, zone: Zone, content: Content, changes: Sequence[tuple[Change[RRset], str]]
+    ) -> tuple[Mapping[str, str], Sequence[Place]]:
+        """The new file beside the old one, checked: which primaries have it not, and which of the changes do not come
+        out of it as they are meant.
+        """
+        staged = self._staged(zone, content, changes)
+        absent = self._push(self._primaries(zone), {path: text.encode() for path, text in staged.items()})
+        if zone.primary.name in absent:
+            raise MemberFault(zone.primary.name, absent[zone.primary.name], "mend that, and run it again")
+        return absent, self._check(session, zone, content, changes, staged)
 
     def _staged(self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> dict[str, str]:
         """path → text of what is written aside."""
@@ -143,8 +157,10 @@ class ZoneFiles:
         before: Content,
         changes: Sequence[tuple[Change[RRset], str]],
         staged: Mapping[str, str],
-    ) -> None:
-        """named-checkzone passes a file that was cut: what else it holds must be what it held."""
+    ) -> Sequence[Place]:
+        """The changes that come out otherwise. named-checkzone passes a file that was cut: what else it holds must be
+        what it held.
+        """
         file = zone.file + STAGED
         if zone.fragment:
             text = files.including(staged[file], zone.fragment, zone.fragment + STAGED)
@@ -158,12 +174,14 @@ class ZoneFiles:
         finally:
             if zone.fragment:
                 session.run(["rm", "-f", "--", file])
-        wrong = files.lost(before, after, [place_of(each.key) for each, _ in changes])
-        wrong += [place for place, wanted in _expected(changes).items() if after.rrsets.get(place) != wanted]
-        if wrong:
+        lost = files.lost(before, after, [place_of(each.key) for each, _ in changes])
+        odd = [place for place, wanted in _expected(changes).items() if after.rrsets.get(place) != wanted]
+        if lost or odd:
             session.run(["rm", "-f", "--", *staged])
-            what = f"the new file would give something else for {key_of(wrong[0])}, which was not meant"
+        if lost:
+            what = f"the new file would give something else for {key_of(lost[0])}, which was not meant"
             raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"look at {zone.file}")
+        return odd
 
     def _taken(self, zone: Zone, server: NameServer) -> None:
         """By a mirror; what goes wrong there is seen when it is asked."""
@@ -205,6 +223,11 @@ def _holds(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bo
         if (there.values if there else ()) != before:
             return False
     return True
+
+
+def _outside(zone: Zone) -> tuple[str, str]:
+    """Why a name does not come out of a file as it is meant."""
+    return f"has other lines for it in {zone.file}, outside our part of it", "take those out, and sync again"
 
 
 def _expected(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset | None]:

@@ -18,6 +18,7 @@ from multiall_cli.cli.render.times import seconds_of
 from multiall_cli.cli.render.view import show
 from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import Interrupted, UsageError
+from multiall_cli.domain.records import Stand
 
 if TYPE_CHECKING:
     from multiall_cli.domain.records import ZonePlan
@@ -167,15 +168,19 @@ def wait(
     ] = "",
     within: Annotated[str, typer.Option("--within", metavar="SPAN", help="No longer than this: 30s, 5m.")] = "1h",
 ) -> int:
-    """Wait until no client holds an address that was taken out. Exit 3: one still may."""
+    """Wait until no name gives servers that are to leave, and no client holds them. Exit 3: one still may."""
     longest = time.time() + seconds_of(within, "dns wait")
     with fleet(context) as found, Interrupt(b"\nending the wait\n") as interrupt:
-        until = 0.0
-        while (left := found.departures(target)) and (rest := longest - time.time()) > 0:
-            until = max(each.until for each in left)
-            if interrupt.wait(min(until - time.time(), rest, LOOKS)):
+        until, told = 0.0, False
+        while True:
+            names, left = found.given_names(target), found.departures(target)
+            until = max([until, *(each.until for each in left)])
+            if not (names or left) or any(each.stand is not Stand.OUT for _, each in names) or time.time() >= longest:
+                break  # all have let go, or some would be waited for in vain
+            told = told or render.still_given(given(context), names)
+            if interrupt.wait(min(LOOKS, longest - time.time())):
                 raise Interrupted("dns wait", "interrupted before clients had let go", "run it again")
-        return show(given(context), render.waited(left, until, found.late_zones() if left else ()))
+        return show(given(context), render.waited(names, left, until, found.late_zones() if left else ()))
 
 
 @app.command("adopt", cls=Verb)

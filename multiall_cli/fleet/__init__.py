@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.adapters.ssh.transport import SshTransport
     from multiall_cli.adapters.warm import WarmTransport
-    from multiall_cli.domain.records import Departure, Served, ZoneReport, ZoneStatus
+    from multiall_cli.domain.records import Departure, Place, Served, Standing, ZoneReport, ZoneStatus
     from multiall_cli.domain.records import Explained as ExplainedName
     from multiall_cli.engine.execute import OnLine
     from multiall_cli.engine.probe import Watcher
@@ -728,6 +728,14 @@ class Fleet:
         from multiall_cli.fleet import zones
 
         return tuple(zones.departures(self, target))
+
+    def given_names(self, target: str = "") -> "tuple[tuple[Place, Standing], ...]":
+        """The names that give servers now, and where those stand; `target`: these, else who is to be out. Reads only.
+        Errors: UsageError, Unreachable, MemberFault.
+        """
+        from multiall_cli.fleet import zones
+
+        return tuple(zones.given(self, target))
 
     def late_zones(self) -> tuple[str, ...]:
         """Zones of which a server may still give what was taken out: it had not the newest one at the last look."""

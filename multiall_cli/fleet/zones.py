@@ -1,6 +1,6 @@
 """Zones: what the Fleet's verbs about names are made of."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,15 @@ from multiall_cli.domain.records import (
     Content,
     Departure,
     Explained,
+    Place,
     RRset,
     Served,
+    Stand,
+    Standing,
     ZonePlan,
     ZoneReport,
     ZoneStatus,
+    key_of,
     place_of,
     rrset_of,
 )
@@ -40,6 +44,7 @@ from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.whom import away
 from multiall_cli.planning.zones import bounds
 from multiall_cli.planning.zones.claims import addresses_of, claims_of, host_of
+from multiall_cli.planning.zones.decide import standing
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
 from multiall_cli.planning.zones.proposals import Proposal, proposals, unlisted
@@ -217,6 +222,10 @@ def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish") -> tuple[ZoneR
 
 
 def _adopted(zone: Zone, claim: Claim, content: Content) -> Change[RRset] | None:
+    """Errors: Refused, of a line in a file that is not in our part of it."""
+    if zone.file and claim.place in content.rrsets and marker_of(content, claim.place) is None:
+        what = f"it stands in {zone.file}, outside our part of it, and what we wrote would stand beside it"
+        raise Refused(f"name {key_of(claim.place)}", what, "take it out of the file, and run `multiall dns sync`")
     return adoption(zone, claim.place, content, claim.pool)
 
 
@@ -278,6 +287,26 @@ def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
     known = {address for each in chosen for inside in (False, True) for address in addresses_of(each, inside=inside)}
     known |= {host_of(each, zone.name) for each in chosen for zone in zones}
     return [each for each in left if each.value.split()[-1] in known]
+
+
+def given(fleet: "Fleet", target: str = "") -> list[tuple[Place, Standing]]:
+    """The names that give servers now (who is to be out, where no target is named), and where each server stands.
+    Errors: UsageError, Unreachable, MemberFault.
+    """
+    made = desk(fleet)
+    asked = {each.name for each in fleet.select(target)} if target else None
+    found = []
+    for zone in chosen(fleet):
+        content = made.servers.read(zone)
+        for claim in (each for each in made.of(zone) if each.follows and each.place in content.rrsets):
+            there = content.rrsets[claim.place].values
+            members = [standing(made.topology, name) for name, value in claim.values.items() if value in there]
+            found += [(claim.place, each) for each in members if _is_asked(each, asked)]
+    return found
+
+
+def _is_asked(each: Standing, asked: Set[str] | None) -> bool:
+    return each.stand is Stand.OUT if asked is None else each.server in asked
 
 
 def late(fleet: "Fleet") -> list[str]:

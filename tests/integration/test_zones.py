@@ -151,7 +151,8 @@ def test_the_command_line(site: ZoneSite) -> None:
     site.say("web3", Downtime.MAINTENANCE)
     assert site.multiall("dns", "sync", "--yes").exit == 0
     assert site.multiall("dns", "wait", "web3", "--within", "1s").exit == 3
-    assert site.multiall("dns", "wait", "web1").exit == 0
+    in_service = site.multiall("dns", "wait", "web1")
+    assert (in_service.exit, "which is not to leave" in in_service.out) == (3, True)
     assert "192.0.2.3" in site.multiall("dns", "status").out
 
 
@@ -628,7 +629,8 @@ def test_who_left_its_pool_may_still_be_used(site: ZoneSite) -> None:
     site.write({"name": "www", "ttl": 30, "members": "web[1-2]"})
     site.sync()
     assert site.multiall("dns", "wait", "web3", "--within", "1s").exit == 3
-    assert site.multiall("dns", "wait", "web1").exit == 0
+    in_service = site.multiall("dns", "wait", "web1")
+    assert (in_service.exit, "which is not to leave" in in_service.out) == (3, True)
 
 
 def test_what_a_killed_run_took_out_may_still_be_used(site: ZoneSite) -> None:
@@ -731,6 +733,22 @@ def test_while_a_secondary_is_late_clients_may_be_sent_to_who_was_taken_out(own:
         pass
     assert own.multiall("dns", "wait", "web1", "--within", "30s").exit == 0
     assert own.told() == [at(2, 3)] * 3
+
+
+def test_who_is_still_in_a_name_is_waited_for_too(site: ZoneSite) -> None:
+    """Drained, and no one has synced since: nothing has been taken out yet."""
+    site.write({"name": "www", "ttl": 1})
+    site.up()
+    site.sync()
+    site.say("web2", Downtime.DRAIN)
+    for argv in (("web2",), ()):
+        waited = site.multiall("dns", "wait", *argv, "--within", "1s")
+        assert waited.exit == 3
+        assert f"www.{site.zone} A still gives web2" in waited.out
+        assert f"www.{site.zone} A still gives web2" in waited.err
+    site.sync()
+    assert site.multiall("dns", "wait", "web2", "--within", "30s").exit == 0
+    assert site.multiall("dns", "wait", "--within", "30s").exit == 0
 
 
 def test_a_rollout_hears_that_its_members_could_not_be_put_back(own: ZoneSite) -> None:

@@ -435,6 +435,28 @@ def test_a_file_that_is_broken_or_edited_is_left_alone(in_files: Names) -> None:
     assert in_files.told() == set(ALL)
 
 
+def test_a_line_outside_our_part_of_a_file_costs_its_own_name_alone(in_files: Names) -> None:
+    in_files.names = tuple({"name": name, "ttl": 2} for name in ("www", "api", "mail"))
+    in_files.write()
+    in_files.until(ALL)
+    first = in_files.sync()
+    assert first.exit is Exit.REFUSED
+    assert f"take it out of {FILE}, and sync" in str(first.plan.conflicts)
+    with Fleet.load(str(in_files.ground.root)) as found:
+        (told,) = found.adopt_name("mail.example.net", "A", ZoneWish())
+    assert (told.exit, "outside our part of it" in told.stopped) == (Exit.REFUSED, True)
+    for server in (PRIMARY, SECONDARY):
+        in_files.ground.run(server, "sh", "-c", 'echo "www 2 IN A 203.0.113.7" >> "$1"', "sh", FILE)
+    with Fleet.load(str(in_files.ground.root)) as found:
+        found.adopt_name("www.example.net", "A", ZoneWish())
+        found.promise("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+    report = in_files.sync()
+    assert [each.subject for each in report.refused] == ["www.example.net A"]
+    assert "other lines for it" in report.refused[0].what
+    assert in_files.told(PRIMARY, "api.example.net") == {"web1", "web2", "web3"}
+    assert in_files.told(SECONDARY, "api.example.net") == {"web1", "web2", "web3"}
+
+
 def test_a_fragment_that_the_zone_includes(in_files: Names) -> None:
     ground, fragment = in_files.ground, "/etc/bind/example.net.multiall"
     for server in (PRIMARY, SECONDARY):

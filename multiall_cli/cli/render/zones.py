@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from multiall_cli.cli.options import Given
 from multiall_cli.cli.render.plain import plain
 from multiall_cli.cli.render.pools import change_line
+from multiall_cli.cli.render.screen import put
 from multiall_cli.cli.render.terminal import Line, console, line, table, word
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import moment
@@ -17,9 +19,11 @@ from multiall_cli.domain.records import (
     Decision,
     Departure,
     Explained,
+    Place,
     RRset,
     Served,
     Stand,
+    Standing,
     ZonePlan,
     ZoneReport,
     ZoneStatus,
@@ -281,22 +285,44 @@ def _left(departures: Sequence[Departure], zone: str) -> Iterator[object]:
     yield line(f"{zone}: clients may still use {values} until {moment(last.until)}")
 
 
-def waited(departures: Sequence[Departure], until: float, late: Sequence[str]) -> View:
-    """What is left once a wait has ended; `until` 0: nothing was, from the beginning; `late`: zones of which a server
-    may give it still.
+def still_given(given: Given, names: Sequence[tuple[Place, Standing]]) -> bool:
+    """Says on stderr what is waited for before clients can let go; whether there is anything."""
+    if names and not given.quiet:
+        screen = console(sys.stderr)
+        for each in _still_given(names):
+            put(screen, each)
+    return bool(names)
+
+
+def _still_given(names: Sequence[tuple[Place, Standing]]) -> Iterator[str]:
+    for place, each in names:
+        if each.stand is Stand.OUT:
+            yield f"{key_of(place)} still gives {each.server} ({each.why}): `multiall dns sync` takes it out"
+        else:
+            todo = f"`multiall topology drain {each.server} --for 1h --because TEXT` first"
+            yield f"{key_of(place)} gives {each.server}, which is not to leave ({each.why}): {todo}"
+
+
+def waited(
+    names: Sequence[tuple[Place, Standing]], departures: Sequence[Departure], until: float, late: Sequence[str]
+) -> View:
+    """What is left once a wait has ended; `until` 0: nothing was, from the beginning; `names`: those that still give a
+    server; `late`: zones of which a server may give it still.
     """
 
     def human(wide: bool) -> Iterator[object]:
+        yield from _still_given(names)
         if departures:
             yield from _left(departures, "dns")
             for zone in late:
                 yield f"a name server of {zone} may still give it: look at `multiall dns status`, and sync again"
-        else:
+        elif not names:
             yield "no client holds what was taken out" + (f", since {moment(until)}" if until else "")
 
-    code = Exit.PARTIAL if departures else Exit.OK
-    value = {"left": departures, "until": until, "late": late}
-    return View("dns.wait", value, human, departures, exit=code, well=not departures)
+    code = Exit.PARTIAL if departures or names else Exit.OK
+    given = [{"name": key_of(place), "server": each.server, "why": each.why} for place, each in names]
+    value = {"given": given, "left": departures, "until": until, "late": late}
+    return View("dns.wait", value, human, departures, exit=code, well=code is Exit.OK)
 
 
 def drift(found: Sequence[tuple[ZoneReport, Sequence[Served]]]) -> View:

@@ -136,7 +136,7 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
         return "the mark beside it is no mark of ours, or there are several", "look at it, and remove what is not yours"
     if marker is None:
         if there is not None:
-            return f"it is there and bears no mark: {there.brief()}", f"`multiall dns adopt {name}` takes it over"
+            return f"it is there and bears no mark: {there.brief()}", _way_to_own(zone, name)
         return _in_the_way(claim, content, leaving)
     if marker.owner != zone.owner:
         what = f"it belongs to {marker.owner!r} (pool {marker.pool}), and this site writes as {zone.owner!r}"
@@ -144,6 +144,11 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
     if marker.digest != markers.digest(there.values if there else ()):
         return _edited(there, name)
     return None if there else _in_the_way(claim, content, leaving)
+
+
+def _way_to_own(zone: Zone, name: str) -> str:
+    """A line of a file that is not in our part of it would stand beside what we write there."""
+    return f"take it out of {zone.file}, and sync" if zone.file else f"`multiall dns adopt {name}` takes it over"
 
 
 def _cut_above(name: str, zone: Zone, content: Content) -> str:

@@ -97,7 +97,7 @@ MIRROR = {
     "multiall dns explain": api.Fleet.explain_name,
     "multiall dns drift": api.Fleet.zone_drift,
     "multiall dns watch": api.Fleet.sync_zones,
-    "multiall dns wait": (api.Fleet.departures, api.Fleet.late_zones),
+    "multiall dns wait": (api.Fleet.departures, api.Fleet.given_names, api.Fleet.late_zones),
     "multiall dns adopt": api.Fleet.adopt_name,
     "multiall dns import": api.Fleet.import_zone,
     "multiall dns history": api.Fleet.zone_history,
