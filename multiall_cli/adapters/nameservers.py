@@ -50,7 +50,7 @@ class DnsServers:
     """The name servers of a site.
 
     `reveal`: what a reference to a secret means; `timeout`: seconds until a silent server is given up; `network`:
-    within which sockets are made.
+    within which sockets are made; `monotonic`: seconds that only grow.
     """
 
     def __init__(
@@ -58,13 +58,16 @@ class DnsServers:
         reveal: Callable[[Secret], str],
         timeout: float,
         network: Network,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reveal = reveal
         self._timeout = timeout
         self._network = network
+        self._monotonic = monotonic
         self._queries = Queries(timeout, network, lambda: self)
         self._keys: dict[str, dns.tsig.Key] = {}
         self._zones: dict[str, tuple[dns.zone.Zone, float]] = {}
+        """Zones as they are held, each with when it was read whole."""
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -109,21 +112,22 @@ class DnsServers:
         return int(found[0].serial)
 
     def read(self, zone: Zone) -> Content:
-        """What has changed since it was read before (IXFR), where this process has; else all of it."""
-        known, read = self._zones.pop(zone.id, (None, 0.0))
-        if known is not None and time.monotonic() - read < WHOLE_AGAIN:
+        """What has changed since it was read before (IXFR), where this process has; else, and each ten minutes, all."""
+        known, whole = self._zones.pop(zone.id, (None, 0.0))
+        now = self._monotonic()
+        if known is not None and now - whole < WHOLE_AGAIN:
             with suppress(MemberFault):  # the primary may not know that far back: then all of it
-                return self._transferred(zone, known)
-        return self._transferred(zone, dns.zone.Zone(zone.name, relativize=False))
+                return self._transferred(zone, known, whole)
+        return self._transferred(zone, dns.zone.Zone(zone.name, relativize=False), now)
 
-    def _transferred(self, zone: Zone, held: dns.zone.Zone) -> Content:
-        """A transfer that breaks off leaves nothing. Errors: as of all."""
+    def _transferred(self, zone: Zone, held: dns.zone.Zone, whole: float) -> Content:
+        """A transfer that breaks off leaves nothing. `whole`: when all of it was read. Errors: as of all."""
         query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone))
         with self._trouble(zone, zone.primary) as address:
             port, timeout = zone.primary.port, self._timeout
             dns.query.inbound_xfr(address, held, query, port=port, timeout=timeout, lifetime=TRANSFER)
         content = content_of(zone, held)
-        self._zones[zone.id] = held, time.monotonic()
+        self._zones[zone.id] = held, whole
         return content
 
     # --- changing -----------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ class Queries:
             answer = self._exchanged(address, server.port, asked)
             code, found = read_answer(answer, asked, KINDS["SOA"])
         if found and answer[2] & AUTHORITATIVE:
-            return int(found[0].split()[2])
+            return int(found[0].split()[-5])  # the names before it may have any letters
         why = f" ({code_word(code)})" if code else ""
         todo = "add the zone there, or take the server out of `zones:`"
         raise (_Refuses if code == REFUSED else MemberFault)(
@@ -139,7 +139,7 @@ class Queries:
 
 
 def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RRset | None:
-    if answer[2] & CUT:
+    if len(answer) > 2 and answer[2] & CUT:
         answer = over_tcp(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, server, asked)
     ttls, values = read_records(answer, asked, KINDS[kind])
     if not answer[2] & AUTHORITATIVE or not values:

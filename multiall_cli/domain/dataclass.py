@@ -16,12 +16,18 @@ else:
     from operator import attrgetter, ge, gt, le, lt
     from reprlib import recursive_repr
 
+    _SETTERS = ("__setattr__", "__delattr__")
+    _ORDERS = ("__lt__", "__le__", "__gt__", "__ge__")
+
     def dataclass(*, frozen=False, slots=False, order=False):
         """As `dataclasses.dataclass(frozen=…, slots=…, order=…)`."""
         declare = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)
 
         def declared(written):
+            doc, written.__doc__ = written.__doc__, written.__doc__ or "It has none: a signature is not read for it."
             cls = declare(written)
+            cls.__doc__ = doc
+            _refuse_what_is_not_known(written, cls, frozen, order)
             methods = {"__init__": _Unwritten(cls, frozen, slots), "__repr__": _repr, **_comparison(cls, frozen, order)}
             if frozen:
                 methods |= {"__setattr__": _refuse_to_set, "__delattr__": _refuse_to_delete}
@@ -33,6 +39,23 @@ else:
             return cls
 
         return declared
+
+    def _refuse_what_is_not_known(written, cls, frozen, order):
+        """Errors: TypeError, as of the original for methods that a class may not have of its own."""
+        for each in cls.__dataclass_fields__.values():
+            if each.kw_only is True or each._field_type is dataclasses._FIELD_INITVAR:
+                raise TypeError(f"{each.name!r} is keyword-only or an InitVar, which this dataclass does not know")
+        own = [*(_SETTERS if frozen else ()), *(_ORDERS if order else ())]
+        name = next((each for each in own if each in written.__dict__), None)
+        if name is not None:
+            why = ". Consider using functools.total_ordering" if name in _ORDERS else ""
+            raise TypeError(f"Cannot overwrite attribute {name} in class {cls.__name__}{why}")
+
+    class _Factory:
+        """In place of a default that is made for each instance."""
+
+        def __repr__(self):
+            return "<factory>"
 
     class _Unwritten:
         """An `__init__` that is written, and takes its own place, when it is first looked up."""
@@ -48,7 +71,7 @@ else:
 
     def _init(cls, frozen, slots):
         """`__init__` as `dataclasses` would write it; a slot's own setter is the quickest way past a frozen class."""
-        known = {"_unset": MISSING, "_set": object.__setattr__}
+        known = {"_unset": _Factory(), "_set": object.__setattr__}
         taken, body = [], []
         for each in dataclasses.fields(cls):
             name = each.name
@@ -102,7 +125,11 @@ else:
         return {"__eq__": equal, "__hash__": hashed if frozen else None, **orders}
 
     def _values(names):
-        return attrgetter(*names) if names else lambda _: ()
+        """A tuple of them, of one too: what is the same object is equal within a tuple, whatever it says itself."""
+        if len(names) > 1:
+            return attrgetter(*names)
+        only = attrgetter(*names) if names else None
+        return (lambda self: (only(self),)) if names else lambda _: ()
 
     def _refuse_to_set(self, name, value):
         raise FrozenInstanceError(f"cannot assign to field {name!r}")

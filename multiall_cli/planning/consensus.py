@@ -38,7 +38,7 @@ class Consensus:
         return {rule.id: self._of_rule(rule, group) for rule in rules if rule.same}
 
     def _of_rule(self, rule: Rule, group: tuple[str, ...]) -> dict[str, str | None]:
-        key = (rule.id, rule.fact, tuple(rule.same), group)
+        key = (rule.id, rule.fact, rule.digest, group)
         if key not in self._found:
             values: dict[str, list[str]] = {}
             for name in group:
@@ -51,13 +51,17 @@ class Consensus:
 def _known(
     rule: Rule, name: str, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, Held]]
 ) -> Mapping[str, str]:
-    """Of a brother that was not looked at, or of whom this was not due, what was seen last."""
+    """Of a brother that was not looked at, or of whom this was not due, what was seen last: by this very rule, since
+    another of its name may have asked for another subject.
+    """
     read = readings.get(name, {}).get(rule.fact)
     if read is not None:
         return {key: comparable(read.values[key]) for key in rule.same if key in read.values}
     held = remembered.get(name, {}).get(rule.id)
+    if held is None or held.digest != rule.digest or not held.told:
+        return {}
     try:
-        told = json.loads(held.told) if held is not None and held.told else {}
+        told = json.loads(held.told)
     except (ValueError, RecursionError):
         return {}
     return {key: text for key, text in told.items() if isinstance(text, str)} if isinstance(told, dict) else {}

@@ -98,12 +98,12 @@ def _limited(wanted: Expectation, value: Value, has: object) -> Judgement:
             sign = "<" if value.worse is Worse.HIGH else ">="
             return Judgement(code, shows, f"{sign} {shown(value.measure, limit)}")
     for within, code in zip(reversed(wanted.ranges), (Code.CRIT_LIMIT, value.warns), strict=True):
-        if within is not None and not _is_within(has, within):
+        if within is not None and not is_within(has, within):
             return Judgement(code, shows, _in_words(within, value.measure))
     return Judgement(Code.OK, shows)
 
 
-def _is_within(has: float, within: Range) -> bool:
+def is_within(has: float, within: Range) -> bool:
     low, high = within
     return (low is None or has >= low) and (high is None or has <= high)
 

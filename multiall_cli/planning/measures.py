@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 from multiall_cli.planning.moments import span
@@ -32,6 +33,10 @@ LARGEST = 1e300  # of a number that is shown in units
 LONGEST = 500  # letters of any other
 _BYTES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]"
+_URL = rf'https?://(?:{_HOST})(?::[0-9]*)?(?:/[!"$-~]*)?'
+"""What the gauge can ask for: it tells no one a name and password, and no server a fragment."""
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z%]*)")
 
 
@@ -63,8 +68,11 @@ def _port(text: str) -> int:
 
 
 def _url(text: str) -> str:
-    if urlsplit(_like(r"https?://[^/\s]+(?:/\S*)?", text)).port == 0:  # what is no port at all raises ValueError itself
+    found = urlsplit(_like(_URL, text))
+    if found.port == 0:  # what is no port at all raises ValueError itself
         raise ValueError(text)
+    if "[" in found.netloc:
+        IPv6Address(found.hostname)  # so does what is no address
     return text
 
 

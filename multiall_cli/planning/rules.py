@@ -15,6 +15,7 @@ from multiall_cli.domain.inventory import Inventory, Pool
 from multiall_cli.domain.sayings import Said, Saying
 from multiall_cli.planning.checks import CHECKS, Check, Measure, Value, Worse, read
 from multiall_cli.planning.checks.declarations import drift_rules
+from multiall_cli.planning.judge import is_within
 from multiall_cli.planning.nearest import did_you_mean
 
 Tell = Callable[[Origin, str, str], None]
@@ -258,7 +259,12 @@ class _Work:
             self._fault(name, f"{name!r} has {len(said)} ranges", "write [warning, critical], or one range")
             return Expectation(name)
         critical = self._range(name, value, said[-1])
-        return Expectation(name, ranges=(self._range(name, value, said[0]) if len(said) > 1 else None, critical))
+        warning = self._range(name, value, said[0]) if len(said) > 1 else None
+        ends = [end for end in warning or () if end is not None]
+        if critical is not None and not all(is_within(end, critical) for end in ends):
+            todo = "write first the range that lies within the other"
+            self._fault(name, f"{name!r} is critical before it warns", todo)
+        return Expectation(name, ranges=(warning, critical))
 
     def _range(self, name: str, value: Value, text: str) -> Range | None:
         low, dots, high = text.partition("..")

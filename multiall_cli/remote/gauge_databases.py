@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Trouble, Unsupported, failed, of, output
+from multiall_cli.remote.gauge_sources import Trouble, Unsupported, connected, failed, of, output
 
 PORTS = {"postgresql": 5432, "mysql": 3306}
 WITHIN = 3.0
@@ -29,7 +29,7 @@ def database(engine, socket=None, address="127.0.0.1", port=None):
 
 def _connected(path, address, port):
     if path is None:
-        return socket.create_connection((address, port), WITHIN)
+        return connected(address, port, WITHIN)
     opened = socket.socket(socket.AF_UNIX)
     opened.settimeout(WITHIN)
     try:

@@ -11,6 +11,7 @@ KINDS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28,
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
 WAIT = 1.0  # seconds until it is asked again
 LONGEST = 4.0  # seconds in which all servers may be asked
+LONGEST_NAME = 254  # bytes of a name without its end (RFC 1035, 2.3.4)
 
 
 def dns(name, type="A", server=None, port=53):
@@ -95,7 +96,7 @@ def question(number, name, kind):
         if not 0 < len(word) < 64:
             raise Trouble("%r is no name" % (name,))
         packed += struct.pack("!B", len(word)) + word
-    if len(packed) > 254:
+    if len(packed) > LONGEST_NAME:
         raise Trouble("%r is no name" % (name,))
     return struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + packed + b"\0" + struct.pack("!2H", kind, 1)
 
@@ -178,7 +179,7 @@ def _shown(answer, at, length, kind):
 
 def _name(answer, at):
     """(name, the place behind it). Errors: IndexError, ValueError."""
-    labels, behind, jumps = [], None, 0
+    labels, behind, jumps, size = [], None, 0, 0
     while answer[at]:
         if answer[at] >= 0xC0:
             behind = at + 2 if behind is None else behind
@@ -186,7 +187,8 @@ def _name(answer, at):
             if jumps > 100:
                 raise ValueError("its answer makes no sense")
             continue
-        if answer[at] > 63:
+        size += 1 + answer[at]
+        if answer[at] > 63 or size > LONGEST_NAME:
             raise ValueError("its answer makes no sense")
         labels.append(answer[at + 1 : at + 1 + answer[at]].decode("ascii", "replace").lower())
         at += 1 + answer[at]

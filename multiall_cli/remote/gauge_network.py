@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Trouble, marked, output, since
+from multiall_cli.remote.gauge_sources import Trouble, connected, marked, output, since
 
 _LISTENS = "0A"
 MOST = 1 << 20  # bytes of an answer that are searched
@@ -39,7 +39,7 @@ def tcp(address, port, within=3.0):
     """open, took (s): whether a connection to it can be made from here."""
     began = time.monotonic()
     try:
-        socket.create_connection((address, port), within).close()
+        connected(address, port, within).close()
     except OSError as fault:
         return {"open": False, "why": str(fault)}
     return {"open": True, "took": time.monotonic() - began}
@@ -62,9 +62,12 @@ def http(url, match=None, within=3.0, insecure=False):
         connection = http.client.HTTPSConnection(place, timeout=within, context=context)
     began = time.monotonic()
     try:
+        connection.sock = connected(connection.host, connection.port, within)
+        if scheme == "https":
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
         connection.request("GET", path or "/", headers={"User-Agent": "multiall", "Connection": "close"})
-        answer = connection.getresponse()
-        body = answer.read(MOST)
+        with connection.getresponse() as answer:
+            body = answer.read(MOST)
     except (OSError, http.client.HTTPException, ssl.CertificateError) as fault:  # no OSError before Python 3.7
         return {"present": False, "why": str(fault) or type(fault).__name__}
     finally:
@@ -89,7 +92,7 @@ def certificate(path=None, address=None, port=443, name=None, within=2.0, truste
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((address, port), within) as plain:
+        with connected(address, port, within) as plain:
             with context.wrap_socket(plain, server_hostname=name or address) as secured:
                 told = {"present": True, "pem": ssl.DER_cert_to_PEM_cert(secured.getpeercert(True) or b"")}
     except OSError as fault:
@@ -102,7 +105,7 @@ def _trusted_place(address, port, name, within):
     import ssl
 
     context = ssl.create_default_context()
-    with socket.create_connection((address, port), within) as plain:
+    with connected(address, port, within) as plain:
         try:
             with context.wrap_socket(plain, server_hostname=name):
                 return {"trusted": True}

@@ -1,8 +1,9 @@
-"""What gauges draw from: files of the kernel, programs, and the marks of the look before."""
+"""What gauges draw from: files of the kernel, programs, connections, and the marks of the look before."""
 
 import errno
 import os
 import select
+import socket
 import subprocess
 import time
 
@@ -73,6 +74,35 @@ def failed(argv, code, complaints):
         return OSError(errno.EACCES, os.strerror(errno.EACCES), argv[0])
     words = " ".join(complaints.split()) or "it said nothing"
     return Trouble("%s ended with %s: %s" % (argv[0], code, words[:300]))
+
+
+def connected(address, port, within):
+    """A connection to the first of its addresses that takes one: each has its share of the `within` seconds that are
+    left, so that a silent one leaves time for the others. It waits as long for each answer. Errors: OSError.
+    """
+    places = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)
+    until, why = time.monotonic() + within, OSError("it has no address")
+    for left in range(len(places), 0, -1):
+        try:
+            opened = _connected(places[-left], max(0.001, (until - time.monotonic()) / left))
+        except OSError as fault:
+            why = fault
+        else:
+            opened.settimeout(within)
+            return opened
+    raise why
+
+
+def _connected(found, within):
+    family, kind, protocol, _, place = found
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.settimeout(within)
+        opened.connect(place)
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 def since_boot():

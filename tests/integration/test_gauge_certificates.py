@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from multiall_cli.drivers.x509 import values
-from multiall_cli.remote.gauge_network import certificate
+from multiall_cli.remote.gauge_network import certificate, http
 
 NAME = "www.example"
 
@@ -103,6 +103,19 @@ def test_of_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (told["trusted"], told["names"]) == (True, [NAME])
     assert values(unknown, 0.0)["trusted"] is False
     assert certificate(address="127.0.0.1", port=port, trusted=True)["present"] is False
+
+
+def test_https_is_spoken_with_who_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hangs up without a word of HTTP, once it is spoken with."""
+    certified(tmp_path)
+    with secured(tmp_path) as port:
+        unknown = http(f"https://127.0.0.1:{port}")["why"]
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        another = http(f"https://127.0.0.1:{port}")["why"]
+        insecure = http(f"https://127.0.0.1:{port}", insecure=True)["why"]
+    assert "unable to get local issuer" in unknown
+    assert "not valid for '127.0.0.1'" in another
+    assert "closed connection" in insecure or "reset" in insecure
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")

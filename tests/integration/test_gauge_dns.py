@@ -195,6 +195,18 @@ def test_the_servers_of_this_machine(tmp_path: Path) -> None:
 ASKED = question(7, "www.example", 1)
 
 
+def test_a_name_is_no_longer_than_names_are() -> None:
+    """One that goes through the whole message, told by each of many records, would take half a minute."""
+    long = b"".join(b"\1a" for _ in range(200))
+    body = ASKED[12:] + b"\xc0\x0c" + struct.pack("!2HIH", 16, 1, 1, len(long) + 1) + long + b"\0"
+    at = 12 + len(ASKED[12:]) + 12
+    told = struct.pack("!6H", 7, 0x8400, 1, 2, 0, 0) + body + struct.pack("!H2HIH", 0xC000 | at, 1, 1, 1, 4) + bytes(4)
+    with pytest.raises(ValueError, match="makes no sense"):
+        read_answer(told, ASKED, 1)
+    told = told.replace(struct.pack("!H", 0xC000 | at), struct.pack("!H", 0xC000 | at + 146))
+    assert read_answer(told, ASKED, 1) == (0, ["0.0.0.0"])
+
+
 def test_a_question_is_what_dnspython_reads() -> None:
     read = dns.message.from_wire(question(7, "bücher.example", 28))
     assert read.question[0].to_text() == "xn--bcher-kva.example. IN AAAA"

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from dns.name import from_text
@@ -675,6 +676,30 @@ def test_what_was_read_before_is_not_sent_again(site: ZoneSite, dns: DnsServers)
     with held.writer() as change:
         change.update_serial(100, relative=True, name=from_text(zone.name))  # as if it had been restored
     assert dns.read(zone) == second
+
+
+def test_a_zone_that_was_restored_is_seen_by_who_reads_often(own: ZoneSite) -> None:
+    """Under the serial that it had: its changes are none, and only the whole of it shows what is gone."""
+    own.up()
+    own.sync()
+    clock = SimpleNamespace(at=0.0)
+    often = DnsServers(lambda secret: SECRET, 3.0, nullcontext, lambda: float(clock.at))
+    zone, gone = own.servers.zone(own.zone), (f"www.{own.zone}.", "A")
+    serial = often.read(zone).serial
+    primary = own.servers.primary
+    primary.end()
+    for journal in primary.folder.glob("*.jnl"):
+        journal.unlink()
+    restored = ZONE.format(zone=own.zone, more="").replace(" 1 3600", f" {serial} 3600")
+    (primary.folder / f"{own.zone}.zone").write_text(restored)
+    primary.start()
+    primary.wait()
+
+    def has_it(at: float) -> bool:
+        clock.at = at
+        return gone in often.read(zone).rrsets
+
+    assert [has_it(at) for at in (250.0, 500.0, 750.0)] == [True, True, False]
 
 
 def test_what_the_key_may_not(shared: Servers, dns: DnsServers) -> None:

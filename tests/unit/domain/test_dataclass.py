@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError, field, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
@@ -48,6 +48,7 @@ def rich() -> type:
         seen: float = field(default=0.0, compare=False)
         made: list[int] = field(default_factory=list, init=False)
         kind: str = field(default="rich", init=False)
+        most: ClassVar[int] = 3
         digest: str = field(init=False, compare=False, repr=False)
 
         def __post_init__(self) -> None:
@@ -125,11 +126,6 @@ def outcome(doing: Callable[..., object], *given: object, **named: object) -> ob
         return type(error), str(error)
 
 
-def parameters(cls: type) -> list[tuple[str, bool]]:
-    found = inspect.signature(cls).parameters.values()
-    return [(each.name, each.default is inspect.Parameter.empty) for each in found]
-
-
 def renamed(one: Any) -> str:
     return repr(replace(one, **{fields(one)[0].name: "z"})) if fields(one) else ""
 
@@ -151,7 +147,8 @@ def test_what_a_class_can_do_is_the_same(
     assert [each.name for each in fields(ours)] == [each.name for each in fields(theirs)]
     assert getattr(ours, "__slots__", None) == getattr(theirs, "__slots__", None)
     assert ours.__match_args__ == theirs.__match_args__
-    assert parameters(ours) == parameters(theirs)
+    assert str(inspect.signature(ours)) == str(inspect.signature(theirs))
+    assert ours.__doc__ == theirs.__doc__
     assert ours.__init__.__annotations__ == theirs.__init__.__annotations__
     for values in taken:
         mine, other = ours(*values), theirs(*values)
@@ -195,6 +192,119 @@ class Kept:
 
     name: str
     tags: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize("doc", [None, ""])
+def test_who_says_nothing_of_itself_has_nothing_said_of_it(doc: str | None, mode: dict[str, bool]) -> None:
+    """The original writes the signature there, for which it has to read it of each class."""
+    ours = dataclass(**mode)(type("Silent", (), {"__annotations__": {"name": str}, "__doc__": doc}))
+    assert ours.__doc__ == doc
+    assert str(inspect.signature(ours)) == "(name: str) -> None"
+
+
+def one_number() -> type:
+    class One:
+        """A single field."""
+
+        number: float
+
+    return One
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_a_single_value_is_compared_as_several_are(mode: dict[str, bool]) -> None:
+    """What is the same object is equal, though it says that it is not."""
+    ours, theirs = twins(one_number, mode)
+    nan = float("nan")
+    assert ours(nan) == ours(nan)
+    assert ours(nan) != ours(float("nan"))
+    for compare in (operator.eq, operator.lt, operator.le, operator.gt, operator.ge):
+        for one, two in product((nan, 1.0, 2.0), repeat=2):
+            assert outcome(compare, ours(one), ours(two)) == outcome(compare, theirs(one), theirs(two))
+    if mode.get("frozen"):
+        assert hash(ours(1.5)) == hash(theirs(1.5))
+
+
+def named_alone() -> type:
+    class Named:
+        """A field that is given by its name alone."""
+
+        name: str
+        port: int = field(default=22, kw_only=True)
+
+    return Named
+
+
+def named_from_there() -> type:
+    class There:
+        """All from there on."""
+
+        name: str
+        _: dataclasses.KW_ONLY
+        port: int = 22
+
+    return There
+
+
+def passed_on() -> type:
+    class Passed:
+        """What is given, and not kept."""
+
+        name: str
+        port: dataclasses.InitVar[int] = 22
+
+    return Passed
+
+
+def passed_on_in_words() -> type:
+    class Passed:
+        """As annotations are that are not read."""
+
+        name: str
+        port: "dataclasses.InitVar[int]" = 22
+
+    return Passed
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize("written", [named_alone, named_from_there, passed_on, passed_on_in_words])
+def test_what_it_cannot_do_is_refused(written: Callable[[], type], mode: dict[str, bool]) -> None:
+    with pytest.raises(TypeError, match="'port' is keyword-only or an InitVar"):
+        dataclass(**mode)(written())
+
+
+def set_by_itself() -> type:
+    class Set:
+        """How it is set is its own."""
+
+        name: str
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Nothing is set."""
+
+    return Set
+
+
+def ordered_by_itself() -> type:
+    class Ordered:
+        """How it is ordered is its own."""
+
+        name: str
+
+        def __lt__(self, other: object) -> bool:
+            return True
+
+    return Ordered
+
+
+@pytest.mark.parametrize(
+    ("written", "mode"), [(set_by_itself, {"frozen": True}), (ordered_by_itself, {"order": True, "slots": True})]
+)
+def test_a_method_of_its_own_that_it_may_not_have_is_told(written: Callable[[], type], mode: dict[str, bool]) -> None:
+    told = [outcome(lambda made=made: made(**mode)(written())) for made in (dataclass, dataclasses.dataclass)]
+    assert told[0] == told[1]
+    assert isinstance(told[0], tuple)
 
 
 def test_it_travels() -> None:

@@ -1,5 +1,9 @@
 """How values are written and shown."""
 
+import re
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +34,9 @@ from multiall_cli.planning.checks import CHECKS, Measure, Worse, read, shown
         (Measure.RECORDS, "srv", "srv"),
         (Measure.URL, "http://web1", "http://web1"),
         (Measure.URL, "https://[2001:db8::1]:8443/a?b=c", "https://[2001:db8::1]:8443/a?b=c"),
+        (Measure.URL, "http://[fe80::1%eth0]/", "http://[fe80::1%eth0]/"),
+        (Measure.URL, "http://web_1.example.net.:80/?x=/y", "http://web_1.example.net.:80/?x=/y"),
+        (Measure.URL, "http://web1/a@b:c\\%C3%A9", "http://web1/a@b:c\\%C3%A9"),
     ],
 )
 def test_what_a_text_means(measure: Measure, text: str, value: object) -> None:
@@ -47,7 +54,13 @@ def test_what_a_text_means(measure: Measure, text: str, value: object) -> None:
         (Measure.PORT, "0"), (Measure.PORT, "65536"), (Measure.PORT, "http"), (Measure.PROTOCOL, "sctp"),
         (Measure.RECORDS, "AXFR"), (Measure.URL, "ftp://web1/"), (Measure.URL, "https://web1:99999/"),
         (Measure.URL, "https://web1:0"), (Measure.URL, "web1/health"), (Measure.URL, "http://a b/"),
-        (Measure.URL, "http://[::1/"),
+        (Measure.URL, "http://[::1/"), (Measure.URL, "http://:80/"), (Measure.URL, "http://?x"),
+        (Measure.URL, "http://web1?x=1"), (Measure.URL, "http://web1:80?x=1"), (Measure.URL, "http://web1#a"),
+        (Measure.URL, "http://web1/#a"), (Measure.URL, "http://user:word@web1/"), (Measure.URL, "http://@web1/"),
+        (Measure.URL, "http://web1/\u00e9"), (Measure.URL, "http://b\u00fccher.example/"),
+        (Measure.URL, "http://web1\\x/"), (Measure.URL, "http://web1:\u0663/"), (Measure.URL, "http://web1/\x7f"),
+        (Measure.URL, "http://web1..example/"), (Measure.URL, f"http://{'a' * 64}/"), (Measure.URL, "http://[a]/"),
+        (Measure.URL, "http://web1/\n"), (Measure.URL, "http://web1\n"),
     ],
 )  # fmt: skip
 def test_what_means_nothing(measure: Measure, text: str) -> None:
@@ -61,6 +74,20 @@ def test_no_text_at_all_is_a_surprise(measure: Measure, text: str) -> None:
         read(measure, text)
     except ValueError:
         return
+
+
+@given(st.from_regex(r"https?://[!-~]{1,20}", fullmatch=True) | st.text().map("http://web1/".__add__))
+def test_what_a_url_may_be_is_what_is_asked(url: str) -> None:
+    """By the gauge: of the very place, and the very path."""
+    try:
+        read(Measure.URL, url)
+    except ValueError:
+        return
+    place, path = re.fullmatch(r"https?://([^/]+)(/.*)?", url).groups()  # type: ignore[union-attr]
+    made, asked = HTTPConnection(place), urlsplit(url)
+    made.putrequest("GET", path or "/")  # it is sent later
+    assert (made.host.lower(), made.port) == (asked.hostname, asked.port or 80)
+    assert (path or "").partition("?")[::2] == (asked.path, asked.query)
 
 
 @pytest.mark.parametrize(

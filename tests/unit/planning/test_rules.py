@@ -43,6 +43,17 @@ def test_a_number_may_have_to_be_within_a_range() -> None:
     assert good(check="files", path="/x", count="2..8").expects == (Expectation("count", ranges=(None, (2.0, 8.0))),)
     both = good(check="files", path="/x", age=("1h..", "1m..2d"))
     assert both.expects == (Expectation("age", ranges=((3600.0, None), (60.0, 172800.0))),)
+    for warning, critical in (("1..3", "0..8"), ("2..8", "2..8"), ("3..", "2.."), ("..3", "..8"), ("3..4", "2..")):
+        assert good(check="files", path="/x", count=(warning, critical)).expects
+
+
+@pytest.mark.parametrize(
+    "value", [("0..8", "1..3"), ("1..3", "2..8"), ("4..9", "2..8"), ("1..", "2.."), ("..1", "2..8"), ("9..", "..8")]
+)
+def test_a_range_that_is_left_after_the_critical_one_is_told(value: tuple[str, str]) -> None:
+    rule, told = made(check="files", path="/x", count=value)
+    todo = "write first the range that lies within the other"
+    assert (rule, told) == (None, [(3, "'count' is critical before it warns", todo)])
 
 
 @pytest.mark.parametrize(

@@ -64,13 +64,21 @@ def test_brothers_that_were_not_looked_at_are_as_they_were() -> None:
         "web4": {},
     }
     held = {
-        "web3": {"conf": Held(Code.OK, 0.0, told='{"sha256": "\\"2\\""}')},
-        "web5": {"conf": Held(Code.OK, 0.0, told="[]")},
+        "web3": {"conf": Held(Code.OK, 0.0, told='{"sha256": "\\"2\\""}', digest=SAME.digest)},
+        "web5": {"conf": Held(Code.OK, 0.0, told="[]", digest=SAME.digest)},
         "web6": {},
     }
     group = tuple(f"web{at}" for at in range(1, 7))
     found = Consensus(readings, held).most([SAME, Rule("load", "load", {}, ())], group)
     assert found == {"conf": {"sha256": comparable("2")}}, "of one alone nothing follows"
+
+
+def test_what_is_remembered_of_another_file_is_not_what_brothers_have() -> None:
+    """A rule that now asks for something else: what it asked for before is known of those that were not looked at."""
+    before = Rule("conf", "file", {"path": "/etc/y"}, (), same=("sha256", "mode"))
+    held = {name: {"conf": Held(Code.OK, 0.0, told='{"sha256": "\\"2\\""}', digest=before.digest)} for name in "bc"}
+    assert Consensus({}, held).most([before], ("a", "b", "c")) == {"conf": {"sha256": comparable("2")}}
+    assert Consensus({}, held).most([SAME], ("a", "b", "c")) == {"conf": {}}
 
 
 def test_no_agreement_is_told() -> None:
