@@ -203,7 +203,9 @@ class Store(Cache, Protocol):
         ...
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Write how intents came out: their stage, detail and time. What was before and after stays as intended."""
+        """Write how intents came out: their stage, detail and time; where what was before and after is told, that too,
+        since it may be other than intended.
+        """
         ...
 
     def settle(self, pool: str, server: str, agents: Sequence[str], at: float) -> int:

@@ -22,7 +22,7 @@ import dns.zone
 
 from multiall_cli.adapters.queries import Network, Queries, asking, reaching
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.errors import MemberFault, MultiAllError
+from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
 from multiall_cli.domain.records import MANAGED, Content, Place, RRset, Written, key_of, place_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
@@ -139,7 +139,7 @@ class DnsServers:
         todo = list(reversed(list(_parts(changes, leaving))))
         while todo:
             part = todo.pop()
-            code = self._sent(zone, part, soa, leaving)
+            code = self._sent(zone, part, soa, leaving) if not done else self._sent_on(todo, zone, part, soa, leaving)
             if code == dns.rcode.NOERROR:
                 done |= {each.key for each, _ in part}
             elif code is None or (code not in _STALE and _names(part) > 1):
@@ -151,6 +151,18 @@ class DnsServers:
         if refused and not done:
             self._accepted(zone.primary, code or dns.rcode.SERVFAIL)
         return Written(frozenset(done), refused)
+
+    def _sent_on(
+        self, todo: "list[list[_Marked]]", zone: Zone, part: "Sequence[_Marked]", soa: str, leaving: Set[str]
+    ) -> dns.rcode.Rcode | None:
+        """Where others are done already: they are not forgotten for a fault, and nothing more is tried after one.
+        Whoever reads the zone again finds out what is wrong.
+        """
+        try:
+            return self._sent(zone, part, soa, leaving)
+        except (Unreachable, MemberFault):
+            todo.clear()
+            return dns.rcode.NXRRSET
 
     def _sent(self, zone: Zone, part: "Sequence[_Marked]", soa: str, leaving: Set[str]) -> dns.rcode.Rcode | None:
         """What came of a message; None: it would be too large."""

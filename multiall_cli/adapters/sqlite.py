@@ -245,9 +245,15 @@ class SqliteStore:
             connection.executemany(
                 "UPDATE entries SET stage = ?, detail = ?, at = ? "
                 "WHERE run = ? AND server = ? AND agent = ? AND key = ?",
+                ((e.stage, _encode(e.detail), e.at, *_place_of(e)) for e in entries),
+            )
+            connection.executemany(
+                "UPDATE entries SET action = ?, before = ?, after = ? "
+                "WHERE run = ? AND server = ? AND agent = ? AND key = ?",
                 (
-                    (e.stage, _encode(e.detail), e.at, e.run, e.server, _encode(e.agent), _encode(e.key))
+                    (e.action, _encode(e.before), _encode(e.after), *_place_of(e))
                     for e in entries
+                    if e.before or e.after
                 ),
             )
 
@@ -590,6 +596,10 @@ def _samples(evidence: Sequence[Evidence]) -> str:
 def _evidence(row: Sequence[Any]) -> Evidence:
     observer, target, rung, at, rtt, trouble, lag = row
     return Evidence(observer, target, Rung(rung), at, rtt, _decode(trouble), lag)
+
+
+def _place_of(e: Entry) -> tuple[str, str, str, str]:
+    return (e.run, e.server, _encode(e.agent), _encode(e.key))
 
 
 def _entry_row(e: Entry) -> tuple[object, ...]:

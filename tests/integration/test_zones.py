@@ -15,6 +15,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dns.name import from_text
@@ -758,6 +759,54 @@ def test_while_a_secondary_is_late_clients_may_be_sent_to_who_was_taken_out(own:
         pass
     assert own.multiall("dns", "wait", "web1", "--within", "30s").exit == 0
     assert own.told() == [at(2, 3)] * 3
+
+
+def test_the_journal_has_what_was_done_and_not_what_was_planned_first(site: ZoneSite, tmp_path: Path) -> None:
+    """Another host writes between a plan and its doing: the plan is made anew."""
+    other = ZoneSite(tmp_path / "other", site.servers, site.zone)
+    other.write()
+    site.up()
+    site.sync()
+    site.down("web3")
+    other.up("web1,web3")
+    other.down("web2")
+
+    def meanwhile(_: object) -> bool:
+        return other.sync().changed == 1
+
+    report = site.sync(confirm=meanwhile)
+    assert site.told() == [at(1, 2)] * 3
+    (entry,) = site.multiall("journal", "show", report.run, "--json").json()["entries"]
+    assert (entry["before"], entry["after"]) == ("30 192.0.2.1, 192.0.2.3", "30 192.0.2.1, 192.0.2.2")
+    assert site.multiall("--yes", "dns", "rollback", report.run).exit == 0
+    assert site.told() == [at(1, 3)] * 3
+
+
+def test_what_was_done_before_the_primary_died_is_in_the_journal(
+    own: ZoneSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two messages, and it is killed between them."""
+    primary = own.servers.primary
+    own.write(*({"name": f"n{number}", "ttl": 1} for number in range(200)))
+    own.up()
+    own.sync()
+    own.down("web1")
+    sent, messages = DnsServers._sent, itertools.count(1)
+
+    def dies(servers: DnsServers, *what: Any) -> Any:
+        if next(messages) == 2:
+            primary.end()
+        return sent(servers, *what)
+
+    monkeypatch.setattr(DnsServers, "_sent", dies)
+    assert own.sync().exit is Exit.PARTIAL
+    primary.start()
+    primary.wait()
+    changed = sum(primary.lookup(f"n{number}.{own.zone}") == at(2, 3) for number in range(200))
+    runs = own.multiall("dns", "history", "--json").json()["runs"]
+    entries = [own.multiall("journal", "show", each["id"], "--json").json()["entries"] for each in runs]
+    done = [each for found in entries for each in found if (each["stage"], each["action"]) == ("done", "update")]
+    assert (0 < changed < 200, len(done)) == (True, changed)
 
 
 def test_who_is_still_in_a_name_is_waited_for_too(site: ZoneSite) -> None:

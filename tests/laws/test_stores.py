@@ -84,12 +84,15 @@ def test_an_intent_is_pending_until_its_outcome_is_recorded(store: Store) -> Non
     assert len(store.entries("r1")) == 3
 
 
-def test_what_was_intended_stays_when_its_outcome_is_recorded(store: Store) -> None:
+@pytest.mark.parametrize(("before", "after", "kept"), [("", "", ("old", "new")), ("", "other", ("", "other"))])
+def test_what_was_intended_stays_unless_its_outcome_says_otherwise(
+    store: Store, before: str, after: str, kept: tuple[str, str]
+) -> None:
     store.begin(_run())
     store.intend([replace(_entry("a"), before="old", after="new")], [])
-    store.record([replace(_entry("a"), stage=Stage.DONE, detail="well")])
+    store.record([replace(_entry("a"), before=before, after=after, stage=Stage.DONE, detail="well")])
     (entry,) = store.entries("r1")
-    assert (entry.before, entry.after, entry.stage, entry.detail) == ("old", "new", Stage.DONE, "well")
+    assert (entry.before, entry.after, entry.stage, entry.detail) == (*kept, Stage.DONE, "well")
 
 
 def test_settling_closes_the_open_intents_of_one_member_in_one_pool(store: Store) -> None:
