@@ -100,6 +100,8 @@ def sync(
     if dry_run:
         return _plan(context, zone)
     with busy_fleet(context, "sync of zones") as (found, pause):
+        if plan and not zone and len(found.inventory.zones) > 1:
+            raise UsageError("dns sync", "a plan is of one zone, and none is named", f"dns sync ZONE --plan {plan}")
         wish = wish_of(context, "sync", pause, forced=force_guard, plan=plan, lock_wait=lock_wait)
         told = found.sync_zones(zone, wish)
         pause()

@@ -164,6 +164,14 @@ class ZonePlan:
             for words in each.notes
         )
 
+    @property
+    def code(self) -> Exit:
+        """How well the zone would be without a change: a name that gives nothing, since no one is known to be well, is
+        not as wanted.
+        """
+        bare = any(each.claim.follows and each.wanted is None and each.there is None for each in self.decisions)
+        return Exit.REFUSED if self.conflicts else Exit.PARTIAL if bare else Exit.OK
+
 
 @dataclass(frozen=True, slots=True)
 class Served:

@@ -54,7 +54,7 @@ class Spreading:
             if not found.trouble or late or self.desk.world.stop():
                 break
             self.desk.world.pause(next(polls, POLLS[-1]))
-        if found.trouble and deaf:
+        if found.trouble and deaf and found.serial is not None:  # else it is not our notification that is amiss
             return replace(found, trouble=f"{found.trouble} ({deaf})", todo=todo)
         return found
 

@@ -105,7 +105,7 @@ def _locked(desk: Desk, zone: Zone, wish: ZoneWish, work: Callable[[], ZoneRepor
 
 
 def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
-    if known := _as_last_time(desk, zone):
+    if not wish.plan and (known := _as_last_time(desk, zone)):
         return known
     content = _read(desk, zone)
     plan = _planned(desk, zone, content, wish)
@@ -227,7 +227,7 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
 
 
 def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:
-    code, served = Exit.REFUSED if plan.conflicts else Exit.OK, list[Served]()
+    code, served = plan.code, list[Served]()
     store, clock = desk.world.store, desk.world.clock
     if is_late(store, zone):
         served = Spreading(desk, zone, plan.serial, {}, clock.monotonic()).everywhere()
@@ -406,7 +406,7 @@ class _Writing:
         note_late(self._world.store, zone, late=bool(lagging))
         if not lagging and not self._wish.pool:
             _close_books(self._desk, zone, run)
-        code = Exit.REFUSED if plan.conflicts else Exit.PARTIAL if lagging or self._refused else Exit.OK
+        code = max(plan.code, Exit.PARTIAL if lagging or self._refused else Exit.OK)
         told = replace(plan, changes=done)
         return ZoneReport(told, run, len(done), tuple(served), until, tuple(self._refused), exit=code)
 

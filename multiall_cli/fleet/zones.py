@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from multiall_cli.fleet import Fleet
 
 
+LATELY = 100  # runs among which the last one is looked for that changed a zone
+
+
 def chosen(fleet: "Fleet", name: str = "") -> tuple[Zone, ...]:
     """One zone, or all. Errors: UsageError where there is none of that name, or none at all."""
     zones = fleet.inventory.zones
@@ -101,8 +104,7 @@ def _planned(made: "Desk", zone: Zone, pool: str) -> ZoneReport:
     from multiall_cli.engine.zones import look
 
     found = look(made, zone, pool)
-    code = Exit.DIFFERENCES if found.changes else Exit.REFUSED if found.conflicts else Exit.OK
-    return ZoneReport(found, exit=code)
+    return ZoneReport(found, exit=Exit.DIFFERENCES if found.changes else found.code)
 
 
 def sync(fleet: "Fleet", zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[ZoneReport]:
@@ -135,8 +137,8 @@ def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
     made, now = desk(fleet), SystemClock().now()
     for zone in zones:
         left = [each for each in departed(fleet.store, zone, now) if each.gone and each.until > now]
-        runs = fleet.store.runs(1, books(zone))
-        yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), runs[0] if runs else None)
+        runs = (each for each in fleet.store.runs(LATELY, books(zone)) if fleet.store.entries(each.id, Stage.DONE))
+        yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), next(runs, None))
 
 
 def drift(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[Served, ...]]]:

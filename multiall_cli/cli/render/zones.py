@@ -75,7 +75,12 @@ def plan_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
         yield line(f"  … and {len(plan.changes) - len(shown)} more (-o wide shows all)", style="dim")
     yield from _trouble(report)
     if not plan.changes and not report.stopped:
-        yield f"{plan.zone.shown}: as wanted, {count(plan.ours, 'name')} of ours (serial {plan.serial})"
+        yield _unchanged(plan)
+
+
+def _unchanged(plan: ZonePlan) -> str:
+    what = "nothing to change" if plan.conflicts or plan.notes else "as wanted"
+    return f"{plan.zone.shown}: {what}, {count(plan.ours, 'name')} of ours (serial {plan.serial})"
 
 
 def _trouble(report: ZoneReport) -> Iterator[object]:
@@ -134,7 +139,7 @@ def report_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
             yield f"{plan.zone.shown}: clients may still use what was taken out until {moment(report.until)}"
     yield from _trouble(report)
     if not plan.changes and not report.stopped:
-        yield f"{plan.zone.shown}: as wanted, {count(plan.ours, 'name')} of ours (serial {plan.serial})"
+        yield _unchanged(plan)
 
 
 def _spread(servers: Sequence[Served]) -> str:
@@ -213,7 +218,8 @@ def names(found: Sequence[ZoneReport]) -> View:
 
 def _row(each: Decision) -> tuple[str, ...]:
     there = each.there
-    gone = [standing for standing in each.standings if standing.stand is not Stand.IN]
+    given = there.values if there else ()
+    gone = [standing for standing in each.standings if each.claim.values[standing.server] not in given]
     why = "; ".join(dict.fromkeys(standing.why for standing in gone))
     ttl = str(there.ttl) if there else ""
     return key_of(each.claim.place), ttl, _of(there), ", ".join(standing.server for standing in gone), why

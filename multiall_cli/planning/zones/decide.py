@@ -146,6 +146,8 @@ def _chosen(
             return chosen, (f"{words}: only those are given",)
         case OnFloor.SORRY if claim.sorry:
             return set(claim.sorry), (f"{words}: clients are sent to {', '.join(claim.sorry)}",)
+    if not (chosen or there):
+        return set(), (f"{words}: it gives nothing, until `multiall topology scan` finds some up",)
     return chosen if claim.first and chosen else chosen | there, (f"{words}: no one is taken out",)
 
 
