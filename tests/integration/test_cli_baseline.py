@@ -95,6 +95,26 @@ def test_every_format(desk: Desk) -> None:
     assert len(desk.call("baseline", "check", "web1", "-o", "ndjson").out.splitlines()) == 4
 
 
+def test_each_server_has_a_line_of_ndjson(desk: Desk) -> None:
+    """Also one of which nothing is known, or of which what is told is no longer so."""
+    said(desk, ", without: [slow, gone]")
+
+    def told(*words: str) -> list[dict[str, object]]:
+        lines = map(json.loads, desk.call("baseline", *words, "-o", "ndjson").out.splitlines())
+        return [each for each in lines if "rule" not in each]
+
+    never = told("status", "web[1-2]")
+    assert [(each["server"], each["code"]) for each in never] == [("web1", 505), ("web2", 505)]
+    assert {each["trouble"] for each in never} == {"it has not been looked at yet"}
+    desk.call("baseline", "check", "web1")
+    desk.lab.kill("web1")
+    desk.lab.kill("web2")
+    lost = told("check", "web[1-3]")
+    assert [(each["server"], each["code"]) for each in lost] == [("web1", 503), ("web2", 503), ("web3", 200)]
+    assert all(each["trouble"] for each in lost[:2])
+    assert [each["code"] for each in told("status", "web2")] == [503]
+
+
 def test_explain_names_the_line_that_won(desk: Desk) -> None:
     said(desk, ", rules: {disk: {used: 98%}}")
     told = desk.call("baseline", "explain", "web1", "disk").out

@@ -59,7 +59,7 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         schema,
         {"servers": answers, "pools": health.pools, "ending": health.ending, "left": left},
         human,
-        [each for answer in answers for each in answer.statuses],
+        [*_items(health)],
         sorted({*(each.server for each in bad), *health.lost}),
         [
             *(
@@ -75,6 +75,16 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         drawings={name: partial(write, health) for name, write in FORMS.items()},
         codes={"nagios": nagios_code(health)},
     )
+
+
+def _items(health: Health) -> Iterator[object]:
+    """Each status; and each server of which there is none, or not as it is now, with the reason."""
+    for each in health.servers:
+        yield from each.statuses
+        if each.trouble or not each.statuses:
+            yield {"server": each.server, "code": each.code, "at": each.at, "trouble": each.trouble}
+    for name in health.left:
+        yield {"server": name, "code": Code.STALE, "at": 0.0, "trouble": "not looked at"}
 
 
 def _pools(pools: Sequence[PoolHealth], *, wide: bool) -> Iterator[object]:
