@@ -289,6 +289,25 @@ def test_a_pool_with_a_quorum_is_critical_only_below_it(desk: Desk) -> None:
     assert desk.call("baseline", "check", "@health", "-o", "nagios").exit == 2
 
 
+def test_what_is_not_known_is_counted_as_that(desk: Desk) -> None:
+    """And a pool of members of which nothing is known is not known either."""
+    said(desk, ", without: [slow, gone], quorum: 1")
+    never = desk.call("baseline", "status", "@health")
+    assert never.exit == 3
+    assert "pool health: 505 stale (0 of 2 members work, quorum 1)" in never.out
+    assert "nothing is known yet of web[1-2]: `multiall baseline check` looks\n" in never.out
+    assert never.out.endswith("2 servers: 2 not looked at yet; the worst is 505 stale\n")
+    assert desk.call("baseline", "status", "@health", "-o", "nagios").exit == 3
+    for name in ("web1", "web2"):
+        desk.lab.kill(name)
+    lost = desk.call("baseline", "check", "@health")
+    assert lost.exit == 3
+    assert lost.out.endswith("2 servers: 2 unreachable; the worst is 503 unreachable\n")
+    status = desk.call("baseline", "status", "@health").out
+    assert re.search("^web1: 503 unreachable: (?!unreachable)", status, re.M)
+    assert "multiall baseline check" not in status, "it has looked"
+
+
 def test_the_topology_knows_who_is_unwell(desk: Desk) -> None:
     """Who is critical is given no work, and copies on members say so."""
     said(desk, ", without: [slow], rules: {gone: {severity: warning}}")

@@ -15,7 +15,7 @@ from multiall_cli.cli.render.terminal import console, line, say, table
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
-from multiall_cli.domain.baseline import Checked, Code, Rule, Status, worst
+from multiall_cli.domain.baseline import UNKNOWN, Checked, Code, Rule, Status, worst
 from multiall_cli.domain.errors import Fault, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
@@ -52,8 +52,7 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         yield from _pools(health.pools, wide=False)
         yield from _sums(answers, left)
 
-    weighed = [*(each.code for each in bad), *(each.code for each in health.pools if each.quorum is not None)]
-    counts = any(code.rank >= least for code in weighed)
+    counts = any(code.rank >= least for code in _weighed(health))
     code = Exit.DIFFERENCES if counts else Exit.PARTIAL if unknown or left else Exit.OK
     return View(
         schema,
@@ -75,6 +74,12 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         drawings={name: partial(write, health) for name, write in FORMS.items()},
         codes={"nagios": nagios_code(health)},
     )
+
+
+def _weighed(health: Health) -> Iterator[Code]:
+    """What may be a problem: of rules, and of pools of which it is known whether they have their quorum."""
+    yield from (each.code for answer in health.servers for each in answer.problems)
+    yield from (each.code for each in health.pools if each.quorum is not None and each.code // 100 != UNKNOWN)
 
 
 def _items(health: Health) -> Iterator[object]:
@@ -137,16 +142,34 @@ def _sums(answers: Sequence[Checked], left: Sequence[str]) -> Iterator[object]:
             yield safe_text(f"{each.server}: {each.code.value} {each.code.word}: {each.trouble}{known}")
     if left:
         yield safe_text(f"not looked at: {fold(left)}")
+    if never := [each.server for each in answers if _is_new(each)]:
+        yield safe_text(f"nothing is known yet of {fold(never)}: `multiall baseline check` looks")
+    worst_of_all = worst([answer.code for answer in answers])
+    told = f"{count(len(answers), 'server')}: {_counted(answers)}"
+    yield line(f"{told}; the worst is {worst_of_all.value} {worst_of_all.word}", style="bold")
+
+
+def _counted(answers: Sequence[Checked]) -> str:
+    """Statuses by their class, and servers that have none by the reason."""
     codes = Counter(status.code for answer in answers for status in answer.statuses)
     classes = Counter(_CLASSES[code // 100] for code in codes.elements())
-    told = ", ".join(f"{classes[name]} {name}" for name in _CLASSES.values() if classes[name]) or "no rules"
-    worst_of_all = worst([answer.code for answer in answers])
-    yield line(
-        f"{count(len(answers), 'server')}: {told}; the worst is {worst_of_all.value} {worst_of_all.word}", style="bold"
-    )
+    asides = Counter(_aside(each) for each in answers if each.trouble and not each.statuses)
+    told = [f"{classes[name]} {name}" for name in _CLASSES.values() if classes[name]]
+    return ", ".join([*told, *(f"{number} {words}" for words, number in asides.items())]) or "no rules"
 
 
 _CLASSES = {4: "critical", 5: "unknown", 3: "warning", 1: "neutral", 2: "good"}
+
+
+def _aside(answer: Checked) -> str:
+    if answer.code is Code.MAINTENANCE:
+        return "in maintenance"
+    return "not looked at yet" if _is_new(answer) else answer.code.word
+
+
+def _is_new(answer: Checked) -> bool:
+    """Whether it has rules, and was never looked at."""
+    return answer.code is Code.STALE and not answer.statuses
 
 
 def explained(server: str, rules: Sequence[Rule]) -> View:
