@@ -3,12 +3,13 @@
 import json
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.fixtures.desk import ROOT, Desk
+from tests.fixtures.desk import ROOT, Desk, Gate
 
 PACK = """\
 commands: true
@@ -306,6 +307,39 @@ def test_what_is_not_known_is_counted_as_that(desk: Desk) -> None:
     status = desk.call("baseline", "status", "@health").out
     assert re.search("^web1: 503 unreachable: (?!unreachable)", status, re.M)
     assert "multiall baseline check" not in status, "it has looked"
+
+
+def interrupted(desk: Desk, *words: str) -> tuple[int, str]:
+    """The exit code and the output of a check that gets its Ctrl-C while the first of its members is looked at."""
+    gate = Gate.make(desk.folder)
+    said(desk, pack=f"commands: true\nrules: {{gate: {{check: command, argv: [sh, -c, '{gate.script}']}}}}\n")
+    health = desk.site / "inventory" / "health.yaml"
+    health.write_text(health.read_text().replace("web[1-2]", "web[1-4]"))
+    process = desk.started("baseline", "check", "--parallel", "1", *words)
+    gate.wait()
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.stderr.readline()
+    gate.let()
+    out, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    return process.returncode, out
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("-o", "ndjson"), ("-o", "junit"), ("-o", "prometheus")])
+def test_a_check_that_is_interrupted_is_not_whole(desk: Desk, words: tuple[str, ...]) -> None:
+    code, out = interrupted(desk, *words)
+    assert code == 130
+    if not words:
+        assert "1 server: 1 good; the worst is 200 ok\n" in out
+        assert out.endswith("interrupted before all members were looked at; not looked at: web[2-4]\n")
+
+
+def test_a_plugin_that_is_interrupted_knows_nothing(desk: Desk) -> None:
+    """Its exit codes have a table of their own."""
+    code, out = interrupted(desk, "-o", "nagios")
+    assert (code, out.startswith("UNKNOWN: 0 problems on 1 server; web2 not looked at")) == (3, True)
 
 
 def test_the_topology_knows_who_is_unwell(desk: Desk) -> None:

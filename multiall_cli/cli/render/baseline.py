@@ -52,8 +52,6 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         yield from _pools(health.pools, wide=False)
         yield from _sums(answers, left)
 
-    counts = any(code.rank >= least for code in _weighed(health))
-    code = Exit.DIFFERENCES if counts else Exit.PARTIAL if unknown or left else Exit.OK
     return View(
         schema,
         {"servers": answers, "pools": health.pools, "ending": health.ending, "left": left},
@@ -68,12 +66,20 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
             ),
             *(Case("server", server, words) for server, words in health.lost.items()),
         ],
-        exit=code,
+        exit=_exit(health, least, unknown=unknown),
         well=not (bad or unknown or left or weak),
         urgent=urgent,
         drawings={name: partial(write, health) for name, write in FORMS.items()},
         codes={"nagios": nagios_code(health)},
     )
+
+
+def _exit(health: Health, least: int, *, unknown: bool) -> Exit:
+    if health.left:
+        return Exit.INTERRUPTED
+    if any(code.rank >= least for code in _weighed(health)):
+        return Exit.DIFFERENCES
+    return Exit.PARTIAL if unknown else Exit.OK
 
 
 def _weighed(health: Health) -> Iterator[Code]:
@@ -140,13 +146,14 @@ def _sums(answers: Sequence[Checked], left: Sequence[str]) -> Iterator[object]:
         if each.trouble:
             known = f"; it is shown as it was {span(max(0.0, now - each.at))} ago" if each.statuses and each.at else ""
             yield safe_text(f"{each.server}: {each.code.value} {each.code.word}: {each.trouble}{known}")
-    if left:
-        yield safe_text(f"not looked at: {fold(left)}")
     if never := [each.server for each in answers if _is_new(each)]:
         yield safe_text(f"nothing is known yet of {fold(never)}: `multiall baseline check` looks")
-    worst_of_all = worst([answer.code for answer in answers])
-    told = f"{count(len(answers), 'server')}: {_counted(answers)}"
-    yield line(f"{told}; the worst is {worst_of_all.value} {worst_of_all.word}", style="bold")
+    if answers or not left:
+        worst_of_all = worst([answer.code for answer in answers])
+        told = f"{count(len(answers), 'server')}: {_counted(answers)}"
+        yield line(f"{told}; the worst is {worst_of_all.value} {worst_of_all.word}", style="bold")
+    if left:
+        yield safe_text(f"interrupted before all members were looked at; not looked at: {fold(left)}")
 
 
 def _counted(answers: Sequence[Checked]) -> str:

@@ -173,7 +173,7 @@ def _result(status: Status) -> dict[str, object]:
 def markdown(health: Health) -> str:
     """A table of the problems, for a comment or a page."""
     bad = _problems(health)
-    found = worst([each.code for each in health.servers])
+    found = worst([*(each.code for each in health.servers), *([Code.STALE] if health.left else [])])
     lines = [f"**{count(len(health.servers), 'server')}, {count(len(bad), 'problem')}**; the worst: {found.word}", ""]
     if bad:
         lines += ["| status | rule | server | shows | wanted |", "|---|---|---|---|---|"]
