@@ -47,8 +47,20 @@ def test_all_well_is_quiet(desk: Desk) -> None:
     said(desk, ", without: [slow, gone]")
     assert desk.call("baseline", "check", "web1", "--quiet").out == ""
     assert desk.call("baseline", "check", "web1").exit == 0
-    nothing = desk.call("baseline", "check", "web3")
-    assert (nothing.exit, "no rules" in nothing.out) == (0, True)
+    assert desk.call("baseline", "check", "web[1-3]").exit == 0, "web3 is not asked for anything"
+
+
+def test_where_nothing_is_asked_for_nothing_is_known(desk: Desk) -> None:
+    said(desk)
+    words = "no server has rules: pools take packs with `baseline: [linux]`"
+    for verb in ("check", "status"):
+        nothing = desk.call("baseline", verb, "web[3-4]")
+        assert (nothing.exit, nothing.out) == (3, f"{words}\n")
+        assert desk.call("baseline", verb, "web3", "--quiet").out == f"{words}\n"
+        nagios = desk.call("baseline", verb, "web3", "-o", "nagios")
+        assert (nagios.exit, nagios.out) == (3, f"UNKNOWN: {words}\n")
+        markdown = desk.call("baseline", verb, "web3", "-o", "markdown")
+        assert (markdown.exit, "the worst: ok" in markdown.out) == (3, False)
 
 
 def test_one_that_hangs_costs_itself_alone(desk: Desk) -> None:

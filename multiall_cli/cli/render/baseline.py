@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from time import time
 
-from multiall_cli.cli.render.health_forms import FORMS, nagios_code
+from multiall_cli.cli.render.health_forms import FORMS, NO_RULES, nagios_code
 from multiall_cli.cli.render.plain import as_yaml
 from multiall_cli.cli.render.screen import put
 from multiall_cli.cli.render.terminal import console, line, say, table
@@ -33,8 +33,7 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
     health = replace(health, left=tuple(left))
     answers = health.servers
     bad = [each for answer in answers for each in answer.problems]
-    lost = [each for each in answers if each.trouble and each.code is not Code.MAINTENANCE]
-    unknown = bool(lost) or any(each.code // 100 == 5 for each in bad)
+    unknown = _is_unknown(health)
     weak = any(each.code.is_problem for each in health.pools)
 
     def human(wide: bool) -> Iterator[object]:
@@ -44,13 +43,13 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         yield from _advice(bad)
         yield from _ending(health.ending)
         yield from _pools(health.pools, wide=wide)
-        yield from _sums(answers, left)
+        yield from _sums(health)
 
     def urgent() -> Iterator[object]:
         for row in _folded(bad):
             yield line("  ".join(filter(None, row)))
         yield from _pools(health.pools, wide=False)
-        yield from _sums(answers, left)
+        yield from _sums(health)
 
     return View(
         schema,
@@ -72,6 +71,13 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         drawings={name: partial(write, health) for name, write in FORMS.items()},
         codes={"nagios": nagios_code(health)},
     )
+
+
+def _is_unknown(health: Health) -> bool:
+    """Whether there is anything of which it is not known how it stands."""
+    codes = [each.code for answer in health.servers for each in answer.statuses]
+    lost = [each for each in health.servers if each.trouble and each.code is not Code.MAINTENANCE]
+    return bool(lost) or health.is_idle or any(code // 100 == UNKNOWN for code in codes)
 
 
 def _exit(health: Health, least: int, *, unknown: bool) -> Exit:
@@ -140,20 +146,24 @@ def _advice(bad: Sequence[Status]) -> Iterator[object]:
         yield safe_text(f"{rule}: {todo}")
 
 
-def _sums(answers: Sequence[Checked], left: Sequence[str]) -> Iterator[object]:
-    now = time()
+def _sums(health: Health) -> Iterator[object]:
+    """Who was not looked at, how many of which class there are, and what is left."""
+    answers, now = health.servers, time()
+    if health.is_idle:
+        yield line(NO_RULES, style="bold")
+        return
     for each in answers:
         if each.trouble:
             known = f"; it is shown as it was {span(max(0.0, now - each.at))} ago" if each.statuses and each.at else ""
             yield safe_text(f"{each.server}: {each.code.value} {each.code.word}: {each.trouble}{known}")
     if never := [each.server for each in answers if _is_new(each)]:
         yield safe_text(f"nothing is known yet of {fold(never)}: `multiall baseline check` looks")
-    if answers or not left:
+    if answers:
         worst_of_all = worst([answer.code for answer in answers])
         told = f"{count(len(answers), 'server')}: {_counted(answers)}"
         yield line(f"{told}; the worst is {worst_of_all.value} {worst_of_all.word}", style="bold")
-    if left:
-        yield safe_text(f"interrupted before all members were looked at; not looked at: {fold(left)}")
+    if health.left:
+        yield safe_text(f"interrupted before all members were looked at; not looked at: {fold(health.left)}")
 
 
 def _counted(answers: Sequence[Checked]) -> str:
@@ -233,7 +243,7 @@ def rules(found: Mapping[str, Sequence[Rule]]) -> View:
             heads = ("rule", "check", "about", "servers", "from")
             yield table(heads if wide else heads[:4], [row if wide else row[:4] for row in rows])
         else:
-            yield "no server has rules: pools take packs with `baseline: [linux]`"
+            yield NO_RULES
 
     names = sorted({rule.id for own in found.values() for rule in own})
     items = [{"server": server, "rules": own} for server, own in found.items()]
