@@ -215,7 +215,10 @@ def remedy(
         bool, typer.Option("--dry-run", help="Only show what would be done; exit 10: something.")
     ] = False,
 ) -> int:
-    """Apply the remedies of rules that fail, until one does not help. Exit 3: that, or a server was not seen."""
+    """Apply the remedies of rules that fail, until one does not help.
+
+    Exit 3: that, or a server was not seen, or what still fails was remedied a short while ago.
+    """
     asks = not dry_run and must_ask(context)
     with busy_fleet(context, "remedy") as (found, pause):
         planned = found.remedies(target)

@@ -474,8 +474,27 @@ def test_a_remedy_is_applied_once_and_journalled(desk: Desk) -> None:
     told = desk.call("journal", "show", run["id"], "--json").json()
     (entry,) = told["entries"]
     assert (run["verb"], run["result"], entry["stage"], entry["key"]) == ("remedy", 0, "done", "made")
+    again = desk.call("baseline", "remedy", "web1", "--yes")
     held.unlink()
-    assert "it was applied a short while ago" in desk.call("baseline", "remedy", "web1", "--yes").out
+    assert (again.exit, again.out) == (0, "nothing to remedy: no rule that declares a remedy fails\n")
+
+
+def test_what_still_fails_while_its_remedy_cools_down_is_told(desk: Desk) -> None:
+    held = desk.held("web1").parent / "made"
+    remediable(desk, "touch", str(held))
+    assert desk.call("baseline", "remedy", "web1", "--yes").exit == 0
+    held.unlink()
+    waits = r"^web1 made still fails; its remedy was applied \d+ s ago and is not applied again before \d{4}-.*:\d\d$"
+    for words in (("--yes",), ("--dry-run",)):
+        done = desk.call("baseline", "remedy", "web1", *words)
+        assert (done.exit, bool(re.search(waits, done.out, re.M)), "nothing" in done.out) == (3, True, False)
+        (cooling,) = desk.call("baseline", "remedy", "web1", *words, "--json").json()["cooling"]
+        assert (cooling["remedy"]["server"], cooling["remedy"]["rule"]) == ("web1", "made")
+        assert cooling["until"] - cooling["applied"] == 900.0
+    assert desk.call("baseline", "remedy", "web[1-2]", "--dry-run").exit == 10, "there is something to be done"
+    done = desk.call("baseline", "remedy", "web[1-2]", "--yes")
+    held.unlink()
+    assert (done.exit, "1 of 1 remedy helped" in done.out, bool(re.search(waits, done.out, re.M))) == (3, True, True)
 
 
 def test_a_server_that_cannot_be_looked_at_may_need_a_remedy_too(desk: Desk) -> None:

@@ -310,22 +310,31 @@ def remedies(planned: Remedies) -> View:
     def human(wide: bool) -> Iterator[object]:
         yield from _remedies(planned)
 
-    code = Exit.DIFFERENCES if planned.chosen else Exit.PARTIAL if planned.unseen else Exit.OK
-    value = {"remedies": planned.chosen, "unseen": planned.unseen}
+    code = Exit.DIFFERENCES if planned.chosen else Exit.PARTIAL if planned.unseen or planned.cooling else Exit.OK
+    value = {"remedies": planned.chosen, "unseen": planned.unseen, "cooling": planned.cooling}
     names = [each.server for each in planned.chosen]
-    return View("baseline.remedies", value, human, planned.chosen, names, exit=code, well=code is Exit.OK)
+    items = [*planned.chosen, *planned.cooling]
+    return View("baseline.remedies", value, human, items, names, exit=code, well=code is Exit.OK)
 
 
 def _remedies(planned: Remedies) -> Iterator[object]:
     if planned.chosen:
         rows = [(e.server, e.rule, f"{e.code.value} {e.code.word}", e.shows, str(e.action)) for e in planned.chosen]
         yield table(("server", "rule", "status", "shows", "remedy"), rows)
-    else:
-        yield "nothing to remedy: no rule that declares a remedy fails, or it was applied a short while ago"
-    yield from _unseen(planned)
+    elif not planned.cooling:
+        yield "nothing to remedy: no rule that declares a remedy fails"
+    yield from _undone(planned)
 
 
-def _unseen(planned: Remedies) -> Iterator[object]:
+def _undone(planned: Remedies) -> Iterator[object]:
+    """What is not remedied now, and may have to be."""
+    now = time()
+    for each in planned.cooling:
+        failing = f"{each.remedy.server} {each.remedy.rule} still fails"
+        ago = span(max(0.0, now - each.applied))
+        yield safe_text(
+            f"{failing}; its remedy was applied {ago} ago and is not applied again before {moment(each.until)}"
+        )
     for server, why in planned.unseen.items():
         yield safe_text(f"{server} could not be looked at: {why}")
 
@@ -350,10 +359,10 @@ def remedied(planned: Remedies, done: Sequence[Remedied]) -> View:
         helped = sum(1 for each in done if each.helped)
         run = f"; run {done[0].run}" if done else ""
         yield line(f"{helped} of {count(len(planned.chosen), 'remedy', 'remedies')} helped{more}{run}", style="bold")
-        yield from _unseen(planned)
+        yield from _undone(planned)
 
-    well = not left and not planned.unseen and all(each.helped for each in done)
-    value = {"done": done, "left": left, "unseen": planned.unseen}
+    well = not (left or planned.unseen or planned.cooling) and all(each.helped for each in done)
+    value = {"done": done, "left": left, "unseen": planned.unseen, "cooling": planned.cooling}
     names = [e.remedy.server for e in done]
     code = Exit.OK if well else Exit.PARTIAL
     return View("baseline.remedy", value, human, done, names, exit=code, well=False)
