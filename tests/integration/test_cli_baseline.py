@@ -604,6 +604,19 @@ def test_a_pack_is_learnt_of_servers_that_are_well(desk: Desk) -> None:
     assert (lost.exit, lost.out.startswith("# Learnt of web1: "), lost.err.startswith("web2: ")) == (3, True, True)
 
 
+def test_a_pack_that_cannot_be_learnt_is_not_written(desk: Desk) -> None:
+    nowhere = desk.call("baseline", "learn", "web1", "--to", str(desk.folder / "none" / "x.yaml"))
+    assert (nowhere.exit, "its folder is not there; make it, or name another" in nowhere.err) == (2, True)
+    desk.lab.kill("web1")
+    file = desk.folder / "x.yaml"
+    lost = desk.call("baseline", "learn", "web1", "--to", str(file))
+    assert (lost.exit, lost.out, file.exists()) == (3, "", False)
+    assert lost.err.endswith(f"nothing was learnt, and {file} was not written\n")
+    printed = desk.call("baseline", "learn", "web1")
+    assert (printed.exit, printed.out, printed.err.endswith("nothing was learnt\n")) == (3, "", True)
+    assert desk.call("baseline", "learn", "web1", "--json").json()["servers"] == []
+
+
 def test_rules_of_servers(desk: Desk) -> None:
     said(desk)
     told = desk.call("baseline", "rules").out

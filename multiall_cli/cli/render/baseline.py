@@ -369,13 +369,17 @@ def remedied(planned: Remedies, done: Sequence[Remedied]) -> View:
 
 
 def learned(found: Learned, to: Path | None) -> View:
-    """The text of a pack's file; what was not told is said beside it. Errors: UsageError where it cannot be written."""
+    """The text of a pack's file, where there is anything to learn; what was not told is said beside it. Errors:
+    UsageError where it cannot be written.
+    """
     head = safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
     text = f"{head}\n{as_yaml({'rules': found.rules})}"
-    if to is not None:
+    if to is not None and found.rules:
         _write_anew(to, text)
 
     def human(wide: bool) -> Iterator[object]:
+        if not found.rules:
+            return
         if to is None:
             yield from text.splitlines()
         else:
@@ -383,7 +387,9 @@ def learned(found: Learned, to: Path | None) -> View:
 
     for server, words in found.troubles.items():
         say(f"{server}: {words}")
-    code = Exit.PARTIAL if found.troubles else Exit.OK
+    if not found.rules:
+        say("nothing was learnt" + (f", and {to} was not written" if to is not None else ""))
+    code = Exit.PARTIAL if found.troubles or not found.rules else Exit.OK
     items = [{"rule": name, **words} for name, words in found.rules.items()]
     return View("baseline.learn", found, human, items, list(found.rules), exit=code, well=False)
 
@@ -393,10 +399,12 @@ def _write_anew(file: Path, text: str) -> None:
     try:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
+    except FileNotFoundError:
+        raise UsageError(str(file), "its folder is not there", "make it, or name another") from None
+    except FileExistsError:
+        raise UsageError(str(file), "it is there already", "name a file that is not there") from None
     except OSError as fault:
-        raise UsageError(
-            str(file), f"it cannot be written ({fault.strerror})", "name a file that is not there"
-        ) from None
+        raise UsageError(str(file), f"it cannot be written ({fault.strerror})", "name another place") from None
 
 
 def tried(found: Sequence[Trial]) -> View:
