@@ -1,5 +1,6 @@
 """multiall baseline: whether servers are well, by rules."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -15,7 +16,7 @@ from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import baseline as render
 from multiall_cli.cli.render.health_forms import FORMS
-from multiall_cli.cli.render.times import seconds_of
+from multiall_cli.cli.render.times import must_end_once, seconds_of
 from multiall_cli.cli.render.view import show
 from multiall_cli.cli.streams import is_gone
 from multiall_cli.domain.baseline import Checked, Code, Status
@@ -174,8 +175,7 @@ def waive(
     """Let a rule fail on servers until a time: it is shown as exempt, and counts as no problem."""
     if not on:
         raise UsageError(_WAIVE, "it is about no servers", "add --on TARGET; `--on @web` for a pool")
-    if bool(span) == bool(until):
-        raise UsageError(_WAIVE, "it must end, and say once when", "add --for 14d, or --until 2026-12-31T18:00+01:00")
+    must_end_once(span, until, _WAIVE, "add --for 14d, or --until 2026-12-31T18:00+01:00")
     if not because.strip():
         raise UsageError(_WAIVE, "no reason is given", "add --because TEXT: whoever finds it later will ask")
     ends = time.time() + seconds_of(span, _WAIVE) if span else _zoned(until)
@@ -201,10 +201,16 @@ def waivers(context: Context) -> int:
 
 
 @app.command("revoke", cls=Verb)
-def revoke(context: Context, number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of the waiver.")]) -> int:
+def revoke(
+    context: Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Its number in `multiall baseline waivers`.")],
+) -> int:
     """End a waiver now."""
+    if not re.fullmatch("[0-9]{1,18}", number):
+        what = "a waiver is named by its number, and this is none"
+        raise UsageError(f"waiver {number}", what, "its number stands in `multiall baseline waivers`")
     with fleet(context) as found:
-        return show(given(context), render.revoked(found.revoke(number)))
+        return show(given(context), render.revoked(found.revoke(int(number))))
 
 
 @app.command("remedy", cls=Verb)

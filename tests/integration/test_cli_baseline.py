@@ -163,12 +163,19 @@ def test_a_waiver_holds_until_its_end_and_can_be_revoked(desk: Desk) -> None:
     assert desk.call("baseline", "check", "web1").exit == 10
     again = desk.call("baseline", "revoke", "1")
     assert (again.exit, "there is none that holds" in again.err) == (2, True)
+    for word in ("disk.root", "-1", "9" * 30):
+        named = desk.call("baseline", "revoke", "--", word)
+        assert (named.exit, "its number stands in `multiall baseline waivers`" in named.err) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         ("gone --on web1 --for 1d", "no reason is given"),
+        (
+            "gone --on web1 --for 1d --until 2030-01-01T00:00Z --because x",
+            "both say when it ends; say only one of the two",
+        ),
         ("gone --for 1d --because x", "it is about no servers"),
         ("gone --on web1 --because x", "it must end, and say once when"),
         ("gone --on web1 --until 2030-01-01T00:00 --because x", "no time with its zone"),
