@@ -18,6 +18,7 @@ from multiall_cli.cli.render import baseline as render
 from multiall_cli.cli.render.health_forms import FORMS
 from multiall_cli.cli.render.times import must_end_once, seconds_of
 from multiall_cli.cli.render.view import show
+from multiall_cli.cli.rounds import pause_of
 from multiall_cli.cli.streams import is_gone
 from multiall_cli.domain.baseline import Checked, Code, Status
 from multiall_cli.domain.errors import Refused, UsageError
@@ -84,7 +85,7 @@ def watch(
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many.")] = MOST_ROUNDS,
 ) -> int:
     """Look again and again over open sessions, and print what changes as it changes. Ctrl-C ends it."""
-    pause = max(seconds_of(every, "baseline watch"), 1.0)
+    pause = pause_of(every, "baseline watch")
     with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
         found.stop = interrupt.asked
         found.keep_warm()

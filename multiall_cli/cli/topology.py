@@ -15,6 +15,7 @@ from multiall_cli.cli.render import topology as render
 from multiall_cli.cli.render.draw import DRAWINGS
 from multiall_cli.cli.render.times import LONGEST, moment_of, must_end_once, seconds_of
 from multiall_cli.cli.render.view import show
+from multiall_cli.cli.rounds import pause_of
 from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.topology import Downtime
@@ -161,7 +162,7 @@ def watch(
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many scans.")] = MOST_EVENTS,
 ) -> int:
     """Scan again and again, and print what changes as it changes. Ctrl-C ends it."""
-    pause = max(seconds_of(every, "topology watch"), 1.0)
+    pause = pause_of(every, "topology watch")
     with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
         for number, told in enumerate(scans(found, interrupt, pause, rounds)):
             if number == 0:

@@ -235,6 +235,13 @@ def test_a_watch_tells_what_turns(desk: Desk) -> None:
     assert (process.returncode, out, "Traceback" in err) == (0, "", False)
 
 
+@pytest.mark.parametrize("every", ["0s", "500ms"])
+def test_a_watch_does_not_look_all_the_time(desk: Desk, every: str) -> None:
+    done = desk.call("baseline", "watch", "--every", every, "--rounds", "1")
+    words = f"baseline watch: '{every}' is too short between two looks; write 1s or more\n"
+    assert (done.exit, done.out, done.err) == (2, "", words)
+
+
 def test_a_watch_tells_when_a_server_is_lost(desk: Desk) -> None:
     said(desk, ", without: [slow, gone]")
     process = desk.started("baseline", "watch", "web1", "--every", "1s")
