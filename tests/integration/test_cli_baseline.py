@@ -368,6 +368,21 @@ def test_a_plugin_that_is_interrupted_knows_nothing(desk: Desk) -> None:
     assert (code, out.startswith("UNKNOWN: 0 problems on 1 server; web2 not looked at")) == (3, True)
 
 
+def test_status_tells_why_a_server_could_not_be_read_as_the_check_did(desk: Desk) -> None:
+    said(desk, ", without: [slow, gone]")
+    broken = desk.lab.home("web1") / "bin" / "python3"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    try:
+        check = desk.call("baseline", "check", "web1")
+    finally:
+        broken.unlink()
+    status = desk.call("baseline", "status", "web1")
+    assert (check.exit, status.exit, status.out) == (3, 3, check.out)
+    assert status.out.endswith("1 server: 1 collect error; the worst is 500 collect error\n")
+
+
 def test_the_topology_knows_who_is_unwell(desk: Desk) -> None:
     """Who is critical is given no work, and copies on members say so."""
     said(desk, ", without: [slow], rules: {gone: {severity: warning}}")
