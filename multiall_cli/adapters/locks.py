@@ -32,7 +32,9 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def pool_lock(folder: Path, pool: str, holder: Holder, wait: float) -> Iterator[None]:
-    """Hold `pool` within the folder. Errors: Locked, with the present holder, after `wait` seconds."""
+    """Hold `pool` within the folder. Errors: Locked, with the present holder, after `wait` seconds; MultiAllError where
+    the lock cannot be written.
+    """
     path = folder / f"{pool}.lock"
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -42,13 +44,23 @@ def pool_lock(folder: Path, pool: str, holder: Holder, wait: float) -> Iterator[
         ) from None
     try:
         _acquire(handle, pool, wait)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(asdict(holder)).encode(), 0)
+        _sign(handle, folder, holder)
         yield
         os.ftruncate(handle, 0)
         fcntl.flock(handle, fcntl.LOCK_UN)  # for the copies too that a child has until it becomes its own program
     finally:
         os.close(handle)
+
+
+def _sign(handle: int, folder: Path, holder: Holder) -> None:
+    """Write the holder into the lock. Errors: MultiAllError on a full disk."""
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(asdict(holder)).encode(), 0)
+    except OSError as fault:
+        raise MultiAllError(
+            str(folder), f"the store failed ({fault.strerror})", "free its disk, check its rights, run again"
+        ) from None
 
 
 def _acquire(handle: int, pool: str, wait: float) -> None:

@@ -1,5 +1,6 @@
 """multiall baseline: whether servers are well, by rules."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -15,8 +16,9 @@ from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import baseline as render
 from multiall_cli.cli.render.health_forms import FORMS
-from multiall_cli.cli.render.times import seconds_of
+from multiall_cli.cli.render.times import must_end_once, seconds_of
 from multiall_cli.cli.render.view import show
+from multiall_cli.cli.rounds import pause_of
 from multiall_cli.cli.streams import is_gone
 from multiall_cli.domain.baseline import Checked, Code, Status
 from multiall_cli.domain.errors import Refused, UsageError
@@ -83,7 +85,7 @@ def watch(
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many.")] = MOST_ROUNDS,
 ) -> int:
     """Look again and again over open sessions, and print what changes as it changes. Ctrl-C ends it."""
-    pause = max(seconds_of(every, "baseline watch"), 1.0)
+    pause = pause_of(every, "baseline watch")
     with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
         found.stop = interrupt.asked
         found.keep_warm()
@@ -174,8 +176,7 @@ def waive(
     """Let a rule fail on servers until a time: it is shown as exempt, and counts as no problem."""
     if not on:
         raise UsageError(_WAIVE, "it is about no servers", "add --on TARGET; `--on @web` for a pool")
-    if bool(span) == bool(until):
-        raise UsageError(_WAIVE, "it must end, and say once when", "add --for 14d, or --until 2026-12-31T18:00+01:00")
+    must_end_once(span, until, _WAIVE, "add --for 14d, or --until 2026-12-31T18:00+01:00")
     if not because.strip():
         raise UsageError(_WAIVE, "no reason is given", "add --because TEXT: whoever finds it later will ask")
     ends = time.time() + seconds_of(span, _WAIVE) if span else _zoned(until)
@@ -201,10 +202,16 @@ def waivers(context: Context) -> int:
 
 
 @app.command("revoke", cls=Verb)
-def revoke(context: Context, number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of the waiver.")]) -> int:
+def revoke(
+    context: Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Its number in `multiall baseline waivers`.")],
+) -> int:
     """End a waiver now."""
+    if not re.fullmatch("[0-9]{1,18}", number):
+        what = "a waiver is named by its number, and this is none"
+        raise UsageError(f"waiver {number}", what, "its number stands in `multiall baseline waivers`")
     with fleet(context) as found:
-        return show(given(context), render.revoked(found.revoke(number)))
+        return show(given(context), render.revoked(found.revoke(int(number))))
 
 
 @app.command("remedy", cls=Verb)
@@ -215,7 +222,10 @@ def remedy(
         bool, typer.Option("--dry-run", help="Only show what would be done; exit 10: something.")
     ] = False,
 ) -> int:
-    """Apply the remedies of rules that fail, until one does not help. Exit 3: that, or a server was not seen."""
+    """Apply the remedies of rules that fail, until one does not help.
+
+    Exit 3: that, or a server was not seen, or what still fails was remedied a short while ago.
+    """
     asks = not dry_run and must_ask(context)
     with busy_fleet(context, "remedy") as (found, pause):
         planned = found.remedies(target)

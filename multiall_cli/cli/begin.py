@@ -1,5 +1,6 @@
 """multiall init: make a site."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,8 @@ def begin(
 
     written = make_site(folder)
     lines = [f"wrote {path}" for path in written]
-    lines += [f"next: multiall --site {folder} inventory check", f"      multiall --site {folder} doctor"]
+    typed = f"multiall --site {shlex.quote(str(folder))}"
+    lines += [f"next: {typed} inventory check", f"      {typed} doctor"]
     told = {"site": folder, "files": written}
     return show(
         given(context), View("init", told, lambda wide: iter(lines), [told], [str(p) for p in written], well=False)

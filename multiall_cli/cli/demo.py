@@ -11,7 +11,7 @@ from typer import Context
 
 from multiall_cli.cli.options import Verb
 from multiall_cli.cli.render.terminal import console
-from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import MEANINGS, Exit
 
 if TYPE_CHECKING:
@@ -40,9 +40,13 @@ def demo(
     from multiall_cli.lab.demo.showcase import furnish
 
     if end:
-        for lab in [Lab.attach(folder)] if folder else kept():
+        labs = [Lab.attach(folder)] if folder else kept()
+        for lab in labs:
             lab.down()
             _say(f"ended the servers in {lab.folder}")
+        if not labs:
+            todo = "name the folder of another: `multiall demo --end --folder DIR`"
+            raise UsageError("demo", "no lab was left running in its own folder", todo)
         return 0
     began = time.monotonic()
     with Lab.up(5, folder, keep=keep) as lab:

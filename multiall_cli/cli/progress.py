@@ -5,6 +5,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from multiall_cli.cli.render.terminal import console, say
+from multiall_cli.cli.render.text import count
 from multiall_cli.domain.run import Step
 
 if TYPE_CHECKING:
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 EVERY = 10.0  # seconds between two lines where there is no terminal
 
 _WORDS = {
-    "source read": "sources read", "looked": "looked at", "intended": "begun", "applied": "changes made",
-    "member done": "done", "ran": "answered", "asked": "answered", "examined": "examined",
+    "source read": ("source read", "sources read"), "looked": ("looked at", "looked at"),
+    "intended": ("begun", "begun"), "applied": ("change made", "changes made"), "member done": ("done", "done"),
+    "ran": ("answered", "answered"), "asked": ("answered", "answered"), "examined": ("examined", "examined"),
 }  # fmt: skip
+"""What has been done, of one and of several."""
 
 
 class Progress:
@@ -59,7 +62,7 @@ class Progress:
 
     def _line(self) -> str:
         with self._guard:
-            words = ", ".join(f"{number} {_WORDS[name]}" for name, number in self._counts.items())
+            words = ", ".join(count(number, *_WORDS[name]) for name, number in self._counts.items())
         return f"{self._what}: {words or 'begun'}"
 
     def _tell(self) -> None:

@@ -1,4 +1,4 @@
-"""Scans that go on: the loop of every verb that watches."""
+"""Scans that go on: the loop of every verb that watches, and how often it may look."""
 
 import time
 from collections.abc import Iterator
@@ -8,15 +8,25 @@ import typer
 
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.render.text import safe_text
+from multiall_cli.cli.render.times import seconds_of
 from multiall_cli.cli.streams import is_gone
-from multiall_cli.domain.errors import Locked
+from multiall_cli.domain.errors import Locked, UsageError
 
 if TYPE_CHECKING:
     from multiall_cli.domain.topology import Round
     from multiall_cli.fleet import Fleet
 
 LINKS_EVERY = 600.0  # seconds of a watch in which servers are asked about each other once: each leaves lines in logs
+SHORTEST = 1.0  # seconds between two looks
 AGAIN = 0.5  # seconds between two rounds of a watch while someone is suspect
+
+
+def pause_of(every: str, subject: str) -> float:
+    """Seconds between two looks. Errors: UsageError where that is no span, or so short that it never pauses."""
+    pause = seconds_of(every, subject)
+    if pause < SHORTEST:
+        raise UsageError(subject, f"{every!r} is too short between two looks", f"write {SHORTEST:.0f}s or more")
+    return pause
 
 
 def rounds(found: "Fleet", interrupt: Interrupt, pause: float, number: int) -> "Iterator[Round]":

@@ -13,8 +13,9 @@ from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import topology as render
 from multiall_cli.cli.render.draw import DRAWINGS
-from multiall_cli.cli.render.times import LONGEST, moment_of, seconds_of
+from multiall_cli.cli.render.times import LONGEST, moment_of, must_end_once, seconds_of
 from multiall_cli.cli.render.view import show
+from multiall_cli.cli.rounds import pause_of
 from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.topology import Downtime
@@ -161,7 +162,7 @@ def watch(
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many scans.")] = MOST_EVENTS,
 ) -> int:
     """Scan again and again, and print what changes as it changes. Ctrl-C ends it."""
-    pause = max(seconds_of(every, "topology watch"), 1.0)
+    pause = pause_of(every, "topology watch")
     with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
         for number, told in enumerate(scans(found, interrupt, pause, rounds)):
             if number == 0:
@@ -220,8 +221,7 @@ def _promise(context: Context, target: str, what: Downtime, span: str, until: st
     verb = f"topology {'pin' if what in (Downtime.PINNED_UP, Downtime.PINNED_DOWN) else what.value}"
     now = time.time()
     start = moment_of(begins, verb) if begins else now
-    if bool(span) == bool(until):
-        raise UsageError(verb, "it must end, and say once when", "add --for 2h, or --until 2026-12-01T10:00")
+    must_end_once(span, until, verb, "add --for 2h, or --until 2026-12-01T10:00")
     if not because.strip():
         raise UsageError(verb, "no reason is given", "add --because TEXT: whoever finds it later will ask")
     end = start + seconds_of(span, verb) if span else moment_of(until, verb)

@@ -145,6 +145,11 @@ class Health:
         known = {each.server: f"{each.code.word}: {each.trouble}" for each in self.servers if each.trouble}
         return {**known, **dict.fromkeys(self.left, "not looked at")}
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no server has anything to be looked at: then nothing is known of any."""
+        return not self.left and not any(each.statuses or each.trouble for each in self.servers)
+
 
 @dataclass(frozen=True, slots=True)
 class BaselineSettings:

@@ -20,11 +20,23 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class Cooling:
+    """A remedy that is called for again so soon that it is not applied. Times in seconds since the epoch."""
+
+    remedy: Remedy
+    applied: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Remedies:
-    """What may be done now. `unseen`: servers that could not be looked at, and why."""
+    """What may be done now. `unseen`: servers that could not be looked at, and why; `cooling`: what has been done a
+    short while ago, and the rule still fails.
+    """
 
     chosen: tuple[Remedy, ...]
     unseen: Mapping[str, str] = field(default_factory=dict)
+    cooling: tuple[Cooling, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

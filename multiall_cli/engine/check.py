@@ -133,7 +133,7 @@ class _Ledger:
         """Who cannot be asked is as it was, and not known to be well; that is remembered too."""
         found = _frozen(duty, fault, memory, now)
         if duty.all_rules and not duty.maintenance:
-            kept = replace(memory, lost=f"{found.code.word}: {fault.what}"[:LONGEST])
+            kept = replace(memory, lost=_lost(found.code, fault.what))
             code = worst([found.code, *(each.code for each in found.statuses)])  # what was critical is so still
             self._records.append(HealthRecord(found.server, now, code, pack(kept), Samples()))
         return found
@@ -177,13 +177,26 @@ def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> 
         statuses += tuple(status_of(name, rule, _NEVER) for rule in new)
         at = max((each.at for each in held.values()), default=0.0)
         if memories[name].lost and not duty.maintenance:
-            yield Checked(name, Code.UNREACHABLE, at, statuses, memories[name].lost)
+            code, why = _why_lost(memories[name].lost)
+            yield Checked(name, code, at, statuses, why)
         elif duty.rules and not statuses:
             yield Checked(name, Code.STALE, 0.0, (), "it has not been looked at yet")
         elif known and len(old) == len(known):
             yield Checked(name, Code.STALE, at, statuses, "it was last looked at too long ago")
         else:
             yield Checked(name, worst([each.code for each in statuses]), at, statuses)
+
+
+def _lost(code: Code, why: str) -> str:
+    """What is remembered of a look that failed."""
+    return f"{code.word}: {why}"[:LONGEST]
+
+
+def _why_lost(words: str) -> tuple[Code, str]:
+    """Its code and its reason again."""
+    word, _, why = words.partition(": ")
+    known = {code.word: code for code in (Code.UNREACHABLE, Code.COLLECT_ERROR)}
+    return (known[word], why) if word in known else (Code.UNREACHABLE, words)
 
 
 _NEVER = Held(Code.STALE, 0.0, shows="it has not been looked at yet")

@@ -28,7 +28,7 @@ def applied(
     me = holder(world, "baseline remedy")
     with world.store.lock(POOL, me, 0.0):
         now = world.clock.now()
-        cold = cooling(chosen, last_applied(world, chosen), now, cool_down)
+        cold = {each.remedy for each in cooling(chosen, last_applied(world, chosen), now, cool_down)}
         chosen = [each for each in chosen if each not in cold]
         targets = tuple(dict.fromkeys(each.server for each in chosen))
         run = Run(new_run_id(now), "remedy", POOL, targets, "", me.who, me.host, me.pid, now)

@@ -86,7 +86,7 @@ def wait_for_health(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
 
 
 def remedies(fleet: "Fleet", servers: Iterable[Server]) -> Remedies:
-    """What may be done now about rules that fail."""
+    """What may be done now about rules that fail, and what is not done again so soon."""
     from multiall_cli.engine.remedy import last_applied
 
     order = {name: place for place, name in enumerate(fleet.inventory.servers)}
@@ -96,7 +96,8 @@ def remedies(fleet: "Fleet", servers: Iterable[Server]) -> Remedies:
     last = last_applied(fleet.reading_world, chosen)
     wait = cooling(chosen, last, SystemClock().now(), fleet.site.settings.baseline.cool_down)
     unseen = {each.server: each.trouble for each in found if each.trouble and each.code is not Code.MAINTENANCE}
-    return Remedies(tuple(each for each in chosen if each not in wait), unseen)
+    cold = {each.remedy for each in wait}
+    return Remedies(tuple(each for each in chosen if each not in cold), unseen, wait)
 
 
 def apply_remedies(fleet: "Fleet", chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:

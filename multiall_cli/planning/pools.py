@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from multiall_cli.domain.baseline import Checked, Code, worst
+from multiall_cli.domain.baseline import UNKNOWN, Checked, Code, worst
 from multiall_cli.domain.health import PoolHealth
 from multiall_cli.domain.inventory import Pool
 
@@ -16,15 +16,19 @@ def works(code: Code) -> bool:
 
 
 def pool_health(pool: Pool, servers: Mapping[str, Checked]) -> PoolHealth:
-    """The worst of its members; with a quorum critical only where fewer than that work, else no more than a warning."""
+    """The worst of its members; with a quorum critical only where fewer than that can be working, unknown where it
+    hangs on those of which nothing is known, else no more than a warning.
+    """
     codes = [servers[name].code for name in pool.members if name in servers]
     working = sum(1 for code in codes if works(code))
     found = worst(codes)
     if pool.quorum is None:
         return PoolHealth(pool.name, found, working, len(codes))
     quorum = pool.quorum.of(len(pool.members))
+    unknown = [code for code in codes if code // 100 == UNKNOWN]
     if working < quorum:
-        return PoolHealth(pool.name, Code.CRIT_LIMIT, working, len(codes), quorum)
+        short = worst(unknown) if working + len(unknown) >= quorum else Code.CRIT_LIMIT
+        return PoolHealth(pool.name, short, working, len(codes), quorum)
     calmed = Code.WARN_LIMIT if found.rank > Code.WARN_LIMIT.rank else found
     return PoolHealth(pool.name, calmed, working, len(codes), quorum)
 

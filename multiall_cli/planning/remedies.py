@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from multiall_cli.domain.baseline import Checked, Rule
 from multiall_cli.domain.inventory import After
-from multiall_cli.domain.remedy import Remedy
+from multiall_cli.domain.remedy import Cooling, Remedy
 
 
 def remedies(checked: Iterable[Checked], rules: Mapping[str, Iterable[Rule]]) -> list[Remedy]:
@@ -27,6 +27,9 @@ def remedies(checked: Iterable[Checked], rules: Mapping[str, Iterable[Rule]]) ->
     return list(found.values())
 
 
-def cooling(chosen: Iterable[Remedy], last: Mapping[Remedy, float], now: float, cool_down: float) -> set[Remedy]:
+def cooling(
+    chosen: Iterable[Remedy], last: Mapping[Remedy, float], now: float, cool_down: float
+) -> tuple[Cooling, ...]:
     """Those that were applied too recently. What was applied in times to come was so under a wrong clock."""
-    return {each for each in chosen if each in last and 0 <= now - last[each] < cool_down}
+    recent = ((each, last[each]) for each in chosen if each in last and 0 <= now - last[each] < cool_down)
+    return tuple(Cooling(each, at, at + cool_down) for each, at in recent)

@@ -3,12 +3,13 @@
 import json
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.fixtures.desk import ROOT, Desk
+from tests.fixtures.desk import ROOT, Desk, Gate
 
 PACK = """\
 commands: true
@@ -46,8 +47,20 @@ def test_all_well_is_quiet(desk: Desk) -> None:
     said(desk, ", without: [slow, gone]")
     assert desk.call("baseline", "check", "web1", "--quiet").out == ""
     assert desk.call("baseline", "check", "web1").exit == 0
-    nothing = desk.call("baseline", "check", "web3")
-    assert (nothing.exit, "no rules" in nothing.out) == (0, True)
+    assert desk.call("baseline", "check", "web[1-3]").exit == 0, "web3 is not asked for anything"
+
+
+def test_where_nothing_is_asked_for_nothing_is_known(desk: Desk) -> None:
+    said(desk)
+    words = "no server has rules: pools take packs with `baseline: [linux]`"
+    for verb in ("check", "status"):
+        nothing = desk.call("baseline", verb, "web[3-4]")
+        assert (nothing.exit, nothing.out) == (3, f"{words}\n")
+        assert desk.call("baseline", verb, "web3", "--quiet").out == f"{words}\n"
+        nagios = desk.call("baseline", verb, "web3", "-o", "nagios")
+        assert (nagios.exit, nagios.out) == (3, f"UNKNOWN: {words}\n")
+        markdown = desk.call("baseline", verb, "web3", "-o", "markdown")
+        assert (markdown.exit, "the worst: ok" in markdown.out) == (3, False)
 
 
 def test_one_that_hangs_costs_itself_alone(desk: Desk) -> None:
@@ -95,6 +108,26 @@ def test_every_format(desk: Desk) -> None:
     assert len(desk.call("baseline", "check", "web1", "-o", "ndjson").out.splitlines()) == 4
 
 
+def test_each_server_has_a_line_of_ndjson(desk: Desk) -> None:
+    """Also one of which nothing is known, or of which what is told is no longer so."""
+    said(desk, ", without: [slow, gone]")
+
+    def told(*words: str) -> list[dict[str, object]]:
+        lines = map(json.loads, desk.call("baseline", *words, "-o", "ndjson").out.splitlines())
+        return [each for each in lines if "rule" not in each]
+
+    never = told("status", "web[1-2]")
+    assert [(each["server"], each["code"]) for each in never] == [("web1", 505), ("web2", 505)]
+    assert {each["trouble"] for each in never} == {"it has not been looked at yet"}
+    desk.call("baseline", "check", "web1")
+    desk.lab.kill("web1")
+    desk.lab.kill("web2")
+    lost = told("check", "web[1-3]")
+    assert [(each["server"], each["code"]) for each in lost] == [("web1", 503), ("web2", 503), ("web3", 200)]
+    assert all(each["trouble"] for each in lost[:2])
+    assert [each["code"] for each in told("status", "web2")] == [503]
+
+
 def test_explain_names_the_line_that_won(desk: Desk) -> None:
     said(desk, ", rules: {disk: {used: 98%}}")
     told = desk.call("baseline", "explain", "web1", "disk").out
@@ -130,12 +163,19 @@ def test_a_waiver_holds_until_its_end_and_can_be_revoked(desk: Desk) -> None:
     assert desk.call("baseline", "check", "web1").exit == 10
     again = desk.call("baseline", "revoke", "1")
     assert (again.exit, "there is none that holds" in again.err) == (2, True)
+    for word in ("disk.root", "-1", "9" * 30):
+        named = desk.call("baseline", "revoke", "--", word)
+        assert (named.exit, "its number stands in `multiall baseline waivers`" in named.err) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         ("gone --on web1 --for 1d", "no reason is given"),
+        (
+            "gone --on web1 --for 1d --until 2030-01-01T00:00Z --because x",
+            "both say when it ends; say only one of the two",
+        ),
         ("gone --for 1d --because x", "it is about no servers"),
         ("gone --on web1 --because x", "it must end, and say once when"),
         ("gone --on web1 --until 2030-01-01T00:00 --because x", "no time with its zone"),
@@ -193,6 +233,13 @@ def test_a_watch_tells_what_turns(desk: Desk) -> None:
     process.terminate()
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, "Traceback" in err) == (0, "", False)
+
+
+@pytest.mark.parametrize("every", ["0s", "500ms"])
+def test_a_watch_does_not_look_all_the_time(desk: Desk, every: str) -> None:
+    done = desk.call("baseline", "watch", "--every", every, "--rounds", "1")
+    words = f"baseline watch: '{every}' is too short between two looks; write 1s or more\n"
+    assert (done.exit, done.out, done.err) == (2, "", words)
 
 
 def test_a_watch_tells_when_a_server_is_lost(desk: Desk) -> None:
@@ -267,6 +314,73 @@ def test_a_pool_with_a_quorum_is_critical_only_below_it(desk: Desk) -> None:
     done = desk.call("baseline", "check", "@health")
     assert "pool health: 400 crit limit (0 of 2 members work, quorum 1)" in done.out
     assert desk.call("baseline", "check", "@health", "-o", "nagios").exit == 2
+
+
+def test_what_is_not_known_is_counted_as_that(desk: Desk) -> None:
+    """And a pool of members of which nothing is known is not known either."""
+    said(desk, ", without: [slow, gone], quorum: 1")
+    never = desk.call("baseline", "status", "@health")
+    assert never.exit == 3
+    assert "pool health: 505 stale (0 of 2 members work, quorum 1)" in never.out
+    assert "nothing is known yet of web[1-2]: `multiall baseline check` looks\n" in never.out
+    assert never.out.endswith("2 servers: 2 not looked at yet; the worst is 505 stale\n")
+    assert desk.call("baseline", "status", "@health", "-o", "nagios").exit == 3
+    for name in ("web1", "web2"):
+        desk.lab.kill(name)
+    lost = desk.call("baseline", "check", "@health")
+    assert lost.exit == 3
+    assert lost.out.endswith("2 servers: 2 unreachable; the worst is 503 unreachable\n")
+    status = desk.call("baseline", "status", "@health").out
+    assert re.search("^web1: 503 unreachable: (?!unreachable)", status, re.M)
+    assert "multiall baseline check" not in status, "it has looked"
+
+
+def interrupted(desk: Desk, *words: str) -> tuple[int, str]:
+    """The exit code and the output of a check that gets its Ctrl-C while the first of its members is looked at."""
+    gate = Gate.make(desk.folder)
+    said(desk, pack=f"commands: true\nrules: {{gate: {{check: command, argv: [sh, -c, '{gate.script}']}}}}\n")
+    health = desk.site / "inventory" / "health.yaml"
+    health.write_text(health.read_text().replace("web[1-2]", "web[1-4]"))
+    process = desk.started("baseline", "check", "--parallel", "1", *words)
+    gate.wait()
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.stderr.readline()
+    gate.let()
+    out, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    return process.returncode, out
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("-o", "ndjson"), ("-o", "junit"), ("-o", "prometheus")])
+def test_a_check_that_is_interrupted_is_not_whole(desk: Desk, words: tuple[str, ...]) -> None:
+    code, out = interrupted(desk, *words)
+    assert code == 130
+    if not words:
+        assert "1 server: 1 good; the worst is 200 ok\n" in out
+        assert out.endswith("interrupted before all members were looked at; not looked at: web[2-4]\n")
+
+
+def test_a_plugin_that_is_interrupted_knows_nothing(desk: Desk) -> None:
+    """Its exit codes have a table of their own."""
+    code, out = interrupted(desk, "-o", "nagios")
+    assert (code, out.startswith("UNKNOWN: 0 problems on 1 server; web2 not looked at")) == (3, True)
+
+
+def test_status_tells_why_a_server_could_not_be_read_as_the_check_did(desk: Desk) -> None:
+    said(desk, ", without: [slow, gone]")
+    broken = desk.lab.home("web1") / "bin" / "python3"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    try:
+        check = desk.call("baseline", "check", "web1")
+    finally:
+        broken.unlink()
+    status = desk.call("baseline", "status", "web1")
+    assert (check.exit, status.exit, status.out) == (3, 3, check.out)
+    assert status.out.endswith("1 server: 1 collect error; the worst is 500 collect error\n")
 
 
 def test_the_topology_knows_who_is_unwell(desk: Desk) -> None:
@@ -389,8 +503,27 @@ def test_a_remedy_is_applied_once_and_journalled(desk: Desk) -> None:
     told = desk.call("journal", "show", run["id"], "--json").json()
     (entry,) = told["entries"]
     assert (run["verb"], run["result"], entry["stage"], entry["key"]) == ("remedy", 0, "done", "made")
+    again = desk.call("baseline", "remedy", "web1", "--yes")
     held.unlink()
-    assert "it was applied a short while ago" in desk.call("baseline", "remedy", "web1", "--yes").out
+    assert (again.exit, again.out) == (0, "nothing to remedy: no rule that declares a remedy fails\n")
+
+
+def test_what_still_fails_while_its_remedy_cools_down_is_told(desk: Desk) -> None:
+    held = desk.held("web1").parent / "made"
+    remediable(desk, "touch", str(held))
+    assert desk.call("baseline", "remedy", "web1", "--yes").exit == 0
+    held.unlink()
+    waits = r"^web1 made still fails; its remedy was applied \d+ s ago and is not applied again before \d{4}-.*:\d\d$"
+    for words in (("--yes",), ("--dry-run",)):
+        done = desk.call("baseline", "remedy", "web1", *words)
+        assert (done.exit, bool(re.search(waits, done.out, re.M)), "nothing" in done.out) == (3, True, False)
+        (cooling,) = desk.call("baseline", "remedy", "web1", *words, "--json").json()["cooling"]
+        assert (cooling["remedy"]["server"], cooling["remedy"]["rule"]) == ("web1", "made")
+        assert cooling["until"] - cooling["applied"] == 900.0
+    assert desk.call("baseline", "remedy", "web[1-2]", "--dry-run").exit == 10, "there is something to be done"
+    done = desk.call("baseline", "remedy", "web[1-2]", "--yes")
+    held.unlink()
+    assert (done.exit, "1 of 1 remedy helped" in done.out, bool(re.search(waits, done.out, re.M))) == (3, True, True)
 
 
 def test_a_server_that_cannot_be_looked_at_may_need_a_remedy_too(desk: Desk) -> None:
@@ -498,6 +631,19 @@ def test_a_pack_is_learnt_of_servers_that_are_well(desk: Desk) -> None:
     assert (again.exit, "name a file that is not there" in again.err) == (2, True)
     lost = desk.call("baseline", "learn", "web[1-2]")
     assert (lost.exit, lost.out.startswith("# Learnt of web1: "), lost.err.startswith("web2: ")) == (3, True, True)
+
+
+def test_a_pack_that_cannot_be_learnt_is_not_written(desk: Desk) -> None:
+    nowhere = desk.call("baseline", "learn", "web1", "--to", str(desk.folder / "none" / "x.yaml"))
+    assert (nowhere.exit, "its folder is not there; make it, or name another" in nowhere.err) == (2, True)
+    desk.lab.kill("web1")
+    file = desk.folder / "x.yaml"
+    lost = desk.call("baseline", "learn", "web1", "--to", str(file))
+    assert (lost.exit, lost.out, file.exists()) == (3, "", False)
+    assert lost.err.endswith(f"nothing was learnt, and {file} was not written\n")
+    printed = desk.call("baseline", "learn", "web1")
+    assert (printed.exit, printed.out, printed.err.endswith("nothing was learnt\n")) == (3, "", True)
+    assert desk.call("baseline", "learn", "web1", "--json").json()["servers"] == []
 
 
 def test_rules_of_servers(desk: Desk) -> None:

@@ -210,3 +210,5 @@ def test_a_site_is_begun_and_never_overwritten(desk: Desk, tmp_path: Path) -> No
     again = desk.call("init", str(new), "--json")
     assert (again.exit, again.json()["error"]["subject"]) == (2, "init")
     assert desk.call("--site", str(new), "inventory", "check").exit == 0
+    spaced = tmp_path / "new site"
+    assert desk.call("init", str(spaced)).out.splitlines()[-1] == f"      multiall --site '{spaced}' doctor"

@@ -134,11 +134,12 @@ def test_progress_goes_to_stderr_and_only_there(desk: Desk) -> None:
 def test_off_a_terminal_a_line_now_and_then_also_while_nothing_moves(capsys: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     with Progress("sync of web", quiet=False, every=0.01) as progress:
-        progress(Step("looked", "web1"))
+        progress(Step("source read", "web1"))
         progress(Step("applied", "web1", 30))
         while len(told) < 3:
             told += capsys.readouterr().err.splitlines()
-    assert set(told) <= {"sync of web: begun", "sync of web: 1 looked at", "sync of web: 1 looked at, 30 changes made"}
+    one = "sync of web: 1 source read"
+    assert set(told) <= {"sync of web: begun", one, f"{one}, 30 changes made"}
     assert capsys.readouterr().out == ""
 
 

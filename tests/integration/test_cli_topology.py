@@ -69,7 +69,7 @@ def test_a_word_has_an_end_and_a_reason_and_can_be_withdrawn(desk: Desk) -> None
     ("words", "says"),
     [
         (("drain", "web1", "--because", "x"), "it must end, and say once when"),
-        (("drain", "web1", "--for", "1h", "--until", "2026-01-01", "--because", "x"), "it must end, and say once"),
+        (("drain", "web1", "--for", "1h", "--until", "2026-01-01", "--because", "x"), "say only one of the two"),
         (("drain", "web1", "--for", "1h"), "no reason is given"),
         (("drain", "web1", "--for", "soon", "--because", "x"), "'soon' is no span of time"),
         (("drain", "web1", "--for", "0s", "--because", "x"), "over before it begins"),
@@ -80,6 +80,7 @@ def test_a_word_has_an_end_and_a_reason_and_can_be_withdrawn(desk: Desk) -> None
         (("why", "web9"), "there is no such server"),
         (("at", "then"), "'then' is no date and time"),
         (("watch", "--every", "often"), "'often' is no span of time"),
+        (("watch", "--every", "0s", "--rounds", "1"), "topology watch: '0s' is too short between two looks; write 1s"),
         (("show", "-o", "picture"), "picture"),
         (("links", "-o", "svg"), "svg"),
     ],

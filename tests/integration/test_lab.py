@@ -21,6 +21,7 @@ from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.lab import Lab
 from multiall_cli.lab.demo.lab import collect
 from multiall_cli.ports import Session
+from tests.fixtures.desk import called
 from tests.laws.doubles import Kept
 
 
@@ -210,6 +211,21 @@ def user(folder: Path, keep: str) -> "subprocess.Popen[bytes]":
 
 def done(child: "subprocess.Popen[bytes]") -> None:
     child.communicate(timeout=30)
+
+
+def test_a_folder_in_which_a_lab_runs_is_told_with_what_ends_it(tmp_path: Path) -> None:
+    with Lab.up(1, tmp_path / "my play"), pytest.raises(UsageError) as told:
+        Lab.up(1, tmp_path / "my play")
+    assert str(told.value).endswith(
+        f": a lab runs here; end it with `multiall demo --end --folder '{tmp_path}/my play'`"
+    )
+
+
+def test_an_end_of_nothing_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    done = called(["demo", "--end"])
+    words = "no lab was left running in its own folder; name the folder of another: `multiall demo --end --folder DIR`"
+    assert (done.exit, done.out, done.err) == (2, "", f"demo: {words}\n")
 
 
 def test_gone_also_after_kill_9_of_its_user(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> N
                 todo = "write rules into it, or do not take it"
                 tell(pool.where.get("baseline", pool.origin), f"the pack {shown(name)} has no rules", todo)
         if pool.quorum is not None and not pool.quorum.percent and pool.quorum.number > len(pool.members):
-            what = f"the quorum of {pool.name} is {pool.quorum}, and it has {len(pool.members)} members"
+            many = len(pool.members)
+            what = f"the quorum of {pool.name} is {pool.quorum}, and it has {many} member{'s' if many != 1 else ''}"
             tell(pool.origin, what, "make it smaller, or write a share such as 50%")
         _build(pool.rules, merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules]), tell)
     for (first, second), about in conflicts(inventory, packs).items():

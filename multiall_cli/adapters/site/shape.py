@@ -60,7 +60,9 @@ Reference = Annotated[
     ),
 ]
 Percent = Annotated[str, _word(r"(?:100|[1-9]?[0-9])%", "a share such as 30%")]
-Share = Annotated[str, _word(r"(?:100|[1-9][0-9]?)%", "a number of members, or a share such as 25%")]
+_MEMBERS = "a number of members, or a share such as 25%"
+Members = Annotated[int, Meta(ge=1, le=1_000_000, description=_MEMBERS)]
+Share = Annotated[str, _word(r"(?:100|[1-9][0-9]?)%", _MEMBERS)]
 Sentinel = Annotated[str, _word(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}", "a host name or an IP address")]
 ServerName = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}", "a server's name")]
 Span = Annotated[str, _word(r"(?:[1-9][0-9]{0,4}[smhdw])+", "a span such as 30m, 2h or 1d12h")]
@@ -71,13 +73,12 @@ RulePattern = Annotated[
     str, _word(r"[A-Za-z0-9_*][A-Za-z0-9._*:/~-]{0,252}", "a rule's name, or a pattern such as disk.*")
 ]
 Days = Annotated[str, _word(r"[0-9]{1,4}d", "a number of days such as 7d")]
-Seconds = Annotated[
-    str, _word(r"(?=.*[1-9])(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h|d|w))+", "a time such as 10s, 500ms or 1h30m")
-]
+_TIME = "seconds, or a time such as 10s, 500ms or 1h30m"
+Seconds = Annotated[str, _word(r"(?=.*[1-9])(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h|d|w))+", _TIME)]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1")]
 FailCount = Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number from 0")]
-Positive = Annotated[float, Meta(gt=0, le=1_000_000, description="seconds, or a time such as 10s")]
+Positive = Annotated[float, Meta(gt=0, le=1_000_000, description=_TIME)]
 Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="a whole number")]
 LabelKey = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", "a label's name, such as rack")]
 Label = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._:/@+%-]{0,252}", "a word without spaces, commas or brackets")]
@@ -199,7 +200,7 @@ class RolloutShape(Struct, forbid_unknown_fields=True):
     batch: (
         Annotated[int, Meta(description="a number of members")]
         | Annotated[str, Meta(description="a share such as 25%")]
-        | Annotated[list[Count | Share], Meta(description="a list of these")]
+        | Annotated[list[Members | Share], Meta(description="a list of these")]
         | UnsetType
     ) = UNSET
     max_fail: FailCount | Percent | UnsetType = UNSET
@@ -219,7 +220,7 @@ class NameShape(Struct, forbid_unknown_fields=True):
         | UnsetType
     ) = UNSET
     types: list[Literal["A", "AAAA"]] | UnsetType = UNSET
-    at_least: Annotated[int, Meta(ge=1, le=1_000_000, description="a number of members")] | Share | UnsetType = UNSET
+    at_least: Members | Share | UnsetType = UNSET
     on_floor: Literal["keep-last", "all", "empty", "sorry"] | UnsetType = UNSET
     sorry: list[Sentinel] | UnsetType = UNSET
     ptr: bool | UnsetType = UNSET
@@ -270,7 +271,7 @@ class PoolShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
     rules: dict[str, RuleShape] | UnsetType | None = UNSET
     without: list[Text] | UnsetType | None = UNSET
     exempt: dict[RulePattern, WaiverShape] | UnsetType | None = UNSET
-    quorum: Annotated[int, Meta(ge=1, le=1_000_000, description="a number of members")] | Share | UnsetType = UNSET
+    quorum: Members | Share | UnsetType = UNSET
     dns: list[NameShape] | UnsetType | None = UNSET
 
 

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from time import time
 
-from multiall_cli.cli.render.health_forms import FORMS, nagios_code
+from multiall_cli.cli.render.health_forms import FORMS, NO_RULES, nagios_code
 from multiall_cli.cli.render.plain import as_yaml
 from multiall_cli.cli.render.screen import put
 from multiall_cli.cli.render.terminal import console, line, say, table
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
 from multiall_cli.cli.render.view import Case, View
-from multiall_cli.domain.baseline import Checked, Code, Rule, Status, worst
+from multiall_cli.domain.baseline import UNKNOWN, Checked, Code, Rule, Status, worst
 from multiall_cli.domain.errors import Fault, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
@@ -33,8 +33,7 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
     health = replace(health, left=tuple(left))
     answers = health.servers
     bad = [each for answer in answers for each in answer.problems]
-    lost = [each for each in answers if each.trouble and each.code is not Code.MAINTENANCE]
-    unknown = bool(lost) or any(each.code // 100 == 5 for each in bad)
+    unknown = _is_unknown(health)
     weak = any(each.code.is_problem for each in health.pools)
 
     def human(wide: bool) -> Iterator[object]:
@@ -44,22 +43,19 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
         yield from _advice(bad)
         yield from _ending(health.ending)
         yield from _pools(health.pools, wide=wide)
-        yield from _sums(answers, left)
+        yield from _sums(health)
 
     def urgent() -> Iterator[object]:
         for row in _folded(bad):
             yield line("  ".join(filter(None, row)))
         yield from _pools(health.pools, wide=False)
-        yield from _sums(answers, left)
+        yield from _sums(health)
 
-    weighed = [*(each.code for each in bad), *(each.code for each in health.pools if each.quorum is not None)]
-    counts = any(code.rank >= least for code in weighed)
-    code = Exit.DIFFERENCES if counts else Exit.PARTIAL if unknown or left else Exit.OK
     return View(
         schema,
         {"servers": answers, "pools": health.pools, "ending": health.ending, "left": left},
         human,
-        [each for answer in answers for each in answer.statuses],
+        [*_items(health)],
         sorted({*(each.server for each in bad), *health.lost}),
         [
             *(
@@ -69,12 +65,43 @@ def checked(health: Health, left: Sequence[str], least: int, schema: str = "base
             ),
             *(Case("server", server, words) for server, words in health.lost.items()),
         ],
-        exit=code,
+        exit=_exit(health, least, unknown=unknown),
         well=not (bad or unknown or left or weak),
         urgent=urgent,
         drawings={name: partial(write, health) for name, write in FORMS.items()},
         codes={"nagios": nagios_code(health)},
     )
+
+
+def _is_unknown(health: Health) -> bool:
+    """Whether there is anything of which it is not known how it stands."""
+    codes = [each.code for answer in health.servers for each in answer.statuses]
+    lost = [each for each in health.servers if each.trouble and each.code is not Code.MAINTENANCE]
+    return bool(lost) or health.is_idle or any(code // 100 == UNKNOWN for code in codes)
+
+
+def _exit(health: Health, least: int, *, unknown: bool) -> Exit:
+    if health.left:
+        return Exit.INTERRUPTED
+    if any(code.rank >= least for code in _weighed(health)):
+        return Exit.DIFFERENCES
+    return Exit.PARTIAL if unknown else Exit.OK
+
+
+def _weighed(health: Health) -> Iterator[Code]:
+    """What may be a problem: of rules, and of pools of which it is known whether they have their quorum."""
+    yield from (each.code for answer in health.servers for each in answer.problems)
+    yield from (each.code for each in health.pools if each.quorum is not None and each.code // 100 != UNKNOWN)
+
+
+def _items(health: Health) -> Iterator[object]:
+    """Each status; and each server of which there is none, or not as it is now, with the reason."""
+    for each in health.servers:
+        yield from each.statuses
+        if each.trouble or not each.statuses:
+            yield {"server": each.server, "code": each.code, "at": each.at, "trouble": each.trouble}
+    for name in health.left:
+        yield {"server": name, "code": Code.STALE, "at": 0.0, "trouble": "not looked at"}
 
 
 def _pools(pools: Sequence[PoolHealth], *, wide: bool) -> Iterator[object]:
@@ -119,24 +146,47 @@ def _advice(bad: Sequence[Status]) -> Iterator[object]:
         yield safe_text(f"{rule}: {todo}")
 
 
-def _sums(answers: Sequence[Checked], left: Sequence[str]) -> Iterator[object]:
-    now = time()
+def _sums(health: Health) -> Iterator[object]:
+    """Who was not looked at, how many of which class there are, and what is left."""
+    answers, now = health.servers, time()
+    if health.is_idle:
+        yield line(NO_RULES, style="bold")
+        return
     for each in answers:
         if each.trouble:
             known = f"; it is shown as it was {span(max(0.0, now - each.at))} ago" if each.statuses and each.at else ""
             yield safe_text(f"{each.server}: {each.code.value} {each.code.word}: {each.trouble}{known}")
-    if left:
-        yield safe_text(f"not looked at: {fold(left)}")
+    if never := [each.server for each in answers if _is_new(each)]:
+        yield safe_text(f"nothing is known yet of {fold(never)}: `multiall baseline check` looks")
+    if answers:
+        worst_of_all = worst([answer.code for answer in answers])
+        told = f"{count(len(answers), 'server')}: {_counted(answers)}"
+        yield line(f"{told}; the worst is {worst_of_all.value} {worst_of_all.word}", style="bold")
+    if health.left:
+        yield safe_text(f"interrupted before all members were looked at; not looked at: {fold(health.left)}")
+
+
+def _counted(answers: Sequence[Checked]) -> str:
+    """Statuses by their class, and servers that have none by the reason."""
     codes = Counter(status.code for answer in answers for status in answer.statuses)
     classes = Counter(_CLASSES[code // 100] for code in codes.elements())
-    told = ", ".join(f"{classes[name]} {name}" for name in _CLASSES.values() if classes[name]) or "no rules"
-    worst_of_all = worst([answer.code for answer in answers])
-    yield line(
-        f"{count(len(answers), 'server')}: {told}; the worst is {worst_of_all.value} {worst_of_all.word}", style="bold"
-    )
+    asides = Counter(_aside(each) for each in answers if each.trouble and not each.statuses)
+    told = [f"{classes[name]} {name}" for name in _CLASSES.values() if classes[name]]
+    return ", ".join([*told, *(f"{number} {words}" for words, number in asides.items())]) or "no rules"
 
 
 _CLASSES = {4: "critical", 5: "unknown", 3: "warning", 1: "neutral", 2: "good"}
+
+
+def _aside(answer: Checked) -> str:
+    if answer.code is Code.MAINTENANCE:
+        return "in maintenance"
+    return "not looked at yet" if _is_new(answer) else answer.code.word
+
+
+def _is_new(answer: Checked) -> bool:
+    """Whether it has rules, and was never looked at."""
+    return answer.code is Code.STALE and not answer.statuses
 
 
 def explained(server: str, rules: Sequence[Rule]) -> View:
@@ -193,7 +243,7 @@ def rules(found: Mapping[str, Sequence[Rule]]) -> View:
             heads = ("rule", "check", "about", "servers", "from")
             yield table(heads if wide else heads[:4], [row if wide else row[:4] for row in rows])
         else:
-            yield "no server has rules: pools take packs with `baseline: [linux]`"
+            yield NO_RULES
 
     names = sorted({rule.id for own in found.values() for rule in own})
     items = [{"server": server, "rules": own} for server, own in found.items()]
@@ -260,22 +310,31 @@ def remedies(planned: Remedies) -> View:
     def human(wide: bool) -> Iterator[object]:
         yield from _remedies(planned)
 
-    code = Exit.DIFFERENCES if planned.chosen else Exit.PARTIAL if planned.unseen else Exit.OK
-    value = {"remedies": planned.chosen, "unseen": planned.unseen}
+    code = Exit.DIFFERENCES if planned.chosen else Exit.PARTIAL if planned.unseen or planned.cooling else Exit.OK
+    value = {"remedies": planned.chosen, "unseen": planned.unseen, "cooling": planned.cooling}
     names = [each.server for each in planned.chosen]
-    return View("baseline.remedies", value, human, planned.chosen, names, exit=code, well=code is Exit.OK)
+    items = [*planned.chosen, *planned.cooling]
+    return View("baseline.remedies", value, human, items, names, exit=code, well=code is Exit.OK)
 
 
 def _remedies(planned: Remedies) -> Iterator[object]:
     if planned.chosen:
         rows = [(e.server, e.rule, f"{e.code.value} {e.code.word}", e.shows, str(e.action)) for e in planned.chosen]
         yield table(("server", "rule", "status", "shows", "remedy"), rows)
-    else:
-        yield "nothing to remedy: no rule that declares a remedy fails, or it was applied a short while ago"
-    yield from _unseen(planned)
+    elif not planned.cooling:
+        yield "nothing to remedy: no rule that declares a remedy fails"
+    yield from _undone(planned)
 
 
-def _unseen(planned: Remedies) -> Iterator[object]:
+def _undone(planned: Remedies) -> Iterator[object]:
+    """What is not remedied now, and may have to be."""
+    now = time()
+    for each in planned.cooling:
+        failing = f"{each.remedy.server} {each.remedy.rule} still fails"
+        ago = span(max(0.0, now - each.applied))
+        yield safe_text(
+            f"{failing}; its remedy was applied {ago} ago and is not applied again before {moment(each.until)}"
+        )
     for server, why in planned.unseen.items():
         yield safe_text(f"{server} could not be looked at: {why}")
 
@@ -300,23 +359,27 @@ def remedied(planned: Remedies, done: Sequence[Remedied]) -> View:
         helped = sum(1 for each in done if each.helped)
         run = f"; run {done[0].run}" if done else ""
         yield line(f"{helped} of {count(len(planned.chosen), 'remedy', 'remedies')} helped{more}{run}", style="bold")
-        yield from _unseen(planned)
+        yield from _undone(planned)
 
-    well = not left and not planned.unseen and all(each.helped for each in done)
-    value = {"done": done, "left": left, "unseen": planned.unseen}
+    well = not (left or planned.unseen or planned.cooling) and all(each.helped for each in done)
+    value = {"done": done, "left": left, "unseen": planned.unseen, "cooling": planned.cooling}
     names = [e.remedy.server for e in done]
     code = Exit.OK if well else Exit.PARTIAL
     return View("baseline.remedy", value, human, done, names, exit=code, well=False)
 
 
 def learned(found: Learned, to: Path | None) -> View:
-    """The text of a pack's file; what was not told is said beside it. Errors: UsageError where it cannot be written."""
+    """The text of a pack's file, where there is anything to learn; what was not told is said beside it. Errors:
+    UsageError where it cannot be written.
+    """
     head = safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
     text = f"{head}\n{as_yaml({'rules': found.rules})}"
-    if to is not None:
+    if to is not None and found.rules:
         _write_anew(to, text)
 
     def human(wide: bool) -> Iterator[object]:
+        if not found.rules:
+            return
         if to is None:
             yield from text.splitlines()
         else:
@@ -324,7 +387,9 @@ def learned(found: Learned, to: Path | None) -> View:
 
     for server, words in found.troubles.items():
         say(f"{server}: {words}")
-    code = Exit.PARTIAL if found.troubles else Exit.OK
+    if not found.rules:
+        say("nothing was learnt" + (f", and {to} was not written" if to is not None else ""))
+    code = Exit.PARTIAL if found.troubles or not found.rules else Exit.OK
     items = [{"rule": name, **words} for name, words in found.rules.items()]
     return View("baseline.learn", found, human, items, list(found.rules), exit=code, well=False)
 
@@ -334,10 +399,12 @@ def _write_anew(file: Path, text: str) -> None:
     try:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
+    except FileNotFoundError:
+        raise UsageError(str(file), "its folder is not there", "make it, or name another") from None
+    except FileExistsError:
+        raise UsageError(str(file), "it is there already", "name a file that is not there") from None
     except OSError as fault:
-        raise UsageError(
-            str(file), f"it cannot be written ({fault.strerror})", "name a file that is not there"
-        ) from None
+        raise UsageError(str(file), f"it cannot be written ({fault.strerror})", "name another place") from None
 
 
 def tried(found: Sequence[Trial]) -> View:

@@ -7,6 +7,7 @@ from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.domain.baseline import Code, Status, worst
 from multiall_cli.domain.health import Health
 
+NO_RULES = "no server has rules: pools take packs with `baseline: [linux]`"
 NAGIOS_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _UNSAFE = str.maketrans({"'": "_", "=": "_", "|": "_", "\n": " ", "\t": " "})
 
@@ -39,6 +40,8 @@ def _hashless(text: str) -> str:
 
 def nagios_code(health: Health) -> int:
     """What a plugin exits with. What is known of who cannot be asked counts too: unknown never hides critical."""
+    if health.is_idle:
+        return Code.STALE.nagios
     held = [status.code for each in health.servers if each.trouble for status in each.statuses]
     return worst([*_codes(health), *held, *([Code.UNREACHABLE] if health.left else [])]).nagios
 
@@ -55,6 +58,8 @@ def _members(health: Health, pool: str) -> Sequence[str]:
 
 def nagios(health: Health) -> str:
     """One line with perfdata, then the problems, as plugins print them."""
+    if health.is_idle:
+        return f"UNKNOWN: {NO_RULES}\n"
     bad = _problems(health)
     word = NAGIOS_WORDS[nagios_code(health)]
     told = f"{count(len(bad), 'problem')} on {count(len(health.servers), 'server')}"
@@ -172,8 +177,10 @@ def _result(status: Status) -> dict[str, object]:
 
 def markdown(health: Health) -> str:
     """A table of the problems, for a comment or a page."""
+    if health.is_idle:
+        return f"{NO_RULES}\n"
     bad = _problems(health)
-    found = worst([each.code for each in health.servers])
+    found = worst([*(each.code for each in health.servers), *([Code.STALE] if health.left else [])])
     lines = [f"**{count(len(health.servers), 'server')}, {count(len(bad), 'problem')}**; the worst: {found.word}", ""]
     if bad:
         lines += ["| status | rule | server | shows | wanted |", "|---|---|---|---|---|"]

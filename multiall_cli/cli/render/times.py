@@ -42,3 +42,11 @@ def moment_of(text: str, subject: str) -> float:
     except (ValueError, OverflowError, OSError):
         todo = "write it as 2026-12-01T10:00 (local time), with +01:00 or Z for another zone"
         raise UsageError(subject, f"{text!r} is no date and time", todo) from None
+
+
+def must_end_once(span: str, until: str, subject: str, todo: str) -> None:
+    """Errors: UsageError where neither --for nor --until says when something ends, or both do."""
+    if span and until:
+        raise UsageError(subject, "--for and --until both say when it ends", "say only one of the two")
+    if not span and not until:
+        raise UsageError(subject, "it must end, and say once when", todo)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -52,6 +53,9 @@ class Lab:
         if not 1 <= count <= MOST:
             raise UsageError("lab", f"{count} servers", f"ask for 1 to {MOST}")
         collect()
+        if folder is not None and folders.lives(folder):
+            todo = f"end it with `multiall demo --end --folder {shlex.quote(str(folder))}`"
+            raise UsageError(str(folder), "a lab runs here", todo)
         place = folders.take(folder, Path(tempfile.gettempdir()), PREFIX)
         theirs, ours = os.pipe()
         package = Path(__file__).parents[3]

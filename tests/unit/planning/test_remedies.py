@@ -6,7 +6,7 @@ import pytest
 
 from multiall_cli.domain.baseline import Checked, Code, Rule, Status
 from multiall_cli.domain.inventory import After, Gate
-from multiall_cli.domain.remedy import Remedied, Remedy
+from multiall_cli.domain.remedy import Cooling, Remedied, Remedy
 from multiall_cli.engine.gate import closed, is_green
 from multiall_cli.engine.world import World
 from multiall_cli.planning.remedies import cooling, remedies
@@ -41,10 +41,10 @@ def test_what_is_bad_for_certain_is_remedied_once(codes: dict[str, Code], found:
 
 def test_a_remedy_is_not_applied_again_too_soon() -> None:
     remedy = Remedy("s", "web", After("restart", ("nginx",)), Code.MISSING)
-    assert cooling([remedy], {}, 100.0, 60.0) == set()
-    assert cooling([remedy], {remedy: 80.0}, 100.0, 60.0) == {remedy}
-    assert cooling([remedy], {remedy: 40.0}, 100.0, 60.0) == set()
-    assert cooling([remedy], {remedy: 9999.0}, 100.0, 60.0) == set(), "its clock was wrong"
+    assert cooling([remedy], {}, 100.0, 60.0) == ()
+    assert cooling([remedy], {remedy: 80.0}, 100.0, 60.0) == (Cooling(remedy, 80.0, 140.0),)
+    assert cooling([remedy], {remedy: 40.0}, 100.0, 60.0) == ()
+    assert cooling([remedy], {remedy: 9999.0}, 100.0, 60.0) == (), "its clock was wrong"
 
 
 def test_what_was_true_of_a_server_that_is_away_calls_for_nothing() -> None:

@@ -104,6 +104,9 @@ QUORUM = Pool("web", ("a", "b", "c"), quorum=Amount(2))
         (QUORUM, (Code.OK, Code.UNREACHABLE, Code.OK), Code.WARN_LIMIT, 2),
         (QUORUM, (Code.OK, Code.OK, Code.OK), Code.OK, 3),
         (QUORUM, (Code.OK, Code.MAINTENANCE, Code.MISSING), Code.CRIT_LIMIT, 1),
+        (QUORUM, (Code.STALE, Code.STALE, Code.STALE), Code.STALE, 0),
+        (QUORUM, (Code.MISSING, Code.OK, Code.UNREACHABLE), Code.UNREACHABLE, 1),
+        (QUORUM, (Code.MISSING, Code.MISSING, Code.UNREACHABLE), Code.CRIT_LIMIT, 0),
     ],
 )
 def test_how_a_pool_stands(pool: Pool, codes: tuple[Code, ...], code: Code, working: int) -> None:

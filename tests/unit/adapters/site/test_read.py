@@ -230,6 +230,21 @@ def test_a_fault_of_a_tree_is_told(site, tree, fault):
     assert fault in only(site, f"servers: {{a: }}\npools: {{p: {{members: a, files: [{tree}]}}}}")
 
 
+def test_what_may_be_written_in_two_ways_is_told_once(site):
+    quorum = only(site, "servers: {a: }\npools: {p: {members: a, quorum: 0}}")
+    assert quorum.endswith("is '0'; write a number of members, or a share such as 25%")
+    batch = only(site, "servers: {a: }\npools: {p: {members: a, rollout: {batch: [0]}}}")
+    assert batch.endswith("is '0'; write a number of members, or a share such as 25%")
+    time = only(site, "servers: {a: }", multiall="connect_timeout: 0")
+    assert time.endswith("is '0'; write seconds, or a time such as 10s, 500ms or 1h30m")
+
+
+@pytest.mark.parametrize(("members", "words"), [("a", "1 member"), ("[a, b]", "2 members")])
+def test_a_quorum_beyond_the_pool(site, members, words):
+    fault = only(site, f"servers: {{a: , b: }}\npools: {{p: {{members: {members}, quorum: 3}}}}")
+    assert f"the quorum of p is 3, and it has {words}; make it smaller" in fault
+
+
 @pytest.mark.parametrize("batch", ["0", "'x'", "101%", "-1"])
 def test_a_single_batch_is_held_to_its_shape(site, batch):
     text = f"servers: {{a: }}\npools: {{p: {{members: a, rollout: {{batch: {batch}}}}}}}"

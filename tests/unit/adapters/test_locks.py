@@ -1,0 +1,36 @@
+"""A lock on a disk that takes nothing more."""
+
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from multiall_cli.adapters.locks import pool_lock
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.run import Holder
+
+ME = Holder("bob", "adm1", 77, 1.0, "pool sync web")
+
+
+@contextmanager
+def full() -> Iterator[None]:
+    """No file of this process can grow, as none can on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_is_told_as_the_store_tells_it(tmp_path: Path) -> None:
+    with pytest.raises(MultiAllError) as told, full(), pool_lock(tmp_path, "web", ME, 0.0):
+        pass
+    assert str(told.value).startswith(f"{tmp_path}: the store failed (File too large); free its disk, check its rights")
+    with pool_lock(tmp_path, "web", ME, 0.0):
+        """It is free."""
