@@ -16,6 +16,7 @@ from multiall_cli.cli.render import zones as render
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import seconds_of
 from multiall_cli.cli.render.view import show
+from multiall_cli.cli.rounds import pause_of
 from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import Interrupted, UsageError
 from multiall_cli.domain.records import Stand
@@ -143,7 +144,7 @@ def watch(
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="End after so many scans.")] = MOST_ROUNDS,
 ) -> int:
     """Scan again and again, and make every name as it is wanted after each. Ctrl-C ends it; it needs --yes."""
-    pause = max(seconds_of(every, "dns watch"), 1.0)
+    pause = pause_of(every, "dns watch")
     if not given(context).yes:
         raise UsageError("dns watch", "it changes zones and asks no one", "add --yes")
     with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
