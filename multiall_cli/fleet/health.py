@@ -1,11 +1,12 @@
 """Health: what the Fleet's verbs about baseline rules are made of."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.domain.baseline import Checked, Code, Rule
+from multiall_cli.domain.baseline import Checked, Code, Rule, worst
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import Gate, Server
@@ -117,6 +118,15 @@ def remembered(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Checked, ...]
 
     duties, now = duties_of(fleet, servers, fleet.topology()), SystemClock().now()
     return tuple(recalled(fleet.store, duties, now, fleet.site.settings.baseline.stale))
+
+
+def codes_now(fleet: "Fleet", servers: Sequence[str]) -> dict[str, Code]:
+    """What follows from how servers stood at their last look, by the rules, waivers and downtimes of now."""
+    from multiall_cli.engine.check import recalled
+
+    members = [fleet.inventory.servers[name] for name in servers]
+    found = recalled(fleet.store, duties_of(fleet, members, fleet.recalled), SystemClock().now(), math.inf)
+    return {each.server: worst([own.code for own in each.statuses]) for each in found}
 
 
 def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> "list[Duty]":

@@ -43,6 +43,23 @@ def test_problems_are_folded_and_told_with_what_to_do(desk: Desk) -> None:
     assert "200 ok  " in wide
 
 
+def test_who_is_critical_by_a_rule_that_is_gone_or_waived_is_so_no_longer(desk: Desk) -> None:
+    """Without another look: what the topology says follows from the rules of now, as `status` does."""
+
+    def health() -> list[int]:
+        told = desk.call("topology", "show", "--json").json()["health"]
+        return [told[name]["code"] for name in ("web1", "web2")]
+
+    said(desk, ", without: [slow]")
+    assert desk.call("baseline", "check", "web[1-2]").exit == 10
+    assert health() == [404, 404]
+    said(desk, ", without: [slow, gone]")
+    assert health() == [200, 200]
+    said(desk, ", without: [slow]")
+    desk.call("baseline", "waive", "gone", "--on", "web1", "--for", "1h", "--because", "known")
+    assert (health()[0] < 400, health()[1]) == (True, 404)
+
+
 def test_all_well_is_quiet(desk: Desk) -> None:
     said(desk, ", without: [slow, gone]")
     assert desk.call("baseline", "check", "web1", "--quiet").out == ""
