@@ -190,7 +190,8 @@ class Served:
 @dataclass(frozen=True, slots=True)
 class ZoneReport:
     """What a sync did with a zone. `until`: when the last client lets go of what was taken out (0: nothing was);
-    `refused`: what the primary does not do; `stopped`: why nothing, or not all, was done.
+    `refused`: what the primary does not do; `stopped`: why nothing, or not all, was done; `brake`: why a sync would be
+    refused, where this is but a plan.
     """
 
     plan: ZonePlan
@@ -202,6 +203,7 @@ class ZoneReport:
     stopped: str = ""
     todo: str = ""
     exit: Exit = Exit.OK
+    brake: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,12 +159,18 @@ def _read(desk: Desk, zone: Zone) -> Content:
     return content
 
 
+def braked(desk: Desk, plan: ZonePlan, forced: Set[str] = frozenset()) -> tuple[str, str]:
+    """Why a plan looks like an accident, and the options that let it pass all the same; '' where it does not."""
+    if not plan.changes:
+        return "", ""
+    found = brakes(plan, desk.topology, lost_lately(desk, plan.zone), forced)
+    return "; ".join(each.words for each in found), " ".join(f"--force-guard {each.name}" for each in found)
+
+
 def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
     """Errors: Refused, where the plan looks like an accident."""
-    found = brakes(plan, desk.topology, lost_lately(desk, plan.zone), wish.forced)
-    if found:
-        words = "; ".join(each.words for each in found)
-        flags = " ".join(f"--force-guard {each.name}" for each in found)
+    words, flags = braked(desk, plan, wish.forced)
+    if words:
         todo = f"look at `multiall dns plan {plan.zone.shown}`, and if it is meant: {flags}"
         raise Refused(f"zone {plan.zone.shown}", f"{words}; that looks like an accident, so nothing was changed", todo)
 

@@ -101,10 +101,12 @@ def plan(fleet: "Fleet", zones: Iterable[Zone], pool: str = "") -> Iterator[Zone
 
 
 def _planned(made: "Desk", zone: Zone, pool: str) -> ZoneReport:
-    from multiall_cli.engine.zones import look
+    from multiall_cli.engine.zones import braked, look
 
     found = look(made, zone, pool)
-    return ZoneReport(found, exit=Exit.DIFFERENCES if found.changes else found.code)
+    words, flags = braked(made, found)
+    brake = f"{words}: a sync is refused without {flags}" if words else ""
+    return ZoneReport(found, exit=Exit.DIFFERENCES if found.changes else found.code, brake=brake)
 
 
 def sync(fleet: "Fleet", zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[ZoneReport]:

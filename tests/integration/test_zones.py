@@ -250,6 +250,7 @@ def test_too_many_losses_are_stopped(site: ZoneSite) -> None:
     site.up()
     site.sync()
     site.down("web1,web2")
+    assert "a sync is refused without --force-guard changes" in site.multiall("dns", "plan").out
     stopped = site.multiall("dns", "sync", "--yes")
     assert stopped.exit == 4
     assert "--force-guard changes" in stopped.out

@@ -85,6 +85,8 @@ def _unchanged(plan: ZonePlan) -> str:
 
 def _trouble(report: ZoneReport) -> Iterator[object]:
     plan = report.plan
+    if report.brake:
+        yield line(f"{plan.zone.shown}: ", word("warning"), f" {report.brake}")
     for note in plan.notes:
         yield line(f"{plan.zone.shown}: ", word("warning"), f" {note}")
     for each in plan.conflicts:
