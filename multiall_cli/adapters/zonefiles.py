@@ -202,6 +202,11 @@ class ZoneFiles:
             _output(session, ["rndc", "reload", zone.name])  # that it ended well says little: queries show more
         return True
 
+    def may_reload(self, zone: Zone, server: NameServer) -> None:
+        """Whether a primary would take a file of ours, by a question that changes nothing. Errors: MemberFault."""
+        with self._session(server) as session:
+            self._refuse_dynamic(session, zone)
+
     def _refuse_dynamic(self, session: Session, zone: Zone) -> None:
         """A file of a dynamic zone would be overwritten, or ours would be lost."""
         if "dynamic: yes" in _output(session, ["rndc", "zonestatus", zone.name]):
@@ -248,7 +253,8 @@ def _well(session: Session, done: Completed, argv: Sequence[str]) -> None:
         words = (done.stderr.whole() or done.stdout.whole()).decode("utf-8", "replace").strip().splitlines()
         told = next((line for line in words if "error" in line or "fail" in line), words[-1] if words else "no words")
         what = f"{argv[0]} ended with {done.exit_code}: {told}"
-        raise MemberFault(session.server.name, what, f"run it there: {' '.join(argv)}")
+        todo = " (named needs `controls` and rndc its key, as `rndc-confgen -a` makes it)" if argv[0] == "rndc" else ""
+        raise MemberFault(session.server.name, what, f"run it there: {' '.join(argv)}{todo}")
 
 
 def read_zone_file(file: Path, zone: Zone) -> Content:

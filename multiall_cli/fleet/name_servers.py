@@ -63,7 +63,7 @@ class NameServersOfSite:
         return updates(self._fleet)
 
     @cached_property
-    def _files(self) -> "ZoneFiles":
+    def files(self) -> "ZoneFiles":
         from multiall_cli.adapters.zonefiles import ZoneFiles
 
         fleet, world = self._fleet, self._world
@@ -71,7 +71,7 @@ class NameServersOfSite:
         return ZoneFiles(self.updates, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
 
     def of(self, zone: Zone) -> "NameServers":
-        return self._files if zone.file else self.updates
+        return self.files if zone.file else self.updates
 
     def serial(self, zone: Zone, server: NameServer) -> int:
         return self._queries.serial(zone, server)

@@ -339,6 +339,8 @@ def _of_secondary(dns: "DnsServers", zone: Zone, server: NameServer) -> Iterator
 def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Finding]:
     name, read = f"{zone.shown} at {zone.primary.name}", desk(fleet).servers.read
     held: list[Content] = []
+    if zone.file:
+        yield from _of_files(fleet, zone)
     if (yield from _tried(name, lambda: dns.serial(zone, zone.primary), "answers for the zone")):
         yield from _tried(name, lambda: dns.serial_over_tcp(zone, zone.primary), "answers over TCP too")
         yield from _tried(name, lambda: held.append(read(zone)), "hands over the zone")
@@ -350,6 +352,13 @@ def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Findi
     if zone.key is None and not zone.file:
         what = "there is no `key:`: who can send from our address could do what we do"
         yield Finding(name, Well.ODD, what, "make one with `tsig-keygen multiall`")
+
+
+def _of_files(fleet: "Fleet", zone: Zone) -> Iterator[Finding]:
+    files = NameServersOfSite(fleet, fleet.world).files
+    for server in (zone.primary, *zone.mirrors):
+        name = f"{zone.shown} at {server.name}"
+        yield from _tried(name, partial(files.may_reload, zone, server), "would reload the zone for us (rndc)")
 
 
 def _tried(subject: str, work: Callable[[], object], words: str) -> Generator[Finding, None, bool]:

@@ -17,6 +17,7 @@ import dns.query
 import pytest
 
 from multiall_cli.adapters.network import Elsewhere
+from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import ZoneReport
@@ -392,12 +393,20 @@ def test_a_reload_that_failed_is_made_up_for(in_files: Names) -> None:
     ground = in_files.ground
     with Fleet.load(str(ground.root)) as found:
         found.promise("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+    assert all(each.health is Health.WELL for each in examined(in_files))
     ground.run(PRIMARY, "sh", "-c", "mv /usr/sbin/rndc /usr/sbin/rndc.away")
+    ill = [each for each in examined(in_files) if each.health is Health.ILL]
+    assert [(each.subject, "rndc" in each.what) for each in ill] == [(f"example.net at {PRIMARY}", True)]
     assert in_files.sync().exit is Exit.PARTIAL
     assert in_files.told() == set(ALL)
     ground.run(PRIMARY, "sh", "-c", "mv /usr/sbin/rndc.away /usr/sbin/rndc")
     assert in_files.sync().exit is Exit.OK
     assert in_files.told() == in_files.told(SECONDARY) == {"web1", "web2", "web3"}
+
+
+def examined(names: Names) -> list[Finding]:
+    with Fleet.load(str(names.ground.root)) as found:
+        return list(found.examine_zones("")[0])
 
 
 def test_a_hand_in_the_file_while_it_is_checked_is_not_overwritten(in_files: Names) -> None:
