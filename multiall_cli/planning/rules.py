@@ -34,7 +34,7 @@ def rules_of(inventory: Inventory, packs: Packs, server: str, tell: Tell) -> tup
     own, pools = inventory.servers[server], inventory.pools_of(server)
     without = set(own.without).union(*(pool.without for pool in pools))
     said = {rule: words for rule, words in merged(layers(inventory, packs, server)).items() if rule not in without}
-    built = {rule: made for rule, words in said.items() if (made := build(rule, words, tell)) is not None}
+    built = {rule: made for rule, words in said.items() if (made := build(rule, words, tell, said)) is not None}
     return _in_order(built, tell)
 
 
@@ -120,19 +120,17 @@ def _words_of(pools: Iterable[Pool], packs: Packs) -> dict[tuple[str, str], list
     return found
 
 
-def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
-    """One rule, of which something is said; every fault of it is told, and then there is none."""
+def build(rule: str, said: Saying, tell: Tell, known: Mapping[str, Saying] | None = None) -> Rule | None:
+    """One rule, of which something is said; every fault of it is told, and then there is none. `known`: all that is
+    said of the same servers, for whoever meant another rule.
+    """
     place = next(iter(said.values())).origin
     check = CHECKS.get(_text(said, "check"))
     if check is not None and check.ours:
         tell(said["check"].origin, f"no rule asks for {_text(said, 'check')}", "take it out: it is checked without one")
         return None
     if check is None:
-        wrong = _text(said, "check")
-        what = f"there is no check {wrong!r}" if wrong else f"the rule {rule} names no check"
-        near = did_you_mean(wrong, CHECKS) if wrong else "".join(did_you_mean(key, ["check"]) for key in said)
-        todo = f"{near}`multiall baseline checks` shows all"
-        tell(said["check"].origin if "check" in said else place, what, todo)
+        tell(said["check"].origin if "check" in said else place, *_without_check(rule, said, known or {}))
         return None
     work = _Work(rule, said, check, tell)
     work.plain()
@@ -155,6 +153,18 @@ def build(rule: str, said: Saying, tell: Tell) -> Rule | None:
         where={key: each.origin for key, each in said.items()},
     )
     return None if work.wrong else made
+
+
+def _without_check(rule: str, said: Saying, known: Mapping[str, Saying]) -> tuple[str, str]:
+    """What is wrong with a rule whose check is not known, and what to do."""
+    if wrong := _text(said, "check"):
+        return f"there is no check {wrong!r}", f"{did_you_mean(wrong, CHECKS)}`multiall baseline checks` shows all"
+    what = f"the rule {rule} names no check"
+    if near := "".join(did_you_mean(key, ["check"]) for key in said):
+        return what, f"{near}`multiall baseline checks` shows all"
+    if near := did_you_mean(rule, [name for name, words in known.items() if "check" in words]):
+        return f"{what}, and no pack has it", f"{near}`multiall baseline rules` shows those that there are"
+    return what, "`multiall baseline checks` shows all"
 
 
 def keys_of(check: Check) -> set[str]:

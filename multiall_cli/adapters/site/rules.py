@@ -122,4 +122,4 @@ def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> N
 
 def _build(wanted: Iterable[str], said: Mapping[str, Saying], tell: Tell) -> None:
     for rule in wanted:
-        build(rule, said[rule], tell)
+        build(rule, said[rule], tell, said)

@@ -109,6 +109,15 @@ def test_a_typo_in_the_key_of_the_check_is_told() -> None:
     assert told == [(1, "the rule r names no check", "did you mean check? `multiall baseline checks` shows all")]
 
 
+def test_a_typo_in_the_name_of_a_rule_that_a_pack_has_is_told() -> None:
+    told: list[tuple[str, str]] = []
+    packs = {"disk.root": saying(check="disk", path="/", used="90%"), "disk.rot": saying(used="80%")}
+    build("disk.rot", packs["disk.rot"], lambda origin, what, todo: told.append((what, todo)), packs)
+    ((what, todo),) = told
+    assert what == "the rule disk.rot names no check, and no pack has it"
+    assert todo == "did you mean disk.root? `multiall baseline rules` shows those that there are"
+
+
 def test_one_of_several_subjects_is_enough() -> None:
     assert good(check="process", command="^/usr/sbin/x").subject == {"command": "^/usr/sbin/x"}
     assert good(check="process", name="x", user="root").subject == {"name": "x", "user": "root"}
