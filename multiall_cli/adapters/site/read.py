@@ -109,11 +109,14 @@ def _packs(root: Path, faults: list[Fault]) -> tuple[_Packs, _Packs, dict[str, d
     shipped_ones: _Packs = {}
     own: _Packs = {}
     tried: dict[str, dict[str, Example]] = {}
-    for found, top, told in ((shipped_ones, shipped(GUARDS).parents[1], []), (own, root, faults)):
+    for found, top, told, whose in (
+        (shipped_ones, shipped(GUARDS).parents[1], [], "shipped "),
+        (own, root, faults, ""),
+    ):
         for file in _yaml_files(top / RULES, RULES, told):
             if _is_empty(top / RULES / file):
                 found[Path(file).stem] = {}  # being written just now, perhaps by `baseline learn`; no pool can take it
-            elif f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told)):
+            elif f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told, whose)):
                 tell = partial(_tell_to, told)
                 name = Path(file).stem
                 found[name], tried[name] = sayings(fitted[1], tell), examples(fitted[1])
@@ -188,8 +191,12 @@ def read_text(path: Path, file: str) -> str | Fault:
     return text if text.strip() else Fault(origin, "is empty", "write something into it, or remove it")
 
 
-def _read(root: Path, file: str, shape: type[Shape], faults: list[Fault]) -> tuple[Shape, Written] | None:
-    """A file held against its shape; None where it is missing, empty but for comments, or wrong."""
+def _read(
+    root: Path, file: str, shape: type[Shape], faults: list[Fault], whose: str = ""
+) -> tuple[Shape, Written] | None:
+    """A file held against its shape; None where it is missing, empty but for comments, or wrong. `whose`: stands before
+    its name in places, where it is not the site's.
+    """
     path = root / file
     if not os.path.lexists(path):
         return None
@@ -197,7 +204,7 @@ def _read(root: Path, file: str, shape: type[Shape], faults: list[Fault]) -> tup
     if isinstance(text, Fault):
         faults.append(text)
         return None
-    written, found = compose(text, file)
+    written, found = compose(text, whose + file)
     faults += found
     return fit(written, shape, faults) if written is not None else None
 
