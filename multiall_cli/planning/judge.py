@@ -99,7 +99,7 @@ def _limited(wanted: Expectation, value: Value, has: object) -> Judgement:
             return Judgement(code, shows, f"{sign} {shown(value.measure, limit)}")
     for within, code in zip(reversed(wanted.ranges), (Code.CRIT_LIMIT, value.warns), strict=True):
         if within is not None and not is_within(has, within):
-            return Judgement(code, shows, _in_words(within, value.measure))
+            return Judgement(code, shows, in_words(within, value.measure))
     return Judgement(Code.OK, shows)
 
 
@@ -108,7 +108,7 @@ def is_within(has: float, within: Range) -> bool:
     return (low is None or has >= low) and (high is None or has <= high)
 
 
-def _in_words(within: Range, measure: Measure) -> str:
+def in_words(within: Range, measure: Measure) -> str:
     low, high = ("" if each is None else shown(measure, each) for each in within)
     return f"{low}..{high}"
 

@@ -124,7 +124,7 @@ def shown(measure: Measure, value: object) -> str:
         return str(value)[:LONGEST]  # a member may say anything
     match measure:
         case Measure.SHARE:
-            return f"{100 * value:.3g} %"
+            return f"{_rounded(100 * value)} %"
         case Measure.BYTES:
             return _largest(value, {"TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "B": 1})
         case Measure.SECONDS:
@@ -135,4 +135,9 @@ def shown(measure: Measure, value: object) -> str:
 
 def _largest(value: float, units: Mapping[str, float]) -> str:
     unit, size = next(((unit, size) for unit, size in units.items() if abs(value) >= size), (list(units)[-1], 1.0))
-    return f"{value / size:.3g} {unit}"
+    return f"{_rounded(value / size)} {unit}"
+
+
+def _rounded(value: float) -> str:
+    """Three digits, and those before the point in any case."""
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"

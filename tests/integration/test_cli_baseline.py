@@ -148,8 +148,8 @@ def test_each_server_has_a_line_of_ndjson(desk: Desk) -> None:
 def test_explain_names_the_line_that_won(desk: Desk) -> None:
     said(desk, ", rules: {disk: {used: 98%}}")
     told = desk.call("baseline", "explain", "web1", "disk").out
-    assert re.search(r"used +inventory/health\.yaml:1:\d+", told)
-    assert re.search(r"path +rules/own\.yaml:5:\d+", told)
+    assert re.search(r"used +98 % +inventory/health\.yaml:1:\d+", told)
+    assert re.search(r"path +/ +rules/own\.yaml:5:\d+", told)
     assert "there is no such server" in desk.call("baseline", "explain", "web9").err
     assert "did you mean disk?" in desk.call("baseline", "explain", "web1", "dsk").err
 

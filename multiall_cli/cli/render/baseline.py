@@ -24,6 +24,7 @@ from multiall_cli.domain.remedy import Remedied, Remedies
 from multiall_cli.domain.sayings import Saying
 from multiall_cli.planning.checks import CHECKS, Worse
 from multiall_cli.planning.learning import Learned
+from multiall_cli.planning.spoken import spoken
 from multiall_cli.planning.targets import fold
 from multiall_cli.planning.trials import Trial
 
@@ -193,8 +194,8 @@ def explained(server: str, rules: Sequence[Rule]) -> View:
     def human(wide: bool) -> Iterator[object]:
         for rule in rules:
             yield line(f"{rule.id}: {rule.title or CHECKS[rule.check].means}", style="bold")
-            for key, origin in rule.where.items():
-                yield safe_text(f"  {key:<10} {origin}")
+            for key, value in spoken(rule).items():
+                yield safe_text(f"  {key:<10} {value:<24} {rule.where[key]}")
         if not rules:
             yield f"{server} has no rules: its pools take no pack (`baseline: [linux]`)"
 

@@ -96,6 +96,8 @@ def test_what_a_url_may_be_is_what_is_asked(url: str) -> None:
         (Measure.SHARE, 0.934, "93.4 %"),
         (Measure.BYTES, 3 * 2**30, "3 GiB"),
         (Measure.BYTES, 0, "0 B"),
+        (Measure.BYTES, 1000, "1000 B"),
+        (Measure.SECONDS, 2000 * 86400.0, "2000 d"),
         (Measure.SECONDS, 90.0, "1.5 min"),
         (Measure.SECONDS, 0.02, "20 ms"),
         (Measure.SECONDS, 0.0, "0 ms"),
