@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from multiall_cli.cli.options import Given
 from multiall_cli.cli.render.plain import plain
 from multiall_cli.cli.render.pools import change_line
-from multiall_cli.cli.render.screen import put
-from multiall_cli.cli.render.terminal import Line, console, line, table, word
+from multiall_cli.cli.render.terminal import Line, console, line, say, table, word
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import moment
 from multiall_cli.cli.render.view import Case, View
@@ -296,9 +295,8 @@ def _left(departures: Sequence[Departure], zone: str) -> Iterator[object]:
 def still_given(given: Given, names: Sequence[tuple[Place, Standing]]) -> bool:
     """Says on stderr what is waited for before clients can let go; whether there is anything."""
     if names and not given.quiet:
-        screen = console(sys.stderr)
         for each in _still_given(names):
-            put(screen, each)
+            say(each)
     return bool(names)
 
 
