@@ -141,7 +141,7 @@ def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Se
         lambda place: UNSEEN in forced or short(place) in seen,
         members_before(desk.world.store, zone),
     )
-    return of_pool(plan, pool, desk.of(zone)) if pool else plan
+    return of_pool(plan, pool, desk.of(zone), content, desk.contested(zone)) if pool else plan
 
 
 def _places_given(content: Content, zone: Zone) -> set[str]:

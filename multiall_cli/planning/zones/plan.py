@@ -75,8 +75,12 @@ def _targets(content: Content, ours: Iterable[Place], changes: Iterable[Change[R
     return {value.split()[-1] for rrset in leading for value in rrset.values}
 
 
-def of_pool(plan: ZonePlan, pool: str, claims: Iterable[Claim]) -> ZonePlan:
-    """The part of a plan that is about one pool's names, with what makes room for them. `claims`: those of the zone."""
+def of_pool(
+    plan: ZonePlan, pool: str, claims: Iterable[Claim], content: Content, contested: Container[Place] = ()
+) -> ZonePlan:
+    """The part of a plan that is about one pool's names, with what makes room for them. `claims`: those of the zone;
+    `content`: what that has now; `contested`: what pools contradict each other on.
+    """
     pools = {key_of(each.place): (each.pool, *each.pools) for each in claims}
     decisions = tuple(each for each in plan.decisions if pool in (each.claim.pool, *each.claim.pools))
     own = {each.key for each in plan.changes if pool in pools.get(each.key, (_pool_of(each),))}
@@ -84,9 +88,18 @@ def of_pool(plan: ZonePlan, pool: str, claims: Iterable[Claim]) -> ZonePlan:
     changes = tuple(
         each for each in plan.changes if each.key in own or (each.after is None and place_of(each.key)[0] in put)
     )
-    others = {key for key, found in pools.items() if pool not in found}
-    conflicts = tuple(each for each in plan.conflicts if each.subject not in others)
+    conflicts = tuple(
+        each
+        for each in plan.conflicts
+        if place_of(each.subject) in contested or pool in pools.get(each.subject, _marked(each, content, pool))
+    )
     return replace(plan, decisions=decisions, changes=changes, conflicts=conflicts, id=plan_id(plan.zone.name, changes))
+
+
+def _marked(conflict: Conflict, content: Content, pool: str) -> tuple[str, ...]:
+    """Whose names a conflict is about that no claim is about: its mark says it, and else it is everyone's."""
+    marker = marker_of(content, place_of(conflict.subject))
+    return (marker.pool or pool,) if marker else (pool,)
 
 
 def _pool_of(change: Change[RRset]) -> str:

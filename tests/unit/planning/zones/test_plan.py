@@ -71,6 +71,15 @@ def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
     assert "--force-guard unseen" in plan.conflicts[0].todo
 
 
+def test_what_another_pools_mark_stands_beside_is_not_told_of_this_pool() -> None:
+    """Of two sites that write as one: a rollout of ours does not stop for their names."""
+    zone = model(kept(WWW, *BOTH, pool="theirs"))
+    plan = plan_zone(ZONE, [], {}, zone.content(), CALM, NOW, is_seen=lambda place: False)
+    assert len(plan.conflicts) == 1
+    assert of_pool(plan, "web", [], zone.content()).conflicts == ()
+    assert of_pool(plan, "theirs", [], zone.content()).conflicts == plan.conflicts
+
+
 def test_what_is_other_than_wanted_is_replaced_where_our_mark_is_as_it_was() -> None:
     there = kept(WWW, "192.0.2.1")
     (change,) = planned(model(there), [claim()], CALM).changes
@@ -172,7 +181,7 @@ def test_the_part_of_one_pool_is_its_names_and_their_conflicts() -> None:
         kept(("old.example.net.", "A"), "192.0.2.1"),
         kept(("gone.example.net.", "A"), "192.0.2.1", pool="shop"),
     )
-    part = of_pool(planned(zone, [*ours, *theirs], CALM), "web", [*ours, *theirs])
+    part = of_pool(planned(zone, [*ours, *theirs], CALM), "web", [*ours, *theirs], zone.content())
     assert [each.key for each in part.changes] == ["old.example.net A", "www.example.net A"]
     assert [each.subject for each in part.conflicts] == ["api.example.net A"]
     assert [each.claim.pool for each in part.decisions] == ["web"]
@@ -182,7 +191,7 @@ def test_the_part_of_one_pool_is_its_names_and_their_conflicts() -> None:
 def test_the_part_of_one_pool_makes_room_for_its_names() -> None:
     """Also where what leaves was another pool's."""
     zone = model(kept(WWW, *BOTH, pool="shop"), kept(("gone.example.net.", "A"), "192.0.2.1", pool="shop"))
-    part = of_pool(planned(zone, [ALIAS_CLAIM], CALM), "web", [ALIAS_CLAIM])
+    part = of_pool(planned(zone, [ALIAS_CLAIM], CALM), "web", [ALIAS_CLAIM], zone.content())
     assert [each.key for each in part.changes] == ["www.example.net A", "www.example.net CNAME"]
     assert zone.write(ZONE, marked(ZONE, part, NOW), zone.soa)
     assert zone.values(*ALIAS) == ("web1.example.net.",)
