@@ -24,7 +24,7 @@ from multiall_cli.domain.answer import (
     PoolStatus,
     RunDetails,
 )
-from multiall_cli.domain.baseline import CRITICAL, Checked, Code, Latest, Rule, is_stale
+from multiall_cli.domain.baseline import CRITICAL, UNKNOWN, Checked, Code, Latest, Rule, is_stale
 from multiall_cli.domain.change import Plan
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.discovery import Discovery
@@ -487,7 +487,7 @@ class Fleet:
         return replace(topology, serving={name: serving(topology, pool.members) for name, pool in pools.items()})
 
     def _latest_health(self) -> dict[str, Latest]:
-        """How each server of the inventory stood at its last look; what is too old is stale. Who was critical is so
+        """How each server of the inventory stood at its last look; what is too old is stale. Who was unfit then is so
         only by rules that there are still, and that no one has waived since.
         """
         now, stale = SystemClock().now(), self.site.settings.baseline.stale
@@ -496,10 +496,10 @@ class Fleet:
             for name, each in self.store.latest_health().items()
             if name in self.inventory.servers
         }
-        if critical := [name for name, each in found.items() if each.code // 100 == CRITICAL]:
+        if unfit := [name for name, each in found.items() if each.code // 100 in (CRITICAL, UNKNOWN)]:
             from multiall_cli.fleet import health
 
-            found |= {name: replace(found[name], code=code) for name, code in health.codes_now(self, critical).items()}
+            found |= {name: replace(found[name], code=code) for name, code in health.codes_now(self, unfit).items()}
         return found
 
     def topology(self) -> Topology:

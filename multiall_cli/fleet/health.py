@@ -1,6 +1,5 @@
 """Health: what the Fleet's verbs about baseline rules are made of."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -121,12 +120,18 @@ def remembered(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Checked, ...]
 
 
 def codes_now(fleet: "Fleet", servers: Sequence[str]) -> dict[str, Code]:
-    """What follows from how servers stood at their last look, by the rules, waivers and downtimes of now."""
+    """Whether servers could serve at their last look, by the rules, waivers and downtimes of now. Whether they are as
+    declared does not matter: else a name server that cannot be asked would make members unknown, and these no names.
+    """
     from multiall_cli.engine.check import recalled
 
+    now, stale = SystemClock().now(), fleet.site.settings.baseline.stale
     members = [fleet.inventory.servers[name] for name in servers]
-    found = recalled(fleet.store, duties_of(fleet, members, fleet.recalled), SystemClock().now(), math.inf)
-    return {each.server: worst([own.code for own in each.statuses]) for each in found}
+    duties = [replace(each, aside=()) for each in duties_of(fleet, members, fleet.recalled)]
+    return {
+        each.server: worst([each.code if each.trouble else Code.OK, *(own.code for own in each.statuses)])
+        for each in recalled(fleet.store, duties, now, stale)
+    }
 
 
 def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> "list[Duty]":

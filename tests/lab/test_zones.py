@@ -199,6 +199,8 @@ def test_what_a_sync_of_names_would_change_is_a_check_of_members(dynamic: Names)
     dynamic.sync()
     dynamic.ground.run(PRIMARY, "service", "named", "stop")
     assert codes_of(dynamic, rule) == dict.fromkeys(ALL, Code.COLLECT_ERROR), "no one knows"
+    with Fleet.load(str(dynamic.ground.root)) as found:
+        assert {found.topology().health_of(name) for name in ALL} == {Code.OK}, "and they can serve all the same"
 
 
 def codes_of(names: Names, rule: str) -> dict[str, Code]:
