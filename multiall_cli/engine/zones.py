@@ -42,7 +42,7 @@ from multiall_cli.planning.zones import bounds, markers, serials
 from multiall_cli.planning.zones.brakes import UNSEEN, brakes, losses_of
 from multiall_cli.planning.zones.decide import place_of_record, short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
-from multiall_cli.planning.zones.plan import differing, is_covered, of_pool, owned, plan_id, plan_zone
+from multiall_cli.planning.zones.plan import Remembered, differing, is_covered, of_pool, owned, plan_id, plan_zone
 from multiall_cli.planning.zones.seen import short
 
 TRIES = 3  # plans of one run, where others write to the zone at the same time
@@ -130,17 +130,12 @@ def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Se
     """What a sync would change in a zone that was read."""
     now, seen = desk.world.clock.now(), seen_before(desk.world.store, zone)
     held = {each.value.split()[-1] for each in departed(desk.world.store, zone, now) if each.until > now}
-    plan = plan_zone(
-        zone,
-        desk.of(zone),
-        desk.contested(zone),
-        content,
-        desk.topology,
-        now,
-        held,
-        lambda place: UNSEEN in forced or short(place) in seen,
-        members_before(desk.world.store, zone),
-    )
+
+    def is_seen(place: Place) -> bool:
+        return UNSEEN in forced or short(place) in seen
+
+    before = Remembered(held, is_seen, members_before(desk.world.store, zone))
+    plan = plan_zone(zone, desk.of(zone), desk.contested(zone), content, desk.topology, now, before)
     return of_pool(plan, pool, desk.of(zone), content, desk.contested(zone)) if pool else plan
 
 

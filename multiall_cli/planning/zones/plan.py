@@ -5,6 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from multiall_cli.domain.change import Change, Conflict
+from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import Claim, Content, Decision, Place, RRset, ZonePlan, key_of, place_of
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
@@ -17,6 +18,21 @@ _Problem = tuple[str, str]
 """What is in the way, and what moves the admin on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What this host knows of a zone from before. `held`: names that clients may have been sent to a while ago;
+    `is_seen`: whether the site ever declared a name and type, as far as is known here; `former`: where members were
+    when the zone was synced before, None: no one knows here.
+    """
+
+    held: Set[str] = frozenset()
+    is_seen: Callable[[Place], bool] = lambda place: True
+    former: Mapping[str, Set[str]] | None = None
+
+
+NOTHING = Remembered()
+
+
 def plan_zone(
     zone: Zone,
     claims: Sequence[Claim],
@@ -24,19 +40,16 @@ def plan_zone(
     content: Content,
     topology: Topology,
     now: float,
-    held: Set[str] = frozenset(),
-    is_seen: Callable[[Place], bool] = lambda place: True,
-    former: Mapping[str, Set[str]] | None = None,
+    before: Remembered = NOTHING,
 ) -> ZonePlan:
     """The plan for one zone.
 
     `claims`: those of this zone; `contested`: what pools contradict each other on there, which is left as it is;
-    `content`: the zone, whole; `held`: names that clients may have been sent to a while ago; `is_seen`: whether this
-    site ever declared a name and type, as far as is known here; `former`: where members were when it was synced before.
+    `content`: the zone, whole; `before`: what is known from before.
     """
     ours = owned(content, zone)
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
-    orphans = [_orphan(place, ours[place], content, seen=is_seen(place)) for place in sorted(unclaimed)]
+    orphans = [_orphan(place, ours[place], content, seen=before.is_seen(place)) for place in sorted(unclaimed)]
     leaving = {place_of(each.key) for each in orphans if isinstance(each, Change)}
     decisions: list[Decision] = []
     changes: list[Change[RRset]] = []
@@ -48,14 +61,16 @@ def plan_zone(
             conflicts.append(Conflict(key_of(claim.place), *problem))
             continue
         there = content.rrsets.get(claim.place)
-        decided = decide(claim, Found(there, marker.epoch if marker else 0.0, former), topology, now, zone.interval)
+        decided = decide(
+            claim, Found(there, marker.epoch if marker else 0.0, before.former), topology, now, zone.interval
+        )
         decisions.append(decided)
         if decided.wanted is not None and (change := _change(decided, there, marker)):
             changes.append(change)
     given = {each.claim.place[0] for each in decisions if each.wanted is not None}
     bare = {each[0] for each in (*contested, *(claim.place for claim in claims))} - given
     # What takes its place is not known, or may not be written, or clients are sent to it still: then it stays.
-    stays = bare | _targets(content, ours, changes) | held
+    stays = bare | _targets(content, ours, changes) | before.held
     for each in orphans:
         if isinstance(each, Conflict):
             conflicts.append(each)

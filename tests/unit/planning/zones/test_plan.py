@@ -9,6 +9,7 @@ from multiall_cli.domain.records import Claim, Place, RRset, ZonePlan
 from multiall_cli.domain.zones import NameServer, OnFloor, Zone
 from multiall_cli.planning.zones.markers import Marker, digest, marker_name
 from multiall_cli.planning.zones.plan import (
+    Remembered,
     adoption,
     differing,
     is_covered,
@@ -65,7 +66,9 @@ def test_what_is_as_wanted_is_left() -> None:
 
 def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
     """Another site, that writes as we do, has the same marks."""
-    plan = plan_zone(ZONE, [], {}, model(kept(WWW, *BOTH)).content(), CALM, NOW, is_seen=lambda place: place != WWW)
+    plan = plan_zone(
+        ZONE, [], {}, model(kept(WWW, *BOTH)).content(), CALM, NOW, Remembered(is_seen=lambda place: place != WWW)
+    )
     assert plan.changes == ()
     assert "nothing declares it, nor did here before, and it bears our mark (pool web)" in told(plan)[0]
     assert "--force-guard unseen" in plan.conflicts[0].todo
@@ -74,7 +77,7 @@ def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
 def test_what_another_pools_mark_stands_beside_is_not_told_of_this_pool() -> None:
     """Of two sites that write as one: a rollout of ours does not stop for their names."""
     zone = model(kept(WWW, *BOTH, pool="theirs"))
-    plan = plan_zone(ZONE, [], {}, zone.content(), CALM, NOW, is_seen=lambda place: False)
+    plan = plan_zone(ZONE, [], {}, zone.content(), CALM, NOW, Remembered(is_seen=lambda place: False))
     assert len(plan.conflicts) == 1
     assert of_pool(plan, "web", [], zone.content()).conflicts == ()
     assert of_pool(plan, "theirs", [], zone.content()).conflicts == plan.conflicts
