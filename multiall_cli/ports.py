@@ -381,6 +381,15 @@ class Watched(Protocol):
 
 
 @runtime_checkable
+class Remarking(Protocol):
+    """An agent that can say what its plan of a server leaves out or cannot do."""
+
+    def remarks(self, server: Server) -> Sequence[str]:
+        """One sentence each, with what to do; known once the server was observed."""
+        ...
+
+
+@runtime_checkable
 class Remembering(Protocol):
     """An agent that wants to know next time what a member and the admin host last agreed on."""
 

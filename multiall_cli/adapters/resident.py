@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from multiall_cli.adapters.pipes import Pipe
-from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.remote import frames
 from multiall_cli.remote.loop import LONGEST
 
@@ -16,12 +16,14 @@ MODULES = (
     "frames",
     "loop",
     "patterns",
+    "trust",
     "handles",
     "records",
+    "workshop",
     "content",
     "scan",
+    "swap",
     "staging",
-    "workshop",
     "place",
     "apply",
     "facts",
@@ -247,6 +249,8 @@ class Resident:
         """An ERROR frame as the error that it means."""
         why = str(told.get("what", "no reason given"))[:MOST_WORDS]
         todo = str(told.get("todo", "mend that on the server and run again"))[:MOST_WORDS]
+        if told.get("kind") == "overtaken":
+            return Overtaken(self._who, why, todo)
         return MemberFault(self._who, f"{self._doing} failed: {why}", todo)
 
     def close(self) -> None:

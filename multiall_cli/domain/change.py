@@ -101,7 +101,8 @@ class MemberPlan(Generic[Item]):
     """What one agent would change on one member.
 
     `observed` counts the items that are there now, for the guards; where nothing is to change, nobody counts (0).
-    `actions`: what is done afterwards because of these changes, in words.
+    `actions`: what is done afterwards because of these changes, in words; `remarks`: what a sync cannot do, and
+    what to do about it.
     """
 
     server: str
@@ -109,6 +110,7 @@ class MemberPlan(Generic[Item]):
     changes: Sequence[Change[Item]]
     observed: int
     actions: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,3 +120,9 @@ class MemberFault(MultiAllError):
     """A member answered, but not as it should: no python3, sudo wants a password, garbage, a broken link."""
 
     exit_code = Exit.PARTIAL
+
+
+class Overtaken(MemberFault):
+    """Another run, of this admin host or of another one, has what this run was to change on a member."""
+
+    exit_code = Exit.LOCKED

@@ -127,7 +127,8 @@ class FilesDeclaration:
 
     `source` is the absolute path of a folder on the admin host, or (`from_member`) a server's name.
     `owner`/`group`/modes None: modes as in the source, owners not looked at; owner `source`: owner and group
-    by name as in the source. `trash` is in days.
+    by name as in the source. `trash` is in days. `entries`: how many a member's tree may have, 0: as many as the
+    source makes likely.
     """
 
     path: str
@@ -142,6 +143,7 @@ class FilesDeclaration:
     times: bool = False
     xattrs: bool = False
     trash: int = 7
+    entries: int = 0
     after: tuple[After, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)

@@ -124,7 +124,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class MemberReport:
-    """One member's part of a report. `caught_up` counts the runs that it had missed and now has."""
+    """One member's part of a report. `caught_up` counts the runs that it had missed and now has.
+
+    `overtaken`: another run had what this one was to change.
+    """
 
     server: str
     state: MemberState
@@ -133,6 +136,7 @@ class MemberReport:
     reason: str = ""
     todo: str = ""
     caught_up: int = 0
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

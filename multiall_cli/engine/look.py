@@ -16,7 +16,7 @@ from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.world import Agent, Assignment, World
 from multiall_cli.planning.diff import diff
 from multiall_cli.planning.order import plan_id
-from multiall_cli.ports import Session, Sourced, Watched
+from multiall_cli.ports import Remarking, Session, Sourced, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,8 @@ def plan_for(session: Session, server: Server, agent: Agent) -> MemberPlan[Any]:
     observed = agent.observe(session)
     changes: list[Change[Any]] = diff(observed, agent.desired(server))
     actions = tuple(map(str, agent.after(changes))) if isinstance(agent, Watched) else ()
-    return MemberPlan(server.name, agent.name, tuple(changes), len(observed) if changes else 0, actions)
+    remarks = tuple(agent.remarks(server)) if isinstance(agent, Remarking) else ()
+    return MemberPlan(server.name, agent.name, tuple(changes), len(observed) if changes else 0, actions, remarks)
 
 
 def _deferral(server: str, fault: MultiAllError) -> Deferral:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from multiall_cli.domain.change import Change, MemberPlan, Outcome, Result
-from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.domain.inventory import After
 from multiall_cli.domain.run import (
     ActionOutcome,
@@ -48,7 +48,8 @@ def bring_up_to_date(world: World, pool: str, run: str, member: Seen) -> MemberR
             return MemberReport(name, MemberState.FAILED, outcomes, (), f"{fault.subject}: {fault.what}", fault.todo)
         return MemberReport(name, MemberState.DEFERRED, outcomes, (), fault.what, fault.todo)
     except MemberFault as fault:
-        return MemberReport(name, MemberState.FAILED, outcomes, (), fault.what, fault.todo)
+        overtaken = isinstance(fault, Overtaken)
+        return MemberReport(name, MemberState.FAILED, outcomes, (), fault.what, fault.todo, overtaken=overtaken)
     caught_up = _close_books(world, pool, run, member)
     state = MemberState.CHANGED if outcomes or actions else MemberState.SAME
     return MemberReport(name, state, outcomes, actions, caught_up=caught_up)
@@ -111,7 +112,7 @@ def _verified(member: Seen, agent: Agent, outcomes: list[Outcome[Any]]) -> list[
     done = [each.change.key for each in outcomes if each.result is Result.DONE]
     left = {change.key for change in diff(agent.observe(member.session, done), agent.desired(member.server))}
     return [
-        Outcome(each.change, Result.FAILED, "it was made, but is not as wanted when looked at again")
+        Outcome(each.change, Result.FAILED, "applied, but verification found a difference")
         if each.result is Result.DONE and each.change.key in left
         else each
         for each in outcomes

@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 
 from multiall_cli.domain.change import Plan
@@ -56,6 +56,11 @@ def who() -> str:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def here() -> str:
+    """Who we are, for members: they show it to whoever comes second."""
+    return f"{who()}@{socket.gethostname()}"
 
 
 def new_run_id(now: float) -> str:
@@ -155,11 +160,11 @@ def _roll_out(
         if drains and (why := wish.drain(batch)):
             wish.restore(batch)
             return _stopped(world, reports, f"{fold(batch)} could not be drained: {why}")
-        for report in _batch(world, pool.name, run, [sight.seen[name] for name in batch]):
+        for report in _batch(world, pool.name, run, [sight.seen[name] for name in batch], wish):
             reports[report.server] = report
             failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
-            if report.state is MemberState.DEFERRED and wish.catches_up:
-                world.store.defer(pool.name, report.server, run, report.reason, world.clock.now())
+        if why := _overtaken(reports.values()):
+            return reports, why, Exit.LOCKED
         made_so = [name for name in batch if name in reports and reports[name].state in _MADE_SO]
         # Those that have it already come first: what did them no good goes no further, however often it is tried.
         if busy and made_so and pool.rollout.gate and (why := wish.gate(pool.rollout.gate, made_so)):
@@ -172,6 +177,11 @@ def _roll_out(
     return reports, "", None
 
 
+def _overtaken(reports: Iterable[MemberReport]) -> str:
+    """The other run that has what this one was to change; '' where there is none."""
+    return next((f"{each.server}: {each.reason}" for each in reports if each.overtaken), "")
+
+
 def _stopped(
     world: World, reports: dict[str, MemberReport], why: str
 ) -> tuple[dict[str, MemberReport], str, Exit | None]:
@@ -181,7 +191,8 @@ def _stopped(
 _MADE_SO = (MemberState.SAME, MemberState.CHANGED)
 
 
-def _batch(world: World, pool: str, run: str, members: Sequence[Seen]) -> list[MemberReport]:
+def _batch(world: World, pool: str, run: str, members: Sequence[Seen], wish: Wish) -> list[MemberReport]:
+    """Each member's report; what is owed to those that went away meanwhile is noted."""
     done: list[MemberReport] = []
     broken: list[MultiAllError] = []
     for _, result in fan_out(
@@ -194,6 +205,8 @@ def _batch(world: World, pool: str, run: str, members: Sequence[Seen]) -> list[M
             broken.append(result)  # the store or the admin host itself failed: no member's fault
         else:
             done.append(result)
+            if result.state is MemberState.DEFERRED and wish.catches_up:
+                world.store.defer(pool, result.server, run, result.reason, world.clock.now())
             world.watch(Step("member done", result.server))
     if broken:
         raise broken[0]

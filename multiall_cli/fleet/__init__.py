@@ -264,14 +264,14 @@ class Fleet:
         from multiall_cli.agents.files import FileTree
         from multiall_cli.domain.inventory import ADMIN
         from multiall_cli.engine.copying import incoming, not_fetched, of_server
-        from multiall_cli.engine.sync import Wish, sync
+        from multiall_cli.engine.sync import Wish, here, sync
         from multiall_cli.engine.world import Assignment
 
         declared, root = incoming(server.name, path, folder)
         if self.stop():
             return not_fetched(server.name, None)
         wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT)
-        agent = FileTree(declared, server, root, self.store)
+        agent = FileTree(declared, server, root, self.store, by=here())
         try:
             return of_server(
                 server.name, sync(self.world, Pool(COPIES, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], wish)
@@ -304,9 +304,10 @@ class Fleet:
 
     def _assignment(self, declared: FilesDeclaration, servers: tuple[Server, ...]) -> "Assignment":
         from multiall_cli.agents.files import file_tree
+        from multiall_cli.engine.sync import here
         from multiall_cli.engine.world import Assignment
 
-        return Assignment(file_tree(declared, self.inventory.servers, self.store), servers)
+        return Assignment(file_tree(declared, self.inventory.servers, self.store, here()), servers)
 
     # --- servers ------------------------------------------------------------------------------------------------
 

@@ -10,24 +10,43 @@ import stat
 import struct
 
 from multiall_cli.remote import content
-from multiall_cli.remote.content import identity
-from multiall_cli.remote.handles import DIRECTORY, Tree, absolute, make_directory, proper, to_bytes
-from multiall_cli.remote.place import discard, name_beside, rename_into
-from multiall_cli.remote.staging import Part, Stale, adopt, dress, make_durable, owner_ids
+from multiall_cli.remote.content import identity_of
+from multiall_cli.remote.handles import (
+    DIRECTORY,
+    Tree,
+    absolute,
+    make_directory,
+    open_directory,
+    proper,
+    root_identity,
+    same_root,
+    to_bytes,
+)
+from multiall_cli.remote.place import discard, look, name_beside, put, take_out
+from multiall_cli.remote.scan import SPECIAL
+from multiall_cli.remote.staging import Part, Stale, adopt, dress, inherit, make_durable, owner_ids
 from multiall_cli.remote.workshop import Workshop
 
 CHANGE, SETTLE = b"C", b"T"  # what a piece of the payload is; a block's piece is one of `read`
 CHANGED = "it is no longer what was observed"
+VANISHED = "it vanished, or the directory that it belongs in did"
 
 
-def prepare(exchange, root, trash=7):
-    """Make the root where it is missing; tell what is staged, and for each requested path its blocks' hashes."""
+def prepare(exchange, root, trash=7, identity=None, last=None, run="", by=""):
+    """Make the root where it is missing; tell what is staged, and for each requested path its blocks' hashes.
+
+    `identity`: the [device, inode] that the root was observed to have, None where it was missing. `last`: the run
+    that was the last to change the tree then; Refusal where another one did since. None: runs need not be kept apart,
+    and this one is not noted. `run`, `by`: what is noted of this one.
+    """
     wanted = content.requests(exchange)
     path = absolute(root)
-    tree = Tree(make_directory(path))
+    tree = Tree(make_directory(path) if identity is None else same_root(open_directory(path), identity))
     try:
-        workshop = Workshop(exchange, path, tree.handle)
+        workshop = Workshop(exchange, path, tree.handle, last)
         try:
+            if last is not None:
+                workshop.note(run, by)
             workshop.empty_trash(trash)
             staged = sorted(name.decode("ascii", "replace") for name in workshop.staged())
             for below in wanted:
@@ -36,25 +55,31 @@ def prepare(exchange, root, trash=7):
         finally:
             workshop.close()
     finally:
+        itself = root_identity(tree.handle)
         tree.close()
-    return {"staged": staged}
+    return {"staged": staged, "identity": itself}
 
 
 class Applying(object):
     """One apply of one tree: staged files by the change's index, and how each change came out."""
 
-    def __init__(self, exchange, root, trash, run):
+    def __init__(self, exchange, root, trash, run, identity, alone):
         self.exchange = exchange
-        self.path = absolute(root)
-        self.tree = Tree(make_directory(self.path))
-        self.workshop = Workshop(exchange, self.path, self.tree.handle)
+        path = absolute(root)
+        self.tree = Tree(same_root(open_directory(path), identity))
+        try:
+            self.workshop = Workshop(exchange, path, self.tree.handle, run if alone else None)
+        except BaseException:
+            self.tree.close()
+            raise
         self.keeps_trash = trash > 0
         self.run = to_bytes(run)
         self.changes, self.staged, self.settled, self.outcomes = [], {}, [], []
         self._told = set()
         self._written = {}  # change's index → identity
-        self._trash = None
-        self._touched = set()
+        self._shelves = {}  # what is kept there → Tree
+        self._touched = {}  # directory in which something changed → its inode
+        self._made = {}  # directory that is new → its inode
         self._dressed = {}  # inode → its identity once we dressed it: all its other names show the new times too
 
     # --- first half: stage -------------------------------------------------------------------------------
@@ -85,6 +110,8 @@ class Applying(object):
     def _start(self, change):
         """Begin a change; the Part that takes its blocks, or None where none come."""
         self.changes.append(change)
+        if change["kind"] in ("file", "link") and change["action"] == "update" and not change.get("dress"):
+            self._inherit(change)
         if change["kind"] != "file" or change["action"] == "delete" or change.get("dress"):
             return None
         try:
@@ -98,8 +125,18 @@ class Applying(object):
         except Stale:
             self.tell(change, "conflict", CHANGED)
         except (FileNotFoundError, NotADirectoryError):
-            self.tell(change, "conflict", "what it builds on went away")
+            self.tell(change, "conflict", "what it builds on vanished")
         return None
+
+    def _inherit(self, change):
+        """A file that is replaced keeps its owner and group where none are declared."""
+        if change["expect"]["kind"] not in ("file", "link", "hardlink"):
+            return
+        try:
+            parent, name = self.tree.parent(proper(change["path"]))
+            inherit(change, look(parent, name))
+        except (FileNotFoundError, NotADirectoryError):
+            return  # the check before its turn will say so
 
     def _finish(self, part):
         if part is None:
@@ -122,14 +159,14 @@ class Applying(object):
                 self._one(change)
                 if change["kind"] != "directory" or change["action"] == "delete":
                     self.tell(change, "done", "", self._written.get(change["index"]))
-            except Stale:
-                self.tell(change, "conflict", CHANGED)
+            except Stale as stale:
+                self.tell(change, "conflict", str(stale) or CHANGED)
             except FileExistsError:
-                self.tell(change, "conflict", "something is there now")
+                self.tell(change, "conflict", self._in_the_way(change))
             except (FileNotFoundError, NotADirectoryError):
-                self.tell(change, "conflict", "it went away, or the directory that it belongs in did")
+                self.tell(change, "conflict", VANISHED)
             except OSError as fault:
-                self.tell(change, "failed", os.strerror(fault.errno or errno.EIO))
+                self.tell(change, "failed", WORDS.get(fault.errno or 0) or os.strerror(fault.errno or errno.EIO))
             self.exchange.beat()
         self._settle()
         self._make_durable()
@@ -145,64 +182,101 @@ class Applying(object):
             self._told.add(change["index"])
             self.outcomes.append(json.dumps([change["index"], result, detail, written]).encode("ascii") + b"\n")
 
+    def _in_the_way(self, change):
+        """What is there where nothing was observed."""
+        try:
+            kind = stat.S_IFMT(look(*self.tree.parent(proper(change["path"]))).st_mode)
+        except OSError:
+            return "something was there"
+        if kind in SPECIAL:
+            return "a %s is in its place; remove it, or exclude it" % SPECIAL[kind]
+        return "something is there now"
+
     def _one(self, change):
         path = proper(change["path"])
         parent, name = self.tree.parent(path)
-        self._check(change, parent, name)
-        self._touched.add(os.path.dirname(path))
+        old = self._check(change, parent, name)
+        self._touched.setdefault(os.path.dirname(path), os.fstat(parent).st_ino)
         if change["action"] == "delete":
-            self._delete(change, path, parent, name)
+            self._delete(path, parent, name, old)
         elif change.get("dress"):
             if change["kind"] != "directory":  # those are dressed last, when nothing more is put into them
                 self._dress(change, parent, name)
         else:
-            self._put(change, path, parent, name)
+            self._put(change, path, parent, name, old)
 
     def _check(self, change, parent, name):
-        """Stale where the path is not what it was when it was observed, our own doings apart."""
+        """The stat of what is replaced, None for nothing. Stale where that is not what was observed, our own doings
+        apart."""
         expected = change.get("expect")
         if expected is None:
-            return
+            return None
         try:
-            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            found = look(parent, name)
         except FileNotFoundError:
+            raise Stale("it vanished since it was observed")
+        if not self._is_expected(expected, found, parent, name):
             raise Stale()
+        return found
+
+    def _is_expected(self, expected, found, parent, name):
         kind = expected["kind"]
         if kind == "directory":
-            same = stat.S_ISDIR(found.st_mode)
-        elif kind == "link":
-            same = stat.S_ISLNK(found.st_mode) and os.readlink(name, dir_fd=parent) == to_bytes(expected["target"])
-        else:
-            now, then = identity(found), expected["identity"]
-            then = self._dressed.get(then[3], then)
-            if expected["linked"]:  # what is done to one name of a file shows in the change time of all its names
-                now, then = [now[0], now[1], now[3]], [then[0], then[1], then[3]]
-            same = stat.S_ISREG(found.st_mode) and now == then
-        if not same:
-            raise Stale()
+            return stat.S_ISDIR(found.st_mode) and found.st_ino == expected["identity"][3]
+        if kind == "link":
+            return stat.S_ISLNK(found.st_mode) and os.readlink(name, dir_fd=parent) == to_bytes(expected["target"])
+        now, then = identity_of(found), expected["identity"]
+        then = self._dressed.get(then[3]) or then
+        if expected["linked"]:  # what is done to one name of a file shows in the change time of all its names
+            now, then = [now[0], now[1], now[3]], [then[0], then[1], then[3]]
+        return stat.S_ISREG(found.st_mode) and now == then
 
-    def _put(self, change, path, parent, name):
-        expected = change.get("expect")
-        old = expected["kind"] if expected else None
+    def _put(self, change, path, parent, name, old):
         if change["kind"] == "directory":
-            if old:
-                self._away(path, parent, name)
-            os.mkdir(name, 0o700, dir_fd=parent)
+            self._put_directory(path, parent, name, old)
             return
-        if old == "directory":
+        if old is not None and stat.S_ISDIR(old.st_mode):
             os.rmdir(name, dir_fd=parent)
             self.tree.forget()
             parent, name = self.tree.parent(path)
             old = None
         if change["kind"] == "file":
             staged = self.staged[change["index"]]
-            made = os.stat(staged, dir_fd=self.workshop.stage, follow_symlinks=False)
-            rename_into(self.workshop.stage, staged, parent, name, old is not None)
+            made = look(self.workshop.stage, staged)
+            self._swap_in(self.workshop.stage, staged, path, parent, name, old)
             self._note_written(change, made, parent, name)
         elif change["kind"] == "hardlink":
-            self._hardlink(change, parent, name, old is not None)
+            self._hardlink(change, path, parent, name, old)
         else:
-            self._make_aside(change, parent, name, old is not None)
+            self._make_link(change, path, parent, name, old)
+
+    def _put_directory(self, path, parent, name, old):
+        if old is not None:
+            self._away(path, parent, name, old)
+        os.mkdir(name, 0o700, dir_fd=parent)
+        handle = os.open(name, DIRECTORY, dir_fd=parent)
+        try:
+            found = os.fstat(handle)
+            if found.st_uid != os.geteuid() or os.listdir(handle):
+                raise Stale()  # someone put another in its place: it must not get our owner and mode
+            self._made[path] = found.st_ino
+        finally:
+            os.close(handle)
+
+    def _swap_in(self, folder, staged, path, parent, name, old):
+        """Put a staged thing in its place; what it replaced is kept until the next run, where a trash is kept."""
+        put(folder, staged, parent, name, old)
+        if old is None:
+            return
+        try:
+            left = look(folder, staged)
+        except FileNotFoundError:
+            return  # another file system within the tree: nothing to keep it in
+        if not self.keeps_trash or left.st_nlink > 1:  # what has other names is still there under those
+            discard(folder, staged)
+            return
+        with_folder = self._shelf("replaced").make_parent(path)
+        os.rename(staged, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=with_folder)
 
     def _note_written(self, change, made, parent, name):
         """The identity of what is in its place now, if that is what we made: someone may have been there since."""
@@ -211,29 +285,29 @@ class Applying(object):
         except OSError:
             return
         if (found.st_ino, found.st_size, found.st_mtime_ns) == (made.st_ino, made.st_size, made.st_mtime_ns):
-            self._written[change["index"]] = identity(found)
+            self._written[change["index"]] = identity_of(found)
 
-    def _make_aside(self, change, parent, name, replace):
+    def _make_link(self, change, path, parent, name, old):
         """A symbolic link: made in the stage under a name of its own, then put in its place."""
         stage, aside = self.workshop.stage, b"part-link-%d" % change["index"]
         os.symlink(to_bytes(change["target"]), aside, dir_fd=stage)
         try:
             uid, gid = owner_ids(change.get("owner"), change.get("group"))
-            if uid != -1 or gid != -1:
+            if (uid != -1 or gid != -1) and not (change.get("inherits") and os.geteuid()):
                 os.chown(aside, uid, gid, dir_fd=stage, follow_symlinks=False)
             if change.get("mtime") is not None:
                 os.utime(aside, ns=(change["mtime"], change["mtime"]), dir_fd=stage, follow_symlinks=False)
-            rename_into(stage, aside, parent, name, replace)
+            self._swap_in(stage, aside, path, parent, name, old)
         except BaseException:
-            os.unlink(aside, dir_fd=stage)
+            discard(stage, aside)
             raise
 
-    def _hardlink(self, change, parent, name, replace):
+    def _hardlink(self, change, path, parent, name, old):
         """Another name of a file of the tree; where something is replaced, made aside first."""
         source = Tree(os.dup(self.tree.handle))  # its own chain: ours holds the link's directory open
         try:
             keeper, named = source.parent(proper(change["target"]))
-            if not replace:
+            if old is None:
                 os.link(named, name, src_dir_fd=keeper, dst_dir_fd=parent, follow_symlinks=False)
                 return
             folder, aside = self.workshop.stage, b"part-link-%d" % change["index"]
@@ -245,70 +319,77 @@ class Applying(object):
                 folder, aside = parent, name_beside(parent, name)
                 os.link(named, aside, src_dir_fd=keeper, dst_dir_fd=folder, follow_symlinks=False)
             try:
-                os.replace(aside, name, src_dir_fd=folder, dst_dir_fd=parent)
+                if folder == parent:
+                    put(folder, aside, parent, name, old)
+                else:
+                    self._swap_in(folder, aside, path, parent, name, old)
             finally:
-                discard(folder, aside)  # still there where both were names of one file already
+                discard(folder, aside)
         finally:
             source.close()
 
     def _dress(self, change, parent, name):
-        if change["kind"] == "link":
-            uid, gid = owner_ids(change.get("owner"), change.get("group"))
-            os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
-            if change.get("mtime") is not None:
-                os.utime(name, ns=(change["mtime"], change["mtime"]), dir_fd=parent, follow_symlinks=False)
-            return
+        """New attributes in place: only for a file of which no one else can have a name."""
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         try:
-            if os.fstat(handle).st_ino != change["expect"]["identity"][3]:
+            found = os.fstat(handle)
+            if found.st_ino != change["expect"]["identity"][3]:
                 raise Stale()  # swapped since it was checked: someone else's file must not get our owner and mode
+            if found.st_nlink > 1 and not change["expect"]["linked"]:
+                raise Stale("it has got another name since it was observed")
             dress(handle, change)
             found = os.fstat(handle)
-            self._dressed[found.st_ino] = identity(found)
+            self._dressed[found.st_ino] = identity_of(found)
         finally:
             os.close(handle)
 
-    def _delete(self, change, path, parent, name):
-        if change["expect"]["kind"] == "directory":
+    def _delete(self, path, parent, name, old):
+        if stat.S_ISDIR(old.st_mode):
             os.rmdir(name, dir_fd=parent)
             self.tree.forget()
         else:
-            self._away(path, parent, name)
+            self._away(path, parent, name, old)
 
-    def _away(self, path, parent, name):
-        """Take a file out of the tree, into the trash where one is kept."""
-        if not self.keeps_trash:
-            os.unlink(name, dir_fd=parent)
-            return
-        if self._trash is None:
-            self._trash = Tree(self.workshop.trash(self.run))
-        keeper = self._trash.handle
-        made = []
+    def _away(self, path, parent, name, old):
+        """Take a file out of the tree, into the trash. What turns out to be another file goes back, or stays there."""
+        shelf, kept = self._shelf("trash"), os.path.basename(path)
+        if self.keeps_trash:
+            keeper = shelf.make_parent(path)
+        else:
+            keeper, kept = shelf.handle, kept[:200] + b".%d" % old.st_ino
         try:
-            for part in path.split(b"/")[:-1]:
-                try:
-                    os.mkdir(part, 0o700, dir_fd=keeper)
-                except FileExistsError:
-                    pass
-                keeper = os.open(part, DIRECTORY, dir_fd=keeper)
-                made.append(keeper)
-            try:
-                os.rename(name, name, src_dir_fd=parent, dst_dir_fd=keeper)
-            except OSError as fault:
-                if fault.errno != errno.EXDEV:
-                    raise
-                os.unlink(name, dir_fd=parent)  # another file system within the tree: nothing to keep it in
-        finally:
-            for handle in made:
-                os.close(handle)
+            take_out(parent, name, keeper, kept, old)
+        except OSError as fault:
+            if fault.errno != errno.EXDEV:
+                raise
+            keeper, kept = parent, name_beside(parent, name)  # another file system within the tree
+            take_out(parent, name, keeper, kept, old)
+            os.unlink(kept, dir_fd=keeper)
+            return
+        if not self.keeps_trash:
+            os.unlink(kept, dir_fd=keeper)
+
+    def _shelf(self, kind):
+        if kind not in self._shelves:
+            shelf = self.workshop.trash if kind == "trash" else self.workshop.replaced
+            self._shelves[kind] = Tree(shelf(self.run))
+        return self._shelves[kind]
 
     def _settle(self):
         """Modes and times of directories, deepest first: only now nothing more is put into them."""
+        known = {to_bytes(each["path"]): each["expect"]["identity"][3] for each in self.changes if _is_dressed(each)}
+        known.update(self._touched)
+        known.update(self._made)
         for change in sorted(self.settled, key=lambda each: -each["path"].count("/")):
+            path = to_bytes(change["path"])
             try:
-                handle = self._open_directory(to_bytes(change["path"]))
+                handle = self._open_directory(path, known.get(path))
             except OSError as fault:
                 self._settle_failed(change, fault)  # no news where it could not be made: that has its outcome
+                continue
+            except Stale:
+                if change.get("index") is not None:
+                    self.tell(change, "conflict", CHANGED)
                 continue
             try:
                 dress(handle, change)
@@ -317,12 +398,16 @@ class Applying(object):
             finally:
                 os.close(handle)
 
-    def _open_directory(self, path):
-        """A handle of the tree's root (path b"") or of a directory below it."""
+    def _open_directory(self, path, inode=None):
+        """A handle of the tree's root (path b"") or of a directory below it, which must be the one that we know."""
         if path == b"":
             return os.dup(self.tree.handle)
         parent, name = self.tree.parent(proper(path))
-        return os.open(name, DIRECTORY, dir_fd=parent)
+        handle = os.open(name, DIRECTORY, dir_fd=parent)
+        if inode is not None and os.fstat(handle).st_ino != inode:
+            os.close(handle)
+            raise Stale()
+        return handle
 
     def _settle_failed(self, change, fault):
         """Told where the directory itself was to change; a time that only follows what is in it may stay."""
@@ -342,19 +427,32 @@ class Applying(object):
                 os.close(handle)
 
     def close(self):
-        if self._trash is not None:
-            self._trash.close()
+        for shelf in self._shelves.values():
+            shelf.close()
+        if not self.keeps_trash and self._shelves:
+            self.workshop.drop_trash(self.run)
         self.workshop.close()
         self.tree.close()
 
 
-def apply(exchange, root, run, trash=7):
+def _is_dressed(change):
+    return bool(change.get("dress")) and change["kind"] == "directory"
+
+
+WORDS = {
+    errno.ENOTEMPTY: "the directory holds entries that are excluded or special; move them, or exclude it",
+    errno.EBUSY: "it is a mount point or in use; unmount it, or exclude it",
+}
+
+
+def apply(exchange, root, run, trash=7, identity=None, alone=True):
     """Make the changes of the payload; a line of JSON per change: [index, done | failed | conflict, detail, identity].
 
     The payload: for each change CHANGE + JSON, then the pieces of its content as `read` gives them; at the end
     SETTLE + JSON, the directories whose mode or time is set last. `run` names the trash; `trash` is in days.
+    `identity`: the root's, as `prepare` told it; `alone`: Refusal where another run than this one prepared since.
     """
-    work = Applying(exchange, root, trash, run)
+    work = Applying(exchange, root, trash, run, identity, alone)
     try:
         work.stage()
         work.commit()

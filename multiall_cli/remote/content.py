@@ -1,23 +1,26 @@
 """Reads what is in files: digests, block hashes and the blocks themselves."""
 
+import errno
 import hashlib
 import json
 import os
 import struct
 import zlib
 
-from multiall_cli.remote.handles import Tree, absolute, open_directory, proper
+from multiall_cli.remote.handles import Tree, absolute, open_directory, proper, same_root
 
 BLOCK = 1 << 17  # bytes; files travel and are compared in blocks of this size
 BLOCK_HASH = 16  # bytes of a block's hash; the whole file's sha256 is checked when it is put together
 PAYS = 0.8  # a file is compressed where its first block shrinks to less than this share
 
-RAW, PACKED, DONE, FAILED = b"B", b"Z", b"E", b"F"  # what a piece of `read` is
+RAW, PACKED, HOLE, DONE, FAILED = b"B", b"Z", b"H", b"E", b"F"  # what a piece of `read` is
+SECTOR = 512  # bytes that st_blocks counts in
+VANISHED = "it vanished during the run"
 _PIECE = struct.Struct(">cII")  # what, index of the file, index of the block
 PIECE_HEAD = _PIECE.size
 
 
-def identity(found):
+def identity_of(found):
     """What changes whenever a file's content may have: (size, mtime ns, ctime ns, inode)."""
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
@@ -28,20 +31,37 @@ def requests(exchange):
     return [json.loads(line) for line in text.decode("ascii").splitlines()]
 
 
+def read_block(handle, number):
+    """A block of an open file; less than a whole one at its end."""
+    block = b""
+    while len(block) < BLOCK:  # a read may be short
+        more = os.pread(handle, BLOCK - len(block), number * BLOCK + len(block))
+        if not more:
+            break
+        block += more
+    return block
+
+
 def blocks_of(handle):
     """(index, bytes) of each block of an open file."""
     index = 0
     while True:
-        block = b""
-        while len(block) < BLOCK:  # a read may be short
-            more = os.pread(handle, BLOCK - len(block), index * BLOCK + len(block))
-            if not more:
-                break
-            block += more
+        block = read_block(handle, index)
         if not block:
             return
         yield index, block
         index += 1
+
+
+def is_hole(handle, found, number):
+    """Whether a block of an open file takes no room on its disk; `found` is the file's stat."""
+    if found.st_blocks * SECTOR >= found.st_size or not hasattr(os, "SEEK_DATA"):
+        return False
+    start = number * BLOCK
+    try:
+        return os.lseek(handle, start, os.SEEK_DATA) >= min(start + BLOCK, found.st_size)
+    except OSError as fault:
+        return fault.errno == errno.ENXIO  # there is no data behind this place
 
 
 def block_hash(block):
@@ -56,10 +76,15 @@ def digest_of(exchange, handle):
     return whole.digest()
 
 
-def digest(exchange, root):
+def _tree(root, identity):
+    """The tree at the root, which must be the [device, inode] that was observed (None: any)."""
+    return Tree(same_root(open_directory(absolute(root)), identity))
+
+
+def digest(exchange, root, identity=None):
     """A byte and 32 bytes for each requested [path, identity]: 1 and the sha256, or 0 where it is not that file now."""
     wanted = requests(exchange)
-    tree = Tree(open_directory(absolute(root)))
+    tree = _tree(root, identity)
     try:
         for path, expected in wanted:
             exchange.piece(_digest(exchange, tree, proper(path), expected))
@@ -75,7 +100,7 @@ def _digest(exchange, tree, path, expected):
         return b"\0" * 33
     try:
         found = digest_of(exchange, handle)
-        same = identity(os.fstat(handle)) == expected
+        same = identity_of(os.fstat(handle)) == expected
     finally:
         os.close(handle)
     return b"\1" + found if same else b"\0" * 33
@@ -97,10 +122,10 @@ def hash_blocks(exchange, tree, path):
     return b"".join(hashes)
 
 
-def blocks(exchange, root):
+def blocks(exchange, root, identity=None):
     """For each requested path: the count of its blocks (4 bytes) and their hashes."""
     wanted = requests(exchange)
-    tree = Tree(open_directory(absolute(root)))
+    tree = _tree(root, identity)
     try:
         for path in wanted:
             hashes = hash_blocks(exchange, tree, proper(path))
@@ -110,14 +135,14 @@ def blocks(exchange, root):
     return {"files": len(wanted)}
 
 
-def read(exchange, root):
+def read(exchange, root, identity=None):
     """The requested blocks of files, each file read once and in order.
 
     Each request is [path, identity, block indices or null]. A piece is what it is, the request's index, the
     block's index and the bytes; a file ends with DONE, or with FAILED and the reason.
     """
     wanted = requests(exchange)
-    tree = Tree(open_directory(absolute(root)))
+    tree = _tree(root, identity)
     try:
         for index, (path, expected, chosen) in enumerate(wanted):
             _read_file(exchange, tree, index, proper(path), expected, chosen)
@@ -130,17 +155,13 @@ def _read_file(exchange, tree, index, path, expected, chosen):
     try:
         handle = tree.open_file(path)
     except OSError as fault:
-        exchange.piece(_PIECE.pack(FAILED, index, 0) + (fault.strerror or "unreadable").encode())
+        why = VANISHED if fault.errno in (errno.ENOENT, errno.ENOTDIR) else fault.strerror or "unreadable"
+        exchange.piece(_PIECE.pack(FAILED, index, 0) + why.encode())
         return
     try:
-        pays = None
-        for number, block in blocks_of(handle) if chosen is None else _chosen(handle, chosen):
-            packed = zlib.compress(block, 1) if pays is not False else block
-            if pays is None:
-                pays = len(packed) < PAYS * len(block)
-            body = packed if pays else block
-            exchange.piece(_PIECE.pack(PACKED if pays else RAW, index, number) + body)
-        if expected is not None and identity(os.fstat(handle)) != expected:
+        found = os.fstat(handle)
+        _send_blocks(exchange, handle, found, index, chosen)
+        if expected is not None and identity_of(os.fstat(handle)) != expected:
             exchange.piece(_PIECE.pack(FAILED, index, 0) + b"it changed while it was read")
         else:
             exchange.piece(_PIECE.pack(DONE, index, 0))
@@ -148,9 +169,17 @@ def _read_file(exchange, tree, index, path, expected, chosen):
         os.close(handle)
 
 
-def _chosen(handle, indices):
-    for number in indices:
-        yield number, os.pread(handle, BLOCK, number * BLOCK)
+def _send_blocks(exchange, handle, found, index, chosen):
+    pays = None
+    for number in range(-(-found.st_size // BLOCK)) if chosen is None else chosen:
+        if is_hole(handle, found, number):
+            exchange.piece(_PIECE.pack(HOLE, index, number))
+            continue
+        block = read_block(handle, number)
+        packed = zlib.compress(block, 1) if pays is not False else block
+        if pays is None:
+            pays = len(packed) < PAYS * len(block)
+        exchange.piece(_PIECE.pack(PACKED if pays else RAW, index, number) + (packed if pays else block))
 
 
 def unpack_piece(piece):

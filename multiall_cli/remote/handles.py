@@ -1,10 +1,11 @@
-"""Directories by handle: every component is opened without following links, so no one can redirect us meanwhile."""
+"""Opens directories by handle, component by component, so that nobody can redirect us meanwhile."""
 
 import errno
 import os
 import pwd
 import stat
 
+from multiall_cli.remote import trust
 from multiall_cli.remote.loop import Refusal
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -32,77 +33,150 @@ def absolute(path):
     return to_bytes(path)
 
 
-def _trusted(link):
-    """Whether a link above the tree may be followed: root's, or our own."""
-    return link.st_uid in (0, os.geteuid())
+class Walk(object):
+    """The way to a directory, component by component. Nobody but root, we or its owner can have led us elsewhere."""
+
+    def __init__(self, path):
+        self.path = path
+        self.users = trust.trusted_users()
+        self.handle = os.open(b"/", DIRECTORY)
+        self.left = [part for part in path.split(b"/") if part]
+        self._declared = len(self.left)  # so many of what is left are the path's own, the others are of a link's text
+        self._links = 0
+
+    def step(self):
+        """Go on by one component. Errors: OSError, Refusal where someone else may have put it there."""
+        part = self.left[0]
+        if part not in (b".", b".."):
+            self._enter(part)
+        elif part == b"..":
+            self._go(os.open(part, DIRECTORY, dir_fd=self.handle))
+        del self.left[0]
+
+    def _enter(self, name):
+        try:
+            child = os.open(name, DIRECTORY, dir_fd=self.handle)
+        except OSError as fault:
+            if fault.errno not in (errno.ELOOP, errno.ENOTDIR):
+                raise OSError(fault.errno, fault.strerror, self.path)
+            self._follow(name)
+            return
+        holder, found = os.fstat(self.handle), os.fstat(child)
+        others = trust.can_rename(self.handle, holder, self.users)
+        if not all(trust.controls(each, found) for each in others):
+            os.close(child)
+            raise Refusal(
+                "%s of %s belongs to user %d, but %s can put something else there"
+                % (to_text(name), to_text(self.path), found.st_uid, trust.words(others)),
+                "let only root write to the folder that holds it, set its sticky bit, or sync as its owner",
+            )
+        self._go(child)
+
+    def _follow(self, name):
+        found = os.stat(name, dir_fd=self.handle, follow_symlinks=False)
+        if not stat.S_ISLNK(found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path)
+        others = trust.strangers(self.handle, os.fstat(self.handle), self.users)
+        if found.st_uid not in self.users or others:
+            # A sticky bit is no help: whoever finds a link of root's in a folder of their own can move it here.
+            where = " in a folder that %s can write to" % trust.words(others) if others else ""
+            raise Refusal(
+                "%s of %s is a symbolic link of user %d%s; following it as user %d is not safe"
+                % (to_text(name), to_text(self.path), found.st_uid, where, os.geteuid()),
+                "name the real path in the inventory",
+            )
+        self._links += 1
+        if self._links > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.path)
+        target = os.fsencode(os.readlink(name, dir_fd=self.handle))
+        self._declared = min(self._declared, len(self.left) - 1)
+        self.left[1:1] = [piece for piece in target.split(b"/") if piece]
+        if target.startswith(b"/"):
+            self._go(os.open(b"/", DIRECTORY))
+
+    def make(self, for_all):
+        """Make the next component, mode 0755 (less the umask if not `for_all`).
+
+        In a user's own folder it becomes that user's: only then is it safe to enter it. What a link leads to is not
+        made: a disk that is not mounted must not be filled in by us.
+        """
+        if len(self.left) > self._declared:
+            raise FileNotFoundError(errno.ENOENT, "a link on the way leads nowhere", self.path)
+        holder, name = os.fstat(self.handle), self.left[0]
+        others = trust.can_rename(self.handle, holder, self.users)
+        if others - {("user", holder.st_uid)}:
+            raise Refusal(
+                "%s of %s would be made in a folder in which %s can rename it"
+                % (to_text(name), to_text(self.path), trust.words(others)),
+                "let only root write to that folder, or set its sticky bit",
+            )
+        try:
+            os.mkdir(name, 0o755, dir_fd=self.handle)
+        except FileExistsError:
+            return
+        os.fsync(self.handle)
+        made = os.open(name, DIRECTORY, dir_fd=self.handle)
+        try:
+            if for_all:
+                os.fchmod(made, 0o755)
+            if others and _is_new(made):
+                os.fchown(made, holder.st_uid, holder.st_gid)
+        finally:
+            os.close(made)
+
+    def _go(self, handle):
+        os.close(self.handle)
+        self.handle = handle
+
+    def close(self):
+        os.close(self.handle)
 
 
-def _step(parent, name, path):
-    """Open one component; a trusted link gives its target instead: (handle, None) or (None, target)."""
-    try:
-        return os.open(name, DIRECTORY, dir_fd=parent), None
-    except OSError as fault:
-        if fault.errno not in (errno.ELOOP, errno.ENOTDIR):
-            raise OSError(fault.errno, fault.strerror, path) from None
-    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if not stat.S_ISLNK(found.st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-    if not _trusted(found):
-        raise Refusal(
-            "%s is a symbolic link of user %d; following it as user %d is not safe"
-            % (to_text(path), found.st_uid, os.geteuid()),
-            "name the real path in the inventory",
-        )
-    return None, os.readlink(name, dir_fd=parent)
+def _is_new(handle):
+    """Whether an open directory can be the one that we just made; a full one was put there by someone else."""
+    return os.fstat(handle).st_uid == os.geteuid() and not os.listdir(handle)
 
 
 def open_directory(path):
-    """A handle of an absolute path (bytes). Links on the way are followed only where root or we made them."""
-    left = [part for part in path.split(b"/") if part]
-    handle = os.open(b"/", DIRECTORY)
-    links = 0
+    """A handle of an absolute path (bytes). Links on the way are followed only where root or we put them."""
+    walk = Walk(path)
     try:
-        while left:
-            part = left.pop(0)
-            if part == b".":
-                continue
-            step, target = _step(handle, part, path)
-            if target is None:
-                os.close(handle)
-                handle = step
-                continue
-            links += 1
-            if links > MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-            left = [piece for piece in os.fsencode(target).split(b"/") if piece] + left
-            if os.fsencode(target).startswith(b"/"):
-                os.close(handle)
-                handle = os.open(b"/", DIRECTORY)
-        return handle
+        while walk.left:
+            walk.step()
+        return walk.handle
     except BaseException:
-        os.close(handle)
+        walk.close()
         raise
 
 
 def make_directory(path, for_all=False):
     """A handle of an absolute path; what is missing of it is made, mode 0755, less the umask if not `for_all`."""
+    walk = Walk(path)
     try:
-        return open_directory(path)
-    except FileNotFoundError:
-        parent = make_directory(os.path.dirname(path), for_all)
-    name, made = os.path.basename(path), True
-    try:
-        try:
-            os.mkdir(name, 0o755, dir_fd=parent)
-        except FileExistsError:
-            made = False
-        os.fsync(parent)
-        handle = os.open(name, DIRECTORY, dir_fd=parent)
-        if made and for_all:
-            os.fchmod(handle, 0o755)
-        return handle
-    finally:
-        os.close(parent)
+        while walk.left:
+            try:
+                walk.step()
+            except FileNotFoundError:
+                walk.make(for_all)
+                walk.step()
+        return walk.handle
+    except BaseException:
+        walk.close()
+        raise
+
+
+def same_root(handle, identity):
+    """The open root of a tree, if it is the [device, inode] that was observed (None: any); else Refusal."""
+    found = root_identity(handle)
+    if identity is not None and found != list(identity):
+        os.close(handle)
+        raise Refusal("the tree's root is no longer the directory that was observed", "run again to see what is there")
+    return handle
+
+
+def root_identity(handle):
+    found = os.fstat(handle)
+    return [found.st_dev, found.st_ino]
 
 
 def proper(path):
@@ -136,6 +210,28 @@ class Tree(object):
             handle = self._chain[-1][1] if self._chain else self.handle
             self._chain.append((part, os.open(part, DIRECTORY, dir_fd=handle)))
         return (self._chain[-1][1] if self._chain else self.handle), parts[-1]
+
+    def make_parent(self, path):
+        """As `parent`, with the directories that are missing made for us alone; the handle is the tree's."""
+        at = 0
+        while True:
+            try:
+                return self.parent(path)[0]
+            except FileNotFoundError:
+                at = self._make_next(path, at)
+
+    def _make_next(self, path, at):
+        """Make the first missing directory above `path`; how many are there now. Each is made once."""
+        parts = path.split(b"/")[:-1]
+        while at < len(parts):
+            at += 1
+            holder, name = self.parent(b"/".join(parts[:at]))
+            try:
+                os.mkdir(name, 0o700, dir_fd=holder)
+            except FileExistsError:
+                continue
+            return at
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
     def forget(self):
         """Close what is open below the root: directories were moved."""

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -14,16 +15,21 @@ from multiall_cli.remote import frames
 
 BEAT_EVERY = 5.0  # seconds between signs of life of a long operation, at most
 LONGEST = 1e6  # seconds that an admin may say it waits
+HANDLES = 8192  # open files that the loop may need at once
 BEATS = 3  # within the time that the admin waits for one
 
 
 class Refusal(Exception):
-    """An operation will not do what is asked: what happened, and what the admin can do."""
+    """An operation will not do what is asked: what happened, and what the admin can do.
 
-    def __init__(self, what, todo):
+    `kind`: "refused", or "overtaken" where another run has what this one wants.
+    """
+
+    def __init__(self, what, todo, kind="refused"):
         Exception.__init__(self, what, todo)
         self.what = what
         self.todo = todo
+        self.kind = kind
 
 
 class Exchange(object):
@@ -105,7 +111,7 @@ def _answer(exchange, operations, request):
             raise Refusal("unknown operation %r" % request.get("operation"), "use the same release on both sides")
         value = operation(exchange, **request.get("arguments", {}))
     except Refusal as refusal:
-        exchange.answer(frames.ERROR, {"kind": "refused", "what": refusal.what, "todo": refusal.todo})
+        exchange.answer(frames.ERROR, {"kind": refusal.kind, "what": refusal.what, "todo": refusal.todo})
     except OSError as fault:
         exchange.answer(frames.ERROR, _os_fault(fault))
     except (EOFError, frames.BadFrame):
@@ -174,7 +180,16 @@ def main(operations):
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not fall between frames
     signal.signal(signal.SIGALRM, _give_up)
+    _allow_many_handles()
     serve(source, sink, operations, lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds))
+
+
+def _allow_many_handles():
+    """A walk holds a directory open for each level; a path can have some two thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = HANDLES if hard == resource.RLIM_INFINITY else min(HANDLES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _give_up(number, frame):

@@ -1,36 +1,55 @@
-"""Puts a finished thing in its place: by one rename, and what is new never over what someone else put there."""
+"""Puts things in their places and takes them out, so that nothing is lost which someone else put there meanwhile.
+
+What is replaced comes out at the same moment, and is looked at: if it is not what was observed it is put back.
+"""
 
 import errno
 import os
 import stat
 
-from multiall_cli.remote import content
+from multiall_cli.remote import content, swap
 from multiall_cli.remote.handles import WORKSHOP
 from multiall_cli.remote.scan import read_xattrs
-from multiall_cli.remote.staging import WRITE, set_xattrs, write_all
+from multiall_cli.remote.staging import WRITE, Stale, set_xattrs, write_all
+
+MOST_TURNS = 1000  # that a writer can win against us, before its version is left in the stage
 
 
-def rename_into(stage, staged, parent, name, replace):
-    """Put a staged thing in its place at once, across a mount within the tree if need be."""
+def signature(found):
+    """What must not have changed since the look just before: all but the change time, which a rename sets."""
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode, found.st_uid, found.st_gid)
+
+
+def look(folder, name):
+    return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+
+def put(stage, staged, parent, name, old):
+    """Put a staged thing in its place, across a mount within the tree if need be.
+
+    `old`: the stat of what it replaces, None for nothing. What was replaced lies in the stage afterwards, under the
+    same name. Errors: Stale, FileExistsError, OSError; then nothing has changed.
+    """
     try:
-        if replace:
-            os.replace(staged, name, src_dir_fd=stage, dst_dir_fd=parent)
-        else:
+        if old is None:
             _put_new(stage, staged, parent, name)
+        else:
+            _replace(stage, staged, parent, name, old)
     except OSError as fault:
         if fault.errno != errno.EXDEV:
             raise
         beside = _copy_beside(stage, staged, parent, name)
         try:
-            rename_into(parent, beside, parent, name, replace)
-        except BaseException:
-            discard(parent, beside)
-            raise
+            put(parent, beside, parent, name, old)
+        finally:
+            discard(parent, beside)  # on that file system there is nothing to keep it in
         os.unlink(staged, dir_fd=stage)
 
 
 def _put_new(stage, staged, parent, name):
-    """What is new never overwrites: a link fails where a rename would not."""
+    """What is new never overwrites."""
+    if swap.move_new(stage, staged, parent, name):
+        return
     try:
         os.link(staged, name, src_dir_fd=stage, dst_dir_fd=parent, follow_symlinks=False)
     except OSError as fault:
@@ -43,8 +62,67 @@ def _put_new(stage, staged, parent, name):
     os.unlink(staged, dir_fd=stage)
 
 
+def _replace(stage, staged, parent, name, old):
+    ours = look(stage, staged).st_ino
+    if not swap.exchange(stage, staged, parent, name):
+        _replace_blindly(stage, staged, parent, name, old)
+    elif signature(look(stage, staged)) != signature(old):
+        _put_back(stage, staged, parent, name, ours)
+        raise Stale()
+
+
+def _put_back(stage, staged, parent, name, placed):
+    """Give a place back what came out of it. What comes out now must be what we had put in: else that is newer yet."""
+    for _ in range(MOST_TURNS):
+        back = look(stage, staged).st_ino
+        try:
+            swap.exchange(stage, staged, parent, name)
+        except FileNotFoundError:  # whoever came after it deleted the name
+            return
+        if look(stage, staged).st_ino == placed:
+            return
+        placed = back
+
+
+def _replace_blindly(stage, staged, parent, name, old):
+    """Where two names cannot be exchanged: the old one is linked into the stage first, so that it at least is there.
+
+    What is put there between the look and the rename is lost: `doctor` says so of such a file system.
+    """
+    aside = b"part-old-" + staged
+    discard(stage, aside)
+    try:
+        os.link(name, aside, src_dir_fd=parent, dst_dir_fd=stage, follow_symlinks=False)
+    except OSError as fault:
+        if fault.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+            raise
+        aside = None
+    if signature(look(parent, name)) != signature(old):
+        discard(stage, aside)
+        raise Stale()
+    os.replace(staged, name, src_dir_fd=stage, dst_dir_fd=parent)
+    discard(stage, staged)  # still there where both were names of one file already
+    if aside is not None:
+        os.rename(aside, staged, src_dir_fd=stage, dst_dir_fd=stage)
+
+
+def take_out(parent, name, folder, aside, old):
+    """Move a thing out of its place to `aside`. Errors: Stale where it is not `old`, with it back in its place."""
+    os.rename(name, aside, src_dir_fd=parent, dst_dir_fd=folder)
+    if signature(look(folder, aside)) == signature(old):
+        return
+    try:
+        if not swap.move_new(folder, aside, parent, name):
+            _put_new(folder, aside, parent, name)
+    except FileExistsError:
+        raise Stale("something else was put there meanwhile; what was there before is kept with what is deleted")
+    raise Stale()
+
+
 def discard(folder, name):
     """Remove a file of ours, if it is still there."""
+    if name is None:
+        return
     try:
         os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
@@ -83,8 +161,11 @@ def _copy_file(stage, staged, parent, beside, found):
     try:
         target = os.open(beside, WRITE, 0o600, dir_fd=parent)
         try:
-            for _, block in content.blocks_of(source):
-                write_all(target, block)
+            for number, block in content.blocks_of(source):
+                if not content.is_hole(source, found, number):
+                    os.lseek(target, number * content.BLOCK, os.SEEK_SET)
+                    write_all(target, block)
+            os.ftruncate(target, found.st_size)
             if os.geteuid() == 0:
                 os.fchown(target, found.st_uid, found.st_gid)
             os.fchmod(target, stat.S_IMODE(found.st_mode))

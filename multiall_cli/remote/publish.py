@@ -2,8 +2,8 @@
 
 import errno
 import os
-import stat
 
+from multiall_cli.remote import trust
 from multiall_cli.remote.handles import make_directory, to_bytes
 from multiall_cli.remote.loop import Refusal
 
@@ -32,10 +32,9 @@ def publish(exchange, path):
 
 def _own(holder, folder):
     """In a folder that others write to, others decide what stands there."""
-    found = os.fstat(holder)
-    sticky = found.st_mode & stat.S_ISVTX
-    if found.st_uid not in (0, os.geteuid()) or (found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky):
-        words = "others than root and user %d may write to %s" % (os.geteuid(), os.fsdecode(folder))
+    others = trust.can_rename(holder, os.fstat(holder), trust.trusted_users())
+    if others:
+        words = "%s can write to %s" % (trust.words(others), os.fsdecode(folder))
         raise Refusal(words, "publish into a folder of its own, such as /var/lib/multiall")
 
 

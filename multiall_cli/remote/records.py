@@ -4,6 +4,7 @@ import struct
 
 FILE, DIRECTORY, LINK, HARDLINK = b"f", b"d", b"l", b"h"
 LINKED = 2  # flag of a file: it has several names
+SHARED = 4  # flag of a file: some of its names are not among the records
 HOLDS_MORE = 1  # flag of a directory: it has entries that the scan left out (excluded, sockets, devices)
 
 # kind, flags, mode, uid, gid, size, mtime ns, ctime ns, inode, lengths of path, target and extended attributes
@@ -46,8 +47,13 @@ def pack(kind, flags, found, path, target=b"", xattrs=b""):
     return head + path + target + xattrs
 
 
-def split(packed):
-    """path → record, each still packed; a tenth of the work of `unpack`."""
+def with_flag(record, flag):
+    """The record with one more flag."""
+    return record[:1] + bytes([record[1] | flag]) + record[2:]
+
+
+def split(packed, most=0):
+    """path → record, each still packed; a tenth of the work of `unpack`. `most`: of so many (0: any number)."""
     out: "dict[bytes, bytes]" = {}
     place, end, count = 0, len(packed), 0
     while place < end:
@@ -55,6 +61,8 @@ def split(packed):
             raise BadRecord("cut off")
         if count - len(out) > TWICE:
             raise BadRecord("one path again and again")
+        if most and count >= most:
+            raise BadRecord("more than %d" % most)
         path_size, target_size, xattr_size = _LENGTHS.unpack_from(packed, place + _LENGTHS_AT)
         start = place + SIZE
         stop = start + path_size + target_size + xattr_size

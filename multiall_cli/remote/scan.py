@@ -1,5 +1,6 @@
 """Looks at a tree: one stat per entry, by handle, nothing followed, nothing written."""
 
+import errno
 import grp
 import hashlib
 import os
@@ -10,10 +11,29 @@ import zlib
 
 from multiall_cli.remote import records
 from multiall_cli.remote.content import requests
-from multiall_cli.remote.handles import DIRECTORY, WORKSHOP, Tree, absolute, open_directory, proper, to_text
+from multiall_cli.remote.handles import (
+    DIRECTORY,
+    WORKSHOP,
+    Tree,
+    absolute,
+    open_directory,
+    proper,
+    root_identity,
+    same_root,
+    to_text,
+)
 from multiall_cli.remote.patterns import Patterns
+from multiall_cli.remote.workshop import check_run, is_workshop, last_run
 
 MOST_PROBLEMS = 20  # that are told one by one
+MOST_NAMED = 1000  # special files, mounts and names like ours that are named
+MOST_PATH = 4096  # bytes of a path below the root; no program could name a longer one
+SPECIAL = {
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFBLK: "block device",
+    stat.S_IFCHR: "character device",
+}
 XATTR_KEPT = (b"user.", b"system.posix_acl_", b"security.capability")
 
 
@@ -27,29 +47,46 @@ def read_xattrs(path_or_handle, follow=True):
     return records.pack_xattrs([(name, os.getxattr(path_or_handle, name, follow_symlinks=follow)) for name in kept])
 
 
+class Level(object):
+    """A directory on the way down: its open handle, its stat, and the place of its record."""
+
+    def __init__(self, handle, path, found=None, place=0):
+        self.handle = handle
+        self.path = path
+        self.found = found
+        self.place = place
+        self.left_out = False
+        self.names = iter(sorted(os.fsencode(name) for name in os.listdir(handle)))
+
+
 class Scan(object):
     """One walk. `packed` grows by a record per entry; directories come before what they hold, names in order.
 
-    `deep`: with what lies below directories.
+    `special`: [path, what it is] of what no record can say: pipes, sockets, devices. `mounts`: directories on which
+    another file system is mounted. `ours`: names that begin as our own do, but are no staging folder of ours.
     """
 
-    def __init__(self, exchange, excluded, xattrs, deep=True):
+    def __init__(self, exchange, excluded, xattrs):
         self.exchange = exchange
         self.excluded = excluded
         self.xattrs = xattrs
-        self.deep = deep
         self.packed = []
         self.problems = []
+        self.special, self.mounts, self.ours = [], [], []
         self.users, self.groups = {}, {}
-        self._inodes = {}
+        self._device = None
+        self._inodes = {}  # (device, inode) of a file with several names → [first name, how many, places of records]
 
     def these(self, tree, paths):
-        """Records of these paths, where they are there."""
+        """Records of these paths, where they are there, and of nothing below them."""
+        self._device = os.fstat(tree.handle).st_dev
         try:
             for path in paths:
                 try:
                     parent, name = tree.parent(path)
-                    self._entry(parent, name, path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+                    level = self._entry(parent, name, path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+                    if level is not None:
+                        self._leave(level)
                 except (FileNotFoundError, NotADirectoryError):
                     continue
                 except OSError as fault:
@@ -57,59 +94,96 @@ class Scan(object):
                 self.exchange.beat()
         finally:
             tree.close()
+        self._mark_shared()
 
-    def directory(self, handle, path):
-        """Records of all that lies below an open directory; whether anything was left out."""
-        left_out = False
-        for name in sorted(os.fsencode(name) for name in os.listdir(handle)):
-            if name.startswith(WORKSHOP):
-                left_out = True  # another tree's, or ours: it keeps files, so what holds it is not to be deleted
-                continue
-            below = path + b"/" + name if path else name
-            try:
-                found = os.stat(name, dir_fd=handle, follow_symlinks=False)
-                if not self._entry(handle, name, below, found):
-                    left_out = True
-            except FileNotFoundError:
-                continue  # it went away while we looked: then it is not there
-            except OSError as fault:
-                self.problems.append((to_text(below), fault.strerror))
-        self.exchange.beat()
-        return left_out
+    def below(self, handle):
+        """Records of all that lies below an open directory. No recursion: a tree may be deeper than any stack."""
+        self._device = os.fstat(handle).st_dev
+        levels = [Level(handle, b"")]
+        try:
+            while levels:
+                name = next(levels[-1].names, None)
+                if name is not None:
+                    deeper = self._named(levels[-1], name)
+                    levels += [deeper] if deeper is not None else []
+                    continue
+                self.exchange.beat()
+                if len(levels) == 1:
+                    break
+                self._leave(levels.pop())
+        finally:
+            for level in levels[1:]:
+                os.close(level.handle)
+        self._mark_shared()
+
+    def _named(self, level, name):
+        """Take in one entry of a directory; a Level where there is more below it."""
+        path = level.path + b"/" + name if level.path else name
+        if name.startswith(WORKSHOP):
+            level.left_out = True  # another tree's, or ours: it keeps files, so what holds it is not to be deleted
+            if not is_workshop(level.handle, name) and not (self.excluded and self.excluded.match(path, False)):
+                self.ours.append(to_text(path))
+            return None
+        try:
+            if len(path) > MOST_PATH:
+                raise OSError(errno.ENAMETOOLONG, "a path of %d bytes; the limit is %d" % (len(path), MOST_PATH))
+            found = os.stat(name, dir_fd=level.handle, follow_symlinks=False)
+            if self._is_left_out(path, found):
+                level.left_out = True
+                return None
+            return self._entry(level.handle, name, path, found)
+        except FileNotFoundError:
+            return None  # it went away while we looked: then it is not there
+        except OSError as fault:
+            self.problems.append((to_text(path), fault.strerror))
+        return None
+
+    def _is_left_out(self, path, found):
+        """Whether no record is made of an entry: it is excluded, or of a kind that cannot be made elsewhere."""
+        if self.excluded and self.excluded.match(path, stat.S_ISDIR(found.st_mode)):
+            return True
+        return self._is_special(path, found)
+
+    def _is_special(self, path, found):
+        kind = stat.S_IFMT(found.st_mode)
+        if kind in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+            return False
+        self.special.append([to_text(path), SPECIAL.get(kind, "special file")])
+        return True
 
     def _entry(self, parent, name, path, found):
-        """Take one entry in; False where it is left out."""
-        is_directory = stat.S_ISDIR(found.st_mode)
-        if self.excluded and self.excluded.match(path, is_directory):
-            return False
-        if is_directory:
-            self._below(parent, name, path, found)
-        elif stat.S_ISLNK(found.st_mode):
+        """Make the record of one entry; a directory's Level, whose record is made when it is left."""
+        if stat.S_ISDIR(found.st_mode):
+            if found.st_dev != self._device:
+                self.mounts.append(to_text(path))
+            handle = os.open(name, DIRECTORY, dir_fd=parent)
+            self.packed.append(b"")
+            return Level(handle, path, found, len(self.packed) - 1)
+        if stat.S_ISLNK(found.st_mode):
             self._add(records.LINK, found, path, os.fsencode(os.readlink(name, dir_fd=parent)))
         elif stat.S_ISREG(found.st_mode):
             self._file(parent, name, path, found)
         else:
-            return False
-        return True
+            self._is_special(path, found)
+        return None
 
-    def _below(self, parent, name, path, found):
-        place = len(self.packed)
-        self.packed.append(b"")
-        handle = os.open(name, DIRECTORY, dir_fd=parent)
+    def _leave(self, level):
+        """Close a directory and make its record: only now is it known whether anything in it was left out."""
         try:
-            left_out = self.directory(handle, path) if self.deep else False
-            xattrs = read_xattrs(handle) if self.xattrs else b""
+            xattrs = read_xattrs(level.handle) if self.xattrs else b""
         finally:
-            os.close(handle)
-        self.name(found)
-        flags = records.HOLDS_MORE if left_out else 0
-        self.packed[place] = records.pack(records.DIRECTORY, flags, found, path, b"", xattrs)
+            os.close(level.handle)
+        self.name(level.found)
+        flags = records.HOLDS_MORE if level.left_out else 0
+        self.packed[level.place] = records.pack(records.DIRECTORY, flags, level.found, level.path, b"", xattrs)
 
     def _file(self, parent, name, path, found):
-        first = self._inodes.setdefault((found.st_dev, found.st_ino), path) if found.st_nlink > 1 else path
-        if first != path:
-            self._add(records.HARDLINK, found, path, first)
-            return
+        if found.st_nlink > 1:
+            names = self._inodes.setdefault((found.st_dev, found.st_ino), [path, found.st_nlink, []])
+            names[2].append(len(self.packed))
+            if names[0] != path:
+                self._add(records.HARDLINK, found, path, names[0])
+                return
         xattrs = b""
         if self.xattrs:
             handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
@@ -123,6 +197,13 @@ class Scan(object):
         self.name(found)
         flags = records.LINKED if kind in (records.FILE, records.HARDLINK) and found.st_nlink > 1 else 0
         self.packed.append(records.pack(kind, flags, found, path, target, xattrs))
+
+    def _mark_shared(self):
+        """A file that has names which are not in these records is someone else's too."""
+        for _, links, places in self._inodes.values():
+            if links > len(places):
+                for place in places:
+                    self.packed[place] = records.with_flag(self.packed[place], records.SHARED)
 
     def name(self, found):
         """Remember what the owner and the group are called here."""
@@ -138,43 +219,50 @@ class Scan(object):
                 self.groups[found.st_gid] = str(found.st_gid)
 
 
-def scan(exchange, root, exclude=(), xattrs=False, known=""):
+def scan(exchange, root, exclude=(), xattrs=False, known="", identity=None):
     """The tree below `root`, packed and compressed; nothing but `same` where its digest is the `known` one.
 
-    A root that is missing or is no directory is told in `root`: "missing", "other" or "directory".
+    A root that is missing or is no directory is told in `root`: "missing", "other" or "directory". `identity`: the
+    [device, inode] that the root must have.
     """
 
     def walk(handle):
         found = Scan(exchange, Patterns(exclude), xattrs)
-        found.directory(handle, b"")
+        found.below(handle)
         return found
 
-    return _look(exchange, root, walk, known)
+    return _look(exchange, root, walk, known, identity)
 
 
-def look_at(exchange, root, xattrs=False):
-    """As `scan`, but only of the paths that the payload names, one line of JSON each, and of nothing below them."""
+def look_at(exchange, root, xattrs=False, identity=None, run=""):
+    """As `scan`, but only of the paths that the payload names, one line of JSON each, and of nothing below them.
+
+    `run`: the last run that may have changed the tree; Refusal where another one did.
+    """
     paths = [proper(path) for path in requests(exchange)]
 
     def walk(handle):
-        found = Scan(exchange, None, xattrs, deep=False)
+        if run:
+            check_run(absolute(root), handle, run)
+        found = Scan(exchange, None, xattrs)
         found.these(Tree(os.dup(handle)), paths)
         return found
 
-    return _look(exchange, root, walk)
+    return _look(exchange, root, walk, identity=identity)
 
 
-def _look(exchange, root, walk, known=""):
+def _look(exchange, root, walk, known="", identity=None):
     path = absolute(root)
     try:
-        handle = open_directory(path)
+        handle = same_root(open_directory(path), identity)
     except FileNotFoundError:
-        return {"root": "missing", "uid": os.geteuid()}
+        return {"root": "missing", "uid": os.geteuid(), "run": last_run(path, None)}
     except NotADirectoryError:
         return {"root": "other", "uid": os.geteuid()}
     try:
+        last = last_run(path, handle)  # before the look: whoever begins to change the tree meanwhile is another
         found = walk(handle)
-        top = os.fstat(handle)
+        top, itself = os.fstat(handle), root_identity(handle)
         found.name(top)
     finally:
         os.close(handle)
@@ -194,6 +282,11 @@ def _look(exchange, root, walk, known=""):
         "groups": found.groups,
         "problems": found.problems[:MOST_PROBLEMS],
         "problem_count": len(found.problems),
+        "identity": itself,
+        "run": last,
+        "special": found.special[:MOST_NAMED],
+        "mounts": found.mounts[:MOST_NAMED],
+        "ours": found.ours[:MOST_NAMED],
         "top": [stat.S_IMODE(top.st_mode), top.st_uid, top.st_gid, top.st_mtime_ns],
         "now": time.time(),
         "uid": os.geteuid(),

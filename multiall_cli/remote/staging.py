@@ -7,7 +7,7 @@ import pwd
 import zlib
 
 from multiall_cli.remote import records
-from multiall_cli.remote.content import BLOCK, RAW, blocks_of, identity
+from multiall_cli.remote.content import BLOCK, HOLE, RAW, blocks_of, identity_of, is_hole, read_block
 from multiall_cli.remote.handles import proper
 from multiall_cli.remote.loop import Refusal
 from multiall_cli.remote.scan import read_xattrs
@@ -24,8 +24,10 @@ def owner_ids(owner, group):
 
 
 def _id(name, what, look_up):
-    if not name:
+    if name is None or name == "":
         return -1
+    if isinstance(name, int):
+        return name
     try:
         return look_up(name)
     except KeyError:
@@ -40,13 +42,34 @@ def dress(target, change):
     if uid != -1 or gid != -1:
         found = os.fstat(target)
         if (uid not in (-1, found.st_uid)) or (gid not in (-1, found.st_gid)):
-            os.fchown(target, uid, gid)
+            _give(target, uid, gid, change.get("inherits"))
     if change.get("mode") is not None:
         os.fchmod(target, change["mode"])
     if change.get("xattrs") is not None:
         set_xattrs(target, bytes.fromhex(change["xattrs"]))
     if change.get("mtime") is not None:
         os.utime(target, ns=(change["mtime"], change["mtime"]))
+
+
+def _give(target, uid, gid, inherited):
+    """Owner and group; what is only inherited is given as far as our rights go."""
+    try:
+        os.fchown(target, uid, gid)
+    except PermissionError:
+        if not inherited:
+            raise
+        try:
+            os.fchown(target, -1, gid)  # a group of ours
+        except PermissionError:
+            return
+
+
+def inherit(change, old):
+    """Owner and group that nobody declared are those of the file that is replaced, whose stat is `old`."""
+    for key, number in (("owner", old.st_uid), ("group", old.st_gid)):
+        if not change.get(key):
+            change[key] = number
+            change["inherits"] = True
 
 
 def set_xattrs(handle, packed):
@@ -77,10 +100,11 @@ class Part(object):
         base = change.get("base")
         if base is not None:
             self._base = tree.open_file(proper(base["path"]))
-            if identity(os.fstat(self._base)) != base["identity"]:
+            if identity_of(os.fstat(self._base)) != base["identity"]:
                 os.close(self._base)
                 raise Stale()
         self._handle = os.open(self._name, WRITE, 0o600, dir_fd=stage)
+        self._old = os.fstat(self._base) if self._base is not None else None
         self._digest = hashlib.sha256()
         self._next = 0
         self._closed = False
@@ -88,18 +112,31 @@ class Part(object):
     def block(self, what, number, body):
         """Take a block in; the blocks before it that did not come are the old file's."""
         self._copy_until(number)
-        self._write(body if what == RAW else _inflate(body))
+        if what == HOLE:
+            self._skip(number)
+        else:
+            self._write(body if what == RAW else _inflate(body))
         self._next = number + 1
 
     def _copy_until(self, number):
         if self._base is None or number <= self._next:
             return
         while self._next < number:
-            block = os.pread(self._base, BLOCK, self._next * BLOCK)
+            block = read_block(self._base, self._next)
             if not block:
                 return
-            self._write(block)
+            if is_hole(self._base, self._old, self._next):
+                self._digest.update(block)
+                os.lseek(self._handle, len(block), os.SEEK_CUR)
+            else:
+                self._write(block)
             self._next += 1
+
+    def _skip(self, number):
+        """A block that takes no room at the source takes none here."""
+        length = max(0, min(BLOCK, self.change["size"] - number * BLOCK))
+        self._digest.update(bytes(length))
+        os.lseek(self._handle, length, os.SEEK_CUR)
 
     def _write(self, block):
         self._digest.update(block)
@@ -111,6 +148,7 @@ class Part(object):
         wanted = self.change["digest"]
         if self._digest.hexdigest() != wanted:
             raise Stale()
+        os.ftruncate(self._handle, self.change["size"])  # a hole at the end is part of it
         dress(self._handle, self.change)
         finished = wanted.encode("ascii") + b"-%d" % self.change["index"]
         os.replace(self._name, finished, src_dir_fd=self._stage, dst_dir_fd=self._stage)
@@ -127,7 +165,7 @@ class Part(object):
 
 
 class Stale(Exception):
-    """What a change builds on is no longer what was observed."""
+    """What a change builds on is no longer what was observed; the text says more where there is more to say."""
 
 
 def _inflate(body):

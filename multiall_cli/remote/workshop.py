@@ -6,14 +6,18 @@ cannot be, inside the tree. Its name begins with `.multiall-`, so no scan sees i
 
 import errno
 import fcntl
+import json
 import os
 import stat
 import time
 
+from multiall_cli.remote import trust
 from multiall_cli.remote.handles import DIRECTORY, WORKSHOP, open_directory, to_text
 from multiall_cli.remote.loop import Refusal
 
-STAGE, TRASH = b"stage", b"trash"
+STAGE, TRASH, REPLACED = b"stage", b"trash", b"replaced"
+TREE = b"tree"  # a link whose text is the root of the tree that the folder belongs to
+RUN = b"run"  # a link whose text says which run was the last to change the tree
 DAY = 86400.0
 ASK_AGAIN = 0.05  # seconds between two tries to lock; flock has no wait with a limit
 
@@ -36,71 +40,199 @@ def _enter(parent, name, path):
     return handle
 
 
+def _bind(parent, handle, root, path):
+    """Mark the folder as this tree's. Where strangers can rename it, they could hand us another tree's."""
+    try:
+        os.symlink(root, TREE, dir_fd=handle)
+        empty = os.listdir(handle) == [os.fsdecode(TREE)]
+    except FileExistsError:
+        empty = os.readlink(TREE, dir_fd=handle) == root
+    if not empty and trust.can_rename(parent, os.fstat(parent), trust.trusted_users()):
+        what = "%s is not the staging folder of %s, and others can rename what lies beside it"
+        raise Refusal(what % (to_text(path), to_text(root)), "remove or rename it")
+
+
 def _folder(root, handle):
     """(parent handle, name, path) of the workshop of the tree at `root`, whose handle is given."""
-    above, name = os.path.dirname(root), WORKSHOP + os.path.basename(root)
+    name = WORKSHOP + os.path.basename(root)
     try:
-        parent = open_directory(above)
+        parent, _, path = _beside(root)
     except OSError:
         return os.dup(handle), name, os.path.join(root, name)
     same_system = os.fstat(parent).st_dev == os.fstat(handle).st_dev
     if same_system and os.access(b".", os.W_OK, dir_fd=parent):
-        return parent, name, os.path.join(above, name)
+        return parent, name, path
     os.close(parent)
     return os.dup(handle), name, os.path.join(root, name)
 
 
+def _beside(root):
+    above, name = os.path.dirname(root), WORKSHOP + os.path.basename(root)
+    return open_directory(above), name, os.path.join(above, name)
+
+
+def is_workshop(parent, name):
+    """Whether a name that begins as ours do is a staging folder of ours, or of a user into whose we cannot look."""
+    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
+        return False
+    if os.geteuid() not in (0, found.st_uid):
+        return True
+    try:
+        os.readlink(os.path.join(name, TREE), dir_fd=parent)
+    except OSError:
+        return False
+    return True
+
+
+def last_run(root, handle):
+    """What is noted of the last run that changed the tree: {"run", "by", "since"}; {} where nothing is.
+
+    `handle` None: the root is missing; what is noted of the tree that was there counts.
+    """
+    try:
+        parent, name, _ = _folder(root, handle) if handle is not None else _beside(root)
+    except OSError:
+        return {}
+    try:
+        folder = os.open(name, DIRECTORY, dir_fd=parent)
+    except OSError:
+        return {}
+    finally:
+        os.close(parent)
+    try:
+        return _noted(folder) if os.fstat(folder).st_uid == os.geteuid() else {}
+    finally:
+        os.close(folder)
+
+
+def _noted(folder):
+    try:
+        noted = json.loads(os.fsdecode(os.readlink(RUN, dir_fd=folder)))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def check_run(root, handle, run):
+    """Refusal where another run has changed the tree since `run` began to."""
+    _check_noted(last_run(root, handle), run, root)
+
+
+def _check_noted(noted, run, root):
+    if noted and noted.get("run") != run:
+        raise overtaken(root, noted)
+
+
+def overtaken(root, noted):
+    """The Refusal that names the run which has the tree, or had it meanwhile."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(noted.get("since") or 0))
+    what = "another run is changing %s, or did so since it was observed: %s of %s, begun %s" % (
+        to_text(root),
+        noted.get("run", "a run"),
+        noted.get("by", "an admin host unknown"),
+        since,
+    )
+    return Refusal(what, "wait for it, then run again", "overtaken")
+
+
 def remove_below(handle):
-    """Delete all that lies below an open directory."""
+    """Delete all that lies below an open directory, however deep."""
+    levels = [(handle, None)]
+    try:
+        while levels:
+            below = _unlink_files(levels[-1][0])
+            if below is not None:
+                levels.append((os.open(below, DIRECTORY, dir_fd=levels[-1][0]), below))
+                continue
+            done, name = levels.pop()
+            if name is not None:
+                os.close(done)
+                os.rmdir(name, dir_fd=levels[-1][0])
+    finally:
+        for opened, _ in levels[1:]:
+            os.close(opened)
+
+
+def _unlink_files(handle):
+    """Delete what is no directory; the name of a directory that is left, or None."""
+    left = None
     for name in os.listdir(handle):
         name = os.fsencode(name)
         if stat.S_ISDIR(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
-            below = os.open(name, DIRECTORY, dir_fd=handle)
-            try:
-                remove_below(below)
-            finally:
-                os.close(below)
-            os.rmdir(name, dir_fd=handle)
+            left = name
         else:
             os.unlink(name, dir_fd=handle)
+    return left
 
 
 class Workshop(object):
     """Open, locked, with its staging folder; one run at a time."""
 
-    def __init__(self, exchange, root, handle):
+    def __init__(self, exchange, root, handle, last=None):
+        """`last`: the run that was the last to change the tree when it was observed (None: any may have since)."""
+        self._root = root
         self._parent, self._name, path = _folder(root, handle)
         try:
-            self.handle = _enter(self._parent, self._name, path)
+            self.handle = self._locked_folder(exchange, path, last)
         except BaseException:
             os.close(self._parent)
             raise
         try:
-            self._lock(exchange, path)
+            self.check(last)
             self.stage = _enter(self.handle, STAGE, os.path.join(path, STAGE))
         except BaseException:
             os.close(self.handle)
             os.close(self._parent)
             raise
 
-    def _lock(self, exchange, path):
+    def _locked_folder(self, exchange, path, last):
         """Waits as long as an earlier run of ours, whose link was lost, may go on waiting for the admin."""
         deadline = time.monotonic() + exchange.patience
-        while not self._locked():
-            if time.monotonic() > deadline:
-                what = "another run is changing this tree, for more than %g s now (%s is locked)"
-                raise Refusal(what % (exchange.patience, to_text(path)), "wait for it, run again")
-            time.sleep(ASK_AGAIN)
-            exchange.beat()
+        while True:
+            handle = _enter(self._parent, self._name, path)
+            try:
+                _bind(self._parent, handle, self._root, path)
+                if last is not None:
+                    _check_noted(_noted(handle), last, self._root)
+                while not self._locked(handle):
+                    if time.monotonic() > deadline:
+                        raise overtaken(self._root, _noted(handle))
+                    time.sleep(ASK_AGAIN)
+                    exchange.beat()
+                if os.fstat(handle).st_nlink:  # else whoever held it removed it: then it is made anew
+                    return handle
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
 
-    def _locked(self):
+    @staticmethod
+    def _locked(handle):
         try:
-            fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
             if fault.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
             return False
         return True
+
+    def check(self, last):
+        """Refusal where another run than `last` was the last to change the tree (None: any may have been)."""
+        if last is not None:
+            _check_noted(_noted(self.handle), last, self._root)
+
+    def note(self, run, by):
+        """From here on, whoever observed the tree before must observe it again."""
+        text = json.dumps({"run": run, "by": by, "since": time.time()})
+        new = RUN + b".new"
+        for _ in range(2):
+            try:
+                os.symlink(text.encode("ascii"), new, dir_fd=self.handle)
+                break
+            except FileExistsError:
+                os.unlink(new, dir_fd=self.handle)
+        os.replace(new, RUN, src_dir_fd=self.handle, dst_dir_fd=self.handle)
 
     def staged(self):
         """The names of the finished files that an interrupted run left; half-made ones are removed."""
@@ -118,37 +250,66 @@ class Workshop(object):
 
     def trash(self, run):
         """A handle of the folder that keeps what this run deletes."""
-        trash = _enter(self.handle, TRASH, TRASH)
+        return self._shelf(TRASH, run)
+
+    def replaced(self, run):
+        """A handle of the folder that keeps what this run replaces, until the next one."""
+        return self._shelf(REPLACED, run)
+
+    def _shelf(self, kind, run):
+        shelf = _enter(self.handle, kind, kind)
         try:
-            return _enter(trash, run, run)
+            return _enter(shelf, run, run)
         finally:
-            os.close(trash)
+            os.close(shelf)
 
     def empty_trash(self, days):
-        """Remove what was deleted more than `days` ago."""
+        """Remove what was deleted more than `days` ago, and what earlier runs replaced."""
+        self._empty_shelf(TRASH, time.time() - days * DAY)
+        self._empty_shelf(REPLACED, float("inf"))
+
+    def _empty_shelf(self, kind, until):
         try:
-            trash = os.open(TRASH, DIRECTORY, dir_fd=self.handle)
+            shelf = os.open(kind, DIRECTORY, dir_fd=self.handle)
         except FileNotFoundError:
             return
         try:
-            for name in os.listdir(trash):
-                if os.stat(name, dir_fd=trash, follow_symlinks=False).st_mtime < time.time() - days * DAY:
-                    below = os.open(name, DIRECTORY, dir_fd=trash)
+            for name in os.listdir(shelf):
+                if os.stat(name, dir_fd=shelf, follow_symlinks=False).st_mtime < until:
+                    below = os.open(name, DIRECTORY, dir_fd=shelf)
                     try:
                         remove_below(below)
                     finally:
                         os.close(below)
-                    os.rmdir(name, dir_fd=trash)
+                    os.rmdir(name, dir_fd=shelf)
         finally:
-            os.close(trash)
+            os.close(shelf)
+
+    def drop_trash(self, run):
+        """Remove this run's folder of deleted files, if none is left in it: what others put there meanwhile stays."""
+        try:
+            shelf = os.open(TRASH, DIRECTORY, dir_fd=self.handle)
+        except FileNotFoundError:
+            return
+        try:
+            self._remove(run, shelf)
+        finally:
+            os.close(shelf)
 
     def close(self):
-        """Let go; an empty workshop goes away."""
+        """Let go; a workshop of which nothing is needed any more goes away."""
         os.close(self.stage)
-        for parent, name in ((self.handle, STAGE), (self.handle, TRASH), (self._parent, self._name)):
-            try:
-                os.rmdir(name, dir_fd=parent)
-            except OSError:
-                continue  # it is not empty, or was never made: then it stays as it is
+        for name in (STAGE, TRASH, REPLACED):
+            self._remove(name, self.handle)
+        if os.listdir(self.handle) == [os.fsdecode(TREE)]:
+            os.unlink(TREE, dir_fd=self.handle)
+            self._remove(self._name, self._parent)
         os.close(self.handle)
         os.close(self._parent)
+
+    @staticmethod
+    def _remove(name, parent):
+        try:
+            os.rmdir(name, dir_fd=parent)
+        except OSError:
+            return  # it is not empty, or was never made: then it stays as it is

@@ -3,18 +3,18 @@
 import json
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import field, replace
 from hashlib import sha256
 from typing import ClassVar, Self
 
-from multiall_cli.agents.files import view
+from multiall_cli.agents.files import remarks, view
 from multiall_cli.agents.files.asking import MOST_HASHES, batches, whole
 from multiall_cli.agents.files.content import Content, NoContent, block_count, inflate_piece, split_hashes
 from multiall_cli.agents.files.digests import digests, is_settled, remember
 from multiall_cli.agents.files.item import TOP, FileItem, Kind
 from multiall_cli.agents.files.judged import Judged
-from multiall_cli.agents.files.look import keep, look, look_at
-from multiall_cli.agents.files.scanned import Scanned
+from multiall_cli.agents.files.look import keep, listed, look, look_at
+from multiall_cli.agents.files.scanned import RootIdentity, Scanned, root_identity
 from multiall_cli.agents.files.source import Source, read_source
 from multiall_cli.agents.files.stream import Stream, commit_order, large_updates, transfers
 from multiall_cli.domain.change import Apart, Change, Outcome, Snapshot
@@ -26,10 +26,20 @@ from multiall_cli.remote.patterns import Patterns
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What was observed of a server's tree: its root, the last run that changed it, and what a plan cannot do."""
+
+    identity: RootIdentity | None = None
+    run: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FileTree:
     """One declared tree. After `read` it knows its source, and all but `observe` and `apply` is pure.
 
-    `root` is the tree's path at the source.
+    `root` is the tree's path at the source; `by`: who changes it, from where. `looks`: what was observed of each
+    server's tree, by name, so that what is done later is done to that tree and no other.
     """
 
     declared: FilesDeclaration
@@ -37,6 +47,8 @@ class FileTree:
     root: str
     store: Store
     was_read: Source | None = None
+    by: str = ""
+    looks: dict[str, Look] = field(default_factory=dict, compare=False, repr=False)
 
     kind: ClassVar[str] = "files"
 
@@ -72,10 +84,16 @@ class FileTree:
         Only what has changed since the last look, on the server or at the source, is compared. A tree that is as
         wanted is told as the desired snapshot itself.
         """
-        tree = self._source.tree
+        tree, server = self._source.tree, session.server.name
+        before = self.looks.get(server) if only is not None else None
         if only is not None and not any(_is_hard_link(tree.get(path)) for path in only):
-            return self._observe_only(session, frozenset(only))
-        found = look(session, self.declared.path, self.declared, self.store)
+            return self._observe_only(session, frozenset(only), before)
+        found = look(
+            session, self.declared.path, self.declared, self.store, before.identity if before else None, self._most
+        )
+        if only is None:
+            on_both = remarks.on_source(self._source.scan) + remarks.on_member(found, tree)
+            self.looks[server] = Look(found.identity, found.run, on_both)
         if found.missing:
             return {}
         key = f"judged:{session.server.name}:{self.name}"
@@ -83,13 +101,16 @@ class FileTree:
         if paths is not None and not paths:
             return tree
         differing, left_open = self._compare(session, found, paths)
+        if only is None:
+            self._remark(server, remarks.on_directories(found, tree, differing))
         keep(found, self.declared.path, self.declared, self.store)
         Judged(self._wish, self._source.scan.records.digest, found.records.digest, left_open).keep(key, self.store)
         return Apart(tree, differing) if differing else tree
 
-    def _observe_only(self, session: Session, only: Set[str]) -> Snapshot[FileItem]:
+    def _observe_only(self, session: Session, only: Set[str], before: Look | None) -> Snapshot[FileItem]:
         """Of hard links this would not do: only a whole look knows which name of a file comes first."""
-        found = look_at(session, self.declared.path, self.declared, only - {TOP})
+        identity, run = (before.identity, before.run) if before else (None, "")
+        found = look_at(session, self.declared.path, self.declared, only - {TOP}, identity, run)
         if found.missing:
             return {}
         differing, _ = self._compare(session, found, only)
@@ -119,13 +140,24 @@ class FileTree:
         entries, wanted = view.both_sides(found.records, tree, paths)
         deployed = _recall(self.store.agreed(session.server.name, self.name))
         worth = view.worth_hashing(entries, wanted, deployed)
-        known = digests(session, self.declared.path, entries, worth, found.now, self.store, all_of_it=paths is None)
+        known = digests(
+            session,
+            self.declared.path,
+            entries,
+            worth,
+            found.now,
+            self.store,
+            all_of_it=paths is None,
+            identity=found.identity,
+        )
         concerned = view.concerned(entries, wanted, deployed, known, self.declared.delete)
-        there = {TOP: view.top(found.top, self.declared)}
+        there = {TOP: view.top(found.top, self.declared, tree[TOP], is_owner=found.is_owner)}
         for path in concerned:
             item = entries[path]
             there[path] = view.observed(item, self.declared, known.get(view.content_of(path, item), ""))
-        differing: dict[str, FileItem | None] = {path: item for path, item in there.items() if wanted.get(path) != item}
+        there = {path: view.compared(item, wanted[path]) if path in wanted else item for path, item in there.items()}
+        unlike = {path: item for path, item in there.items() if wanted.get(path) != item}
+        differing = view.unshared(unlike, there, wanted)
         differing |= {path: None for path in wanted if path not in there}
         extra = () if self.declared.delete is Delete.NOTHING else (path for path in entries if path not in wanted)
         fresh = (path for path, item in entries.items() if not is_settled(item, found.now))
@@ -136,32 +168,71 @@ class FileTree:
         tree, content = self._source.tree, self._source.content
         ordered = commit_order(changes)
         large = [change.key for change in large_updates(ordered)]
-        reply = session.call(
-            "prepare",
-            batches(json.dumps(path) + "\n" for path in large),
-            root=self.declared.path,
-            trash=self.declared.trash,
-        )
         server = session.server.name
-        there = split_hashes(whole(server, "prepare", reply, MOST_HASHES), len(large), server)
-        staged = reply.value().get("staged")
-        names = [str(name) for name in staged] if isinstance(staged, list) else []
+        there, names = self._prepare(session, large, run)
         sent = transfers(ordered, names, dict(zip(large, there, strict=True)), content.hashes(large) if large else {})
         content.want({each.change.key: (tree[each.change.key], each.blocks) for each in sent if each.blocks})
         stream = Stream(sent, content, tree, shares_top=self._shares_top)
-        answer = session.call("apply", stream.payload(), root=self.declared.path, run=run, trash=self.declared.trash)
+        look = self.looks[server]
+        answer = session.call(
+            "apply",
+            stream.payload(),
+            root=self.declared.path,
+            run=run,
+            trash=self.declared.trash,
+            identity=listed(look.identity),
+            alone=not self._shares_top,
+        )
         told = whole(server, "apply", answer, MOST_TOLD * (len(sent) + 1))
         answer.value()
         outcomes = list(stream.outcomes(told))
         remember(server, self.declared.path, stream.written, self.store)
         return iter(outcomes)
 
+    def _prepare(self, session: Session, large: Sequence[str], run: str) -> tuple[list[list[bytes]], list[str]]:
+        """The block hashes of the member's large files, and the names of what an interrupted run has staged.
+
+        From here on the tree is this run's: whoever observed it before has to observe it again.
+        """
+        server, declared = session.server.name, self.declared
+        look = self.looks.get(server, Look())
+        reply = session.call(
+            "prepare",
+            batches(json.dumps(path) + "\n" for path in large),
+            root=declared.path,
+            trash=declared.trash,
+            identity=listed(look.identity),
+            last=None if self._shares_top else look.run,
+            run=run,
+            by=self.by,
+        )
+        there = split_hashes(whole(server, "prepare", reply, MOST_HASHES), len(large), server)
+        told = reply.value()
+        staged = told.get("staged")
+        noted = "" if self._shares_top else run
+        self.looks[server] = replace(look, identity=root_identity(told.get("identity")), run=noted)
+        return there, [str(name) for name in staged] if isinstance(staged, list) else []
+
+    @property
+    def _most(self) -> int:
+        """How many entries a member's tree may have: a lie must not cost more than the truth could."""
+        return self.declared.entries or max(FEWEST_ALLOWED, TIMES_ALLOWED * len(self._source.tree))
+
     @property
     def _shares_top(self) -> bool:
         """Whether the tree's own directory is not ours to date: only some of its entries are looked at."""
         return "/*" in self.declared.exclude
 
+    def _remark(self, server: str, more: tuple[str, ...]) -> None:
+        look = self.looks[server]
+        self.looks[server] = replace(look, remarks=look.remarks + more)
+
     # --- what else the engine may ask -----------------------------------------------------------------------
+
+    def remarks(self, server: Server) -> Sequence[str]:
+        """What the plan of a server cannot do, and what to do about it; known once it was observed."""
+        look = self.looks.get(server.name)
+        return look.remarks if look is not None else ()
 
     @property
     def actions(self) -> Sequence[After]:
@@ -177,7 +248,8 @@ class FileTree:
         chosen = [change for change in changes if _readable(change)]
         wanted = {each.key: _whole(tree[each.key]) for each in chosen if each.after is not None}
         content.want(wanted)
-        there = Content(session, self.declared.path)
+        look = self.looks.get(session.server.name)
+        there = Content(session, self.declared.path, look.identity if look else None)
         try:
             found = {each.key: _whole(each.before) for each in chosen if each.before is not None}
             there.want(found)
@@ -197,12 +269,14 @@ class FileTree:
         return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
 
 
-def file_tree(declared: FilesDeclaration, servers: Mapping[str, Server], store: Store) -> FileTree:
+def file_tree(declared: FilesDeclaration, servers: Mapping[str, Server], store: Store, by: str = "") -> FileTree:
     """The agent of a declaration: its source is a folder of the admin host, or the same path on a member."""
     if declared.from_member:
-        return FileTree(declared, servers[declared.source], declared.path, store)
-    return FileTree(declared, ADMIN, declared.source, store)
+        return FileTree(declared, servers[declared.source], declared.path, store, by=by)
+    return FileTree(declared, ADMIN, declared.source, store, by=by)
 
+
+FEWEST_ALLOWED, TIMES_ALLOWED = 50_000, 4  # entries of a member's tree, however few and as many times as the source's
 
 MOST_TOLD = 1 << 12  # bytes that a member may tell of one change
 
@@ -228,7 +302,9 @@ def _text(content: Content, path: str, wanted: Mapping[str, tuple[FileItem, Sequ
     if path not in wanted:
         return b""
     try:
-        return b"".join(inflate_piece(piece) for piece in content.pieces(path, wanted[path][1]) if piece)
+        return b"".join(
+            inflate_piece(piece, wanted[path][0].size) for piece in content.pieces(path, wanted[path][1]) if piece
+        )
     except NoContent as fault:
         return f"({fault})\n".encode()
 

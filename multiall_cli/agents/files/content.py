@@ -15,10 +15,11 @@ from dataclasses import field
 
 from multiall_cli.agents.files.asking import MOST_HASHES, batches, whole
 from multiall_cli.agents.files.item import FileItem
+from multiall_cli.agents.files.scanned import RootIdentity
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, MultiAllError
 from multiall_cli.ports import Session
-from multiall_cli.remote.content import BLOCK, BLOCK_HASH, DONE, FAILED, PACKED, PIECE_HEAD, RAW, unpack_piece
+from multiall_cli.remote.content import BLOCK, BLOCK_HASH, DONE, FAILED, HOLE, PACKED, PIECE_HEAD, RAW, unpack_piece
 
 SIGN_OF_LIFE = 0.5  # seconds of waiting for the source after which a member is told that we still do
 
@@ -45,16 +46,18 @@ def _is_due(file: _Wanted, what: bytes, number: int, body: bytes) -> bool:
     """
     if what in (DONE, FAILED):
         return True
-    return what in (RAW, PACKED) and number in file.asked and number not in file.there and len(body) <= BLOCK
+    return what in (RAW, PACKED, HOLE) and number in file.asked and number not in file.there and len(body) <= BLOCK
 
 
 def block_count(size: int) -> int:
     return -(-size // BLOCK)
 
 
-def inflate_piece(piece: bytes) -> bytes:
-    """The bytes of a block as `read` gave it; at most a block, whatever the source sent."""
-    what, _, _, body = unpack_piece(piece)
+def inflate_piece(piece: bytes, size: int) -> bytes:
+    """The bytes of a block of a file of this size, as `read` gave it; at most a block, whatever the source sent."""
+    what, _, number, body = unpack_piece(piece)
+    if what == HOLE:
+        return bytes(max(0, min(BLOCK, size - number * BLOCK)))
     if what != PACKED:
         return bytes(body)
     try:
@@ -80,9 +83,11 @@ def split_hashes(told: bytes, count: int, server: str) -> list[list[bytes]]:
 class Content:
     """What members take the source's blocks from. Safe to use from many threads; the session is ours alone."""
 
-    def __init__(self, session: Session, root: str) -> None:
+    def __init__(self, session: Session, root: str, identity: RootIdentity | None = None) -> None:
+        """`identity`: what the root must still be, None: anything."""
         self._session = session
         self._root = root
+        self._identity = None if identity is None else list(identity)
         self._spool = tempfile.TemporaryFile(prefix="multiall-")  # noqa: SIM115  (closed by close)
         self._end = 0
         self._files: dict[str, _Wanted] = {}
@@ -100,7 +105,10 @@ class Content:
             missing = [path for path in paths if path not in self._hashes]
             if missing:
                 reply = self._session.call(
-                    "blocks", batches(json.dumps(path) + "\n" for path in missing), root=self._root
+                    "blocks",
+                    batches(json.dumps(path) + "\n" for path in missing),
+                    root=self._root,
+                    identity=self._identity,
                 )
                 server = self._session.server.name
                 told = whole(server, "blocks", reply, MOST_HASHES)
@@ -179,7 +187,7 @@ class Content:
         for path, file, blocks in batch:
             whole = len(blocks) == block_count(file.item.size)
             lines.append(json.dumps([path, file.item.found.identity, None if whole else blocks]) + "\n")
-        reply = self._session.call("read", batches(lines), root=self._root)
+        reply = self._session.call("read", batches(lines), root=self._root, identity=self._identity)
         for piece in reply.pieces():
             if self._closed:
                 return

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from multiall_cli.agents.files.asking import batches, whole
 from multiall_cli.agents.files.item import FileItem, Identity, Kind, as_bytes
+from multiall_cli.agents.files.scanned import RootIdentity
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.ports import Cache, Session
 
@@ -99,19 +100,20 @@ def digests(
     cache: Cache,
     *,
     all_of_it: bool = True,
+    identity: RootIdentity | None = None,
 ) -> dict[str, str]:
     """path → sha256 of each file; a file that changes while it is read has none.
 
     The identity (size, times, inode) decides whether a remembered digest still holds; what changed within the last
     two seconds of the server's own clock is not remembered, since it could change again within one tick. `all_of_it`:
-    the paths are all whose digest can be of use, so what is remembered of others is let go.
+    the paths are all whose digest can be of use, so what is remembered of others is let go. `identity`: the root's.
     """
     if not paths and not all_of_it:
         return {}
     memory = Memory(session.server.name, root, cache)
     identities = {path: packed_identity(entries[path].found.identity) for path in paths}
     known = {path: memory.of(as_bytes(path), identity) for path, identity in identities.items()}
-    told = read(session, root, entries, [path for path, digest in known.items() if digest is None])
+    told = read(session, root, entries, [path for path, digest in known.items() if digest is None], identity)
     found = {path: digest for path, digest in known.items() if digest is not None}
     settled = {path: digest for path, digest in told.items() if is_settled(entries[path], now)}
     if all_of_it:
@@ -135,12 +137,18 @@ def remember(server: str, root: str, written: Mapping[str, tuple[Identity, bytes
         Memory(server, root, cache).add(dated)
 
 
-def read(session: Session, root: str, entries: Mapping[str, FileItem], paths: Sequence[str]) -> dict[str, bytes]:
+def read(
+    session: Session,
+    root: str,
+    entries: Mapping[str, FileItem],
+    paths: Sequence[str],
+    identity: RootIdentity | None,
+) -> dict[str, bytes]:
     """path → sha256 of each file, read now; a file that changes meanwhile, or cannot be read, has none."""
     if not paths:
         return {}
     lines = (json.dumps([path, entries[path].found.identity]) + "\n" for path in paths)
-    reply = session.call("digest", batches(lines), root=root)
+    reply = session.call("digest", batches(lines), root=root, identity=None if identity is None else list(identity))
     told = whole(session.server.name, "digest", reply, 33 * len(paths))
     reply.value()
     if len(told) != 33 * len(paths):

@@ -37,7 +37,8 @@ class Found:
     """What the disk says beyond what is compared; carried along, never part of a comparison.
 
     `holds_more`: a directory with entries that no scan takes in;
-    `linked`: a file with several names.
+    `linked`: a file with several names; `shared`: some of them are not in the tree;
+    `uid`, `gid`: the numbers of its owner and its group.
     """
 
     mode: int = 0
@@ -45,6 +46,9 @@ class Found:
     identity: Identity = (0, 0, 0, 0)
     holds_more: bool = False
     linked: bool = False
+    shared: bool = False
+    uid: int = 0
+    gid: int = 0
 
 
 @dataclass(frozen=True, slots=True)

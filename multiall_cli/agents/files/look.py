@@ -3,10 +3,23 @@
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from multiall_cli.agents.files.asking import batches, whole
-from multiall_cli.agents.files.scanned import MISSING, Records, Scanned, garbage, names, number, top_of
+from multiall_cli.agents.files.scanned import (
+    MISSING,
+    Records,
+    RootIdentity,
+    Scanned,
+    garbage,
+    names,
+    number,
+    paths_of,
+    root_identity,
+    special_of,
+    top_of,
+)
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import FilesDeclaration
 from multiall_cli.ports import Cache, Session
@@ -24,38 +37,92 @@ def _key(server: str, root: str, declared: FilesDeclaration) -> str:
     return f"scan:{server}:{root}:{options_of(declared)}"
 
 
-def look(session: Session, root: str, declared: FilesDeclaration, cache: Cache) -> Scanned:
-    """The tree at `root`. Errors: MemberFault where it is no directory, cannot be read whole, or is garbage."""
+def look(
+    session: Session,
+    root: str,
+    declared: FilesDeclaration,
+    cache: Cache,
+    identity: RootIdentity | None = None,
+    most: int = 0,
+) -> Scanned:
+    """The tree at `root`. Errors: MemberFault where it is no directory, cannot be read whole, or is garbage.
+
+    `identity`: what the root must be, None: anything; `most`: how many entries it may have, 0: any number.
+    """
     server = session.server.name
     before = _recall(server, cache.cached(_key(server, root, declared)))
     known = before.digest if before else ""
     exclude = list(declared.exclude)
-    reply = session.call("scan", root=root, exclude=exclude, xattrs=declared.xattrs, known=known)
+    reply = session.call(
+        "scan", root=root, exclude=exclude, xattrs=declared.xattrs, known=known, identity=listed(identity)
+    )
     packed = whole(server, "scan", reply, MOST_PACKED)
     told = reply.value()
-    return _scanned(server, root, packed, told, before)
+    return _scanned(server, root, packed, told, before, most)
 
 
-def look_at(session: Session, root: str, declared: FilesDeclaration, paths: Iterable[str]) -> Scanned:
-    """As `look`, but only at these paths, and at nothing below them."""
+def look_at(
+    session: Session,
+    root: str,
+    declared: FilesDeclaration,
+    paths: Collection[str],
+    identity: RootIdentity | None = None,
+    run: str = "",
+) -> Scanned:
+    """As `look`, but only at these paths, and at nothing below them. `run`: the last that may have changed the tree."""
     server = session.server.name
     lines = (json.dumps(path) + "\n" for path in paths)
-    reply = session.call("look_at", batches(lines), root=root, xattrs=declared.xattrs)
+    reply = session.call(
+        "look_at", batches(lines), root=root, xattrs=declared.xattrs, identity=listed(identity), run=run
+    )
     packed = whole(server, "look_at", reply, MOST_PACKED)
-    return _scanned(server, root, packed, reply.value(), None)
+    return _scanned(server, root, packed, reply.value(), None, len(paths) + 1)
 
 
-def _scanned(server: str, root: str, packed: bytes, told: Mapping[str, object], before: Records | None) -> Scanned:
+def listed(identity: RootIdentity | None) -> list[int] | None:
+    """A root's identity as an operation takes it."""
+    return None if identity is None else list(identity)
+
+
+def _scanned(
+    server: str, root: str, packed: bytes, told: Mapping[str, object], before: Records | None, most: int
+) -> Scanned:
     if told.get("root") == "missing":
-        return MISSING
+        return replace(MISSING, run=_run_of(told.get("run")))
     _check(server, root, told)
+    if most and number(told.get("entries")) > most:
+        what = f"{root} has {number(told.get('entries')):,.0f} entries there; {most:,} are allowed beside this source"
+        raise MemberFault(server, what, "exclude what is not part of the tree, or raise `entries:` of this declaration")
     users, groups = names(told.get("users")), names(told.get("groups"))
     if before and told.get("same") is True:
         found, size = before, int(number(told.get("entries")))
     else:
-        found = Records(server, _digest(server, told), packed, users, groups)
+        found = Records(server, _digest(server, told), packed, users, groups, most)
         size = len(found.by_path)
-    return Scanned(found, size, number(told.get("now")), top_of(told.get("top"), users, groups), before)
+    return Scanned(
+        records=found,
+        size=size,
+        now=number(told.get("now")),
+        top=top_of(told.get("top"), users, groups),
+        before=before,
+        identity=root_identity(told.get("identity")),
+        run=_run_of(told.get("run")),
+        special=special_of(told.get("special")),
+        mounts=frozenset(paths_of(told.get("mounts"))),
+        ours=paths_of(told.get("ours")),
+        is_owner=_is_owner(told.get("uid"), told.get("top")),
+    )
+
+
+def _is_owner(uid: object, top: object) -> bool:
+    """Whether the session's user may change the mode of the tree's own directory."""
+    return uid == 0 or (isinstance(top, list) and len(top) == 4 and top[1] == uid)
+
+
+def _run_of(told: object) -> str:
+    """The id of the last run that changed a tree; '' where the member knows of none."""
+    run = told.get("run") if isinstance(told, dict) else None
+    return run if isinstance(run, str) and len(run) <= MOST_WORDS else ""
 
 
 def _digest(server: str, told: Mapping[str, object]) -> str:

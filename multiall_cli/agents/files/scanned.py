@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import field
 from functools import cached_property
 
@@ -12,6 +12,10 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.remote import records
 
 MOST_BYTES = 1 << 31  # of packed records; some thirty million entries
+
+MOST_SHOWN = 4096  # letters of a path that a member names
+
+BYTES_EACH = 1 << 11  # of a packed record, on the average of those of one tree
 
 MOST_SECONDS = 1e11  # since the epoch; a clock that says more is not asked
 
@@ -27,7 +31,8 @@ _KINDS = {
 class Records:
     """A tree's entries as a server told them, packed and compressed. `digest` stands for all of it.
 
-    `users`, `groups`: what the numbers in the records are called on that server.
+    `users`, `groups`: what the numbers in the records are called on that server; `most`: how many entries are
+    unpacked, 0: any number.
     """
 
     server: str
@@ -35,12 +40,13 @@ class Records:
     packed: bytes = b""
     users: Mapping[int, str] = field(default_factory=dict)
     groups: Mapping[int, str] = field(default_factory=dict)
+    most: int = 0
 
     @cached_property
     def by_path(self) -> Mapping[bytes, bytes]:
         """path → record. Errors: MemberFault for what cannot be records."""
         try:
-            by_path: Mapping[bytes, bytes] = records.split(inflate(self.server, [self.packed]))
+            by_path: Mapping[bytes, bytes] = records.split(self._inflated(), self.most)
         except records.BadRecord as bad:
             raise garbage(self.server, f"records that are {bad}") from None
         return by_path
@@ -54,7 +60,19 @@ class Records:
 
     @cached_property
     def _all_items(self) -> dict[str, FileItem]:
-        return unpack(self.server, inflate(self.server, [self.packed]), self.users, self.groups)
+        return unpack(self.server, self._inflated(), self.users, self.groups)
+
+    def _inflated(self) -> bytes:
+        """The packed records. A few kilobytes may unpack to gigabytes: they are bounded before."""
+        return inflate(self.server, [self.packed], min(MOST_BYTES, BYTES_EACH * self.most or MOST_BYTES))
+
+    def full_directories(self) -> Sequence[str]:
+        """The directories that hold entries of which there are no records."""
+        return [
+            as_text(path)
+            for path, record in self.by_path.items()
+            if record[:1] == records.DIRECTORY and record[1] & records.HOLDS_MORE
+        ]
 
     def differs_from(self, other: "Records") -> Set[str] | None:
         """The paths whose records are not the same; None where names of owners changed, so that any may be another."""
@@ -67,11 +85,18 @@ def _renamed(now: Mapping[int, str], then: Mapping[int, str]) -> bool:
     return any(now[number] != then[number] for number in now.keys() & then.keys())
 
 
+RootIdentity = tuple[int, int]
+"""Device and inode of a tree's own directory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scanned:
     """One look at a tree: its records, and those of the look before where they are known.
 
-    `size` counts the entries, `now` is the server's own clock in seconds, `top` the tree's own directory.
+    `size` counts the entries, `now` is the server's own clock in seconds, `top` the tree's own directory,
+    `identity` its device and inode. `run`: the last run that changed the tree. `special`: path → what it is, of
+    entries without a record; `mounts`: paths at which another file system is mounted; `ours`: paths whose names begin
+    as those of our own files do; `is_owner`: whether the session's user may change the mode of the tree's root.
     """
 
     records: Records
@@ -80,6 +105,12 @@ class Scanned:
     top: FileItem
     before: Records | None = None
     missing: bool = False
+    identity: RootIdentity | None = None
+    run: str = ""
+    special: Mapping[str, str] = field(default_factory=dict)
+    mounts: Set[str] = frozenset()
+    ours: tuple[str, ...] = ()
+    is_owner: bool = True
 
     def since(self, digest: str) -> Set[str] | None:
         """The paths that changed since the tree had this digest; None: not known."""
@@ -154,6 +185,9 @@ def unpack(server: str, packed: bytes, users: Mapping[int, str], groups: Mapping
                     (size, mtime, ctime, inode),
                     bool(flags & records.HOLDS_MORE),
                     bool(flags & records.LINKED),
+                    bool(flags & records.SHARED),
+                    uid,
+                    gid,
                 ),
             )
     except records.BadRecord as bad:
@@ -184,8 +218,31 @@ def top_of(told: object, users: Mapping[int, str], groups: Mapping[int, str]) ->
         mode=mode,
         owner=users.get(uid, str(uid)),
         group=groups.get(gid, str(gid)),
-        found=Found(mode, mtime),
+        found=Found(mode, mtime, uid=uid, gid=gid),
     )
+
+
+def root_identity(told: object) -> RootIdentity | None:
+    """The device and inode of a root as a member reports them; None where that is no pair of numbers."""
+    if not (isinstance(told, list) and len(told) == 2 and all(isinstance(part, int) for part in told)):
+        return None
+    device, inode = told
+    return (device, inode) if 0 <= device < 1 << 64 and 0 <= inode < 1 << 64 else None
+
+
+def paths_of(told: object) -> tuple[str, ...]:
+    """A list of paths, each cut to a length that can be shown; anything else in it is left out."""
+    return tuple(path[:MOST_SHOWN] for path in told if isinstance(path, str)) if isinstance(told, list) else ()
+
+
+def special_of(told: object) -> dict[str, str]:
+    """path → kind of each special file that a member names."""
+    pairs = told if isinstance(told, list) else []
+    return {
+        pair[0][:MOST_SHOWN]: pair[1][:MOST_SHOWN]
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
+    }
 
 
 MISSING = Scanned(Records("", ""), 0, 0.0, FileItem(Kind.DIRECTORY), missing=True)

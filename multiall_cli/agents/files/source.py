@@ -92,6 +92,10 @@ def read_source(session: Session, agent: str, root: str, declared: FilesDeclarat
         where = "" if session.server == ADMIN else f" on {session.server.name}"
         what = f"the source {root}{where} {'does not exist' if found.missing else 'is empty'}"
         raise Refused(agent, f"{what}; nothing was changed", "fill it, or name another `source:`")
+    if found.ours:
+        more = f" and {len(found.ours) - 1} more" if len(found.ours) > 1 else ""
+        what = f"the source has {found.ours[0]!r}{more}, but names that begin with .multiall- are MultiAll's own"
+        raise Refused(agent, f"{what}; nothing was changed", "rename it, or exclude it")
     key = f"source:{session.server.name}:{root}:{options_of(declared)}"
     kept = _unbroken(cache.cached(key))
     known: Callable[[], Known] = partial(load, kept[32:])
@@ -101,7 +105,9 @@ def read_source(session: Session, agent: str, root: str, declared: FilesDeclarat
         keep(found, root, declared, cache)
         _remember(cache, key, found, told, unsettled)
         known = told.copy
-    return Source(found, Wanted(found.top, found.records, declared, known), unsettled, Content(session, root))
+    return Source(
+        found, Wanted(found.top, found.records, declared, known), unsettled, Content(session, root, found.identity)
+    )
 
 
 def _remember(cache: Cache, key: str, found: Scanned, known: Known, unsettled: Set[str]) -> None:
@@ -130,7 +136,7 @@ def _contents(session: Session, agent: str, root: str, found: Scanned, remembere
         if path in remembered and remembered[path][:-DIGEST] == identity
     }
     items = found.records.items(as_text(path) for path in files if path not in known)
-    told = read(session, root, items, list(items))
+    told = read(session, root, items, list(items), found.identity)
     if lost := [path for path in items if path not in told]:
         why = _why_lost(session, root, lost[0], items[lost[0]])
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""

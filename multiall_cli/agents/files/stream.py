@@ -65,8 +65,10 @@ class Transfer:
 
 
 def is_dress(change: FileChange) -> bool:
-    """Whether new attributes are enough."""
-    return change.before is not None and change.after is not None and change.before.content == change.after.content
+    """Whether new attributes are enough. A link is made anew: it cannot be changed by a handle."""
+    if change.before is None or change.after is None or change.after.kind is Kind.LINK:
+        return False
+    return change.before.content == change.after.content
 
 
 def needs_content(change: FileChange) -> bool:

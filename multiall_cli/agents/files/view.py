@@ -1,6 +1,7 @@
 """What of a tree a declaration looks at: pure functions from what a disk has to items that can be compared."""
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
 
 from multiall_cli.agents.files.item import TOP, FileItem, Kind
 from multiall_cli.agents.files.scanned import Records
@@ -25,11 +26,20 @@ def _owner(item: FileItem, declared: FilesDeclaration) -> tuple[str | None, str 
     return declared.owner, declared.group
 
 
+def _time(item: FileItem, declared: FilesDeclaration) -> int | None:
+    """The time of change, where it is compared.
+
+    That of a directory which holds more than the tree is not: whatever goes on in there changes it.
+    """
+    if not declared.times or item.kind is Kind.HARDLINK or item.found.holds_more:
+        return None
+    return item.found.mtime
+
+
 def wanted(item: FileItem, declared: FilesDeclaration, digest: str = "") -> FileItem:
     """A source's entry as members are to have it."""
     owner, group = _owner(item, declared)
-    timed = declared.times and item.kind in (Kind.FILE, Kind.LINK)
-    mtime, xattrs = item.found.mtime if timed else None, item.xattrs if declared.xattrs else None
+    mtime, xattrs = _time(item, declared), item.xattrs if declared.xattrs else None
     mode = _mode(item, declared)
     return FileItem(item.kind, item.size, digest, mode, owner, group, mtime, item.target, xattrs, item.found)
 
@@ -38,17 +48,53 @@ def observed(item: FileItem, declared: FilesDeclaration, digest: str = "") -> Fi
     """A member's entry, without what the declaration does not look at."""
     keeps_owner = declared.owner is not None and item.kind is not Kind.HARDLINK
     keeps_group = (declared.group is not None or declared.owner == FROM_SOURCE) and item.kind is not Kind.HARDLINK
-    timed = declared.times and item.kind in (Kind.FILE, Kind.LINK)
     owner, group = item.owner if keeps_owner else None, item.group if keeps_group else None
-    mtime, xattrs = item.found.mtime if timed else None, item.xattrs if declared.xattrs else None
+    mtime, xattrs = _time(item, declared), item.xattrs if declared.xattrs else None
     return FileItem(item.kind, item.size, digest, item.mode, owner, group, mtime, item.target, xattrs, item.found)
 
 
-def top(item: FileItem, declared: FilesDeclaration) -> FileItem:
-    """The tree's own directory: only what is declared of it is compared, so that a home is not opened by accident."""
+def compared(there: FileItem, wanted: FileItem) -> FileItem:
+    """The member's entry in the terms in which the wanted one is given.
+
+    An owner that is wanted by number is compared by number, whatever the member calls it. The time of a directory is
+    compared only where both sides are looked at.
+    """
+    owner = wanted.owner if wanted.owner == str(there.found.uid) and there.owner is not None else there.owner
+    group = wanted.group if wanted.group == str(there.found.gid) and there.group is not None else there.group
+    untimed = there.kind is Kind.DIRECTORY and (there.mtime is None or wanted.mtime is None)
+    mtime = wanted.mtime if untimed else there.mtime
+    if (owner, group, mtime) == (there.owner, there.group, there.mtime):
+        return there
+    return replace(there, owner=owner, group=group, mtime=mtime)
+
+
+def unshared(
+    differing: Mapping[str, FileItem | None], there: Mapping[str, FileItem], tree: Mapping[str, FileItem]
+) -> dict[str, FileItem | None]:
+    """The differing entries; of files with names outside the tree as if their content differed, with all their names.
+
+    Such a file may be someone else's: it is replaced by a new one, its attributes are never changed in place.
+    """
+    foreign = {
+        content_of(path, item)
+        for path, item in differing.items()
+        if item is not None and path in tree and item.kind in (Kind.FILE, Kind.HARDLINK) and item.found.shared
+    }
+    if not foreign:
+        return dict(differing)
+    names = {path: item for path, item in there.items() if path in tree and content_of(path, item) in foreign}
+    return {**differing, **{path: replace(item, digest="") for path, item in names.items()}}
+
+
+def top(item: FileItem, declared: FilesDeclaration, wanted: FileItem, *, is_owner: bool) -> FileItem:
+    """The tree's own directory: what is compared of it. See `_owns_top`.
+
+    A mode that nobody declared is not asked of a session that may not change it: to write in the tree is enough.
+    """
+    mode = item.mode if _owns_top(declared) else None
     return FileItem(
         Kind.DIRECTORY,
-        mode=None if declared.dir_mode is None else item.mode,
+        mode=mode if is_owner or declared.dir_mode is not None else wanted.mode,
         owner=None if declared.owner in (None, FROM_SOURCE) else item.owner,
         group=None if declared.group is None else item.group,
         found=item.found,
@@ -57,7 +103,17 @@ def top(item: FileItem, declared: FilesDeclaration) -> FileItem:
 
 def wanted_top(item: FileItem, declared: FilesDeclaration) -> FileItem:
     owner = None if declared.owner == FROM_SOURCE else declared.owner
-    return FileItem(Kind.DIRECTORY, mode=declared.dir_mode, owner=owner, group=declared.group, found=item.found)
+    mode = item.mode if declared.dir_mode is None else declared.dir_mode
+    mode = mode if _owns_top(declared) else None
+    return FileItem(Kind.DIRECTORY, mode=mode, owner=owner, group=declared.group, found=item.found)
+
+
+def _owns_top(declared: FilesDeclaration) -> bool:
+    """Whether the mode of the tree's own directory is the source's, or the declared one.
+
+    A tree that deletes nothing shares its directory with others: a home must not be opened by accident.
+    """
+    return declared.dir_mode is not None or declared.delete is not Delete.NOTHING
 
 
 def both_sides(

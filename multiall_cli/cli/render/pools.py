@@ -107,11 +107,21 @@ def _changes_lines(found: Plan, *, wide: bool) -> Iterator[object]:
             yield line(f"  … and {len(changes) - len(shown)} more (-o wide shows all)", style="dim")
         for action in actions:
             yield line(f"  ! then {action}")
+    yield from _remark_lines(found.members)
     owed: dict[str, list[str]] = {}
     for server, action in found.owed:
         owed.setdefault(action, []).append(server)
     for action, servers in owed.items():
         yield line(f"{fold(servers)}  owed by an earlier run: {action}", style="bold")
+
+
+def _remark_lines(plans: Iterable[MemberPlan[Any]]) -> Iterator[object]:
+    shared: dict[tuple[str, str], list[str]] = {}
+    for each in plans:
+        for remark in each.remarks:
+            shared.setdefault((each.agent, remark), []).append(each.server)
+    for (agent, remark), servers in shared.items():
+        yield line(f"{fold(servers)}  {agent}: {remark}", style="yellow")
 
 
 _Alike = tuple[str, tuple[Change[Any], ...], tuple[str, ...]]

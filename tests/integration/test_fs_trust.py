@@ -1,0 +1,232 @@
+"""Links and folders that other users control: a root session never writes where they would lead it."""
+
+import multiprocessing
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from multiall_cli.domain.exits import Exit
+from multiall_cli.engine.sync import Wish
+from multiall_cli.remote.handles import make_directory, open_directory
+from multiall_cli.remote.loop import Refusal
+from tests.fixtures.bench import MEANT, Bench, only
+from tests.fuzz.cases import SOAK
+
+pytestmark = pytest.mark.root
+
+STRANGER = 12345
+SWAPS = 10_000 if os.environ.get(SOAK) == "soak" else 500
+_FORKED = multiprocessing.get_context("fork")
+
+
+# --- which folders lead where ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A directory with its owner (and a group of the same number) and its mode; `link`: to a directory of root's."""
+
+    owner: int = 0
+    mode: int = 0o755
+    link: bool = False
+
+
+def _make(parent: Path, name: str, made: Folder) -> Path:
+    path = parent / name
+    if made.link:
+        path.symlink_to(parent.parent / "elsewhere")
+        os.chown(path, made.owner, made.owner, follow_symlinks=False)
+    else:
+        path.mkdir()
+        os.chown(path, made.owner, made.owner)
+        path.chmod(made.mode)
+    return path
+
+
+FOLLOWED = {
+    "root's folder": (Folder(), Folder()),
+    "a user's folder in root's": (Folder(), Folder(STRANGER)),
+    "a user's folder in that user's": (Folder(STRANGER), Folder(STRANGER)),
+    "a folder open to all, in one open to all": (Folder(0, 0o777), Folder(0, 0o777)),
+    "root's folder in a sticky one": (Folder(0, 0o1777), Folder()),
+    "a user's folder in a sticky one": (Folder(0, 0o1777), Folder(STRANGER)),
+    "a group's folder in that group's": (Folder(0, 0o775), Folder(0, 0o775)),
+    "root's link in root's folder": (Folder(), Folder(link=True)),
+}
+
+REFUSED = {
+    "root's folder in a user's": (Folder(STRANGER), Folder()),
+    "another user's folder in a user's": (Folder(STRANGER), Folder(STRANGER + 1)),
+    "root's folder in a user's sticky one": (Folder(STRANGER, 0o1777), Folder()),
+    "root's folder in one open to all": (Folder(0, 0o777), Folder()),
+    "a user's folder in one open to all": (Folder(0, 0o777), Folder(STRANGER)),
+    "root's link in a user's folder": (Folder(STRANGER), Folder(link=True)),
+    "root's link in a folder open to all": (Folder(0, 0o777), Folder(link=True)),
+    "root's link in a sticky folder": (Folder(0, 0o1777), Folder(link=True)),
+    "a user's link in root's folder": (Folder(), Folder(STRANGER, link=True)),
+}
+
+
+@pytest.mark.parametrize(("holder", "child"), FOLLOWED.values(), ids=FOLLOWED)
+def test_a_step_that_nobody_else_can_turn_is_made(tmp_path: Path, holder: Folder, child: Folder) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path = _make(_make(tmp_path, "holder", holder), "child", child)
+    os.close(open_directory(os.fsencode(path)))
+
+
+@pytest.mark.parametrize(("holder", "child"), REFUSED.values(), ids=REFUSED)
+def test_a_step_that_others_can_turn_is_refused(tmp_path: Path, holder: Folder, child: Folder) -> None:
+    """Whoever may write to a folder can put another directory or link under that name, root's own included."""
+    (tmp_path / "elsewhere").mkdir()
+    path = _make(_make(tmp_path, "holder", holder), "child", child)
+    with pytest.raises(Refusal) as told:
+        open_directory(os.fsencode(path))
+    assert "child of" in told.value.what
+    assert told.value.todo
+
+
+def test_a_group_of_one_trusted_user_alone_is_no_stranger(tmp_path: Path) -> None:
+    """Root's own group may write to root's folder: nobody else is in it."""
+    holder = tmp_path / "holder"
+    holder.mkdir()
+    holder.chmod(0o775)
+    (holder / "child").mkdir()
+    os.close(open_directory(os.fsencode(holder / "child")))
+
+
+def test_what_is_made_in_a_users_folder_is_that_users(tmp_path: Path) -> None:
+    """Else the next session would have to refuse it."""
+    holder = _make(tmp_path, "holder", Folder(STRANGER))
+    os.close(make_directory(os.fsencode(holder / "a" / "b")))
+    assert [(holder / name).stat().st_uid for name in ("a", "a/b")] == [STRANGER, STRANGER]
+    os.close(make_directory(os.fsencode(holder / "a" / "b")))
+
+
+def test_nothing_is_made_where_anybody_could_rename_it(tmp_path: Path) -> None:
+    holder = _make(tmp_path, "holder", Folder(0, 0o777))
+    with pytest.raises(Refusal, match="everyone can rename it"):
+        make_directory(os.fsencode(holder / "a"))
+    assert os.listdir(holder) == []
+
+
+def test_what_a_link_leads_to_is_not_made(tmp_path: Path) -> None:
+    """The disk that it leads to may just not be mounted."""
+    (tmp_path / "www").symlink_to(tmp_path / "disk" / "www")
+    with pytest.raises(FileNotFoundError):
+        make_directory(os.fsencode(tmp_path / "www" / "app"))
+    assert os.listdir(tmp_path) == ["www"]
+
+
+# --- syncs against an unprivileged user ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(warm_bench: Bench) -> Iterator[Bench]:
+    """A member whose tree lies in a user's folder; beside the member's folder lies a victim of root's."""
+    bench = warm_bench
+    bench.member().parent.mkdir()
+    os.chown(bench.member().parent, STRANGER, STRANGER)
+    victim = bench.folder / "victim"
+    victim.mkdir(mode=0o700)
+    (victim / "precious").write_text("precious")
+    (bench.source / "precious").write_text("ours")
+    yield bench
+    assert {path.name: path.read_text() for path in victim.iterdir()} == {"precious": "precious"}
+
+
+def test_a_link_of_roots_that_a_user_moved_is_not_followed(home: Bench) -> None:
+    """An earlier sync made the link, as root, in a folder of the user; the user gives it the name of a tree."""
+    www = home.member().parent / "www"
+    www.mkdir()
+    os.chown(www, STRANGER, STRANGER)
+    (www / "data").symlink_to(home.folder / "victim")
+    os.rename(www / "data", home.member())
+    report = home.sync()
+    assert report.exit is Exit.PARTIAL
+    assert f"in a folder that user {STRANGER} can write to; following it as user 0 is not safe" in only(report).reason
+
+
+@pytest.mark.parametrize("kind", ["link", "directory"])
+def test_a_root_that_is_swapped_while_the_plan_is_read_is_refused(home: Bench, kind: str) -> None:
+    """The plan was made for another directory: not one of its changes is made in this one."""
+    assert home.sync().exit is Exit.OK
+    (home.source / "precious").write_text("ours, changed")
+    other = home.member().with_name("other")
+
+    def swap(plan: object) -> bool:
+        if kind == "link":
+            other.symlink_to(home.folder / "victim")
+        else:
+            other.mkdir()
+            os.chown(other, STRANGER, STRANGER)
+            (other / "precious").write_text("ours")
+        os.rename(home.member(), home.member().with_name("before"))
+        os.rename(other, home.member())
+        return True
+
+    report = home.sync(Wish(forced=MEANT, confirm=swap))
+    assert report.exit is Exit.PARTIAL
+    words = "is a symbolic link" if kind == "link" else "the tree's root is no longer the directory that was observed"
+    assert words in only(report).reason
+
+
+def test_a_staging_folder_of_another_tree_is_refused(home: Bench) -> None:
+    """The user renames the one that root made for another tree: it would be emptied as this one's."""
+    assert home.sync().exit is Exit.OK
+    os.rename(home.workshop(), home.workshop().with_name(".multiall-other"))
+    agent = home.agent()
+    other = replace(agent, declared=replace(agent.declared, path=str(home.member().with_name("other"))))
+    report = home.sync(agents=[other])
+    assert "is not the staging folder of" in only(report).reason
+
+
+def test_syncs_while_a_user_swaps_the_root_never_write_outside(home: Bench) -> None:
+    """An unprivileged process names its own directory, root's link and root's folder as the tree is named."""
+    ended, swaps = _FORKED.Event(), _FORKED.Value("q", 0)
+    holder = home.member().parent
+    (holder / "mine").mkdir()
+    os.chown(holder / "mine", STRANGER, STRANGER)
+    (holder / "link").symlink_to(home.folder / "victim")
+    (holder / "folder").mkdir(mode=0o700)
+    (holder / "folder" / "precious").write_text("precious")
+    attacker = _FORKED.Process(target=_swap, args=(str(holder), home.member().name, ended, swaps), daemon=True)
+    attacker.start()
+    refused = 0
+    try:
+        turn = 0
+        while swaps.value < SWAPS or turn < 20:
+            turn += 1
+            (home.source / "precious").write_text(f"{turn}")
+            refused += home.sync().exit is not Exit.OK
+    finally:
+        ended.set()
+        attacker.join()
+    kept = [holder / name / "precious" for name in ("folder", home.member().name) if _is_roots(holder / name)]
+    assert [path.read_text() for path in kept] == ["precious"]
+    assert refused > 0
+
+
+def _is_roots(path: Path) -> bool:
+    found = path.lstat() if path.is_symlink() or path.exists() else None
+    return found is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == 0
+
+
+def _swap(holder: str, name: str, ended: Event, swaps: "Synchronized[int]") -> None:
+    """Rename each in turn to the tree's name and back, with a user's rights."""
+    os.chdir(holder)  # the way to it is root's alone
+    os.setgid(STRANGER)
+    os.setuid(STRANGER)
+    while not ended.is_set():
+        for each in ("mine", "link", "mine", "folder"):
+            try:
+                os.rename(each, name)
+                os.rename(name, each)
+            except OSError:
+                continue
+            swaps.value += 1
