@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
+from multiall_cli.adapters.budget import SILENCES, Budget
 from multiall_cli.adapters.pipes import Pipe
 from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.remote import frames
@@ -72,6 +73,9 @@ ARGUMENTS = ("-ISc", BOOT)
 PACKET = 1 << 16  # bytes that are sent at once: small pieces share a packet, and a system call
 MOST_WORDS = 500  # letters of what a member says went wrong
 NESTED = 50  # how deep lists and objects of an answer may stand in each other; ours are three deep
+MOST_EARLY = 1 << 20  # bytes that may come before the member has the whole payload
+MOST_VALUE = 8 << 20  # bytes of what ends an answer
+MOST_PARTS = 100_000  # lists and objects in it: each takes some 60 bytes for the two that it is written with
 MOST_PASSED = 1 << 26  # bytes of an answer that nobody read, before another call on the same session
 NOISE = 1 << 16  # bytes that login scripts may print before the loop answers
 
@@ -118,6 +122,7 @@ class Resident:
         self._first = first + bundle()
         self._doing = "the start of the remote loop"
         self._answer: Answer | None = None
+        self._budget = Budget(SILENCES)
         self.stderr = bytearray()
 
     def call(
@@ -143,7 +148,8 @@ class Resident:
             self._first += more(operation)
         waiting = bytearray(self._first + frames.pack(frames.REQUEST, request))
         self._first = b""
-        for piece in payload:
+        self._budget = Budget(SILENCES * timeout)
+        for piece in self._budget.untimed(payload):
             waiting += frames.pack(frames.DATA, piece)
             if len(waiting) >= PACKET or not piece:  # an empty one is a sign of life: it is sent at once
                 if self._pipe.ready() and self._answered_early(timeout):
@@ -156,13 +162,18 @@ class Resident:
         return self._answer
 
     def _answered_early(self, timeout: float) -> bool:
-        """Whether the member gave up before it had the whole payload (greeting and signs of life do not count)."""
-        while self._pipe.ready():
+        """Whether the member gave up before it had the whole payload (greeting and signs of life do not count).
+
+        An honest one says little before it has all: whatever floods us meanwhile is not held.
+        """
+        while self._pipe.ready() and len(self._buffer) <= MOST_EARLY:
             self._fill(timeout)
         if not self._greeted and not self._greet_from_buffer():
             return False
-        while self._buffer[:1] == frames.BEAT:
-            del self._buffer[: frames.HEADER_SIZE]
+        beats = 0
+        while self._buffer.startswith(frames.BEAT, beats):
+            beats += frames.HEADER_SIZE
+        del self._buffer[:beats]
         return bool(self._buffer)
 
     def _send(self, piece: bytes) -> None:
@@ -170,12 +181,22 @@ class Resident:
             self._pipe.send(piece)
         except BrokenPipeError:
             raise self._ended() from None
+        self._budget.earn(len(piece))
 
     def _fill(self, timeout: float) -> None:
         """Take more output into the buffer."""
+        left = self._budget.left()
+        if left <= 0:
+            raise MemberFault(
+                self._who,
+                f"{self._doing} went on for {self._budget.seconds:g} s without progress, with signs of life alone",
+                "look at its load and its disks, or give it longer with --timeout SECONDS",
+            )
         try:
-            output = self._pipe.receive(timeout)
+            output = self._pipe.receive(min(timeout, left))
         except TimeoutError:
+            if left < timeout:
+                return  # the next call says so
             raise MemberFault(
                 self._who, f"no answer to {self._doing} for {timeout:g} s", "give it longer with --timeout SECONDS"
             ) from None
@@ -236,7 +257,13 @@ class Resident:
             self._fill(timeout)
         body = bytes(self._buffer[frames.HEADER_SIZE : frames.HEADER_SIZE + length])
         del self._buffer[: frames.HEADER_SIZE + length]
+        if kind == frames.DATA:
+            self._budget.earn(length)
         return kind, body
+
+    def limit(self, seconds: float) -> None:
+        """From now on, the operation may take so long without progress."""
+        self._budget = Budget(seconds)
 
     def garbage(self, what: str) -> MemberFault:
         return MemberFault(
@@ -301,6 +328,8 @@ class Answer:
                 raise self._resident.garbage(f"a frame of kind {kind!r}")
 
     def _end(self, kind: bytes, body: bytes) -> None:
+        if len(body) > MOST_VALUE or body.count(b"[") + body.count(b"{") > MOST_PARTS:
+            raise self._resident.garbage(f"a value of {len(body)} bytes with more in it than any operation reports")
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
@@ -314,7 +343,11 @@ class Answer:
             raise self._resident.fault(value)
 
     def pass_over(self) -> None:
-        """Read what is left of it; how the operation came out is nobody's concern any more. Errors: MemberFault."""
+        """Read what is left of it; how the operation came out is nobody's concern any more. Errors: MemberFault.
+
+        It gets one silence: who waits for it wants to go on with something else.
+        """
+        self._resident.limit(self._timeout)
         left = MOST_PASSED
         while self._value is None:
             kind, body = self._resident.frame(self._timeout)

@@ -108,12 +108,12 @@ class Unreachable(MultiAllError):
 
 UNREACHABLE_REASONS = (
     "away", "refused", "name", "timeout", "host-key-unknown", "host-key-changed", "auth", "banner",
-    "jump", "maintenance", "down",
+    "jump", "maintenance", "down", "slow",
 )  # fmt: skip
 """away: no route or link cut · refused: nothing listens · name: it has no address · timeout: no answer in time ·
 host-key-*: quarantined until `multiall server trust` · auth: no key was accepted · banner: not an SSH server ·
 jump: what it is reached through cannot be used ·
-maintenance, down: the topology says so, and no connection was tried."""
+maintenance, down: the topology says so, and no connection was tried · slow: it had not ended long after the others."""
 
 
 class MemberFault(MultiAllError):

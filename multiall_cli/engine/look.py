@@ -12,7 +12,7 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
 from multiall_cli.domain.topology import Evidence, Rung
 from multiall_cli.domain.topology import failed as failed_to_open
-from multiall_cli.engine.fanout import fan_out
+from multiall_cli.engine.fanout import Stragglers, fan_out
 from multiall_cli.engine.world import Agent, Assignment, World
 from multiall_cli.planning.diff import diff
 from multiall_cli.planning.order import plan_id
@@ -84,6 +84,7 @@ def _look_at_members(world: World, pool: str, assignments: Sequence[Assignment],
         lambda server: _look_at(world, server, agents.get(server.name, {})),
         world.parallel,
         world.stop,
+        Stragglers(world.silence, lambda server: server.name, lambda seen: seen.session.close()),
     )
     for server, result in looked:
         if isinstance(result, MultiAllError):

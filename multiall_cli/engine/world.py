@@ -21,7 +21,7 @@ class World:
 
     `vantage`: our own name as an observer, for what we meet on the way; `away`: the servers that the topology holds
     to be in maintenance or down: no connection to them is tried; `relays`: who is reached through which brother;
-    `pause`: does nothing for so many seconds.
+    `pause`: does nothing for so many seconds; `silence`: seconds that a server may be silent.
     """
 
     transport: Transport
@@ -34,6 +34,7 @@ class World:
     away: Mapping[str, Unreachable] = field(default_factory=dict)
     relays: Mapping[str, str] = field(default_factory=dict)
     pause: Callable[[float], None] = time.sleep
+    silence: float = 60.0
 
     def observer_of(self, server: str) -> str:
         """Who it is that meets a server when we work on it."""

@@ -888,7 +888,16 @@ class Fleet:
         from multiall_cli.engine.world import World
 
         parallel = self.limits.parallel or self.site.settings.parallel
-        return World(self.transport, self.store, SystemClock(), parallel, self.watch, self.stop, VANTAGE)
+        return World(
+            self.transport,
+            self.store,
+            SystemClock(),
+            parallel,
+            self.watch,
+            self.stop,
+            VANTAGE,
+            silence=self._timeout,
+        )
 
 
 def to_yaml(value: object, *, ascii_only: bool = False) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 import paramiko
 from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST
 
+from multiall_cli.adapters.budget import LEAST_RATE
 from multiall_cli.domain.errors import MemberFault, Unreachable
 
 ALL = 1 << 22  # more than a window: whatever has come is taken in one piece
@@ -67,14 +68,17 @@ class ChannelPipe:
 
     def send(self, piece: bytes) -> None:
         view = memoryview(piece)
+        until = time.monotonic() + self._timeout + len(piece) / LEAST_RATE
         try:
             while view:
                 sent = self._channel.send(bytes(view[:PIECE]))
                 if not sent:
                     raise OSError
                 view = view[sent:]
+                if view and time.monotonic() > until:  # it takes a byte now and then
+                    raise TimeoutError
         except TimeoutError:
-            what = f"it took no input for {self._timeout:g} s"
+            what = f"it took no input for {self._timeout:g} s, or hardly any"
             raise Unreachable(
                 self._who, what, "look at its load, or give it longer with --timeout", "timeout"
             ) from None

@@ -1,0 +1,137 @@
+"""Members that send without end, or next to nothing for ever: each costs a bounded time and a bounded memory."""
+
+import os
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from multiall_cli.adapters.local import ChildPipe
+from multiall_cli.adapters.resident import MOST_EARLY, Resident
+from multiall_cli.agents.files import FileTree, file_tree
+from multiall_cli.agents.files.asking import whole
+from multiall_cli.agents.files.scanned import inflate
+from multiall_cli.domain.errors import MemberFault
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.inventory import FilesDeclaration
+from multiall_cli.domain.run import MemberState
+from multiall_cli.remote import frames, records
+from tests.fixtures.bench import Bench, only
+from tests.laws.measure import peak_mb
+
+SILENCE = 0.1  # seconds; so an operation may go on for one second without progress
+
+HOSTILE = f"""
+import os, struct, sys, time
+out = sys.stdout.buffer
+def send(kind, body=b""):
+    out.write(kind + struct.pack(">I", len(body)) + body); out.flush()
+out.write({frames.HELLO!r}); out.flush()
+"""
+
+ENDLESS = {
+    "signs of life": "while True: send(b'B'); time.sleep(0.02)",
+    "a flood of signs of life": "while True: out.write(b'B\\0\\0\\0\\0' * 10000)",
+    "empty pieces": "while True: send(b'D'); time.sleep(0.02)",
+    "a frame that drips": (
+        "out.write(b'D' + struct.pack('>I', 1000))\nwhile True: out.write(b'x'); out.flush(); time.sleep(0.02)"
+    ),
+    "a header that drips": "out.write(b'D'); out.flush()\nwhile True: os.write(2, b'words'); time.sleep(0.02)",
+}
+
+
+def _resident(program: str) -> Resident:
+    return Resident(ChildPipe([sys.executable, "-ISc", HOSTILE + program]), "bad")
+
+
+@pytest.mark.parametrize("program", ENDLESS.values(), ids=ENDLESS)
+@pytest.mark.timeout(30)
+def test_an_operation_without_progress_ends(program: str) -> None:
+    resident = _resident(program)
+    began = time.monotonic()
+    with pytest.raises(MemberFault, match=r"without progress|no answer to"):
+        resident.call("scan", (), SILENCE, {}).value()
+    assert time.monotonic() - began < 15
+    resident.close()
+
+
+@pytest.mark.timeout(30)
+def test_an_answer_that_nobody_reads_is_passed_over_within_a_silence() -> None:
+    resident = _resident(ENDLESS["signs of life"])
+    resident.call("scan", (), 60.0, {})
+    resident._answer._timeout = SILENCE  # type: ignore[union-attr]
+    with pytest.raises(MemberFault, match="without progress"):
+        resident.call("ping", (), SILENCE, {})
+    resident.close()
+
+
+@pytest.mark.timeout(60)
+def test_a_flood_while_we_still_send_is_not_held() -> None:
+    """Gigabytes of an answer that is none, before the request has gone out."""
+    reads = "import threading; threading.Thread(target=sys.stdin.buffer.read, daemon=True).start()\n"
+    resident = _resident(reads + "while True: out.write(b'D' + struct.pack('>I', 1 << 16) + bytes(1 << 16))")
+    payload: Iterator[bytes] = (os.urandom(1 << 16) for _ in range(100))
+    before = peak_mb()
+    answer = resident.call("apply", payload, 5.0, {})
+    with pytest.raises(MemberFault, match="more than 1000 bytes"):
+        whole("bad", "apply", answer, 1000)
+    assert len(resident._buffer) <= MOST_EARLY + (8 << 20)
+    assert peak_mb() - before < 64
+    resident.close()
+
+
+NESTED = {
+    "lists": b"[" + b"[]," * (1 << 20) + b"[]]",
+    "objects": b"[" + b"{}," * (1 << 20) + b"{}]",
+    "length": b'"' + b"x" * (9 << 20) + b'"',
+}
+
+
+@pytest.mark.parametrize("value", NESTED.values(), ids=NESTED)
+def test_a_value_that_would_fill_the_memory_is_not_unpacked(value: bytes, tmp_path: Path) -> None:
+    (tmp_path / "value").write_bytes(b'{"a": ' + value + b"}")
+    resident = _resident(f"send(b'V', open({str(tmp_path / 'value')!r}, 'rb').read()); sys.stdin.buffer.read()")
+    before = peak_mb()
+    with pytest.raises(MemberFault, match="more in it than any operation reports"):
+        resident.call("ping", (), 10.0, {}).value()
+    assert peak_mb() - before < 64
+    resident.close()
+
+
+def test_more_entries_than_the_source_makes_likely_are_refused(bench: Bench) -> None:
+    """With their number, and the setting that allows them; what is set is allowed."""
+    (bench.source / "a").write_text("a")
+    bench.member().mkdir(parents=True)
+    for number in range(30):
+        (bench.member() / f"f{number}").touch()
+    report = bench.sync(agents=[_with_entries(bench, 20)])
+    assert (only(report).state, report.exit) == (MemberState.FAILED, Exit.PARTIAL)
+    assert "has 30 entries there; 20 are allowed" in only(report).reason
+    assert "raise `entries:`" in only(report).todo
+    assert bench.sync(agents=[_with_entries(bench, 30)]).exit is Exit.OK
+
+
+def _with_entries(bench: Bench, most: int) -> FileTree:
+    agent = bench.agent()
+    declared = FilesDeclaration(**{**_fields(agent.declared), "entries": most})
+    return file_tree(declared, {}, bench.store)
+
+
+def _fields(declared: FilesDeclaration) -> dict[str, object]:
+    return {name: getattr(declared, name) for name in ("path", "source", "delete", "exclude")}
+
+
+def test_records_are_counted_before_they_are_unpacked() -> None:
+    """A quarter of a megabyte that means a hundred thousand entries."""
+    with pytest.raises(records.BadRecord, match="more than 1000"):
+        records.split(_many(2000), 1000)
+    with pytest.raises(MemberFault, match="bytes of records"):
+        inflate("bad", [zlib.compress(_many(100_000))], 1000 << 10)
+
+
+def _many(count: int) -> bytes:
+    found = os.lstat("/")
+    return b"".join(records.pack(records.LINK, 0, found, b"%d" % number, b"x") for number in range(count))
