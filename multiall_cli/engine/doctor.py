@@ -1,7 +1,7 @@
 """Looks at every connection from the outside in, and says of each trouble what mends it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.domain.errors import MultiAllError, Unreachable
@@ -15,9 +15,13 @@ MOST_SECONDS = 1e11  # since the epoch; no clock says more
 OLDEST_PYTHON = (3, 6)
 
 
-def examine(world: World, servers: Sequence[Server]) -> Iterator[Finding]:
-    """At least one finding per server, in the order in which they answer."""
-    for server, result in fan_out(servers, lambda each: list(_examine(world, each)), world.parallel, world.stop):
+def examine(world: World, servers: Sequence[Server], trees: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """At least one finding per server, in the order in which they answer. `trees`: server → its trees' roots."""
+
+    def work(server: Server) -> list[Finding]:
+        return list(_examine(world, server, trees.get(server.name, ())))
+
+    for server, result in fan_out(servers, work, world.parallel, world.stop):
         world.watch(Step("examined", server.name))
         if isinstance(result, MultiAllError):
             reason = result.reason if isinstance(result, Unreachable) else ""
@@ -26,13 +30,13 @@ def examine(world: World, servers: Sequence[Server]) -> Iterator[Finding]:
             yield from result
 
 
-def _examine(world: World, server: Server) -> Iterator[Finding]:
+def _examine(world: World, server: Server, trees: Sequence[str]) -> Iterator[Finding]:
     began = world.clock.monotonic()
     session = world.transport.open(server)
     try:
         opened = world.clock.monotonic() - began
         asked = world.clock.now()
-        told = session.call("facts").value()
+        told = session.call("facts", roots=list(trees)).value()
         answered = world.clock.now()
     finally:
         session.close()
@@ -41,6 +45,15 @@ def _examine(world: World, server: Server) -> Iterator[Finding]:
     yield from _python(server, python)
     yield from _rights(server, told.get("uid"))
     yield from _clock(server, told.get("now"), asked, answered)
+    yield from _trees(server, trees, told.get("no_exchange"))
+
+
+def _trees(server: Server, trees: Sequence[str], told: object) -> Iterator[Finding]:
+    for root in trees:
+        if isinstance(told, list) and root in told:
+            what = f"the file system of {root} cannot exchange two names (renameat2): a file that someone puts in place"
+            what += " at the very moment of a sync can be lost"
+            yield Finding(server.name, Health.ODD, what, "keep the tree on ext4, xfs, btrfs or tmpfs")
 
 
 def _python(server: Server, python: str) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ from multiall_cli.drivers.become import sudoers
 from multiall_cli.drivers.openssh import ssh_command
 from multiall_cli.planning.assign import assign
 from multiall_cli.planning.guard import NAMES
-from multiall_cli.planning.merge import Explained, explain
+from multiall_cli.planning.merge import Explained, effective_files, explain
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.whom import away, inherited, serving, through
@@ -340,7 +340,8 @@ class Fleet:
 
         servers = self.select(target) if target else tuple(self.inventory.servers.values())
         nameless = {}
-        for finding in examine(self.world, servers):
+        trees = {each.name: [tree.path for tree in effective_files(self.inventory, each.name)[0]] for each in servers}
+        for finding in examine(self.world, servers, trees):
             if finding.reason == "name" and finding.subject not in nameless:
                 nameless[finding.subject] = examine_name(finding.subject, self.server(finding.subject).address)
                 yield nameless[finding.subject] or finding

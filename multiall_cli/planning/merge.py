@@ -156,6 +156,8 @@ def _told(field: str, value: object) -> str:
         return f"{value:04o}"
     if isinstance(value, bool):
         return str(value).lower()
+    if field == "entries" and not value:
+        return "as the source makes likely"
     if field == "trash":
         return f"{value} day{'' if value == 1 else 's'}"
     return str(value)

@@ -6,6 +6,9 @@ import pwd
 import sys
 import time
 
+from multiall_cli.remote import handles, swap
+from multiall_cli.remote.loop import Refusal
+
 
 def _first_line(path, default=""):
     try:
@@ -44,8 +47,29 @@ def _user():
         return str(os.geteuid())
 
 
-def facts(exchange):
-    """hostname, system, kernel, architecture, python, user, uid, cpus, memory, uptime, machine_id, now."""
+def _without_exchange(roots):
+    """Those of the trees in whose file systems two names cannot be exchanged at once; missing ones are not tried."""
+    found = []
+    for root in roots:
+        try:
+            handle = handles.open_directory(handles.absolute(root))
+        except (OSError, Refusal):
+            continue  # a sync says what is wrong there
+        try:
+            if not swap.can_exchange(handle):
+                found.append(root)
+        except OSError:
+            continue
+        finally:
+            os.close(handle)
+    return found
+
+
+def facts(exchange, roots=()):
+    """hostname, system, kernel, architecture, python, user, uid, cpus, memory, uptime, machine_id, now.
+
+    `roots`: trees to try; `no_exchange` has those that allow no exchange of names.
+    """
     system = os.uname()
     release = _release()
     uptime = _first_line("/proc/uptime").split(" ")[0]
@@ -65,4 +89,5 @@ def facts(exchange):
         "uptime": float(uptime) if uptime else None,
         "now": time.time(),
         "machine_id": _first_line("/etc/machine-id"),
+        "no_exchange": _without_exchange(roots),
     }

@@ -53,6 +53,22 @@ def _rename(flags, folder, name, other_folder, other):
     raise OSError(number, os.strerror(number))
 
 
+def can_exchange(folder):
+    """Whether two names in this open folder can be exchanged; tried with two of our own in a folder of theirs."""
+    name = b".multiall-trial-%d" % os.getpid()
+    os.mkdir(name, 0o700, dir_fd=folder)
+    trial = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        for each in (b"a", b"b"):
+            os.symlink(each, each, dir_fd=trial)
+        return exchange(trial, b"a", trial, b"b")
+    finally:
+        for left in os.listdir(trial):
+            os.unlink(left, dir_fd=trial)
+        os.close(trial)
+        os.rmdir(name, dir_fd=folder)
+
+
 def exchange(folder, name, other_folder, other):
     """Exchange what two names stand for, at once. False where kernel or file system have no such thing."""
     return _rename(EXCHANGE, folder, name, other_folder, other)

@@ -14,10 +14,11 @@ import pytest
 from multiall_cli.domain.change import Result
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete
+from multiall_cli.engine.doctor import examine
 from multiall_cli.remote import swap
 from multiall_cli.remote.place import _put_back, look, put, take_out
 from multiall_cli.remote.staging import Stale
-from tests.fixtures.bench import Bench, contents, not_done
+from tests.fixtures.bench import Bench, contents, not_done, server
 from tests.fixtures.pipes import Kept
 
 RACES = 500
@@ -211,6 +212,19 @@ class _Told:
         session = self.opened(server)
         session.on_piece = self.act
         return session
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_the_doctor_names_trees_whose_file_system_cannot_exchange(bench: Bench, exchange: bool) -> None:
+    """There the last moment is not safe; nothing is left of the trial."""
+    if not exchange:
+        bench.machine.python["s0"] = _without_ctypes(bench.folder)
+    bench.member().mkdir(parents=True)
+    roots = [str(bench.member()), str(bench.member() / "missing")]
+    found = [each.what for each in examine(bench.world, [server()], {"s0": roots})][1:]
+    assert len(found) == (0 if exchange else 1)
+    assert all(f"the file system of {bench.member()} cannot exchange two names" in what for what in found)
+    assert os.listdir(bench.member()) == []
 
 
 def test_this_machine_can_exchange(tmp_path: Path) -> None:

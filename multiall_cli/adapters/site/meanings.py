@@ -111,6 +111,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "times": "Whether a time of change alone is a difference; else only where the source is a member.",
         "xattrs": "Whether extended attributes and ACLs are kept the same too.",
         "trash": "How long deleted files are kept beside the tree: `7d` (the default), `0` not at all.",
+        "entries": "How many entries the tree may have on a member; else 50,000, or four times as many as its source.",
         "after": "What is done once on a member where something changed.",
     },
     "ModeShape": {"files": "Of files, such as '0644'.", "dirs": "Of folders, such as '0755'."},

@@ -84,6 +84,7 @@ def _tree(item: Written, root: str, servers: Container[str], tell: Tell) -> File
         times=source[1] if times is None else times.lower() == "true",
         xattrs=(text_of(item, "xattrs") or "").lower() == "true",
         trash=int((text_of(item, "trash") or "7").rstrip("d")),
+        entries=int(text_of(item, "entries") or "0"),
         after=after,
         origin=item.origin,
         where=dict(places(item)),

@@ -77,6 +77,7 @@ _TIME = "seconds, or a time such as 10s, 500ms or 1h30m"
 Seconds = Annotated[str, _word(r"(?=.*[1-9])(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h|d|w))+", _TIME)]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1")]
+Entries = Annotated[int, Meta(ge=1, le=30_000_000, description="a whole number from 1")]
 FailCount = Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number from 0")]
 Positive = Annotated[float, Meta(gt=0, le=1_000_000, description=_TIME)]
 Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="a whole number")]
@@ -183,6 +184,7 @@ class FilesShape(Struct, forbid_unknown_fields=True):
     times: bool | UnsetType = UNSET
     xattrs: bool | UnsetType = UNSET
     trash: Days | Literal[0] | UnsetType = UNSET
+    entries: Entries | UnsetType = UNSET
     after: list[AfterShape] | UnsetType = UNSET
 
 

@@ -52,7 +52,19 @@ def _told(declared: FilesDeclaration) -> Mapping[str, str]:
     """What a declaration says, without what is as everywhere."""
     usual = FilesDeclaration(path="", source="")
     told = {"source": declared.source}
-    for name in ("exclude", "delete", "owner", "group", "file_mode", "dir_mode", "times", "xattrs", "trash", "after"):
+    for name in (
+        "exclude",
+        "delete",
+        "owner",
+        "group",
+        "file_mode",
+        "dir_mode",
+        "times",
+        "xattrs",
+        "trash",
+        "entries",
+        "after",
+    ):
         value = getattr(declared, name)
         if value != getattr(usual, name):
             told[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else _word_of(name, value)
