@@ -41,6 +41,7 @@ MORE = {
         "gauge_sources",
         "gauge_versions",
         "gauge_accounts",
+        "gauge_certificates",
         "gauge_databases",
         "gauge_dns",
         "gauge_files",

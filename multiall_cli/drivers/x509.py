@@ -1,33 +1,104 @@
-"""Certificates: how long they hold, and for which names."""
+"""Certificates: how long they hold, since when, and for which names."""
 
-from collections.abc import Mapping
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from multiall_cli.domain.dataclass import dataclass
+
+_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----([^-]*)-----END [A-Z0-9 ]*CERTIFICATE-----\s*")
+_FAULTS = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+MOST_NAME = 100  # letters of a subject that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    """`place`: which one of several it is, with its subject."""
+
+    place: str
+    begins: datetime
+    ends: datetime
+    names: tuple[str, ...]
+
 
 def values(told: Mapping[str, object], now: float) -> dict[str, object]:
-    """`left` (seconds) and `names` of the first certificate of a PEM text, beside what else was told.
+    """What a chain of PEM certificates shows, beside what else was told: `left` (seconds) until the first of them ends,
+    `started`: whether all have begun, `names` of the first one.
 
-    Errors: ValueError where it is none.
+    Errors: ValueError where one of them cannot be read.
     """
     pem = told.get("pem")
-    if not isinstance(pem, str):
+    if pem is None:
         return dict(told)
+    found = _read(pem if isinstance(pem, list) else [pem])
+    first_to_end, last_to_begin = min(found, key=lambda each: each.ends), max(found, key=lambda each: each.begins)
+    moment = datetime.fromtimestamp(now, UTC)
+    why = {**_details(told.get("why"))}
+    if len(found) > 1:
+        why["left"] = first_to_end.place
+    started = last_to_begin.begins <= moment
+    if not started:
+        which = f"{last_to_begin.place} " if len(found) > 1 else ""
+        why["started"] = f"{which}is valid from {last_to_begin.begins:%Y-%m-%d %H:%M} UTC"
+    rest = {key: value for key, value in told.items() if key not in ("pem", "why")}
+    left = (first_to_end.ends - moment).total_seconds()
+    return {**rest, "left": left, "started": started, "names": list(found[0].names), **({"why": why} if why else {})}
+
+
+def _details(why: object) -> Mapping[str, object]:
+    """Value → words."""
+    return why if isinstance(why, dict) else {}
+
+
+def _read(blocks: Sequence[object]) -> list[_Certificate]:
+    """Errors: ValueError, which names the one that makes no sense."""
+    if not blocks:
+        raise ValueError("it is no certificate; there is none in what was sent")
+    found = []
+    for number, block in enumerate(blocks, 1):
+        place = f"certificate {number} of {len(blocks)}"
+        try:
+            found.append(_one(place, str(block)))
+        except _FAULTS as fault:
+            which = f"{place}: " if len(blocks) > 1 else ""
+            raise ValueError(f"{which}it is no certificate that makes sense ({fault})") from None
+    return found
+
+
+def _one(place: str, block: str) -> _Certificate:
+    matched = _BLOCK.fullmatch(block.strip())
+    if matched is None:
+        raise ValueError("no PEM")
     try:
-        certificate = x509.load_pem_x509_certificate(pem.encode("utf-8", "replace"))
-        left = (certificate.not_valid_after_utc - datetime.fromtimestamp(now, UTC)).total_seconds()
-        names = _names(certificate)
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as fault:
-        raise ValueError(f"it is no certificate ({fault})") from None
-    rest = {key: value for key, value in told.items() if key != "pem"}
-    return {**rest, "left": left, "names": names}
+        der = base64.b64decode("".join(matched[1].split()), validate=True)
+    except binascii.Error as fault:
+        raise ValueError(str(fault)) from None
+    made = x509.load_der_x509_certificate(der[: _length(der)])
+    subject = made.subject.rfc4514_string()[:MOST_NAME]
+    place = f"{place}, {subject}" if subject else place
+    return _Certificate(place, made.not_valid_before_utc, made.not_valid_after_utc, _names(made))
 
 
-def _names(certificate: x509.Certificate) -> list[str]:
+def _length(der: bytes) -> int:
+    """Of its first element: openssl's TRUSTED CERTIFICATE has another one behind it."""
+    if len(der) < 2 or der[1] < 0x80:
+        return len(der)
+    many = der[1] & 0x7F
+    return 2 + many + int.from_bytes(der[2 : 2 + many], "big")
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Those that clients go by (RFC 6125): DNS names and addresses, and not the subject."""
     try:
         found = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except x509.ExtensionNotFound:
-        return []
-    return list(found.get_values_for_type(x509.DNSName)) if isinstance(found, x509.SubjectAlternativeName) else []
+        return ()
+    if not isinstance(found, x509.SubjectAlternativeName):
+        return ()
+    addresses = found.get_values_for_type(x509.IPAddress)
+    return (*found.get_values_for_type(x509.DNSName), *map(str, addresses))

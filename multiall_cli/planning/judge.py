@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from multiall_cli.domain.baseline import Code, Expectation, Range, Reading, Rule
 from multiall_cli.domain.dataclass import dataclass
@@ -11,6 +13,7 @@ from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 COMPARED = 100  # letters of a value beyond which brothers are compared by its digest
 NEEDED = ("present", "open", "count", "why")
 """Values by which a subject is judged, though its rule may not ask for them."""
+LONGEST = 300  # letters of what explains a value
 MOST = 2.0**63  # what a value of a server may be; a member may say anything
 
 
@@ -48,14 +51,20 @@ def _compared(rule: Rule, wanted: Expectation, value: Value, reading: Reading) -
         return _without(rule, name, value, reading)
     has = values[name]
     if value.worse is not Worse.NEITHER:
-        return _limited(wanted, value, has)
-    if _is_so(has, wanted.wanted, value):
+        return _limited(wanted, value, has, why_of(values, name))
+    if _is_so(has, wanted.wanted, value, rule):
         return Judgement(Code.OK, f"{name} {shown(measure, has)}")
     if name == "present":
-        why = values.get("why")
-        return Judgement(value.code if wanted.wanted else Code.UNWANTED, str(why) if why else _there(has))
-    why = f" ({values['why']})" if values.get("why") else ""
+        return Judgement(value.code if wanted.wanted else Code.UNWANTED, why_of(values, name) or _there(has))
+    why = f" ({found})" if (found := why_of(values, name)) else ""
     return Judgement(value.code, f"{name} {shown(measure, has)}{why}", shown(measure, wanted.wanted))
+
+
+def why_of(values: Mapping[str, object], name: str) -> str:
+    """What explains a value: words for it alone, or for all that are not as wanted; '' where there are none."""
+    why = values.get("why")
+    told = why.get(name) if isinstance(why, Mapping) else why
+    return str(told)[:LONGEST] if told else ""
 
 
 def _without(rule: Rule, name: str, value: Value, reading: Reading) -> Judgement:
@@ -76,19 +85,25 @@ def _there(has: object) -> str:
     return "there" if has else "not there"
 
 
-def _is_so(has: object, wanted: object, value: Value) -> bool:
+def _is_so(has: object, wanted: object, value: Value, rule: Rule) -> bool:
+    alike = partial(value.alike or _equal, rule.subject)
     if value.measure is Measure.WORDS and isinstance(wanted, tuple):
         words = {each for each in has if isinstance(each, str)} if isinstance(has, list | tuple) else set()
-        return set(wanted) == words if value.exact else set(wanted) <= words
+        there = all(any(alike(each, word) for word in words) for each in wanted)
+        return there and (not value.exact or all(any(alike(each, word) for each in wanted) for word in words))
     if isinstance(has, str) and isinstance(wanted, str):
-        return has.strip() == wanted.strip()
+        return alike(wanted, has)
     return type(has) is type(wanted) and has == wanted
 
 
-def _limited(wanted: Expectation, value: Value, has: object) -> Judgement:
+def _equal(_: Mapping[str, object], wanted: str, has: str) -> bool:
+    return has.strip() == wanted.strip()
+
+
+def _limited(wanted: Expectation, value: Value, has: object, why: str) -> Judgement:
     if isinstance(has, bool) or not isinstance(has, int | float) or not -MOST <= has <= MOST:
         return Judgement(Code.BAD_OUTPUT, f"{wanted.value} is no number of use")
-    shows = f"{wanted.value} {shown(value.measure, has)}"
+    shows = f"{wanted.value} {shown(value.measure, has)}" + (f" ({why})" if why else "")
     ended = value.warns is Code.EXPIRING and has <= 0
     for limit, code in (
         (wanted.critical, Code.EXPIRED if ended else Code.CRIT_LIMIT),

@@ -54,10 +54,16 @@ def _tried(pack: str, rule: Rule, example: str, said: Saying, origin: Origin, *,
             how = f"write {known[key].measure.value}" if key in known else f"it shows {', '.join(known)}"
             fault = f"{key!r} cannot be {each.value!r}; {how}"
             return Trial(pack, rule.id, example, Code.BAD_OUTPUT, False, fault=fault, origin=each.origin)
-    judged = judge(rule, Reading(values))
+    judged = judge(rule, Reading({**_implied(rule), **values}))
     unknown = judged.code // 100 == 5
     as_wanted = not unknown and judged.code.is_problem is not wants_well
     return Trial(pack, rule.id, example, judged.code, as_wanted, judged.shows, origin=origin)
+
+
+def _implied(rule: Rule) -> dict[str, object]:
+    """What its check expects without a word of the rule: no example has to write it."""
+    implied = CHECKS[rule.check].implied
+    return {name: wanted for name, wanted in implied.items() if not isinstance(wanted, tuple)}
 
 
 def _value(rule: Rule, key: str, said: str | tuple[str, ...]) -> object:

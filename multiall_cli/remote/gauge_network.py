@@ -1,4 +1,4 @@
-"""Gauges of the network: listening ports, connections, interfaces, routes, certificates."""
+"""Gauges of the network: listening ports, connections, interfaces, routes."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Trouble, connected, marked, output, since
+from multiall_cli.remote.gauge_sources import Trouble, connected, marked, since
 
 _LISTENS = "0A"
 MOST = 1 << 20  # bytes of an answer that are searched
@@ -76,54 +76,6 @@ def http(url, match=None, within=3.0, insecure=False):
     if match is not None:
         told["matches"] = bool(re.search(match.encode("utf-8"), body, re.MULTILINE))
     return told
-
-
-def certificate(path=None, address=None, port=443, name=None, within=2.0, trusted=False):
-    """pem: what the admin host reads the dates and names from; trusted: by the authorities that this server knows."""
-    if path is not None:
-        try:
-            with open(path, errors="replace") as opened:
-                told = {"present": True, "pem": opened.read(MOST)}
-        except FileNotFoundError:
-            return {"present": False}
-        return dict(told, **_trusted_file(path, name)) if trusted else told
-    import ssl
-
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        with connected(address, port, within) as plain:
-            with context.wrap_socket(plain, server_hostname=name or address) as secured:
-                told = {"present": True, "pem": ssl.DER_cert_to_PEM_cert(secured.getpeercert(True) or b"")}
-    except OSError as fault:
-        return {"present": False, "why": str(fault)}
-    return dict(told, **_trusted_place(address, port, name or address, within)) if trusted else told
-
-
-def _trusted_place(address, port, name, within):
-    """Errors: OSError where that is not known."""
-    import ssl
-
-    context = ssl.create_default_context()
-    with connected(address, port, within) as plain:
-        try:
-            with context.wrap_socket(plain, server_hostname=name):
-                return {"trusted": True}
-        except ssl.CertificateError as fault:  # of the name, where Python is older than 3.7
-            return {"trusted": False, "why": str(fault)}
-        except ssl.SSLError as fault:
-            if fault.reason != "CERTIFICATE_VERIFY_FAILED":
-                raise
-            return {"trusted": False, "why": str(fault)}
-
-
-def _trusted_file(path, name):
-    argv = ["openssl", "verify", "-untrusted", path] + (["-verify_hostname", name] if name else [])
-    code, _, complaints = output(argv + [path])
-    if code == 0:
-        return {"trusted": True}
-    why = [line for line in complaints.splitlines() if line.startswith("error ")]
-    return {"trusted": False, "why": (why or complaints.strip().splitlines() or ["openssl verify says no"])[0]}
 
 
 def interface(name, mark=None):

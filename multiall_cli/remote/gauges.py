@@ -16,6 +16,7 @@ from typing import Any
 
 from multiall_cli.remote import (
     gauge_accounts,
+    gauge_certificates,
     gauge_databases,
     gauge_dns,
     gauge_files,
@@ -66,7 +67,7 @@ GAUGES = {
     "port": gauge_network.port,
     "tcp": gauge_network.tcp,
     "http": gauge_network.http,
-    "certificate": gauge_network.certificate,
+    "certificate": gauge_certificates.certificate,
     "interface": gauge_network.interface,
     "route": gauge_network.route,
     "ping": gauge_ping.ping,

@@ -676,7 +676,7 @@ def test_what_there_is(desk: Desk) -> None:
     said(desk)
     assert re.search(r"^own +5 +health$", desk.call("baseline", "packs").out, re.M)
     assert re.search(r"^linux +12 +none$", desk.call("baseline", "packs").out, re.M)
-    assert "certificate: A certificate" in desk.call("baseline", "checks").out
+    assert "certificate: Certificates: all of" in desk.call("baseline", "checks").out
     assert re.search(r"^404 +missing +not there, and should be +2$", desk.call("baseline", "codes").out, re.M)
 
 

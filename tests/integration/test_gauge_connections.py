@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from multiall_cli.remote import gauge_databases
+from multiall_cli.remote.gauge_certificates import certificate
 from multiall_cli.remote.gauge_databases import database
-from multiall_cli.remote.gauge_network import certificate, http, tcp
+from multiall_cli.remote.gauge_network import http, tcp
 from multiall_cli.remote.gauge_sources import connected
 
 NAME = "dual.test"

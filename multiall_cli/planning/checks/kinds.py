@@ -1,12 +1,15 @@
 """What a check is made of: subjects, values, and which way those grow worse."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from enum import StrEnum
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.planning.measures import Measure
+
+Alike = Callable[[Mapping[str, object], str, str], bool]
+"""(subject, what is wanted, what is there) → whether they mean the same, however they are written."""
 
 
 class Worse(StrEnum):
@@ -21,7 +24,8 @@ class Worse(StrEnum):
 class Value:
     """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time
     since the look before, so the first look does not have it; `dear`: it is read only where a rule asks for it;
-    `warns`: what it is past its warning limit; `exact`: of words all and no others are wanted.
+    `warns`: what it is past its warning limit; `exact`: of words all and no others are wanted;
+    `alike`: compares texts and words that have several spellings.
     """
 
     measure: Measure
@@ -32,6 +36,7 @@ class Value:
     dear: bool = False
     warns: Code = Code.WARN_LIMIT
     exact: bool = False
+    alike: Alike | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from multiall_cli.planning.checks.kinds import (
     state,
     text,
 )
+from multiall_cli.planning.likeness import covers
 from multiall_cli.planning.measures import Measure
 
 CHECKS: Mapping[str, Check] = {
@@ -63,16 +64,18 @@ CHECKS: Mapping[str, Check] = {
         asks={"match": "matches"},
     ),
     "certificate": Check(
-        "A certificate, of a file (`path`) or of a place that speaks TLS (`address`, `port`, `name`).",
+        "Certificates: all of a file (`path`, in PEM form), or all that a place sends that speaks TLS (`address`, "
+        "`port`, `name`).",
         {},
         {"path": Measure.TEXT, "address": Measure.TEXT, "port": Measure.PORT, "name": Measure.TEXT},
         {
             "present": PRESENT,
-            "left": Value(Measure.SECONDS, Worse.LOW, means="until it ends", warns=Code.EXPIRING),
-            "names": text("that are all among its own", Measure.WORDS),
+            "left": Value(Measure.SECONDS, Worse.LOW, means="until the first of them ends", warns=Code.EXPIRING),
+            "started": state("whether all of them are valid already"),
+            "names": Value(Measure.WORDS, means="that the first one is valid for (RFC 6125)", alike=covers),
             "trusted": Value(Measure.FLAG, means="by the server's own authorities, for its name", dear=True),
         },
-        {"present": True, "left": (30 * 86400.0, 7 * 86400.0)},
+        {"present": True, "left": (30 * 86400.0, 7 * 86400.0), "started": True},
         either=("path", "address"),
     ),
     "interface": Check(

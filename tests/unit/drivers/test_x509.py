@@ -1,36 +1,63 @@
-"""Certificates: how long they hold and for whom; and texts that are none."""
+"""Certificates: how long they hold, since when and for whom; and texts that are none."""
 
-from datetime import UTC, datetime, timedelta
+import base64
+from datetime import UTC, datetime
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.drivers.x509 import values
+from tests.fixtures.certified import made, pem
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def pem(*names: str, days: int = 30) -> str:
-    key = Ed25519PrivateKey.generate()
-    who = x509.Name([])
-    built = x509.CertificateBuilder(who, who, key.public_key(), 1, NOW - timedelta(1), NOW + timedelta(days))
-    if names:
-        built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=True)
-    return built.sign(key, None).public_bytes(serialization.Encoding.PEM).decode("ascii")
+NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+DAY = 86400.0
+OWN = made("own", "intermediate", (-1, 200), ("a.example", "*.b.example", "192.0.2.1", "2001:db8::1"), now=NOW)
 
 
 def test_how_long_and_for_whom() -> None:
-    told = values({"present": True, "pem": pem("a.example", "b.example")}, NOW.timestamp())
-    assert told == {"present": True, "left": 30 * 86400.0, "names": ["a.example", "b.example"]}
-    assert values({"pem": pem()}, NOW.timestamp())["names"] == []
-    assert values({"present": False}, NOW.timestamp()) == {"present": False}
+    told = values({"present": True, "pem": [pem(OWN)]}, NOW)
+    names = ["a.example", "*.b.example", "192.0.2.1", "2001:db8::1"]
+    assert told == {"present": True, "left": 200 * DAY, "started": True, "names": names}
+    assert values({"pem": pem(made("own", "own", now=NOW))}, NOW)["names"] == [], "no name by its subject"
+    assert values({"present": False}, NOW) == {"present": False}
 
 
-@given(st.text() | st.just(pem().replace("M", "N")))
-def test_what_is_none(text: str) -> None:
+def test_every_certificate_of_a_chain_counts() -> None:
+    ends_soon = made("intermediate", "root", (-400, 3), signs=True, now=NOW)
+    told = values({"pem": [pem(OWN), pem(ends_soon)]}, NOW)
+    assert (told["left"], told["why"]) == (3 * DAY, {"left": "certificate 2 of 2, CN=intermediate"})
+    assert told["names"] == values({"pem": [pem(OWN)]}, NOW)["names"], "clients go by the names of the first one"
+
+
+@pytest.mark.parametrize(
+    ("chain", "words"),
+    [
+        ([made("own", "own", (2, 9), now=NOW)], "is valid from 2026-01-03 00:00 UTC"),
+        ([OWN, made("x", "y", (0.25, 9), now=NOW)], "certificate 2 of 2, CN=x is valid from 2026-01-01 06:00 UTC"),
+    ],
+)
+def test_one_that_is_not_valid_yet(chain: list[object], words: str) -> None:
+    told = values({"pem": [pem(each) for each in chain]}, NOW)  # type: ignore[arg-type]
+    assert told["started"] is False
+    assert isinstance(told["why"], dict)
+    assert told["why"]["started"] == words
+
+
+def test_what_openssl_adds_to_a_trusted_certificate_is_passed_over() -> None:
+    der = OWN.public_bytes(serialization.Encoding.DER) + b"\x30\x03\x0c\x01x"
+    text = base64.encodebytes(der).decode("ascii")
+    trusted = f"-----BEGIN TRUSTED CERTIFICATE-----\n{text}-----END TRUSTED CERTIFICATE-----\n"
+    assert values({"pem": [trusted]}, NOW)["left"] == 200 * DAY
+
+
+@given(st.text() | st.just(pem(OWN).replace("M", "N")) | st.lists(st.text() | st.none() | st.integers(), max_size=3))
+def test_what_is_none(text: object) -> None:
     with pytest.raises(ValueError, match="it is no certificate"):
-        values({"pem": text}, NOW.timestamp())
+        values({"pem": text}, NOW)
+
+
+def test_the_one_that_is_garbled_is_named() -> None:
+    with pytest.raises(ValueError, match="certificate 2 of 3: it is no certificate"):
+        values({"pem": [pem(OWN), pem(OWN).replace("M", "N"), pem(OWN)]}, NOW)
