@@ -8,6 +8,8 @@ from functools import partial
 from multiall_cli.remote.gauge_sources import Trouble, boot, read, since_boot
 
 MOST = 120  # processes whose times a mark has room for
+SHORT = 15  # bytes of a name that the kernel remembers
+_DELETED = " (deleted)"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -28,12 +30,22 @@ def _processes():
 
 
 def _words(number):
-    """Its command line; '' where it has none (any more)."""
+    """The words of its command line; none where it has none (any more)."""
     try:
         with open("/proc/%d/cmdline" % number, "rb") as opened:
-            return opened.read(1 << 16).rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
+            content = opened.read(1 << 16).rstrip(b"\0")
+    except OSError:
+        return []
+    return content.decode("utf-8", "replace").split("\0") if content else []
+
+
+def _program(number):
+    """The file that it runs; '' where that is not known."""
+    try:
+        found = os.readlink("/proc/%d/exe" % number)
     except OSError:
         return ""
+    return found[: -len(_DELETED)] if found.endswith(_DELETED) else found
 
 
 def number_of(user):
@@ -44,23 +56,44 @@ def number_of(user):
         raise Trouble("there is no user %r" % (user,)) from None
 
 
-def is_meant(wanted, has, uid, words):
+def is_meant(wanted, has, uid, words, program):
     """Whether a process is one of the wanted (name, uid, command; each may be None): it `has` that name and uid; its
-    command line is asked of `words` last.
+    command line and its program are asked of `words` and `program` last.
     """
     name, user, command = wanted
-    named = (name is None or has == name[:15]) and user in (None, uid)
-    return named and (command is None or re.search(command, words()) is not None)
+    if user not in (None, uid) or not (name is None or is_named(name, has, words, program)):
+        return False
+    return command is None or re.search(command, " ".join(words())) is not None
+
+
+def is_named(name, has, words, program):
+    """Whether a process has a name. The kernel knows its first 15 bytes: of a longer one the rest is in its first
+    word, in its program or, of a script, in the word behind its interpreter.
+    """
+    long, own = name.encode("utf-8", "surrogateescape"), has.encode("utf-8", "surrogateescape")
+    if len(long) <= SHORT or own[:SHORT] != long[:SHORT]:
+        return long == own[:SHORT]
+    line = words() or [""]
+    whole = [os.path.basename(each) for each in (line[0].split(" ")[0].lstrip("-"), program())]
+    if own == long or any(_begins(each, own) for each in whole):
+        return own == long or name in whole
+    return name == next((each for each in map(os.path.basename, line[1:]) if _begins(each, own)), "")
+
+
+def _begins(word, own):
+    return word.encode("utf-8", "surrogateescape").startswith(own[:SHORT])
 
 
 def process(name=None, command=None, user=None, mark=None):
-    """count of those with this name (the kernel's, at most 15 letters), and with a command line that `command` is found
-    in, of a user where one is named; age (s) of the oldest; rss, cpu of them together.
+    """count of those with this name, and with a command line that `command` is found in, of a user where one is named;
+    age (s) of the oldest; rss, cpu of them together.
     """
     wanted = (name, number_of(user), command)
     up, at = float(read("/proc/uptime").split()[0]), since_boot()
-    found = {number: (began, ran, rss) for number, has, state, uid, began, ran, rss in _processes()
-             if state != "Z" and is_meant(wanted, has, uid, partial(_words, number))}  # fmt: skip
+    found = {}
+    for number, has, state, uid, began, ran, rss in _processes():
+        if state != "Z" and is_meant(wanted, has, uid, partial(_words, number), partial(_program, number)):
+            found[number] = (began, ran, rss)
     return summed(found, mark, boot(), up, at)
 
 

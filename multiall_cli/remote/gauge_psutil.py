@@ -156,8 +156,8 @@ def _processes():
 
 
 def process(name=None, command=None, user=None, mark=None):
-    """count of those with this name (the kernel's, at most 15 letters), and with a command line that `command` is found
-    in, of a user where one is named; age (s) of the oldest, to a second; rss, cpu of them together.
+    """count of those with this name, and with a command line that `command` is found in, of a user where one is named;
+    age (s) of the oldest, to a second; rss, cpu of them together.
     """
     psutil, wanted, found = _library(), (name, number_of(user), command), {}
     began = psutil.boot_time()
@@ -165,7 +165,7 @@ def process(name=None, command=None, user=None, mark=None):
     for each in _processes():
         try:
             with each.oneshot():
-                has = (each.name()[:15], each.uids().effective, partial(_words, each))
+                has = (each.name(), each.uids().effective, partial(_words, each), partial(_program, each))
                 if each.status() != psutil.STATUS_ZOMBIE and is_meant(wanted, *has):
                     ran = _ticks(sum(each.cpu_times()[:2]))
                     found[each.pid] = (each.create_time() - began, ran, each.memory_info().rss)
@@ -175,11 +175,19 @@ def process(name=None, command=None, user=None, mark=None):
 
 
 def _words(each):
-    """Its command line, read as the kernel's files are."""
+    """The words of its command line, read as the kernel's files are."""
     words = list(each.cmdline())
     while words and not words[-1]:
         words.pop()
-    return " ".join(words).encode("utf-8", "surrogateescape")[:WORDS].decode("utf-8", "replace")
+    whole = "\0".join(words).encode("utf-8", "surrogateescape")[:WORDS].decode("utf-8", "replace")
+    return whole.split("\0") if whole else []
+
+
+def _program(each):
+    try:
+        return each.exe()
+    except (OSError, _library().Error):
+        return ""
 
 
 def zombies():

@@ -7,7 +7,8 @@ from multiall_cli.planning.measures import Measure
 
 CHECKS: Mapping[str, Check] = {
     "process": Check(
-        "The processes of a name, as the kernel has it, or with a command line that a pattern is found in.",
+        "The processes of a name (up to 15 letters as `ps` has it, a longer one in full), or with a command line that "
+        "a pattern is found in.",
         {},
         {"name": Measure.TEXT, "command": Measure.PATTERN, "user": Measure.TEXT},
         {
