@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from multiall_cli.domain.baseline import Code
 from multiall_cli.planning.checks.kinds import MATCHES, PRESENT, THERE, Check, Value, access, high, state, text
 from multiall_cli.planning.measures import Measure
 
@@ -36,8 +37,12 @@ CHECKS: Mapping[str, Check] = {
     "log": Check(
         "The lines of a log that a pattern is found in; a log that was rotated is read to its end.",
         {"path": Measure.TEXT, "pattern": Measure.PATTERN},
-        values={"present": PRESENT, "count": high(Measure.COUNT, "since the look before", over=True)},
-        implied={"present": True, "count": (None, 1.0)},
+        values={
+            "present": PRESENT,
+            "gap": Value(Measure.FLAG, code=Code.COLLECT_ERROR, means="whether lines may be missing", over=True),
+            "count": high(Measure.COUNT, "since the look before", over=True),
+        },
+        implied={"present": True, "gap": False, "count": (None, 1.0)},
         marked=True,
     ),
     "journal": Check(

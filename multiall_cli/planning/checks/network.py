@@ -75,7 +75,7 @@ CHECKS: Mapping[str, Check] = {
             "names": Value(Measure.WORDS, means="that the first one is valid for (RFC 6125)", alike=covers),
             "trusted": Value(Measure.FLAG, means="by the server's own authorities, for its name", dear=True),
         },
-        {"present": True, "left": (30 * 86400.0, 7 * 86400.0), "started": True},
+        {"present": True, "started": True, "left": (30 * 86400.0, 7 * 86400.0)},
         either=("path", "address"),
     ),
     "interface": Check(
