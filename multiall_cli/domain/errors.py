@@ -107,11 +107,12 @@ class Unreachable(MultiAllError):
 
 
 UNREACHABLE_REASONS = (
-    "away", "refused", "name", "timeout", "host-key-unknown", "host-key-changed", "auth", "banner",
-    "jump", "maintenance", "down", "slow",
+    "away", "refused", "name", "timeout", "host-key-unknown", "host-key-changed", "host-key-unchecked", "auth",
+    "banner", "jump", "maintenance", "down", "slow",
 )  # fmt: skip
 """away: no route or link cut · refused: nothing listens · name: it has no address · timeout: no answer in time ·
-host-key-*: quarantined until `multiall server trust` · auth: no key was accepted · banner: not an SSH server ·
+host-key-unknown, -changed: quarantined until `multiall server trust` · host-key-unchecked: a known_hosts file cannot
+be read · auth: no key was accepted · banner: not an SSH server ·
 jump: what it is reached through cannot be used ·
 maintenance, down: the topology says so, and no connection was tried · slow: it had not ended long after the others."""
 

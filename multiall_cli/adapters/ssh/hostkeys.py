@@ -2,11 +2,14 @@
 
 import base64
 import binascii
+import errno
 import fcntl
 import fnmatch
 import hashlib
 import hmac
 import os
+import re
+import stat
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +17,11 @@ from pathlib import Path
 
 from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.errors import Unreachable
+from multiall_cli.domain.errors import Unreachable, UsageError
+
+REVOKED = "@revoked"
+MARKERS = ("", "@cert-authority", REVOKED)
+_BLANKS = re.compile("[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,11 @@ class Line:
 
     def means(self, name: str) -> bool:
         """Whether it is about this server: by name, by pattern (`*`, `?`, `!not`) or by salted hash."""
+        if self.hosts.startswith("|"):
+            return _hash_fits(self.hosts, name)
         meant = False
         for pattern in self.hosts.split(","):
-            if pattern.startswith("|1|"):
-                meant = meant or _hash_fits(pattern, name)
-            elif pattern.startswith("!"):
+            if pattern.startswith("!"):
                 if _fits(pattern[1:], name):
                     return False
             else:
@@ -73,51 +80,89 @@ def _hash_fits(pattern: str, name: str) -> bool:
         salt, digest = (base64.b64decode(part) for part in pattern[3:].split("|"))
     except (ValueError, binascii.Error):
         return False
-    return hmac.digest(salt, name.encode(), "sha1") == digest
+    # ssh writes the hash of the name in small letters; an alias (HostKeyAlias) is hashed as it is written.
+    return digest in (
+        hmac.digest(salt, each.encode("utf-8", "surrogateescape"), "sha1") for each in (name.lower(), name)
+    )
 
 
 def parse(text: str, where: str) -> Iterator[Line]:
-    """The entries of a known_hosts file; what is no entry is passed over, as OpenSSH does."""
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        marker = words.pop(0) if words and words[0].startswith("@") else ""
-        if len(words) < 3 or words[0].startswith("#"):
+    """The entries of a known_hosts file; what is no entry is passed over, as OpenSSH does.
+
+    Only line feeds end a line, and only blanks and tabs part its words: a comment that holds a form feed or U+2028
+    is still one comment. A revocation is returned whatever its words are, without a blob where it cannot be read.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        words = _BLANKS.split(line.partition("\0")[0].rstrip("\r").strip(" \t"))
+        marker = words.pop(0) if words[0].startswith("@") else ""
+        if marker not in MARKERS or len(words) < 2 or words[0].startswith("#"):
             continue
-        try:
-            blob = base64.b64decode(words[2], validate=True)
-        except (ValueError, binascii.Error):
-            continue
-        yield Line(words[0], words[1], blob, marker, f"{where}:{number}")
+        blob = _blob(words[2]) if len(words) > 2 else b""
+        if marker == REVOKED or (blob and _kind_of(blob) == words[1]):
+            yield Line(words[0], words[1], blob, marker, f"{where}:{number}")
+
+
+def _blob(word: str) -> bytes:
+    """The key, or b'' where it cannot be read."""
+    try:
+        return base64.b64decode(word, validate=True)
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _kind_of(blob: bytes) -> str:
+    """The type that a key says of itself: an entry whose word differs from it is no entry for OpenSSH."""
+    length = int.from_bytes(blob[:4], "big")
+    return blob[4 : 4 + length].decode("ascii", "replace")
 
 
 class KnownHosts:
     """known_hosts files, read again when they change. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._read: dict[Path, tuple[tuple[int, int], tuple[Line, ...]]] = {}
+        self._read: dict[Path, tuple[tuple[int, ...], tuple[Line, ...]]] = {}
         self._lock = threading.Lock()
 
     def of(self, route: Route) -> Sequence[Line]:
-        """The entries about a server: those of the site where it has any, else all others; revocations always."""
-        pinned = self._about(route.key_name, route.pinned)
-        others = self._about(route.key_name, route.known_hosts)
+        """The entries about a server: those of the site where it has any, else all others; revocations always.
+
+        Errors: Unreachable where a file is there and cannot be read.
+        """
+        pinned = self._about(route, route.pinned)
+        others = self._about(route, route.known_hosts)
         if any(line.marker == "" for line in pinned):
             others = [line for line in others if line.marker]
         return [*pinned, *others]
 
-    def _about(self, name: str, files: Iterable[Path]) -> list[Line]:
-        return [line for file in files for line in self._lines(file) if line.means(name)]
+    def _about(self, route: Route, files: Iterable[Path]) -> list[Line]:
+        return [line for file in files for line in self._lines(route, file) if line.means(route.key_name)]
 
-    def _lines(self, file: Path) -> tuple[Line, ...]:
+    def _lines(self, route: Route, file: Path) -> tuple[Line, ...]:
+        """The entries of a file; none where there is no such file. Errors: Unreachable where it cannot be read."""
         try:
             state = file.stat()
-            stamp = state.st_mtime_ns, state.st_size
+            stamp = state.st_mtime_ns, state.st_size, state.st_ino
             with self._lock:
                 if file not in self._read or self._read[file][0] != stamp:
-                    self._read[file] = stamp, tuple(parse(file.read_text("utf-8", "replace"), str(file)))
+                    self._read[file] = stamp, tuple(parse(read_known_hosts(file), str(file)))
                 return self._read[file][1]
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return ()
+        except OSError as fault:
+            # What it says of a key, and that a key is revoked, would be lost in silence.
+            what = f"{file} cannot be read ({fault.strerror}), so its host key cannot be checked"
+            todo = f"make {file} readable for you, or take it out of UserKnownHostsFile in ~/.ssh/config"
+            raise Unreachable(route.name, what, todo, "host-key-unchecked") from None
+
+
+def read_known_hosts(file: Path) -> str:
+    """The text of a known_hosts file. Errors: OSError; only /dev/null may be something else than a file."""
+    state = file.stat()
+    if stat.S_ISCHR(state.st_mode) and state.st_rdev == os.stat(os.devnull).st_rdev:
+        return ""
+    if not stat.S_ISREG(state.st_mode):  # a named pipe would never end
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return file.read_text("utf-8", "surrogateescape")
 
 
 def preferred(known: Sequence[Line], kinds: Sequence[str]) -> tuple[str, ...]:
@@ -129,7 +174,15 @@ def preferred(known: Sequence[Line], kinds: Sequence[str]) -> tuple[str, ...]:
 
 def check(route: Route, known: Sequence[Line], offered: HostKey) -> None:
     """Whether the offered key is the known one. Errors: Unreachable (host-key-unknown, host-key-changed)."""
-    if any(line.blob == offered.blob and line.marker == "@revoked" for line in known):
+    unread = next((line for line in known if line.marker == REVOKED and not line.blob), None)
+    if unread is not None:
+        raise Unreachable(
+            route.name,
+            f"{unread.where} revokes a key of {route.key_name} that cannot be read",
+            "mend that line, or take it out",
+            "host-key-unchecked",
+        )
+    if any(line.blob == offered.blob and line.marker == REVOKED for line in known):
         raise Unreachable(
             route.name,
             f"{route.key_name} shows a revoked {offered.kind} key {offered.fingerprint}",
@@ -162,12 +215,21 @@ def pin(file: Path, key: HostKey, *, replace: bool = False) -> None:
     """Write the key to a known_hosts file, atomically and with mode 0600.
 
     `replace` takes out what the file says of the same server; without it, other keys of the server stay known.
+    Errors: UsageError where the file cannot be read or written.
     """
+    try:
+        _pin(file, key, replace=replace)
+    except OSError as fault:
+        what = f"the host key cannot be saved ({fault.strerror})"
+        raise UsageError(str(file), what, "make it a file that you may read and write") from None
+
+
+def _pin(file: Path, key: HostKey, *, replace: bool) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # two admins who trust servers at once lose no line
-        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        lines = read_known_hosts(file).removesuffix("\n").split("\n") if file.exists() else []
         kept = [rest for line in lines if (rest := _without(line, key.name) if replace else line)]
         if key.line not in kept:
             kept.append(key.line)
@@ -189,7 +251,7 @@ def _without(line: str, name: str) -> str:
 def _write(file: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
