@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from multiall_cli.adapters.piped import PipedSession, Reveal
+from multiall_cli.adapters.passwords import Passwords, Reveal
+from multiall_cli.adapters.piped import PipedSession
 from multiall_cli.adapters.secrets import reveal as reveal_secret
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
@@ -156,10 +157,14 @@ class LocalTransport:
     def __init__(self, timeout: float = 60.0, reveal: Reveal = reveal_secret) -> None:
         self._timeout = timeout
         self._reveal = reveal
+        self._passwords = Passwords(reveal)
 
     def open(self, server: Server) -> LocalSession:
         start = partial(_start, server)
-        return LocalSession(PipedSession(server, start, self._timeout, self._reveal, python=sys.executable))
+        session = PipedSession(
+            server, start, self._timeout, self._reveal, python=sys.executable, passwords=self._passwords
+        )
+        return LocalSession(session)
 
     def close(self) -> None:
         return

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from multiall_cli.adapters.pipes import Start, complete
+from multiall_cli.adapters.elevation import start_elevated
+from multiall_cli.adapters.passwords import Passwords, Reveal
+from multiall_cli.adapters.pipes import Pipe, Start, complete
 from multiall_cli.adapters.resident import ARGUMENTS, Answer, NotStarted, Resident
-from multiall_cli.domain.errors import MemberFault
-from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.values import Secret
+from multiall_cli.domain.inventory import BecomeMethod, Server
 from multiall_cli.drivers import become
 from multiall_cli.ports import Completed, OnOutput
-
-Reveal = Callable[[Secret], str]
-"""Gives what a reference to a secret means. Errors: UsageError."""
 
 
 class PipedSession:
     """Runs commands and keeps one remote loop, with the server's `become` rights.
 
-    sudo is asked without a password first (-n); only where it wants one, and one is declared, it gets it on
-    standard input.
+    sudo and su get a declared password on standard input once they ask for it; without one, sudo never asks (-n).
     """
 
     def __init__(
@@ -29,16 +25,18 @@ class PipedSession:
         reveal: Reveal,
         on_close: Callable[[], None] = lambda: None,
         python: str = "python3",
+        passwords: Passwords | None = None,
     ) -> None:
-        """`start` runs an argv on the server; `timeout`: seconds of silence where a call names none."""
+        """`start` runs an argv on the server; `timeout`: seconds of silence where a call names none; `passwords`:
+        those of the run, shared by all its sessions.
+        """
         self.server = server
         self._python = python
         self._start = start
         self._timeout = timeout
-        self._reveal = reveal
+        self._passwords = passwords or Passwords(reveal)
         self._on_close = on_close
         self._resident: Resident | None = None
-        self._password = b""
 
     def run(
         self,
@@ -48,11 +46,11 @@ class PipedSession:
         on_output: OnOutput | None = None,
     ) -> Completed:
         limit = self._timeout if timeout is None else timeout
-        while True:
-            pipe = self._start([*self._prefix(), *argv])
-            done = complete(pipe, argv, self._password + stdin, limit, on_output, self.server.name)
-            if done.exit_code == 0 or not self._ask_password(done.stderr.head):
-                return done
+        pipe, before = self._started(argv, limit)
+        done = complete(pipe, argv, before + stdin, limit, on_output, self.server.name)
+        if done.exit_code and become.wants_password(self.server.become, done.stderr.head):
+            raise become.no_password(self.server.name, self.server.become)
+        return done
 
     def call(
         self,
@@ -67,45 +65,33 @@ class PipedSession:
             self._resident = self._greeted(limit)
         return self._resident.call(operation, payload, limit, arguments, ends)
 
+    def _started(self, argv: Sequence[str], timeout: float) -> tuple[Pipe, bytes]:
+        """A command that runs with the rights of `become`, and what goes before its input.
+
+        A password costs a round trip more: nothing is sent before it was taken. Errors: MemberFault, Unreachable.
+        """
+        wanted = self.server.become
+        secret = self._passwords.declared(wanted)
+        if become.takes_password(wanted) and (secret or wanted.method is BecomeMethod.SU):
+            return start_elevated(self._start, argv, wanted, self.server.name, self._passwords, secret, timeout)
+        return self._start([*become.prefix(wanted), *argv]), b""
+
     def _greeted(self, timeout: float) -> Resident:
         """A loop that answers; with `become`, after it has been asked once, so that a refusal is told as one."""
-        while True:
-            resident = Resident(
-                self._start([*self._prefix(), self._python, *ARGUMENTS]), self.server.name, self._password
-            )
-            if not self._prefix():
-                return resident
-            try:
-                resident.call("ping", (), timeout, {}).value()
-            except NotStarted as fault:
-                resident.close()
-                if self._ask_password(fault.stderr):
-                    continue
-                if words := become.refusal(self.server.become, fault.stderr):
-                    raise MemberFault(
-                        self.server.name, f"`become` was refused ({words})", "see `multiall doctor --sudoers`"
-                    ) from None
-                raise
+        pipe, before = self._started([self._python, *ARGUMENTS], timeout)
+        resident = Resident(pipe, self.server.name, before)
+        if self.server.become.method is BecomeMethod.NONE:
             return resident
-
-    def _prefix(self) -> Sequence[str]:
-        return become.prefix(self.server.become, with_password=bool(self._password))
-
-    def _ask_password(self, stderr: bytes) -> bool:
-        """Whether a password was wanted and there is now one to try. Errors: MemberFault where there is none."""
-        if not become.wants_password(self.server.become, stderr) or self._password:
-            return False
-        secret = self.server.become.password
-        if secret is None:
-            method = self.server.become.method.value
-            raise MemberFault(
-                self.server.name,
-                f"{method} wants a password and none is declared",
-                f"allow it without (`multiall doctor --sudoers` prints the line) or declare "
-                f"`become: {{method: {method}, password: '${{env:NAME}}'}}`",
-            )
-        self._password = self._reveal(secret).encode() + b"\n"
-        return True
+        try:
+            resident.call("ping", (), timeout, {}).value()
+        except NotStarted as fault:
+            resident.close()
+            if become.wants_password(self.server.become, fault.stderr):
+                raise become.no_password(self.server.name, self.server.become) from None
+            if become.refusal(self.server.become, fault.stderr):
+                raise become.refused(self.server.name, self.server.become, "", fault.stderr, password=False) from None
+            raise
+        return resident
 
     def close(self) -> None:
         if self._resident is not None:

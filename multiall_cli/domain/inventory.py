@@ -34,6 +34,7 @@ class BecomeMethod(StrEnum):
     NONE = "none"
     SUDO = "sudo"
     DOAS = "doas"
+    SU = "su"
 
 
 @dataclass(frozen=True, slots=True)

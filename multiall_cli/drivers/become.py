@@ -1,25 +1,51 @@
-"""sudo and doas: the words before a command, and what their refusals mean."""
+"""sudo, doas and su: the words before a command, and what their refusals mean."""
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import Become, BecomeMethod, Server
 
+GATE = 'printf %s "$0"; go=$1; shift; while IFS= read -r line; do [ "$line" = "$go" ] && exec "$@"; done; exit 1'
+"""Says that it runs, and drops its input until the line that lets the command begin."""
 
-def prefix(become: Become, *, with_password: bool = False) -> tuple[str, ...]:
-    """What stands before an argv. Without a password, never asks for one.
 
-    With a password, cached credentials are ignored (-k): then sudo always reads the line that we send,
-    and it cannot end up in the command's own input.
-    """
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Random words: sudo's prompt, what the gate says once it runs, and the line that opens it."""
+
+    prompt: str
+    through: str
+    go: str
+
+
+def prefix(become: Become) -> tuple[str, ...]:
+    """What stands before an argv that is run without a password: none of these ever asks for one."""
     match become.method:
-        case BecomeMethod.NONE:
-            return ()
-        case BecomeMethod.SUDO if with_password:
-            return ("sudo", "-k", "-S", "-p", "", "-u", become.user, "--")
         case BecomeMethod.SUDO:
             return ("sudo", "-n", "-u", become.user, "--")
         case BecomeMethod.DOAS:
             return ("doas", "-n", "-u", become.user, "--")
+        case _:
+            return ()
+
+
+def takes_password(become: Become) -> bool:
+    """Whether it reads a password from standard input. doas does so from a terminal only."""
+    return become.method in (BecomeMethod.SUDO, BecomeMethod.SU)
+
+
+def gated(become: Become, argv: Sequence[str], signs: Signs) -> tuple[str, ...]:
+    """The argv behind a gate, started by a method that may ask for a password on standard input.
+
+    sudo's cached credentials are ignored (-k), so that a wrong password is noticed on the first member. su has no
+    option that all systems share but -c, and gives its value to the user's own shell.
+    """
+    gate = ("sh", "-c", GATE, signs.through, signs.go, *argv)
+    if become.method is BecomeMethod.SU:
+        return ("su", become.user, "-c", "exec " + shlex.join(gate))
+    return ("sudo", "-k", "-S", "-p", signs.prompt, "-u", become.user, "--", *gate)
 
 
 def wants_password(become: Become, stderr: bytes) -> bool:
@@ -29,9 +55,43 @@ def wants_password(become: Become, stderr: bytes) -> bool:
     return become.method is BecomeMethod.DOAS and stderr.startswith(b"doas:") and b"required" in stderr
 
 
+def no_password(who: str, become: Become) -> MemberFault:
+    """A password is wanted, and none is declared that could be used."""
+    method = become.method.value
+    if method == BecomeMethod.DOAS:
+        what = "doas wants a password, which it takes on a terminal only"
+        return MemberFault(who, what, f"write `permit nopass USER as {become.user}` into its doas.conf")
+    declare = f"declare `become: {{method: {method}, password: '${{env:NAME}}'}}`, or add --ask-become-pass"
+    allow = "" if method == BecomeMethod.SU else "allow it without (`multiall doctor --sudoers` prints the line) or "
+    return MemberFault(who, f"{method} wants a password and none is declared", allow + declare)
+
+
+def refused(who: str, become: Become, why: str, stderr: bytes, *, password: bool) -> MemberFault:
+    """What a command that was not let through ends with. `why`: what we saw; `password`: whether one was sent."""
+    words = _lines(stderr)
+    said = "; ".join(part for part in (why, words[-1] if words else "") if part) or "it said nothing"
+    method = become.method.value
+    what = f"{method} did not take the password ({said})" if password else f"`become` was refused ({said})"
+    return MemberFault(who, what, _todo(become, stderr, password=password))
+
+
+def _todo(become: Become, stderr: bytes, *, password: bool) -> str:
+    if b"must have a tty" in stderr or b"requiretty" in stderr:
+        return "write `Defaults:USER !requiretty` into its sudoers: a session of ours has no terminal"
+    if password:
+        return f"mend the password, and see that the login may use {become.method.value}"
+    if become.method is BecomeMethod.SUDO:
+        return "see `multiall doctor --sudoers`, or declare a password"
+    return f"allow {become.method.value} to the login"
+
+
+def _lines(stderr: bytes) -> list[str]:
+    return [line for line in stderr.decode("utf-8", "replace").strip().splitlines() if line.strip()]
+
+
 def refusal(become: Become, stderr: bytes) -> str:
     """Why `become` did not work, in the program's own first line; '' where it is not its fault."""
-    first = stderr.strip().splitlines()[0].decode("utf-8", "replace") if stderr.strip() else ""
+    first = next(iter(_lines(stderr)), "")
     name = become.method.value
     return first if become.method is not BecomeMethod.NONE and first.startswith(f"{name}:") else ""
 

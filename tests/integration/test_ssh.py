@@ -9,10 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -609,15 +611,130 @@ class TestSudo:
             assert session.call("facts").value()["user"] == "root"
             session.close()
 
-    def test_a_wrong_password(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("SUDO_PASSWORD", "wrong")
+    @pytest.fixture
+    def counted(self, user: str) -> Iterator[Callable[[], int]]:
+        """sudo's own PAM service for this user, which counts failures as servers do that lock accounts."""
+        name, folder = f"ma{os.getpid()}", Path(tempfile.mkdtemp(prefix="multiall-faillock-"))
+        service = Path("/etc/pam.d") / name
+        service.write_text(
+            "auth [success=2 default=ignore] pam_unix.so nodelay\n"
+            f"auth required pam_faillock.so authfail dir={folder} deny=20 no_log_info\n"
+            "auth requisite pam_deny.so\nauth required pam_permit.so\n"
+            "account required pam_permit.so\nsession required pam_permit.so\n"
+        )
+        with sudoers(f"Defaults:{user} pam_service={name}\n{user} ALL=(ALL) ALL"):
+            try:
+                yield lambda: len(
+                    re.findall(
+                        r"^\d{4}-",
+                        subprocess.run(
+                            ["faillock", "--dir", str(folder), "--user", user],
+                            capture_output=True,
+                            text=True,
+                            check=True,
+                        ).stdout,
+                        re.MULTILINE,
+                    )
+                )
+            finally:
+                service.unlink()
+                shutil.rmtree(folder)
+
+    def test_a_wrong_password_is_tried_once(
+        self, daemon: Sshd, user: str, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On one member, with one try: accounts are locked at the third failure, on all members at once."""
+        monkeypatch.setenv("SUDO_PASSWORD", "typo")
         become = Become(BecomeMethod.SUDO, password=Secret("env", "SUDO_PASSWORD"))
-        with sudoers(f"Defaults:{user} passwd_tries=1\n{user} ALL=(ALL) ALL"):
+        through = transport(daemon.known_hosts)
+
+        def tried(number: int) -> str:
+            session = through.open(replace(self.server(daemon, user, become), name=f"web{number}"))
+            try:
+                with pytest.raises(MemberFault) as caught:
+                    session.call("ping").value() if number % 2 else session.run(["id"])
+                return str(caught.value)
+            finally:
+                session.close()
+
+        with ThreadPoolExecutor(6) as threads:
+            told = list(threads.map(tried, range(6)))
+        assert sum("sudo did not take the password" in each for each in told) == 1
+        assert sum("was wrong on web" in each and "is not tried again" in each for each in told) == 5
+        assert not any("typo" in each for each in told)
+        # sudo asks again at once, and its PAM counts that this gets no answer.
+        assert 1 <= counted() < 3
+
+    def test_a_right_password_is_no_failure(
+        self, daemon: Sshd, user: str, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SUDO_PASSWORD", "pass word'1")
+        become = Become(BecomeMethod.SUDO, password=Secret("env", "SUDO_PASSWORD"))
+        through = transport(daemon.known_hosts)
+
+        def tried(number: int) -> bytes:
+            session = through.open(replace(self.server(daemon, user, become), name=f"web{number}"))
+            try:
+                return session.run(["id", "-un"]).stdout.whole()
+            finally:
+                session.close()
+
+        with ThreadPoolExecutor(6) as threads:
+            assert list(threads.map(tried, range(6))) == [b"root\n"] * 6
+        assert counted() == 0
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "{} ALL=(ALL) NOPASSWD: ALL",
+            "Defaults:{0} lecture=always\n{0} ALL=(ALL) ALL",
+            "Defaults:{0} use_pty\n{0} ALL=(ALL) ALL",
+        ],
+    )
+    def test_a_command_never_reads_the_password(
+        self, daemon: Sshd, user: str, line: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whether sudo wants it or not."""
+        monkeypatch.setenv("SUDO_PASSWORD", "pass word'1")
+        become = Become(BecomeMethod.SUDO, password=Secret("env", "SUDO_PASSWORD"))
+        with sudoers(line.format(user)):
             session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
-            with pytest.raises(MemberFault) as caught:
-                session.call("ping").value()
-            assert "wrong" not in str(caught.value)
+            done = session.run(["sh", "-c", "cat; echo words >&2; exit 3"], stdin=b"in\n\nput")
+            assert (done.exit_code, done.stdout.head, done.stderr.head) == (3, b"in\n\nput", b"words\n")
+            assert session.call("facts").value()["user"] == "root"
             session.close()
+
+    def test_a_terminal_that_is_required(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SUDO_PASSWORD", "pass word'1")
+        for become in (SUDO, Become(BecomeMethod.SUDO, password=Secret("env", "SUDO_PASSWORD"))):
+            with sudoers(f"Defaults:{user} requiretty\n{user} ALL=(ALL) ALL"):
+                session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
+                with pytest.raises(MemberFault, match=r"`become` was refused.*; write `Defaults:USER !requiretty`"):
+                    session.call("ping").value()
+                session.close()
+
+    def test_su_with_a_password(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its prompt is PAM's own, whatever the language."""
+        monkeypatch.setenv("SU_PASSWORD", "pass word'1")
+        become = Become(BecomeMethod.SU, user, Secret("env", "SU_PASSWORD"))
+        session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
+        done = session.run(["sh", "-c", "cat; id -un"], stdin=b"input\n")
+        assert (done.exit_code, done.stdout.head, done.stderr.head) == (0, f"input\n{user}\n".encode(), b"")
+        assert session.run(["printf", "%s\\0", *HARD]).stdout.whole() == "".join(f"{w}\0" for w in HARD).encode()
+        assert session.call("facts").value()["user"] == user
+        session.close()
+
+    def test_su_that_is_refused(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SU_PASSWORD", "typo")
+        session = transport(daemon.known_hosts).open(self.server(daemon, user, Become(BecomeMethod.SU, user)))
+        with pytest.raises(MemberFault, match="su wants a password and none is declared"):
+            session.run(["id"])
+        session.close()
+        become = Become(BecomeMethod.SU, user, Secret("env", "SU_PASSWORD"))
+        session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
+        with pytest.raises(MemberFault, match="su did not take the password"):
+            session.call("ping").value()
+        session.close()
 
     def test_not_in_the_sudoers_file(self, daemon: Sshd, user: str) -> None:
         session = transport(daemon.known_hosts).open(self.server(daemon, user, SUDO))
@@ -659,6 +776,13 @@ def test_a_login_password() -> None:
             assert fault.reason == "auth"
             assert "took none of 1 (the password)" in fault.what
             assert "other word" not in str(fault)
+            before = running.log.count(b"Failed password")
+            through = over(running)
+            with ThreadPoolExecutor(4) as threads:
+                servers = [replace(server, name=f"web{number}") for number in range(4)]
+                told = list(threads.map(lambda each: failure(through, each).what, servers))
+            assert sum("was wrong on web" in each and "is not tried again" in each for each in told) == 3
+            assert running.log.count(b"Failed password") - before == 1
         finally:
             del os.environ["LOGIN_PASSWORD"]
 

@@ -107,7 +107,7 @@ class SshShape(Struct, forbid_unknown_fields=True):
 class BecomeShape(Struct, forbid_unknown_fields=True):
     """Whose rights the work is done with."""
 
-    method: Literal["none", "sudo", "doas"]
+    method: Literal["none", "sudo", "doas", "su"]
     user: User | int | UnsetType = UNSET
     password: Reference | UnsetType = UNSET
 
@@ -142,7 +142,7 @@ class ServerShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
     address: Text | UnsetType = UNSET
     transport: Literal["ssh", "local"] | UnsetType = UNSET
     ssh: SshShape | UnsetType | None = UNSET
-    become: Literal["none", "sudo", "doas"] | BecomeShape | UnsetType = UNSET
+    become: Literal["none", "sudo", "doas", "su"] | BecomeShape | UnsetType = UNSET
     labels: dict[LabelKey, Label | int | float | bool] | UnsetType | None = UNSET
     depends_on: list[ServerName] | UnsetType | None = UNSET
     windows: list[WindowShape] | UnsetType | None = UNSET

@@ -9,11 +9,12 @@ from typing import cast
 
 import paramiko
 
-from multiall_cli.adapters.piped import Reveal
+from multiall_cli.adapters.passwords import Passwords
 from multiall_cli.adapters.ssh import channel, hostkeys, keys
 from multiall_cli.adapters.ssh.link import Stream
 from multiall_cli.adapters.ssh.route import Route
-from multiall_cli.domain.errors import Unreachable
+from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.values import Secret
 from multiall_cli.ports import Cache
 
 # Python would print paramiko's warnings and tracebacks on standard error if nothing took them.
@@ -75,11 +76,11 @@ def offered(transport: paramiko.Transport, route: Route) -> hostkeys.HostKey:
 class Login:
     """Logs in with what the site and the admin have. Safe to use from many threads."""
 
-    def __init__(self, known: hostkeys.KnownHosts, cache: Cache, reveal: Reveal) -> None:
+    def __init__(self, known: hostkeys.KnownHosts, cache: Cache, passwords: Passwords) -> None:
         self._known = known
         self._identities = keys.Identities()
         self._cache = cache
-        self._reveal = reveal
+        self._passwords = passwords
 
     def __call__(self, link: Stream, route: Route) -> paramiko.Transport:
         """An authenticated connection over the link. Errors: Unreachable."""
@@ -101,13 +102,24 @@ class Login:
         tried = _Tried(transport, route)
         try:
             if route.password is not None and (not route.identities or not self._with_keys(tried, offers, slot)):
-                if tried(partial(transport.auth_password, route.user, self._reveal(route.password)), "the password"):
+                if self._with_password(tried, route.password):
                     return
             elif route.password is not None or self._with_keys(tried, offers, slot):
                 return
             raise tried.refused(offers.left_out)
         finally:
             offers.close()
+
+    def _with_password(self, tried: "_Tried", secret: Secret) -> bool:
+        """Whether the password was taken. Errors: Unreachable where it was wrong before, UsageError."""
+        route = tried.route
+        try:
+            with self._passwords.attempt(secret, "login", route.name) as attempt:
+                right = tried(partial(tried.transport.auth_password, route.user, attempt.password), "the password")
+                attempt.taken = tried.accepted
+                return right
+        except MemberFault as fault:
+            raise Unreachable(route.name, fault.what, fault.todo, "auth") from None
 
     def _with_keys(self, tried: "_Tried", offers: keys.Offers, slot: str) -> bool:
         for offer in offers:
@@ -128,11 +140,14 @@ class _Tried:
         self.route = route
         self.labels: list[str] = []
         self.over = False
+        self.accepted: bool | None = None
+        """Of the last try: whether it was right, perhaps as one of several that are wanted; None: not decided."""
         self._wants = ""
 
     def __call__(self, attempt: Callable[[], list[str]], label: str) -> bool:
         """Whether the server let us in. Errors: Unreachable where the link was lost."""
         self.labels.append(label)
+        self.accepted = None
         try:
             more = attempt()
         except paramiko.BadAuthenticationType as fault:
@@ -141,7 +156,10 @@ class _Tried:
         except (paramiko.AuthenticationException, paramiko.SSHException, EOFError, OSError) as fault:
             self.over = not self.transport.is_active() or "timeout" in str(fault).lower()
             self._wants = "no answer in time" if self.over and self.transport.is_active() else ""
+            if isinstance(fault, paramiko.AuthenticationException) and "timeout" not in str(fault).lower():
+                self.accepted = False
         else:
+            self.accepted = True
             self._wants = f"it also wants {', '.join(more)}" if more else ""
             self.over = bool(more)
             return not more

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import paramiko
 
-from multiall_cli.adapters.piped import PipedSession, Reveal
+from multiall_cli.adapters.passwords import Passwords, Reveal
+from multiall_cli.adapters.piped import PipedSession
 from multiall_cli.adapters.ssh import channel, link, login
 from multiall_cli.adapters.ssh.brother import Brother, Door, Opened
 from multiall_cli.adapters.ssh.config import CONFIG_FILES
@@ -41,7 +42,8 @@ class SshTransport:
         """
         self._routes = Routes(servers, known_hosts, connect_timeout, config_files)
         self._known = KnownHosts()
-        self._login = login.Login(self._known, cache, reveal)
+        self._passwords = Passwords(reveal)
+        self._login = login.Login(self._known, cache, self._passwords)
         self._network = network
         self._timeout = timeout
         self._reveal = reveal
@@ -57,7 +59,7 @@ class SshTransport:
         self, server: Server, connection: paramiko.Transport, close: Callable[[], None] = lambda: None
     ) -> PipedSession:
         start = partial(channel.start, connection, server.name, self._timeout)
-        return PipedSession(server, start, self._timeout, self._reveal, close)
+        return PipedSession(server, start, self._timeout, self._reveal, close, passwords=self._passwords)
 
     def _connect(self, server: Server) -> Opened:
         """An authenticated connection. Errors: Unreachable, UsageError."""

@@ -1,5 +1,8 @@
 """sudo, doas and service commands: argv out, refusals in."""
 
+import shlex
+import subprocess
+
 import pytest
 
 from multiall_cli.domain.inventory import After, Become, BecomeMethod
@@ -9,19 +12,56 @@ NONE, SUDO, DOAS = (Become(method) for method in (BecomeMethod.NONE, BecomeMetho
 
 
 @pytest.mark.parametrize(
-    ("how", "with_password", "argv"),
+    ("how", "argv"),
     [
-        (NONE, False, ()),
-        (NONE, True, ()),
-        (SUDO, False, ("sudo", "-n", "-u", "root", "--")),
-        (SUDO, True, ("sudo", "-k", "-S", "-p", "", "-u", "root", "--")),
-        (DOAS, False, ("doas", "-n", "-u", "root", "--")),
-        (Become(BecomeMethod.SUDO, "www"), False, ("sudo", "-n", "-u", "www", "--")),
+        (NONE, ()),
+        (SUDO, ("sudo", "-n", "-u", "root", "--")),
+        (DOAS, ("doas", "-n", "-u", "root", "--")),
+        (Become(BecomeMethod.SUDO, "www"), ("sudo", "-n", "-u", "www", "--")),
     ],
 )
-def test_what_stands_before_a_command(how: Become, with_password: bool, argv: tuple[str, ...]) -> None:
-    """Without a password it never asks; with one it always does, so that the line is not left for the command."""
-    assert become.prefix(how, with_password=with_password) == argv
+def test_what_stands_before_a_command(how: Become, argv: tuple[str, ...]) -> None:
+    """Without a password it never asks."""
+    assert become.prefix(how) == argv
+
+
+SIGNS = become.Signs("prompt", "through", "go")
+
+
+def test_a_command_behind_a_gate() -> None:
+    """su gives one line to the user's shell, so each word of it is quoted."""
+    gate = ("sh", "-c", become.GATE, "through", "go", "cat", "a b")
+    assert become.gated(SUDO, ["cat", "a b"], SIGNS) == (
+        "sudo", "-k", "-S", "-p", "prompt", "-u", "root", "--", *gate
+    )  # fmt: skip
+    assert become.gated(Become(BecomeMethod.SU, "www"), ["cat", "a b"], SIGNS) == (
+        "su",
+        "www",
+        "-c",
+        f"exec {shlex.join(gate)}",
+    )
+
+
+def test_the_gate_drops_all_input_until_its_line() -> None:
+    done = subprocess.run(
+        ["sh", "-c", become.GATE, "through", "go", "cat"], input=b"password\ngone\ngo\nours\ngo\n", capture_output=True
+    )
+    assert (done.returncode, done.stdout) == (0, b"throughours\ngo\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "stderr", "password", "words"),
+    [
+        (SUDO, b"sudo: sorry, you must have a tty to run sudo\n", False, "write `Defaults:USER !requiretty`"),
+        (SUDO, b"sudo: Ein Passwort ist notwendig\n", False, "see `multiall doctor --sudoers`, or declare a password"),
+        (SUDO, b"Sorry, try again.\nsudo: 1 incorrect password attempt\n", True, "mend the password"),
+        (DOAS, b"doas: Operation not permitted\n", False, "allow doas to the login"),
+    ],
+)
+def test_a_refusal_says_what_moves_on(how: Become, stderr: bytes, password: bool, words: str) -> None:
+    fault = become.refused("web1", how, "", stderr, password=password)
+    assert words in fault.todo
+    assert stderr.decode().splitlines()[-1] in fault.what
 
 
 @pytest.mark.parametrize(

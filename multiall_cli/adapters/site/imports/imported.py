@@ -95,7 +95,7 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "port": _is_port,
     "user": _is_user,
     "become_user": _is_user,
-    "become": lambda text: text in ("sudo", "doas"),
+    "become": lambda text: text in ("sudo", "doas", "su"),
     "jump": lambda text: shapes.matches(text, shapes.Jump),
     "identity": _is_path,
     "label": lambda text: shapes.matches(text, shapes.Label),

@@ -1,0 +1,75 @@
+"""Declared passwords: each is tried on one member first, and on no other once it was wrong."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import field
+
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.errors import MemberFault
+from multiall_cli.domain.inventory import Become
+from multiall_cli.domain.values import Secret
+
+Reveal = Callable[[Secret], str]
+"""Gives what a reference to a secret means. Errors: UsageError."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """What is known of one password in this run. `verdict` is set by who tries it: None where it was not wanted."""
+
+    right: bool = False
+    wrong_on: dict[str, None] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One use of a password on one member. Set `taken` once the member has decided."""
+
+    password: str
+    taken: bool | None = None
+
+
+class Passwords:
+    """The passwords of a run. Safe to use from many threads.
+
+    A directory service counts failures for all members together, so a typo must cost one failure, not one for each.
+    """
+
+    def __init__(self, reveal: Reveal) -> None:
+        self._reveal = reveal
+        self._trials: dict[tuple[str, str], Trial] = {}
+        self._lock = threading.Lock()
+
+    def declared(self, become: Become) -> Secret | None:
+        return become.password
+
+    @contextmanager
+    def attempt(self, secret: Secret, purpose: str, who: str) -> Iterator[Attempt]:
+        """Try a password. Until it was right once, one thread at a time does; the others wait for how it comes out.
+
+        `purpose`: what it is for (`sudo`, `login`): the same secret may be right for one and wrong for the other.
+        Errors: MemberFault where it was wrong before, UsageError.
+        """
+        value = self._reveal(secret)
+        with self._lock:
+            trial = self._trials.setdefault((purpose, value), Trial())
+        if trial.right:
+            yield from self._try(trial, Attempt(value), secret, who)
+            return
+        with trial.lock:
+            yield from self._try(trial, Attempt(value), secret, who)
+
+    def _try(self, trial: Trial, attempt: Attempt, secret: Secret, who: str) -> Iterator[Attempt]:
+        before = who if who in trial.wrong_on else next(iter(trial.wrong_on), "")
+        if before and (before == who or not trial.right):
+            what = f"the password {secret} was wrong on {before} and is not tried again"
+            raise MemberFault(who, what, "mend it and run again")
+        try:
+            yield attempt
+        finally:
+            if attempt.taken is not None:
+                trial.right = trial.right or attempt.taken
+            if attempt.taken is False:
+                trial.wrong_on[who] = None
