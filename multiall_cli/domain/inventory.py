@@ -237,7 +237,8 @@ class TopologySettings:
 class Settings:
     """What multiall.yaml says; times in seconds.
 
-    `network`: the network namespace that sessions start from (Linux); None: that of this process.
+    `network`: the network namespace that sessions start from (Linux); None: that of this process. `ssh_config`: read in
+    place of ~/.ssh/config and the machine's, as `ssh -F` does.
     """
 
     store: str | None = None
@@ -245,6 +246,7 @@ class Settings:
     connect_timeout: float = 10.0
     timeout: float = 60.0
     network: str | None = None
+    ssh_config: str | None = None
     topology: TopologySettings = TopologySettings()
     baseline: BaselineSettings = field(default_factory=BaselineSettings)
 

@@ -407,6 +407,14 @@ class Fleet:
         return self.known_hosts
 
     @property
+    def config_files(self) -> tuple[str, ...]:
+        """The ssh configs that are read, the first value holds: the site's own, else the user's and the machine's."""
+        from multiall_cli.adapters.ssh.config import CONFIG_FILES
+
+        own = self.site.settings.ssh_config
+        return CONFIG_FILES if own is None else (own,)
+
+    @property
     def known_hosts(self) -> Path:
         return Path(self.site.root) / "known_hosts"
 
@@ -585,7 +593,7 @@ class Fleet:
         from multiall_cli.adapters.ssh.prober import SshProber
 
         network = self.network.entered if self.network else nullcontext
-        door = self._ssh_transport().door_of if config.leads_astray(config.texts().values()) else config.straight
+        door = self._ssh_transport().door_of if config.leads_astray(config.read(self.config_files)) else config.straight
         self._prober = SshProber(
             VANTAGE,
             timeout,
@@ -847,6 +855,7 @@ class Fleet:
             servers=self.inventory.servers,
             cache=self.store,
             reveal=reveal,
+            config_files=self.config_files,
             network=self.network.entered if self.network else nullcontext,
         )
         return self._ssh

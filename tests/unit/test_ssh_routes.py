@@ -1,5 +1,9 @@
 """How the ssh config and the inventory together say how a server is reached."""
 
+import os
+import pwd
+import re
+import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.ssh.channel import command_line
-from multiall_cli.adapters.ssh.config import leads_astray, straight, texts
+from multiall_cli.adapters.ssh.config import leads_astray, read, straight
 from multiall_cli.adapters.ssh.route import Route, Routes
+from multiall_cli.adapters.ssh.settings import Question, settings
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 
@@ -53,7 +58,7 @@ def test_the_inventory_goes_before_the_config(tmp_path: Path) -> None:
 
 
 def test_servers_do_not_share_identities(tmp_path: Path) -> None:
-    """fabric adds a server's keys to its configuration, where the next one finds them."""
+    """What is read for one is not changed for the next."""
     (tmp_path / "config").write_text("Host a\n IdentityFile /k/a\nHost b\n IdentityFile /k/b\n")
     routes = Routes({}, [], 7.0, [str(tmp_path / "config")])
     routes.of(web1("a"))
@@ -71,7 +76,7 @@ def hasty_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("hasty_threads")
 def test_many_threads_resolve_at_once() -> None:
-    """fabric rebuilds its configuration while a connection is made of it, and another thread then misses keys."""
+    """What is read is shared by all of them."""
     routes = Routes({}, [], 7.0, [])
     servers = [web1(f"192.0.2.{number % 250}", user=f"user{number % 3}") for number in range(200)]
     with ThreadPoolExecutor(8) as threads:
@@ -107,19 +112,117 @@ def test_includes_stand_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "1").write_text("Host 192.0.2.*\n User first\n")
     (tmp_path / "d" / "2").write_text("Host 192.0.2.1\n User second\n Port 2\n")
-    found = route("Include d/*\nPort 3\nHost *\n User last\n", tmp_path, web1())
+    found = route(f"Include {tmp_path}/d/*\nPort 3\nHost *\n User last\n", tmp_path, web1())
     assert (found.user, found.port) == ("first", 2)
-    assert route("Include d/*\nPort 3\n", tmp_path, web1("192.0.2.8")).port == 3
+    assert route(f"Include {tmp_path}/d/*\nPort 3\n", tmp_path, web1("192.0.2.8")).port == 3
 
 
-def test_a_file_that_includes_itself(tmp_path: Path) -> None:
-    assert route("Include config\nPort 3\n", tmp_path, web1()).port == 3
+def test_an_include_is_in_force_where_its_block_is(tmp_path: Path) -> None:
+    """Its own Host blocks too."""
+    (tmp_path / "inner").write_text("User inner\nHost *\n Port 2\n")
+    config = f"Host other\n Include {tmp_path}/inner\n User mine\nMatch host 192.0.2.7\n Include {tmp_path}/inner\n"
+    assert (route(config, tmp_path, web1(user="me")).port, route(config, tmp_path, web1("192.0.2.7")).port) == (22, 2)
+    assert route(config, tmp_path, web1("192.0.2.7")).user == "inner"
 
 
-@pytest.mark.parametrize("config", ["Host *\n Port many\n", "Host *\n ConnectTimeout soon\n", "Host\n"])
-def test_a_config_that_makes_no_sense(config: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"mend ~/.ssh/config|mend that line"):
-        route(config, tmp_path, web1())
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("Host *\n Port many\n", "config:2: many is no port"),
+        ("ConnectTimeout soon\n", "config:1: soon is no time"),
+        ("Host\n", "config:1: there is nothing after host"),
+        ("Host web1\n User 'open\n", "config:2: a quote is not closed"),
+        ("Include {}/config\nPort 3\n", "Includes go more than 16 deep"),
+        ("Match bogus x\n Port 3\n", "config:1: MultiAll does not know the criterion bogus of Match"),
+        ("Match host\n", "the criterion host of Match has no value"),
+        ("Prot 3\n", "config:1: ssh has no keyword prot"),
+        ("HostName %z\n", "config:1: ssh has no token %z there"),
+        ("IdentityFile ${{NOT_SET_HERE}}\n", "the variable ${{NOT_SET_HERE}} is not set"),
+        ("ProxyCommand nc %d\n", "config:1: ssh has no token %d there"),
+        ("ProxyJump a b\n", "config:1: a b is no ProxyJump"),
+        ("Host web1\n ProxyJump c,[d\n", "jump [d: it is not [user@]host[:port]"),
+    ],
+)
+def test_a_config_that_ssh_would_refuse(config: str, words: str, tmp_path: Path) -> None:
+    """Whatever cannot be read could have held a ProxyJump: nothing is passed over."""
+    with pytest.raises(UsageError, match=re.escape(words.format())) as caught:
+        route(config.format(tmp_path), tmp_path, web1())
+    assert "mend" in str(caught.value) or "set it" in str(caught.value)
+
+
+def test_an_included_quote_is_no_fault_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "inner").write_text('User "open\n')
+    with pytest.raises(UsageError, match="inner:1: a quote is not closed; mend that line of the ssh config"):
+        route(f"Include {tmp_path}/inner\n", tmp_path, web1())
+
+
+def test_a_config_that_cannot_be_read(tmp_path: Path) -> None:
+    """It may hold the ProxyJump without which a server is reached past its bastion."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="folder: it cannot be read"):
+        Routes({}, [], 7.0, [str(tmp_path / "folder")])
+    with pytest.raises(UsageError, match="folder: it cannot be read"):
+        route(f"Include {tmp_path}/folder\n", tmp_path, web1())
+    (tmp_path / "loose").write_text("User x\n")
+    (tmp_path / "loose").chmod(0o666)
+    with pytest.raises(UsageError, match=r"loose: it cannot be read \(others own it or may write to it"):
+        route(f"Include {tmp_path}/loose\n", tmp_path, web1())
+    assert route(f"Include {tmp_path}/none\nInclude {tmp_path}/*.conf\n", tmp_path, web1()).port == 22
+
+
+def test_blocks_about_the_name_and_about_the_address(tmp_path: Path) -> None:
+    """Both are in force, in their order; only the inventory's address decides where the server is."""
+    config = (
+        "Host web1\n ProxyJump bastion\n HostName 192.0.2.99\n HostKeyAlias Shop\n"
+        "Host 192.0.2.*\n User deploy\n Port 2222\nHost * !web1\n CertificateFile /k/c\n"
+        "Host !192.0.2.1 web*\n IdentityFile /k/x\nHost *\n User nobody\n"
+    )
+    found = route(config, tmp_path, web1())
+    assert (found.address, found.port, found.user, found.key_name) == ("192.0.2.1", 2222, "deploy", "shop")
+    assert (str(found.jump), found.certificates, found.identities) == (f"{found.jump.user}@bastion", (), ())  # type: ignore[union-attr]
+    assert route(config, tmp_path, web1("web1")).address == "192.0.2.99"
+
+
+def test_proxy_command_and_proxy_jump_exclude_each_other(tmp_path: Path) -> None:
+    assert route("Host web1\nProxyCommand nc %h\nProxyJump b\n", tmp_path, web1()).jump is None
+    found = route("Host web1\nProxyJump b\nProxyCommand nc %h\n", tmp_path, web1())
+    assert (found.jump is not None, found.proxy_command) == (True, "")
+    assert route("Host web1\nProxyCommand none\nProxyJump b\n", tmp_path, web1()).jump is None
+
+
+def test_tokens_and_variables(tmp_path: Path) -> None:
+    config = (
+        "HostName %h.example.net\nUser ann\nHostKeyAlias Alias\nIdentityFile ~/.ssh/%h-%n-%r-%p-%k\n"
+        "IdentityFile ${HOME}/%%/%u\nCertificateFile %d/%L-%l-%i\nUserKnownHostsFile %d/1 ${HOME}/%h\n"
+        "IdentityAgent ${HOME}/%r\nProxyCommand connect %n %h:%p %r %% ${HOME} # x\n"
+    )
+    found, home, here = route(config, tmp_path, web1("web1")), Path.home(), socket.gethostname()
+    assert found.identities == (
+        home / ".ssh" / "web1.example.net-web1-ann-22-alias",
+        home / "%" / pwd.getpwuid(os.getuid()).pw_name,
+    )
+    assert found.certificates == (home / f"{here.partition('.')[0]}-{here}-{os.getuid()}",)
+    assert found.known_hosts[:2] == (home / "1", home / "web1.example.net")
+    assert found.agent == f"{home}/ann"
+    assert found.proxy_command == "connect web1 web1.example.net:22 ann % ${HOME} # x"
+
+
+def test_networks_and_tags(tmp_path: Path) -> None:
+    """Criteria of newer releases than the one that the other tests compare with."""
+    config = "Tag far\nMatch tagged f*\n Port 3\nMatch localnetwork 127.0.0.0/8,192.0.2.0/24\n User here\n"
+    found = route(config, tmp_path, web1())
+    assert (found.port, found.user) == (3, "here")
+    assert route("Match localnetwork 198.51.100.0/24\n Port 3\n", tmp_path, web1()).port == 22
+
+
+def test_a_name_is_completed(tmp_path: Path) -> None:
+    """`localhost` needs no name server; what has an address in none of the domains stays as it is."""
+    text = "CanonicalizeHostname yes\nCanonicalDomains nowhere.invalid b\nHost x.b\n Port 3\nMatch canonical\n User c\n"
+    (tmp_path / "config").write_text(text)
+    files = read([str(tmp_path / "config")])
+    found = settings(files, Question("x"), resolve=lambda name: name == "x.b")
+    assert (found.hostname, found.text("port"), found.text("user")) == ("x.b", "3", "c")
+    assert settings(files, Question("y"), resolve=lambda name: False).hostname == "y"
 
 
 def test_plain_arguments_stay_readable_in_logs() -> None:
@@ -157,7 +260,7 @@ def test_a_knock_goes_where_a_session_would_go(
     server = Server("web1", "192.0.2.1", ssh=ssh)
     routes = Routes({"web1": server, "other": Server("other", "192.0.2.9")}, [], 5.0, [str(tmp_path / "config")])
     assert routes.door_of(server) == door
-    assert leads_astray(texts([str(tmp_path / "config")]).values()) or straight(server) == door
+    assert leads_astray(read([str(tmp_path / "config")])) or straight(server) == door
     if door is not None:
         route = routes.of(server)
         assert (route.address, route.port) == door

@@ -262,6 +262,7 @@ def settings_of(shape: shapes.SettingsShape, root: str) -> Settings:
     return Settings(
         store=rooted(shape.store, root) if isinstance(shape.store, str) else default.store,
         network=rooted(shape.network, root) if isinstance(shape.network, str) else default.network,
+        ssh_config=rooted(shape.ssh_config, root) if isinstance(shape.ssh_config, str) else default.ssh_config,
         parallel=shape.parallel if isinstance(shape.parallel, int) else default.parallel,
         connect_timeout=_seconds(shape.connect_timeout, default.connect_timeout),
         timeout=_seconds(shape.timeout, default.timeout),

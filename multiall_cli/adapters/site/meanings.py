@@ -135,6 +135,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "SettingsShape": {
         "store": "The folder of journal, outbox and cache; else below $XDG_STATE_HOME.",
         "network": "The network namespace that sessions start from (Linux); else this process's own.",
+        "ssh_config": "Read in place of ~/.ssh/config and /etc/ssh/ssh_config, as `ssh -F` does.",
         "parallel": "How many servers are worked on at once; else 32.",
         "connect_timeout": "How long each step of opening a session may take; else 10 s.",
         "timeout": "How long a server may be silent; else 60 s.",

@@ -312,6 +312,7 @@ class SettingsShape(Struct, forbid_unknown_fields=True):
 
     store: Place | UnsetType = UNSET
     network: Place | UnsetType = UNSET
+    ssh_config: Place | UnsetType = UNSET
     parallel: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] | UnsetType = UNSET
     connect_timeout: Positive | Seconds | UnsetType = UNSET
     timeout: Positive | Seconds | UnsetType = UNSET

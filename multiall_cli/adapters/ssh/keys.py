@@ -103,7 +103,7 @@ class Offers:
     def _from_agent(self) -> list[Offer]:
         """The agent's keys; where only named identities count, those of them that it holds."""
         if self._agent_offers is None:
-            self._agent_offers = list(self._ask_agent()) if self._route.agent else []
+            self._agent_offers = list(self._ask_agent()) if self._route.agent != "" else []
         return self._agent_offers
 
     def _ask_agent(self) -> Iterator[Offer]:

@@ -1,15 +1,15 @@
-"""How a server is reached: what ~/.ssh/config says of its address, with the inventory's own words on top."""
+"""How a server is reached: what the ssh config says of its name and address, with the inventory's own words on top."""
 
-import io
-import shlex
+import os
+import pwd
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import fabric
-import paramiko
-
-from multiall_cli.adapters.ssh.config import CONFIG_FILES, texts
+from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
+from multiall_cli.adapters.ssh.settings import Question, Settings, settings
+from multiall_cli.adapters.ssh.tokens import expand, only, tokens
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Server, Ssh
@@ -36,11 +36,15 @@ class Route:
     known_hosts: tuple[Path, ...]
     connect_timeout: float
     identities: tuple[Path, ...] = ()
+    certificates: tuple[Path, ...] = ()
     identities_only: bool = False
     default_identities: bool = True
-    agent: bool = True
+    agent: str | None = None
+    """Where the ssh agent listens; '' for none, None for SSH_AUTH_SOCK."""
     password: Secret | None = None
     proxy_command: str = ""
+    family: str = "any"
+    bind_address: str = ""
     jump: "Route | None" = None
 
     def __str__(self) -> str:
@@ -61,78 +65,62 @@ class Routes:
         self._servers = servers
         self._pinned = tuple(pinned)
         self._connect_timeout = connect_timeout
-        self._text = texts(config_files)
-        self._configs: dict[str, paramiko.SSHConfig] = {}
-        self._config("")  # what cannot be read is told now
+        self._files = read(config_files)  # what cannot be read is told now
+        self._asked: dict[Question, Settings] = {}
 
     def of(self, server: Server) -> Route:
         """Errors: UsageError where the ssh config or the jumps make no sense."""
-        return self._of(server, ())
+        return self._of(server, _question(server), ())
+
+    def says(self, server: Server) -> Settings:
+        """What the ssh config says of a server. Errors: UsageError."""
+        return self._settings(_question(server))
 
     def door_of(self, server: Server) -> tuple[str, int] | None:
-        """The address and port that a knock goes to; None where a jump or a proxy lies before it.
+        """Where a knock goes; None where a jump or a proxy lies before the server. Errors: UsageError."""
+        asked = _question(server)
+        found = self._settings(asked)
+        jump = server.ssh.jump or found.text("proxyjump", "none")
+        if jump.lower() != "none" or (not server.ssh.jump and found.text("proxycommand", "none") != "none"):
+            return None
+        return found.hostname, asked.port or int(found.text("port", "22"))
 
-        A fraction of the work of `of`; of none, where the config leads nowhere else (`config.straight`).
-        Errors: UsageError.
-        """
-        try:
-            says = self._config(_overrides(server.ssh)).lookup(server.address)
-            jump = server.ssh.jump or says.get("proxyjump", "none")
-            if jump.lower() != "none" or says.get("proxycommand"):
-                return None
-            return says["hostname"], int(says.get("port", 22))
-        except (ValueError, KeyError, paramiko.SSHException) as fault:
-            raise _senseless(server, fault) from None
+    def _settings(self, asked: Question) -> Settings:
+        """Read once for each server: a `Match exec` is run once."""
+        if asked not in self._asked:
+            self._asked[asked] = settings(self._files, asked)
+        return self._asked[asked]
 
-    def _of(self, server: Server, passed: tuple[str, ...]) -> Route:
+    def _of(self, server: Server, asked: Question, passed: tuple[str, ...]) -> Route:
         if server.name in passed:
             circle = " → ".join((*passed, server.name))
             raise UsageError(server.name, f"its jumps go in a circle: {circle}", "take one of them out")
-        try:
-            found = fabric.Connection(
-                server.address,
-                # One of its own for each: fabric writes into the configuration that it reads.
-                config=fabric.Config(ssh_config=self._config(_overrides(server.ssh)), lazy=True),
-                gateway=False,
-                connect_kwargs={"key_filename": []},
-            )
-            return self._route(server, found, (*passed, server.name))
-        except (ValueError, KeyError, paramiko.SSHException) as fault:
-            raise _senseless(server, fault) from None
-
-    def _config(self, first: str) -> paramiko.SSHConfig:
-        """The ssh config with lines of ours before it: what comes first counts, in `Match user` and `%p` as well."""
-        if first not in self._configs:
-            config = paramiko.SSHConfig()
-            for file, text in {"(inventory)": first, **self._text}.items():
-                try:
-                    config.parse(io.StringIO(text))
-                except (paramiko.SSHException, ValueError) as fault:
-                    raise UsageError(file, f"it cannot be read as an ssh config ({fault})", "mend that line") from None
-            self._configs[first] = config
-        return self._configs[first]
-
-    def _route(self, server: Server, found: fabric.Connection, passed: tuple[str, ...]) -> Route:
-        says: Mapping[str, str] = found.ssh_config
-        own = (server.ssh.identity,) if server.ssh.identity else ()
-        files = (*own, *found.connect_kwargs["key_filename"])
-        plain = found.host if found.port == 22 else f"[{found.host}]:{found.port}"
+        passed = (*passed, server.name)
+        says = self._settings(asked)
+        port = asked.port or int(says.text("port", "22"))
+        user = asked.user or says.text("user") or pwd.getpwuid(os.getuid()).pw_name
+        known = tokens(asked.alias, says.hostname, port, user, says.text("hostkeyalias").lower())
+        own = (Path(server.ssh.identity).expanduser(),) if server.ssh.identity else ()
+        proxy = "" if server.ssh.jump else says.text("proxycommand", "none")
         return Route(
             name=server.name,
-            address=found.host,
-            port=found.port,
-            user=found.user,
-            key_name=says.get("hostkeyalias", plain),
+            address=says.hostname,
+            port=port,
+            user=user,
+            key_name=says.text("hostkeyalias").lower() or _host_and_port(says.hostname, port),
             pinned=self._pinned,
-            known_hosts=_known_hosts(says),
-            connect_timeout=float(found.connect_timeout or self._connect_timeout),
-            identities=tuple(Path(file).expanduser() for file in files if file != "none"),
-            identities_only=says.get("identitiesonly", "no").lower() == "yes",
-            default_identities=not files,
-            agent=says.get("identityagent", "").lower() != "none",
+            known_hosts=_known_hosts(says, known),
+            connect_timeout=says.connect_timeout or self._connect_timeout,
+            identities=(*own, *_paths(says, "identityfile", known)),
+            certificates=_paths(says, "certificatefile", known),
+            identities_only=says.text("identitiesonly", "no").lower() in ("yes", "true"),
+            default_identities=not (own or "identityfile" in says.values),
+            agent=_agent(says, known),
             password=server.ssh.password,
-            proxy_command="" if server.ssh.jump else says.get("proxycommand") or "",
-            jump=self._jump(server.ssh.jump or says.get("proxyjump", ""), passed),
+            proxy_command="" if proxy == "none" else _expanded(says, "proxycommand", proxy, only(known, "hnpr")),
+            family=says.text("addressfamily", "any").lower(),
+            bind_address=says.text("bindaddress"),
+            jump=self._jump(server.ssh.jump or says.text("proxyjump"), passed),
         )
 
     def _jump(self, hops: str, passed: tuple[str, ...]) -> Route | None:
@@ -141,28 +129,78 @@ class Routes:
             return None
         route: Route | None = None
         for hop in hops.split(","):
-            nearer = self._of(self._hop(hop.strip()), passed)
+            nearer = self._hop(hop.strip(), passed)
             route = nearer if route is None else replace(nearer, jump=route, proxy_command="")
         return route
 
-    def _hop(self, hop: str) -> Server:
+    def _hop(self, hop: str, passed: tuple[str, ...]) -> Route:
         """A server of the site by its name, or `user@alias:port` as the ssh config knows it."""
         if hop in self._servers:
-            return self._servers[hop]
-        parts = fabric.Connection.derive_shorthand(None, hop.removeprefix("ssh://"))
-        return Server(name=hop, address=parts["host"], ssh=Ssh(user=parts["user"], port=parts["port"]))
+            return self._of(self._servers[hop], _question(self._servers[hop]), passed)
+        user, host, port = split_hop(hop)
+        server = Server(name=hop, address=host, ssh=Ssh(user=user or None, port=port or None))
+        return self._of(server, Question(host, user=user, port=port), passed)
 
 
-def _senseless(server: Server, fault: Exception) -> UsageError:
-    what = f"the ssh config of {server.address} makes no sense ({fault})"
-    return UsageError(server.name, what, "mend ~/.ssh/config")
+def _question(server: Server) -> Question:
+    """The alias is the server's name; an address of its own is where it is, whatever HostName says of the alias."""
+    address = server.address if server.address != server.name else ""
+    return Question(server.name, address, server.ssh.user or "", server.ssh.port or 0)
 
 
-def _known_hosts(says: Mapping[str, str]) -> tuple[Path, ...]:
-    user = shlex.split(says["userknownhostsfile"]) if "userknownhostsfile" in says else USER_FILES
-    everyone = shlex.split(says["globalknownhostsfile"]) if "globalknownhostsfile" in says else GLOBAL_FILES
-    return tuple(Path(file).expanduser() for file in (*user, *everyone) if file != "none")
+def split_hop(hop: str) -> tuple[str, str, int]:
+    """`[user@]host[:port]` or `ssh://…` as ssh reads it; IPv6 addresses stand in brackets. Errors: UsageError."""
+    user, _, place = hop.removeprefix("ssh://").rstrip("/").rpartition("@")
+    found = _HOP.fullmatch(place)
+    port = int(found["port"] or 0) if found else -1
+    if not found or not 0 <= port < 65536:
+        raise UsageError(
+            f"jump {hop}", "it is not [user@]host[:port]", "mend `ssh.jump`, or ProxyJump in ~/.ssh/config"
+        )
+    return user, found["bracketed"] or found["plain"], port
 
 
-def _overrides(ssh: Ssh) -> str:
-    return (f"User {ssh.user}\n" if ssh.user else "") + (f"Port {ssh.port}\n" if ssh.port else "")
+_HOP = re.compile(
+    r"(?:\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^:\[\]]+|[^\[\]]*:[^\[\]]*:[^\[\]]*?))(?::(?P<port>[0-9]{1,5}))?"
+)
+
+
+def _host_and_port(host: str, port: int) -> str:
+    return host if port == 22 else f"[{host}]:{port}"
+
+
+def _expanded(says: Settings, keyword: str, text: str, known: Mapping[str, str], *, environment: bool = False) -> str:
+    found = says.first(keyword)
+    where = found.line.where if found is not None else keyword
+    return expand(text, known, where, environment=environment)
+
+
+def _paths(says: Settings, keyword: str, known: Mapping[str, str]) -> tuple[Path, ...]:
+    """Files with their tokens and variables; `none` is none."""
+    return tuple(
+        Path(expand(word, known, value.line.where, environment=True)).expanduser()
+        for value in says.values.get(keyword, ())
+        for word in value.words
+        if word.lower() != "none"
+    )
+
+
+def _agent(says: Settings, known: Mapping[str, str]) -> str | None:
+    text = says.text("identityagent", "SSH_AUTH_SOCK")
+    if text == "SSH_AUTH_SOCK":
+        return None
+    if text == "none":
+        return ""
+    if text.startswith("$") and not text.startswith("${"):
+        return os.environ.get(text[1:], "")
+    return os.path.expanduser(_expanded(says, "identityagent", text, known, environment=True))
+
+
+def _known_hosts(says: Settings, known: Mapping[str, str]) -> tuple[Path, ...]:
+    user = _paths(says, "userknownhostsfile", known) if "userknownhostsfile" in says.values else _plain(USER_FILES)
+    first = says.first("globalknownhostsfile")
+    return (*user, *_plain(GLOBAL_FILES if first is None else first.words))
+
+
+def _plain(files: Sequence[str]) -> tuple[Path, ...]:
+    return tuple(Path(file).expanduser() for file in files if file.lower() != "none")
