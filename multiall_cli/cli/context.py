@@ -69,17 +69,6 @@ def must_ask(context: Context) -> bool:
     return True
 
 
-def guards_among(names: Sequence[str], known: Sequence[str]) -> Sequence[str]:
-    """The guards that are to be let go. Errors: UsageError for a name that is none."""
-    from multiall_cli.planning.nearest import did_you_mean
-
-    for name in names:
-        if name not in known:
-            todo = f"{did_you_mean(name, known)}the guards are {', '.join(known)}"
-            raise UsageError("--force-guard", f"there is no guard '{name}'", todo)
-    return names
-
-
 def can_ask() -> bool:
     """Whether someone would see a question, and could answer it."""
     return sys.stdin.isatty() and sys.stderr.isatty()

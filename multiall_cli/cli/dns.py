@@ -9,7 +9,7 @@ import typer
 from typer import Context
 
 from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, fleet, given, guards_among, must_ask
+from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import LockWait, Noun, Verb
 from multiall_cli.cli.render import zones as render
@@ -41,8 +41,26 @@ ZoneName = Annotated[
 ]
 Forced = Annotated[
     list[str] | None,
-    typer.Option("--force-guard", metavar="NAME", help="Let this guard pass: frozen, empties, changes, hour, unseen."),
+    typer.Option(
+        "--force-guard",
+        metavar="NAME",
+        help="Let this guard pass: names.frozen, names.empties, names.changes, names.hour, names.unseen.",
+    ),
 ]
+
+
+def asking(verb: str, pause: Callable[[], None], *, asks: bool) -> "Callable[[ZonePlan], bool]":
+    """Show a plan and ask about it. `asks`: whether there is anything to ask."""
+
+    def confirm(found: "ZonePlan") -> bool:
+        if not asks:
+            return True
+        pause()
+        render.show_before_asking(found)
+        changes, ours = count(len(found.changes), "change"), count(found.ours, "name")
+        return ask(f"{verb}: {changes} in {found.zone.shown}, which has {ours} of ours. Go on?")
+
+    return confirm
 
 
 def wish_of(
@@ -53,23 +71,16 @@ def wish_of(
     forced: list[str] | None = None,
     plan: str = "",
     lock_wait: float = 0.0,
-    pool: str = "",
 ) -> "ZoneWish":
     """What was asked for; the plan is shown, and asked about where someone can answer. Errors: UsageError."""
     from multiall_cli.engine.zones import ZoneWish
-    from multiall_cli.planning.zones.brakes import NAMES
+    from multiall_cli.planning import guard_names
+    from multiall_cli.planning.zones import brakes
 
-    asks = must_ask(context)
-
-    def confirm(found: "ZonePlan") -> bool:
-        if not asks:
-            return True
-        pause()
-        render.show_before_asking(found)
-        changes, ours = count(len(found.changes), "change"), count(found.ours, "name")
-        return ask(f"{verb}: {changes} in {found.zone.shown}, which has {ours} of ours. Go on?")
-
-    return ZoneWish(f"dns {verb}", pool, plan, frozenset(guards_among(forced or [], NAMES)), lock_wait, confirm)
+    confirm = asking(verb, pause, asks=must_ask(context))
+    part = guard_names.NAMES
+    passed = guard_names.by_part(forced or [], {part: brakes.NAMES}, [part])[part]
+    return ZoneWish(f"dns {verb}", plan=plan, forced=frozenset(passed), lock_wait=lock_wait, confirm=confirm)
 
 
 @app.command("status", cls=Verb)

@@ -1,20 +1,22 @@
 """multiall pool: what pools are, what would change, and making it so."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from typer import Context
 
 from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, fleet, given, guards_among, must_ask, question, whole
-from multiall_cli.cli.dns import wish_of
+from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask, question, whole
+from multiall_cli.cli.dns import asking
 from multiall_cli.cli.options import LockWait, Noun, Verb
+from multiall_cli.cli.render import pool_plans as render_plans
 from multiall_cli.cli.render import pools as render
-from multiall_cli.cli.render import zones
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.view import show
 from multiall_cli.domain.change import Plan
-from multiall_cli.domain.records import ZoneReport
+from multiall_cli.domain.pool_plan import PoolWish
+from multiall_cli.planning.guard_names import FILES, NAMES, by_part
 
 app = typer.Typer(
     cls=Noun, no_args_is_help=True, add_completion=False, help="Pools: list, show, plan, sync, status, diff."
@@ -43,14 +45,12 @@ def show_pool(context: Context, pool: PoolName) -> int:
 
 @app.command("plan", cls=Verb)
 def plan_pool(context: Context, pool: PoolName, only: Only = "") -> int:
-    """What a sync would change; exit code 10 where there is anything."""
+    """What a sync would change, of files and names, under one id; exit code 10 where there is anything."""
     with busy_fleet(context, f"plan of {pool}") as (found, pause):
-        has_names = bool(found.pool(pool).names) and not only
-        plan = found.plan(pool, only) if found.pool(pool).files or not has_names else None
-        names = found.pool_zone_plans(pool) if has_names else ()
+        planned = found.pool_plan(pool, only)
         pause()
         whole(found, f"plan of {pool}")
-        return show(given(context), zones.beside(render.plan(plan) if plan else None, zones.plans(names), names))
+        return show(given(context), render_plans.plan(planned))
 
 
 @app.command("sync", cls=Verb)
@@ -64,7 +64,8 @@ def sync_pool(
         typer.Option(
             "--force-guard",
             metavar="NAME",
-            help="Let this guard pass: deletions, changes, empties; of zones also frozen, hour.",
+            help="Let this guard pass: files.deletions, files.changes, files.empties, names.frozen, names.empties, "
+            "names.changes, names.hour, names.unseen.",
         ),
     ] = None,
     lock_wait: LockWait = 0.0,
@@ -73,40 +74,40 @@ def sync_pool(
     """Make every member as declared; shows the plan and asks first."""
     if dry_run:
         return plan_pool(context, pool, only)
-    forced, of_zones = _guards(force_guard or [])
     with busy_fleet(context, f"sync of {pool}") as (found, pause):
-        among = f"{count(len(found.pool(pool).members), 'member')} of {pool}"
+        declared = found.pool(pool)
+        among = f"{count(len(declared.members), 'member')} of {pool}"
+        has_names = bool(declared.names) and not only
+        passed = _guards(force_guard or [], has_names=has_names)
         asks = must_ask(context)
 
         def confirm(found_plan: Plan) -> bool:
             if not asks:
                 return True
             pause()
-            render.show_before_asking(found_plan)
+            render.show_before_asking(replace(found_plan, id=plan) if has_names else found_plan)
             return ask(question(found_plan, "sync", among))
 
-        has_names = bool(found.pool(pool).names) and not only
-        report = None
-        if found.pool(pool).files or not has_names:
-            report = found.sync(pool, only=only, plan=plan, forced=forced, lock_wait=lock_wait, confirm=confirm)
-        names: tuple[ZoneReport, ...] = ()
-        if has_names and not found.stop():
-            wish = wish_of(context, "sync", pause, forced=of_zones, lock_wait=lock_wait, pool=pool)
-            names = found.sync_pool_zones(pool, wish)
-        pause()
-        return show(
-            given(context), zones.beside(render.report(report) if report else None, zones.reports(names), names)
+        wish = PoolWish(
+            only=only,
+            plan=plan,
+            files_forced=passed[FILES],
+            names_forced=passed[NAMES],
+            lock_wait=lock_wait,
+            confirm_files=confirm,
+            confirm_names=asking("sync", pause, asks=asks),
         )
+        done = found.sync_pool(pool, wish)
+        pause()
+        return show(given(context), render_plans.report(done))
 
 
-def _guards(names: list[str]) -> tuple[list[str], list[str]]:
-    """The guards to pass, of the pool's members and of its names. Errors: UsageError for a name that is none."""
-    from multiall_cli.planning.guard import NAMES
-    from multiall_cli.planning.zones.brakes import NAMES as OF_ZONES
+def _guards(names: list[str], *, has_names: bool) -> dict[str, tuple[str, ...]]:
+    """Return the guards to pass, of files and of names. Raises UsageError for a name that is none, or both."""
+    from multiall_cli.planning.guard import NAMES as OF_FILES
+    from multiall_cli.planning.zones.brakes import NAMES as OF_NAMES
 
-    known = tuple(dict.fromkeys((*NAMES, *OF_ZONES)))
-    guards_among(names, known)
-    return [name for name in names if name in NAMES], [name for name in names if name in OF_ZONES]
+    return by_part(names, {FILES: OF_FILES, NAMES: OF_NAMES}, (FILES, NAMES) if has_names else (FILES,))
 
 
 @app.command("status", cls=Verb)

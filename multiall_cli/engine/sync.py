@@ -25,7 +25,8 @@ from multiall_cli.planning.targets import fold
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the admin asked for. `plan`: an id that must still hold ('': any); `confirm` sees the plan and decides.
+    """What the admin asked for. `plan`: an id that must still hold ('': any); `confirm` sees the plan and decides;
+    `id_of`: the id of a plan, where that stands for more than the plan itself.
 
     `catches_up`: whether absent members get what they missed later; a one-off copy is not owed to anyone. `gate`: waits
     until members of a batch are well; why they are not, or ''. `drain`: takes members out of the pool's names, and
@@ -40,6 +41,7 @@ class Wish:
     lock_wait: float = 0.0
     limits: Mapping[str, GuardLimit] = field(default_factory=dict)
     confirm: Callable[[Plan], bool] = lambda plan: True
+    id_of: Callable[[Plan], str] = lambda plan: plan.id
     gate: Callable[[Gate, Sequence[str]], str] = lambda gate, servers: ""
     drain: Callable[[Sequence[str]], str] = lambda servers: ""
     restore: Callable[[Sequence[str]], str] = lambda servers: ""
@@ -84,10 +86,10 @@ def _sync(world: World, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Rep
     plan = sight.plan
     if world.stop():
         return _report("", pool, plan, {}, "interrupted before anything was changed", Exit.INTERRUPTED)
-    if wish.plan and wish.plan != plan.id:
+    if wish.plan and wish.plan != (now := wish.id_of(plan)):
         raise Refused(
             f"pool {pool.name}",
-            f"the plan is now {plan.id}, not {wish.plan}: something changed since",
+            f"the plan is now {now}, not {wish.plan}: something changed since",
             f"look at `multiall pool plan {pool.name}` again",
         )
     guard.check(plan, wish.limits, wish.forced)

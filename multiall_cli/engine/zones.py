@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from hashlib import sha256
 
@@ -38,11 +38,21 @@ from multiall_cli.engine.desk import (
 )
 from multiall_cli.engine.spreading import POLLS, Spreading, stands
 from multiall_cli.engine.sync import holder, new_run_id
+from multiall_cli.planning.guard_names import NAMES, flags
 from multiall_cli.planning.zones import bounds, markers, serials
 from multiall_cli.planning.zones.brakes import UNSEEN, brakes, losses_of
 from multiall_cli.planning.zones.decide import place_of_record, short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
-from multiall_cli.planning.zones.plan import Remembered, differing, is_covered, of_pool, owned, plan_id, plan_zone
+from multiall_cli.planning.zones.plan import (
+    Remembered,
+    beyond,
+    differing,
+    is_covered,
+    of_pool,
+    owned,
+    plan_id,
+    plan_zone,
+)
 from multiall_cli.planning.zones.seen import short
 
 TRIES = 3  # plans of one run, where others write to the zone at the same time
@@ -55,7 +65,9 @@ PUSHED_AGAIN = 3600.0  # seconds after which a file is pushed anew to a primary 
 
 @dataclass(frozen=True, slots=True)
 class ZoneWish:
-    """What the admin asked for; as a pool's Wish. `pool`: only its names; '': all."""
+    """What the admin asked for; as a pool's Wish. `pool`: only its names; '': all. `approved`: zone → the plan that was
+    approved as a part of a larger one; None: there is none.
+    """
 
     verb: str = "dns sync"
     pool: str = ""
@@ -63,11 +75,12 @@ class ZoneWish:
     forced: frozenset[str] = frozenset()
     lock_wait: float = 0.0
     confirm: Callable[[ZonePlan], bool] = lambda plan: True
+    approved: Mapping[str, ZonePlan] | None = None
 
 
-def look(desk: Desk, zone: Zone, pool: str = "") -> ZonePlan:
+def look(desk: Desk, zone: Zone, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
     """What a sync would change, of one pool's names or of all. Reads only. Errors: Unreachable, MemberFault."""
-    return planned(desk, zone, _read(desk, zone), pool)
+    return planned(desk, zone, _read(desk, zone), pool, forced)
 
 
 def sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
@@ -111,15 +124,26 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     plan = _planned(desk, zone, content, wish)
     note_seen(desk, zone, lambda: owned(content, zone))
     note_members(desk, zone, lambda: _places_given(content, zone))
-    if wish.plan and wish.plan != plan.id:
-        what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
-        raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
+    _hold(zone, plan, wish)
     if not plan.changes and not _behind(desk, zone, plan):
         return _nothing_to_do(desk, zone, plan, wish.pool)
     _check(desk, plan, wish)
     if not wish.confirm(plan):
         return ZoneReport(plan, stopped="not confirmed; nothing was changed", exit=Exit.REFUSED)
     return _Writing(desk, zone, wish, lambda content: _planned(desk, zone, content, wish)).run(content, plan)
+
+
+def _hold(zone: Zone, plan: ZonePlan, wish: ZoneWish) -> None:
+    """Raises Refused where a plan is not the approved one. A drain may have done a part of that already."""
+    if wish.plan and wish.plan != plan.id:
+        what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
+        raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
+    if wish.approved is None:
+        return
+    before = wish.approved.get(zone.id)
+    if more := beyond(plan.changes, before.changes if before else ()):
+        what = f"{len(more)} changes are not in the plan ({more[0]} first): something changed since"
+        raise Refused(f"zone {zone.shown}", what, f"look at `multiall pool plan {wish.pool}` again")
 
 
 def _planned(desk: Desk, zone: Zone, content: Content, wish: ZoneWish) -> ZonePlan:
@@ -159,7 +183,7 @@ def braked(desk: Desk, plan: ZonePlan, forced: Set[str] = frozenset()) -> tuple[
     if not plan.changes:
         return "", ""
     found = brakes(plan, desk.topology, lost_lately(desk, plan.zone), forced)
-    return "; ".join(each.words for each in found), " ".join(f"--force-guard {each.name}" for each in found)
+    return "; ".join(each.words for each in found), flags(NAMES, [each.name for each in found])
 
 
 def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
@@ -283,7 +307,7 @@ def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
     world = desk.world
     me, now = holder(world, wish.verb), world.clock.now()
     servers = tuple(each.name for each in zone.servers)
-    verb = " ".join([wish.verb, *(f"--force-guard {name}" for name in sorted(wish.forced))])
+    verb = " ".join(filter(None, [wish.verb, flags(NAMES, sorted(wish.forced))]))
     run = Run(new_run_id(now), verb, books(zone), servers, plan.id, me.who, me.host, me.pid, now)
     world.store.begin(run)
     world.watch(Step("begun"))

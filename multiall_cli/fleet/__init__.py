@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.adapters.ssh.transport import SshTransport
     from multiall_cli.adapters.warm import WarmTransport
+    from multiall_cli.domain.pool_plan import PoolPlan, PoolReport, PoolWish
     from multiall_cli.domain.records import Departure, Place, Served, Standing, ZoneReport, ZoneStatus
     from multiall_cli.domain.records import Explained as ExplainedName
     from multiall_cli.engine.execute import OnLine
@@ -196,9 +197,11 @@ class Fleet:
         forced: Sequence[str] = (),
         lock_wait: float = 0.0,
         confirm: Callable[[Plan], bool] = lambda plan: True,
+        id_of: Callable[[Plan], str] = lambda plan: plan.id,
     ) -> Report:
-        """Make the pool as declared. `only`: a target within it; `plan`: an id that must still hold; `forced`: guards
-        that may be passed; `confirm` sees the plan and decides. Errors: Locked, Refused, UsageError, Unreachable.
+        """Make the pool's files as declared. `only`: a target within it; `plan`: an id that must still hold; `forced`:
+        guards that may be passed; `confirm` sees the plan and decides; `id_of`: as of a Wish. Errors: Locked, Refused,
+        UsageError, Unreachable.
         """
         from multiall_cli.engine.sync import Wish, sync
         from multiall_cli.fleet import health, rollouts
@@ -209,6 +212,7 @@ class Fleet:
             lock_wait=lock_wait,
             limits=self.site.guards,
             confirm=confirm,
+            id_of=id_of,
             gate=lambda gate, servers: health.wait_for_health(self, gate, servers),
             drain=lambda servers: rollouts.drain(self, pool, servers),
             restore=lambda servers: rollouts.restore(self, pool, servers),
@@ -216,6 +220,18 @@ class Fleet:
         declared = self.pool(pool)
         world, _, assignments = self._work(declared, only)
         return sync(world, declared, assignments, wish)
+
+    def pool_plan(self, pool: str, only: str = "") -> "PoolPlan":
+        """What a sync would change of a pool's files and names, under one id. Reads only. Errors: as of `plan`."""
+        from multiall_cli.fleet import pool_syncs
+
+        return pool_syncs.plan(self, pool, only)
+
+    def sync_pool(self, pool: str, wish: "PoolWish") -> "PoolReport":
+        """Make a pool's files, then its names, as declared. Errors: as of `sync`."""
+        from multiall_cli.fleet import pool_syncs
+
+        return pool_syncs.sync(self, pool, wish)
 
     def diff(self, pool: str, only: str = "") -> tuple[Difference, ...]:
         """What a sync would change, as text. Reads only."""
@@ -709,18 +725,6 @@ class Fleet:
         from multiall_cli.fleet import zones
 
         return tuple(zones.sync(self, zones.chosen(self, zone), wish))
-
-    def pool_zone_plans(self, pool: str) -> "tuple[ZoneReport, ...]":
-        """What a sync would change of a pool's names. Reads only."""
-        from multiall_cli.fleet import zones
-
-        return tuple(zones.plan(self, zones.of_pool(self, pool), pool))
-
-    def sync_pool_zones(self, pool: str, wish: "ZoneWish") -> "tuple[ZoneReport, ...]":
-        """Make a pool's names as they are wanted; `wish` names the pool."""
-        from multiall_cli.fleet import zones
-
-        return tuple(zones.sync(self, zones.of_pool(self, pool), wish))
 
     def zone_status(self, zone: str = "") -> "tuple[ZoneStatus, ...]":
         """How each name server stands, as it answers. Errors: UsageError."""

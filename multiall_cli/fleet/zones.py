@@ -93,18 +93,20 @@ def desk(fleet: "Fleet") -> "Desk":
     return Desk(world, NameServersOfSite(fleet, world), topology, claims)
 
 
-def plan(fleet: "Fleet", zones: Iterable[Zone], pool: str = "") -> Iterator[ZoneReport]:
-    """What a sync would change in each, of one pool's names or of all."""
+def plan(
+    fleet: "Fleet", zones: Iterable[Zone], pool: str = "", forced: frozenset[str] = frozenset()
+) -> Iterator[ZoneReport]:
+    """What a sync would change in each, of one pool's names or of all. `forced`: guards that are to pass."""
     made = desk(fleet)
     for zone in zones:
-        yield _as_value(zone, partial(_planned, made, zone, pool))
+        yield _as_value(zone, partial(_planned, made, zone, pool, forced))
 
 
-def _planned(made: "Desk", zone: Zone, pool: str) -> ZoneReport:
+def _planned(made: "Desk", zone: Zone, pool: str, forced: frozenset[str]) -> ZoneReport:
     from multiall_cli.engine.zones import braked, look
 
-    found = look(made, zone, pool)
-    words, flags = braked(made, found)
+    found = look(made, zone, pool, forced)
+    words, flags = braked(made, found, forced)
     brake = f"{words}: a sync is refused without {flags}" if words else ""
     return ZoneReport(found, exit=Exit.DIFFERENCES if found.changes else found.code, brake=brake)
 

@@ -6,6 +6,7 @@ from multiall_cli.domain.change import Action, Change, Describable, MemberPlan, 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import GuardLimit
+from multiall_cli.planning.guard_names import FILES, flags
 
 DELETIONS, CHANGES, EMPTIES = "deletions", "changes", "empties"
 NAMES = (DELETIONS, CHANGES, EMPTIES)
@@ -61,9 +62,8 @@ def check(plan: Plan, limits: Mapping[str, GuardLimit], forced: Set[str] = froze
         return
     guards = list(dict.fromkeys(alarm.guard for alarm in found))
     more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
-    flags = " ".join(f"--force-guard {guard}" for guard in guards)
     raise Refused(
         f"pool {plan.pool}",
         f"{found[0]}{more}; that looks like an accident, so nothing was changed",
-        f"look at `multiall pool plan {plan.pool}`, and if it is meant: {flags}",
+        f"look at `multiall pool plan {plan.pool}`, and if it is meant: {flags(FILES, guards)}",
     )

@@ -22,6 +22,13 @@ def plan_id(members: Iterable[MemberPlan[Describable]], owed: Iterable[tuple[str
     return whole.hexdigest()[:12]
 
 
+def joint_id(files: str, names: Sequence[tuple[str, str]]) -> str:
+    """Stand for the plan of a pool's files ('': it has none) and those of its zones: (zone, id) each. 12 hex digits."""
+    if not names:
+        return files
+    return hashlib.sha256(repr((files, sorted(names))).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
 def batches(servers: Sequence[str], rollout: Rollout) -> list[tuple[str, ...]]:
     """The members in turn: the declared sizes one after the other (canary first), the last one again and again."""
     out, place, turn = [], 0, 0

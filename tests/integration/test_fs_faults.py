@@ -673,7 +673,7 @@ def test_a_plan_that_deletes_much_is_refused_until_it_is_meant(bench: Bench) -> 
     bench.sync()
     for number in range(10):
         (bench.source / f"f{number:02}").unlink()
-    with pytest.raises(Refused, match=r"would delete 10 of 21 items \(48 %\).*--force-guard deletions"):
+    with pytest.raises(Refused, match=r"would delete 10 of 21 items \(48 %\).*--force-guard files.deletions"):
         bench.sync(Wish())
     assert len(contents(bench.member())) == 20
     assert bench.sync(Wish(forced=frozenset({"deletions"}))).exit is Exit.OK

@@ -250,10 +250,10 @@ def test_too_many_losses_are_stopped(site: ZoneSite) -> None:
     site.up()
     site.sync()
     site.down("web1,web2")
-    assert "a sync is refused without --force-guard changes" in site.multiall("dns", "plan").out
+    assert "a sync is refused without --force-guard names.changes" in site.multiall("dns", "plan").out
     stopped = site.multiall("dns", "sync", "--yes")
     assert stopped.exit == 4
-    assert "--force-guard changes" in stopped.out
+    assert "--force-guard names.changes" in stopped.out
     assert site.told() == [at(1, 2, 3)] * 3
     assert site.multiall("dns", "sync", "--yes", "--force-guard", "changes").exit == 0
     assert site.told() == [at(3)] * 3

@@ -179,7 +179,8 @@ def _summary(found: Plan) -> Line:
     )
     words += f", {found.deletions} of them deletions" if found.deletions else ""
     words += f", {len(found.deferred)} not reached" if found.deferred else ""
-    return line(f"{words}; plan {found.id}", style="bold")
+    words += f"; plan {found.id}" if found.id else ""
+    return line(words, style="bold")
 
 
 def _plan_items(found: Plan) -> list[object]:
@@ -188,7 +189,8 @@ def _plan_items(found: Plan) -> list[object]:
         for each in found.members
         for change in each.changes
     ]
-    return [*changes, *found.deferred, {"pool": found.pool, "id": found.id, "changes": found.changes}]
+    told = {"pool": found.pool, "changes": found.changes}
+    return [*changes, *found.deferred, {**told, "id": found.id} if found.id else told]
 
 
 def _plan_cases(found: Plan) -> list[Case]:

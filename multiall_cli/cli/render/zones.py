@@ -2,11 +2,9 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from multiall_cli.cli.options import Given
-from multiall_cli.cli.render.plain import plain
 from multiall_cli.cli.render.pools import change_line
 from multiall_cli.cli.render.terminal import Line, console, line, say, table, word
 from multiall_cli.cli.render.text import count
@@ -66,7 +64,8 @@ def _is_well(report: ZoneReport) -> bool:
 def plan_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
     plan = report.plan
     if plan.changes:
-        yield line(f"{plan.zone.shown}: {count(len(plan.changes), 'change')}, plan {plan.id}", style="bold")
+        words = f", plan {plan.id}" if plan.id else ""
+        yield line(f"{plan.zone.shown}: {count(len(plan.changes), 'change')}{words}", style="bold")
     shown = plan.changes if wide else plan.changes[:MOST]
     for change in shown:
         yield change_line(change)
@@ -153,32 +152,6 @@ def _spread(servers: Sequence[Served]) -> str:
 def _served_line(zone: str, served: Served) -> Line:
     todo = f"; {served.todo}" if served.todo else ""
     return line(f"{zone}: ", word("problem"), f" {served.server} {served.trouble}{todo}")
-
-
-def beside(pool: View | None, names: View, found: Sequence[ZoneReport]) -> View:
-    """A pool's own view with that of its names as one; only that of its names where it has nothing else."""
-    if pool is None:
-        return names
-    if not found:
-        return pool
-    value = plain(pool.value)
-    told = {**value, "zones": found} if isinstance(value, dict) else value
-
-    def human(wide: bool) -> Iterator[object]:
-        yield from names.human(wide)
-        yield from pool.human(wide)
-
-    return replace(
-        pool,
-        value=told,
-        human=human,
-        items=[*pool.items, *names.items],
-        names=[*pool.names, *names.names],
-        cases=[*pool.cases, *names.cases],
-        exit=worst([pool.exit, names.exit]),
-        well=pool.well and names.well,
-        urgent=None,
-    )
 
 
 def amiss(found: Sequence[ZoneReport]) -> list[str]:

@@ -244,7 +244,7 @@ def _orphan(place: Place, marker: Marker, content: Content, *, seen: bool) -> Ch
     there = content.rrsets.get(place)
     if not seen:
         what = f"nothing declares it, nor did here before, and it bears our mark (pool {marker.pool}): another site's?"
-        todo = "give one of the sites another `owner:`, or take it out with `dns sync --force-guard unseen`"
+        todo = "give one of the sites another `owner:`, or take it out with `dns sync --force-guard names.unseen`"
         return Conflict(key_of(place), what, todo)
     if there is not None and marker.digest != markers.digest(there.values):
         what, _ = _edited(there, key_of(place))
@@ -263,6 +263,16 @@ def adoption(zone: Zone, place: Place, content: Content, pool: str) -> Change[RR
     ttl = there.ttl if there else 0
     before = RRset(ttl, values, marker.text if marker else "") if there or marker else None
     return Change(key_of(place), before, RRset(ttl, values, pool)) if before else None
+
+
+def beyond(changes: Iterable[Change[RRset]], approved: Iterable[Change[RRset]]) -> list[str]:
+    """Return the keys of changes that are not among the approved ones: what is there now, or is to be, differs."""
+    known = {(each.key, _values(each.before), each.after) for each in approved}
+    return [each.key for each in changes if (each.key, _values(each.before), each.after) not in known]
+
+
+def _values(rrset: RRset | None) -> tuple[str, ...]:
+    return rrset.values if rrset is not None else ()
 
 
 def differing(before: Iterable[Change[RRset]], content: Content) -> Iterator[str]:

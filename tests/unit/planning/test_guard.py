@@ -68,7 +68,7 @@ def test_a_refusal_names_the_numbers_and_the_flag(plan: MemberPlan, words: str) 
     guard = alarms(plan, {})[0].guard
     assert str(told.value) == (
         f"pool web: {words}; that looks like an accident, so nothing was changed; "
-        f"look at `multiall pool plan web`, and if it is meant: --force-guard {guard}"
+        f"look at `multiall pool plan web`, and if it is meant: --force-guard files.{guard}"
     )
     assert told.value.exit_code is Exit.REFUSED
 
@@ -76,7 +76,9 @@ def test_a_refusal_names_the_numbers_and_the_flag(plan: MemberPlan, words: str) 
 def test_many_alarms_are_counted_and_all_their_flags_named() -> None:
     """One line, whatever the number of members."""
     plans = (_plan(50, deleted=20), _plan(50, replaced=20), _plan(50, deleted=30))
-    with pytest.raises(Refused, match=r"and 2 more like it.*--force-guard deletions --force-guard changes$"):
+    with pytest.raises(
+        Refused, match=r"and 2 more like it.*--force-guard files.deletions --force-guard files.changes$"
+    ):
         check(Plan("web", ("web1",), plans, (), "id"), {})
 
 

@@ -71,7 +71,7 @@ def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
     )
     assert plan.changes == ()
     assert "nothing declares it, nor did here before, and it bears our mark (pool web)" in told(plan)[0]
-    assert "--force-guard unseen" in plan.conflicts[0].todo
+    assert "--force-guard names.unseen" in plan.conflicts[0].todo
 
 
 def test_what_another_pools_mark_stands_beside_is_not_told_of_this_pool() -> None:

@@ -1,0 +1,39 @@
+"""Names of guards on the command line: `files.changes` and `names.changes` are two guards."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from multiall_cli.domain.errors import UsageError
+from multiall_cli.planning.nearest import did_you_mean
+
+FILES, NAMES = "files", "names"
+
+
+def flags(part: str, guards: Sequence[str]) -> str:
+    """Return the options that let guards of one part pass."""
+    return " ".join(f"--force-guard {part}.{guard}" for guard in guards)
+
+
+def by_part(
+    given: Sequence[str], known: Mapping[str, Sequence[str]], concerned: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the guards to pass of each part of a command. `known`: part → its guards.
+
+    A name without its part counts only where no other part that is `concerned` has a guard of that name. Raises
+    UsageError.
+    """
+    found: dict[str, list[str]] = {part: [] for part in known}
+    for name in given:
+        parts = [part for part, guards in known.items() if name in {f"{part}.{guard}" for guard in guards}]
+        parts = parts or [part for part in concerned if name in known[part]]
+        if len(parts) != 1:
+            raise UsageError("--force-guard", *_trouble(name, parts, known))
+        found[parts[0]].append(name.removeprefix(f"{parts[0]}."))
+    return {part: tuple(guards) for part, guards in found.items()}
+
+
+def _trouble(name: str, parts: Sequence[str], known: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    if parts:
+        return f"'{name}' is a guard of {' and of '.join(parts)}", " or ".join(f"write {part}.{name}" for part in parts)
+    every = [f"{part}.{guard}" for part, guards in known.items() for guard in guards]
+    short = [guard for guards in known.values() for guard in guards]
+    return f"there is no guard '{name}'", f"{did_you_mean(name, [*every, *short])}the guards are {', '.join(every)}"
