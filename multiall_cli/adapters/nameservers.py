@@ -21,6 +21,7 @@ import dns.xfr
 import dns.zone
 
 from multiall_cli.adapters.queries import Network, Queries, asking, reaching
+from multiall_cli.adapters.transfers import LIMITS, Limits, Transfer
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
 from multiall_cli.domain.records import MANAGED, Content, Place, RRset, Written, key_of, place_of
@@ -30,7 +31,6 @@ from multiall_cli.planning.zones.markers import marker_name
 
 MOST = 150  # changes of one message, which has 64 KiB at the most
 MOST_REFUSED = 5  # names, after which it is no longer one of them that is refused, but we
-TRANSFER = 60.0  # seconds that a whole transfer may take
 WHOLE_AGAIN = 600.0  # seconds after which a zone is read whole: it may have been restored under the serial that it had
 _STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 _REFUSALS = {
@@ -50,7 +50,7 @@ class DnsServers:
     """The name servers of a site.
 
     `reveal`: what a reference to a secret means; `timeout`: seconds until a silent server is given up; `network`:
-    within which sockets are made; `monotonic`: seconds that only grow.
+    within which sockets are made; `monotonic`: seconds that only grow; `limits`: of one transfer.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class DnsServers:
         timeout: float,
         network: Network,
         monotonic: Callable[[], float] = time.monotonic,
+        limits: Limits = LIMITS,
     ) -> None:
         self._reveal = reveal
         self._timeout = timeout
         self._network = network
         self._monotonic = monotonic
+        self._limits = limits
         self._queries = Queries(timeout, network, lambda: self)
         self._keys: dict[str, dns.tsig.Key] = {}
         self._zones: dict[str, tuple[dns.zone.Zone, float]] = {}
@@ -114,18 +116,19 @@ class DnsServers:
     def read(self, zone: Zone) -> Content:
         """What has changed since it was read before (IXFR), where this process has; else, and each ten minutes, all."""
         known, whole = self._zones.pop(zone.id, (None, 0.0))
-        now = self._monotonic()
+        now, until = self._monotonic(), time.monotonic() + self._limits.seconds
         if known is not None and now - whole < WHOLE_AGAIN:
             with suppress(MemberFault):  # the primary may not know that far back: then all of it
-                return self._transferred(zone, known, whole)
-        return self._transferred(zone, dns.zone.Zone(zone.name, relativize=False), now)
+                return self._transferred(zone, known, whole, until)
+        return self._transferred(zone, dns.zone.Zone(zone.name, relativize=False), now, until)
 
-    def _transferred(self, zone: Zone, held: dns.zone.Zone, whole: float) -> Content:
-        """A transfer that breaks off leaves nothing. `whole`: when all of it was read. Errors: as of all."""
+    def _transferred(self, zone: Zone, held: dns.zone.Zone, whole: float, until: float) -> Content:
+        """A transfer that breaks off leaves nothing. `whole`: when all of it was read; `until`: when it must have
+        ended. Errors: as of all.
+        """
         query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone))
         with self._trouble(zone, zone.primary) as address:
-            port, timeout = zone.primary.port, self._timeout
-            dns.query.inbound_xfr(address, held, query, port=port, timeout=timeout, lifetime=TRANSFER)
+            Transfer(zone, self._limits, self._timeout, until).run(address, held, query)
         content = content_of(zone, held)
         self._zones[zone.id] = held, whole
         return content

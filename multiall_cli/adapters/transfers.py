@@ -1,0 +1,114 @@
+"""Zone transfers over TCP (AXFR, IXFR), bounded in time, bytes and records (RFC 5936, RFC 1995)."""
+
+import socket
+import struct
+import time
+
+import dns.flags
+import dns.message
+import dns.rdatatype
+import dns.xfr
+import dns.zone
+
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.errors import MemberFault, Unreachable
+from multiall_cli.domain.zones import Zone
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one transfer may take. dnspython checks its time only while it waits for the socket."""
+
+    seconds: float = 60.0
+    bytes: int = 128 << 20
+    records: int = 1_000_000
+
+
+LIMITS = Limits()
+
+
+class Transfer:
+    """One attempt to read a zone, whole or from a known version on. `timeout`: seconds that the server may be silent;
+    `until`: when it must have ended, of a monotonic clock.
+    """
+
+    def __init__(self, zone: Zone, limits: Limits, timeout: float, until: float) -> None:
+        self._zone = zone
+        self._limits = limits
+        self._timeout = timeout
+        self._until = until
+        self._bytes = 0
+        self._records = 0
+
+    def run(self, address: str, held: dns.zone.Zone, query: dns.message.Message) -> None:
+        """Bring `held` up to date; a transfer that breaks off changes nothing.
+
+        Raises Unreachable (too slow), MemberFault (too large), OSError and those of dnspython.
+        """
+        rdtype, serial = query.question[0].rdtype, dns.xfr.extract_serial_from_query(query)
+        with socket.create_connection((address, self._zone.primary.port), self._left()) as opened:
+            wire = query.to_wire()
+            opened.sendall(struct.pack("!H", len(wire)) + wire)
+            with dns.xfr.Inbound(held, rdtype, serial, False) as inbound:
+                self._feed(opened, inbound, query, held)
+
+    def _feed(
+        self, opened: socket.socket, inbound: dns.xfr.Inbound, query: dns.message.Message, held: dns.zone.Zone
+    ) -> None:
+        done, context = False, None
+        while not done:
+            answer = dns.message.from_wire(
+                self._message(opened),
+                keyring=query.keyring,
+                request_mac=query.mac,
+                xfr=True,
+                origin=held.from_wire_origin(),
+                tsig_ctx=context,
+                multi=True,
+                one_rr_per_rrset=query.question[0].rdtype == dns.rdatatype.IXFR,
+            )
+            if answer.id != query.id or not answer.flags & dns.flags.QR:
+                raise self._fault("sent an answer to another question")
+            self._count(answer)
+            done = inbound.process_message(answer)
+            context = answer.tsig_ctx
+            if done and query.keyring and not answer.had_tsig:  # dnspython checks this itself from 2.7 on
+                raise self._fault(f"sent {self._zone.shown}, and its end is not signed with our key")
+
+    def _message(self, opened: socket.socket) -> bytes:
+        (size,) = struct.unpack("!H", self._some(opened, 2))
+        self._bytes += size + 2
+        if self._bytes > self._limits.bytes:
+            raise self._fault(f"sent more than {self._limits.bytes} bytes of {self._zone.shown}")
+        return self._some(opened, size)
+
+    def _some(self, opened: socket.socket, size: int) -> bytes:
+        found = bytearray()
+        while len(found) < size:
+            opened.settimeout(self._left())
+            try:
+                piece = opened.recv(size - len(found))
+            except TimeoutError:
+                self._left()  # it was slow all the time, or it is silent now
+                raise
+            if not piece:
+                raise EOFError("the transfer broke off")
+            found += piece
+        return bytes(found)
+
+    def _left(self) -> float:
+        """Seconds for the next step. Raises Unreachable where there are none."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            what = f"after {self._limits.seconds:g} s the transfer of {self._zone.shown} had not ended"
+            what += f" ({self._bytes} bytes, {self._records} records)"
+            raise Unreachable(self._zone.primary.name, what, "look at its log, and at the network to it", "timeout")
+        return min(left, self._timeout)
+
+    def _count(self, answer: dns.message.Message) -> None:
+        self._records += sum(len(rrset) for rrset in answer.answer)
+        if self._records > self._limits.records:
+            raise self._fault(f"sent more than {self._limits.records} records of {self._zone.shown}")
+
+    def _fault(self, what: str) -> MemberFault:
+        return MemberFault(self._zone.primary.name, what, "look whether it is the right server, and at its log")
