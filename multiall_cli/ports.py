@@ -263,6 +263,12 @@ class Store(Cache, Protocol):
         """The newest events first; `server`: its own and those of the whole; `until`: none after this."""
         ...
 
+    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Planned]]:
+        """Let what was stored as of a later time count as of now; by how much each time lay ahead, and the words that
+        were said then and have not begun.
+        """
+        ...
+
     def promise(self, planned: Planned) -> None:
         """An operator's word on a server. It takes the place of one of the same kind that it overlaps."""
         ...

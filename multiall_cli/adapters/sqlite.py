@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from multiall_cli.adapters.locks import alone, pool_lock
-from multiall_cli.domain.baseline import Code, Latest
+from multiall_cli.domain.baseline import AHEAD, Code, Latest
 from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import DAY, Change, HealthRecord, Sample, Waiver
 from multiall_cli.domain.run import Entry, Holder, MemberState, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
+from multiall_cli.planning.ahead import as_of, end_of, is_ahead
 
 MIGRATIONS = (
     """
@@ -92,11 +93,17 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX waivers_by_end ON waivers (ends);
     """,
+    """
+    ALTER TABLE runs ADD COLUMN noticed REAL;
+    CREATE INDEX runs_by_moment ON runs (coalesce(noticed, started));
+    DROP INDEX runs_by_time;
+    ALTER TABLE planned ADD COLUMN said REAL NOT NULL DEFAULT 0;
+    """,
 )
 """Each step takes the schema one version up; a step is never edited once it is released."""
 
 
-SET_BACK = 600  # seconds by which a sample may be older than the one that is kept, before the clock was set back
+SET_BACK = AHEAD  # seconds by which a sample may be older than the saved one; more: the clock was set back
 OLD = 86400  # seconds after which a sample shows nothing of how things are
 _LARGEST = 3.4e38  # of what four bytes hold
 FORGETS = 60.0  # seconds between two times at which old health is forgotten
@@ -106,6 +113,24 @@ _FORGET = (
     "DELETE FROM turns WHERE at < min(?, (SELECT min(at) FROM turns) + ?)",
     "DELETE FROM health WHERE at < min(?, (SELECT min(at) FROM health) + ?)",
 )
+_LATER = {
+    "runs": "SELECT rowid, coalesce(noticed, started), 0 FROM runs WHERE coalesce(noticed, started) > ?",
+    "evidence": "SELECT observer || char(0) || target, at, 0 FROM evidence WHERE at > ?",
+    "standings": "SELECT rowid, at, 0 FROM standings WHERE at > ?",
+    "outbox": "SELECT id, at, 0 FROM outbox WHERE at > ?",
+    "waivers": "SELECT id, at, ends FROM waivers WHERE at > ?",
+    "planned": "SELECT id, said, ends FROM planned WHERE said > ?",
+}
+"""table → its rows of a later time: a key, the time, and the end of a span that was counted from it."""
+_COUNTS_AS = {
+    "runs": "UPDATE runs SET noticed = ?1 WHERE rowid = ?3",
+    "evidence": "UPDATE evidence SET at = ?1 WHERE observer || char(0) || target = ?3",
+    "standings": "UPDATE standings SET at = ?1 WHERE rowid = ?3",
+    "outbox": "UPDATE outbox SET at = ?1 WHERE id = ?3",
+    "waivers": "UPDATE waivers SET at = ?1, ends = ?2 WHERE id = ?3",
+    "planned": "UPDATE planned SET said = ?1 WHERE id = ?3",
+}
+"""table → what makes a row count as of ?1, its span end at ?2. A downtime ends when it was to end: early would harm."""
 RULESETS = 1000  # lists of rules whose numbers are remembered
 MOST_TOLD = 20  # samples that are kept with one event
 
@@ -203,6 +228,25 @@ class SqliteStore:
                     str(self._folder), f"the store cannot be read ({fault})", "restore it or remove it"
                 ) from None
 
+    # --- the clock --------------------------------------------------------------------------------------------
+
+    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Planned]]:
+        """Let what was stored under a clock that was ahead count as of now, from now on.
+
+        Returns by how many seconds each time lay ahead, and the words of operators that have not begun though they were
+        said under that clock. The journal keeps the times that were recorded.
+        """
+        found = {name: self._rows(query, now + AHEAD) for name, query in _LATER.items()}
+        if not any(found.values()):
+            return (), ()
+        with self._transaction() as connection:
+            for name, rows in found.items():
+                values = [(as_of(at, now), end_of(end, at, now), key) for key, at, end in rows]
+                connection.executemany(_COUNTS_AS[name], values)
+        said = {key for key, _, _ in found["planned"]}
+        late = [each for each in self.promised(now) if each.id in said and is_ahead(each.begins, now)]
+        return [at - now for rows in found.values() for _, at, _ in rows], late
+
     # --- locks ------------------------------------------------------------------------------------------------
 
     def lock(self, pool: str, holder: Holder, wait: float) -> AbstractContextManager[None]:
@@ -268,7 +312,11 @@ class SqliteStore:
 
     def runs(self, limit: int, pool: str | None = None) -> Sequence[Run]:
         rows = self._rows(
-            "SELECT * FROM runs WHERE ? IS NULL OR pool = ? ORDER BY started DESC, id DESC LIMIT ?", pool, pool, limit
+            "SELECT * FROM runs WHERE ? IS NULL OR pool = ? "
+            "ORDER BY coalesce(noticed, started) DESC, rowid DESC LIMIT ?",
+            pool,
+            pool,
+            limit,
         )
         return [_run(row) for row in rows]
 
@@ -406,10 +454,10 @@ class SqliteStore:
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE planned SET ends = min(ends, ?) WHERE server = ? AND what = ? AND ends > ? AND begins < ?",
-                (planned.begins, planned.server, planned.what, planned.begins, planned.ends),
+                (max(planned.begins, planned.said), planned.server, planned.what, planned.begins, planned.ends),
             )
             connection.execute(
-                "INSERT INTO planned (server, what, begins, ends, who, because) VALUES (?,?,?,?,?,?)",
+                "INSERT INTO planned (server, what, begins, ends, who, because, said) VALUES (?,?,?,?,?,?,?)",
                 (
                     planned.server,
                     planned.what,
@@ -417,6 +465,7 @@ class SqliteStore:
                     planned.ends,
                     _encode(planned.who),
                     _encode(planned.because),
+                    planned.said,
                 ),
             )
 
@@ -431,14 +480,14 @@ class SqliteStore:
 
     def promised(self, now: float | None = None) -> Sequence[Planned]:
         rows = self._rows(
-            "SELECT id, server, what, begins, ends, who, because FROM planned "
+            "SELECT id, server, what, begins, ends, who, because, said FROM planned "
             "WHERE ? IS NULL OR ends > ? ORDER BY server, begins, id",
             now,
             now,
         )
         return [
-            Planned(server, Downtime(what), begins, ends, _decode(who), _decode(because), number)
-            for number, server, what, begins, ends, who, because in rows
+            Planned(server, Downtime(what), begins, ends, _decode(who), _decode(because), number, said=said)
+            for number, server, what, begins, ends, who, because, said in rows
         ]
 
     # --- health -----------------------------------------------------------------------------------------------
@@ -625,8 +674,10 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 
 def _run(row: Sequence[Any]) -> Run:
-    run_id, verb, pool, targets, plan, who, host, pid, started, ended, result = row
+    run_id, verb, pool, targets, plan, who, host, pid, started, ended, result, noticed = row
     outcome = None if result is None else Exit(result)
+    moved = 0.0 if noticed is None else started - noticed  # its start lay ahead of the clock when it was looked at
+    began, end = started - moved, None if ended is None else max(ended - moved, started - moved)
     return Run(
-        run_id, verb, pool, tuple(json.loads(targets)), plan, _decode(who), _decode(host), pid, started, ended, outcome
+        run_id, verb, pool, tuple(json.loads(targets)), plan, _decode(who), _decode(host), pid, began, end, outcome
     )

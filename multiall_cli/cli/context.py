@@ -31,7 +31,15 @@ def fleet(context: Context) -> "Iterator[Fleet]":
 
     said = given(context)
     with Fleet.load(said.site, Limits(said.parallel, said.timeout)) as found:
+        found.warn = warn
         yield found
+
+
+def warn(words: str) -> None:
+    """Print on stderr what the admin should know besides the result."""
+    from multiall_cli.cli.render.text import safe_text
+
+    sys.stderr.write(f"{safe_text(words)}\n")
 
 
 @contextmanager

@@ -220,14 +220,14 @@ def _promise(context: Context, target: str, what: Downtime, span: str, until: st
     """It must end: a word without an end outlives the reason for it."""
     verb = f"topology {'pin' if what in (Downtime.PINNED_UP, Downtime.PINNED_DOWN) else what.value}"
     now = time.time()
-    start = moment_of(begins, verb) if begins else now
+    start = moment_of(begins, verb) if begins else 0.0
     must_end_once(span, until, verb, "add --for 2h, or --until 2026-12-01T10:00")
     if not because.strip():
         raise UsageError(verb, "no reason is given", "add --because TEXT: whoever finds it later will ask")
-    end = start + seconds_of(span, verb) if span else moment_of(until, verb)
+    end = (start or now) + seconds_of(span, verb) if span else moment_of(until, verb)
     if end <= max(start, now):
         raise UsageError(verb, "it would be over before it begins", "give a later end")
-    if end - start > LONGEST:
+    if end - (start or now) > LONGEST:
         raise UsageError(verb, "it would hold for more than a year", "give an earlier end; it can be said again")
     with fleet(context) as found:
         return show(given(context), render.promised(found.promise(target, what, start, end, because.strip())))

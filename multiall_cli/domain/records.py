@@ -123,7 +123,7 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Departure:
     """A record that clients may still hold. `until`: seconds since the epoch; `gone`: whether it is no longer given;
-    `ttl`: seconds that a client holds it who is given it now.
+    `ttl`: seconds that a client holds it who is given it now; `noted`: when `until` was reckoned (0: not known).
     """
 
     place: Place
@@ -131,6 +131,7 @@ class Departure:
     until: float
     gone: bool = True
     ttl: float = field(default=0.0, compare=False)
+    noted: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class Downtime(StrEnum):
 class Planned:
     """An operator's word on a server: by whom, why, and from when until when (seconds since the epoch). It ends.
 
+    `begins` 0: it holds from the moment it was said, whatever the clock showed; `said`: when that was (0: not known);
     `said_of`: the server of which it was said, where this one only depends on that one.
     """
 
@@ -137,6 +138,7 @@ class Planned:
     because: str
     id: int = 0
     said_of: str = ""
+    said: float = field(default=0.0, compare=False)
 
     def holds(self, now: float) -> bool:
         return self.begins <= now < self.ends

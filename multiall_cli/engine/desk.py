@@ -15,7 +15,7 @@ from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.world import World
 from multiall_cli.planning.zones import seen
-from multiall_cli.planning.zones.bounds import while_given
+from multiall_cli.planning.zones.bounds import settled, while_given
 from multiall_cli.planning.zones.decide import place_of_record
 from multiall_cli.ports import NameServers, Store
 
@@ -106,10 +106,13 @@ def departed(store: Store, zone: Zone, now: float) -> list[Departure]:
     """
     packed = store.agreed(zone.primary.name, agent_of(zone))
     told = json.loads(packed) if packed else []
-    left = [Departure((name, kind), value, *more) for name, kind, value, *more in told]
+    stored = [Departure((name, kind), value, *more) for name, kind, value, *more in told]
+    left = settled(stored, now)
+    if [each.noted for each in left] != [each.noted for each in stored]:
+        remember(store, zone, left)  # else their time would begin anew at each look
     return while_given(left, now) if is_late(store, zone) else left
 
 
 def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
-    told = [[*each.place, each.value, each.until, each.gone, each.ttl] for each in left]
+    told = [[*each.place, each.value, each.until, each.gone, each.ttl, each.noted] for each in left]
     store.agree(zone.primary.name, agent_of(zone), json.dumps(told).encode(), "")

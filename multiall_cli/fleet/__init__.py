@@ -1,8 +1,10 @@
 """The Python API, and the one place where the ports are given their adapters. Every verb of the CLI is a method."""
 
 import hashlib
+import math
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import field, replace
@@ -93,13 +95,15 @@ AS_SET = Limits()
 class Fleet:
     """All of a site. Use it as a context manager, or `close` it.
 
-    `watch` is told each step of a longer verb; `stop` answers whether no further member is to be begun.
+    `watch` is told each step of a longer verb; `stop` answers whether no further member is to be begun; `warn` gets
+    what the admin should know besides the result.
     """
 
     site: Site
     limits: Limits = AS_SET
     watch: Callable[[Step], None] = lambda step: None
     stop: Callable[[], bool] = lambda: False
+    warn: Callable[[str], None] = lambda words: None
     _store: "Store | None" = field(default=None, repr=False)
     _transport: "Transport | None" = field(default=None, repr=False)
     _ssh: "SshTransport | None" = field(default=None, repr=False)
@@ -107,6 +111,7 @@ class Fleet:
     _prober: "SshProber | None" = field(default=None, repr=False)
     _lending: "WarmTransport | None" = field(default=None, repr=False)
     _warm: int = 0
+    _clock_at: float = field(default=math.inf, repr=False)
     _recent: "Recent | None" = field(default=None, repr=False)
     book: "tuple[RuleBook, list[Fault]] | None" = field(default=None, repr=False)
     name_servers: "DnsServers | None" = field(default=None, repr=False)
@@ -571,10 +576,13 @@ class Fleet:
         return tuple(self.store.events(limit, self.server(server).name if server else None, until))
 
     def promise(self, target: str, what: Downtime, begins: float, ends: float, because: str) -> tuple[Planned, ...]:
-        """Say of servers that they are drained, in maintenance or pinned, until a time. Errors: UsageError."""
+        """Say of servers that they are drained, in maintenance or pinned, until a time. `begins` 0: from now on, also
+        if the clock is set back. Errors: UsageError.
+        """
         from multiall_cli.engine.sync import who
 
-        said = tuple(Planned(each.name, what, begins, ends, who(), because) for each in self.select(target))
+        now, me = SystemClock().now(), who()
+        said = tuple(Planned(each.name, what, begins, ends, me, because, said=now) for each in self.select(target))
         for each in said:
             self.store.promise(each)
         return said
@@ -823,7 +831,24 @@ class Fleet:
             from multiall_cli.adapters.sqlite import SqliteStore
 
             self._store = SqliteStore(self.state_folder)
+        now, before = SystemClock().now(), self._clock_at
+        if now < before:  # at first, and whenever the clock was set back
+            self._clock_at = now
+            self._settle_clock(self._store, now)
+        self._clock_at = now
         return self._store
+
+    def _settle_clock(self, store: "Store", now: float) -> None:
+        """Let times that lie ahead count as of now, and report them once."""
+        from multiall_cli.planning.ahead import report
+
+        leads, late = store.settle_clock(now)
+        if leads:
+            self.warn(report(leads))
+        for each in late:
+            begins = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(each.begins))
+            what = f"its {each.what.value} was said under that clock, and begins at {begins}"
+            self.warn(f"{each.server}: {what}; say it again if you meant another time")
 
     @property
     def state_folder(self) -> Path:

@@ -38,7 +38,7 @@ def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
     def promise(lasts: float) -> None:
         now = SystemClock().now()
         for name in ours:
-            fleet.store.promise(Planned(name, Downtime.DRAIN, now, now + lasts, who(), _because(pool)))
+            fleet.store.promise(Planned(name, Downtime.DRAIN, 0.0, now + lasts, who(), _because(pool), said=now))
 
     promise(DRAINED)
     for report in _moved(fleet, pool):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from multiall_cli.domain.publication import LastPublished, Verified
 from multiall_cli.domain.topology import REST, Round, Topology
+from multiall_cli.planning.ahead import is_ahead
 
 FORMAT, VERSION = "multiall/topology", 1
 LAST = 2.0**37  # seconds since the epoch that a clock may show
@@ -85,7 +86,7 @@ def due(round_: Round, before: LastPublished, path: str, ttl: float) -> bool:
         return False
     changed = any(event.before != event.after for event in round_.events) or before.said != said(topology, path, ttl)
     back = any(topology.state_of(name) in REST for name in before.away)
-    return changed or back or topology.at - before.at >= ttl / 2
+    return changed or back or is_ahead(before.at, topology.at) or topology.at - before.at >= ttl / 2
 
 
 def said(topology: Topology, path: str, ttl: float) -> str:

@@ -147,5 +147,5 @@ def test_a_transfer_that_is_not_signed_is_none_where_there_is_a_key() -> None:
     key = Key("multiall.", "hmac-sha256", Secret("env", "X"))
     with speaking(_whole) as server:
         _read(server, limits=Limits())
-        with pytest.raises(MemberFault, match="missing TSIG|not signed"):
+        with pytest.raises(MemberFault, match=r"missing TSIG|not signed"):
             _read(server, limits=Limits(), key=key)

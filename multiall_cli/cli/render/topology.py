@@ -347,7 +347,8 @@ def _planned(
 ) -> View:
     def human(wide: bool) -> Iterator[object]:
         for each in told:
-            until = "ended" if ended else f"from {moment(each.begins)} until {moment(each.ends)}"
+            begins = f"from {moment(each.begins)} " if each.begins else ""
+            until = "ended" if ended else f"{begins}until {moment(each.ends)}"
             yield line(f"{each.server}: {each.what.value} {until} ({each.because})")
         if not told:
             yield nothing

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.records import Departure, Place, RRset, place_of
+from multiall_cli.planning.ahead import end_of, is_ahead
 
 _Record = tuple[Place, str]
 
@@ -29,7 +30,7 @@ def held_by_clients(
             was = held.get((place, value))
             until = max(was.until if was else 0.0, at + lag + (before.ttl if before else 0))
             if value not in now or (before and after and before.ttl > after.ttl):
-                held[place, value] = Departure(place, value, until, value not in now, before.ttl if before else 0.0)
+                held[place, value] = Departure(place, value, until, value not in now, before.ttl if before else 0.0, at)
     return list(held.values())
 
 
@@ -39,7 +40,15 @@ def _as(each: Departure, *, gone: bool) -> Departure:
 
 def while_given(left: Iterable[Departure], at: float) -> list[Departure]:
     """The same where a server may give still, at a time, what is gone elsewhere."""
-    return [replace(each, until=max(each.until, at + each.ttl)) if each.gone else each for each in left]
+    return [replace(each, until=max(each.until, at + each.ttl), noted=at) if each.gone else each for each in left]
+
+
+def settled(left: Iterable[Departure], at: float) -> list[Departure]:
+    """The same where some were noted under a clock that was ahead: their time runs from now on."""
+    return [
+        replace(each, until=end_of(each.until, each.noted, at), noted=at) if is_ahead(each.noted, at) else each
+        for each in left
+    ]
 
 
 def bound(left: Sequence[Departure], values: Iterable[str] | None = None) -> float:
