@@ -11,11 +11,12 @@ from typer import Context
 
 from multiall_cli.cli.context import fleet, given
 from multiall_cli.cli.options import Noun, Verb
-from multiall_cli.cli.render.terminal import say, table
+from multiall_cli.cli.render.terminal import line, say, table, word
 from multiall_cli.cli.render.text import count, safe_lines
 from multiall_cli.cli.render.view import View, show
 from multiall_cli.domain.errors import InputFaults, UsageError, printable
 from multiall_cli.domain.inventory import Site
+from multiall_cli.planning.addresses import shared_logins
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import fold
 
@@ -103,9 +104,15 @@ def _write(to: Path, text: str) -> None:
 
 def _checked(site: Site) -> View:
     servers, pools = len(site.inventory.servers), len(site.inventory.pools)
-    told = {"root": site.root, "servers": servers, "pools": pools}
+    warnings = [str(each) for each in shared_logins(site.inventory.servers.values())]
+    told = {"root": site.root, "servers": servers, "pools": pools, "warnings": warnings}
     words = f"{site.root}: {count(servers, 'server')} and {count(pools, 'pool')}, no faults"
-    return View("inventory.check", told, lambda wide: iter([words]), [told], [site.root])
+
+    def human(wide: bool) -> Iterator[object]:
+        yield from (line(word("warning"), f" {each}") for each in warnings)
+        yield words
+
+    return View("inventory.check", told, human, [told], [site.root], well=not warnings)
 
 
 def _inventory(site: Site) -> View:

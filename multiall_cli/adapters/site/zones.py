@@ -10,6 +10,7 @@ from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.values import ONE
 from multiall_cli.domain.zones import DNS_PORT, Key, NameDeclaration, NameServer, OnFloor, Zone
+from multiall_cli.planning.addresses import shared_in_name
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.targets.ranges import shown
@@ -261,7 +262,12 @@ class _Name:
         if declared.cname and declared.name == domain_of(declared):
             self._fault("cname", "the zone itself cannot be an alias", "name a host in it, or leave `cname` out")
         servers = [self._inventory.servers[name] for name in declared.members]
-        for words, todo in (*_unreachable(servers, declared), *_unnamed(servers, declared, self._inventory.zones)):
+        troubles = (
+            *_unreachable(servers, declared),
+            *_unnamed(servers, declared, self._inventory.zones),
+            *shared_in_name(servers, declared.types, inside=declared.inside),
+        )
+        for words, todo in troubles:
             self._fault("name", words, todo)
 
 

@@ -9,6 +9,7 @@ import pytest
 from multiall_cli.adapters.site.read import read_site
 from multiall_cli.domain.errors import InputFaults
 from multiall_cli.domain.inventory import Inventory
+from multiall_cli.planning.addresses import shared_logins
 
 LONG = ".".join(["a" * 50] * 5)
 
@@ -84,3 +85,52 @@ def test_a_zone_with_a_fault_is_told_once_and_not_by_each_of_its_names(tmp_path:
     with pytest.raises(InputFaults) as caught:
         read_site(tmp_path)
     assert ["'ns1.nowhere' is no name server" in str(each) for each in caught.value.faults] == [True]
+
+
+def _site(folder: Path, servers: Mapping[str, object], *names: Mapping[str, object]) -> Path:
+    text = {
+        "servers": servers,
+        "zones": {"example.net": {"primary": "192.0.2.53"}},
+        "pools": {"web": {"members": "web[1-2]", "dns": list(names)}},
+    }
+    (folder / "inventory").mkdir(exist_ok=True)
+    (folder / "inventory" / "site.yaml").write_text(json.dumps(text, indent=1))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "more"),
+    [
+        ({"address": "192.0.2.1"}, {"address": "192.0.2.1", "ssh": {"port": 2222}}, {}),
+        ({"address": "192.0.2.1"}, {"address": "192.0.2.2", "public": ["192.0.2.1"]}, {}),
+        ({"address": "2001:db8::1"}, {"address": "2001:DB8:0::1"}, {}),
+        ({"address": "192.0.2.1"}, {"address": "192.0.2.1"}, {"cname": True}),
+        ({"address": "192.0.2.1"}, {"address": "192.0.2.1"}, {"service": "_http._tcp", "port": 80}),
+    ],
+)
+def test_two_members_may_not_give_a_name_the_same_address(
+    tmp_path: Path, first: object, second: object, more: Mapping[str, object]
+) -> None:
+    """One that is drained would stay in the name through the other."""
+    servers = {"web1": first, "web2": second}
+    with pytest.raises(InputFaults) as caught:
+        read_site(_site(tmp_path, servers, {"zone": "example.net", "name": "www", **more}))
+    (fault,) = caught.value.faults
+    assert fault.what.startswith("web1 (inventory/site.yaml:")
+    assert ") and web2 (inventory/site.yaml:" in fault.what
+
+
+@pytest.mark.parametrize(
+    ("names", "warnings"),
+    [
+        ({"web1": {"address": "192.0.2.1"}, "web2": {"address": "192.0.2.1"}}, 1),
+        ({"web1": {"address": "192.0.2.1"}, "web2": {"address": "192.0.2.1", "ssh": {"port": 2222}}}, 0),
+        ({"web1": {"address": "192.0.2.1"}, "web2": {"address": "192.0.2.1", "ssh": {"jump": "web1"}}}, 0),
+        ({"web1": {"address": "a.example"}, "web2": {"address": "A.example"}}, 1),
+    ],
+)
+def test_one_address_and_port_for_two_servers_is_a_warning(
+    tmp_path: Path, names: Mapping[str, object], warnings: int
+) -> None:
+    found = shared_logins(read_site(_site(tmp_path, names)).inventory.servers.values())
+    assert [each.what.startswith("web2 has the same address") for each in found] == [True] * warnings
