@@ -7,6 +7,7 @@ from functools import partial
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
+from multiall_cli.planning.idn import to_ascii
 from multiall_cli.planning.moments import span
 
 
@@ -26,6 +27,7 @@ class Measure(StrEnum):
     PORT = "a port from 1 to 65535"
     PROTOCOL = "tcp or udp"
     RECORDS = "a type of records: A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT"
+    HOST = "a name or an address such as db1.example.net or 192.0.2.1"
     URL = "an address such as https://host:8443/path"
 
 
@@ -68,6 +70,11 @@ def _port(text: str) -> int:
 
 
 def _url(text: str) -> str:
+    head, mark, rest = text.partition("://")
+    place, slash, path = rest.partition("/")
+    if not place.isascii():
+        host, colon, port = place.partition(":")
+        text = f"{head}{mark}{to_ascii(host)}{colon}{port}{slash}{path}"
     found = urlsplit(_like(_URL, text))
     if found.port == 0:  # what is no port at all raises ValueError itself
         raise ValueError(text)
@@ -110,6 +117,7 @@ _READERS: Mapping[Measure, Callable[[str], object]] = {
     Measure.PORT: _port,
     Measure.PROTOCOL: partial(_like, "tcp|udp"),
     Measure.RECORDS: partial(_like, "(?i:A|AAAA|CNAME|MX|NS|PTR|SOA|SRV|TXT)"),
+    Measure.HOST: to_ascii,
     Measure.URL: _url,
 }
 

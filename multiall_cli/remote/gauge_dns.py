@@ -92,7 +92,7 @@ def over_tcp(family, place, asked):
 def question(number, name, kind):
     packed = b""
     for label in name.rstrip(".").split("."):
-        word = _word(label)
+        word = _word(label)  # names beyond ASCII come as A-labels: the standard library knows only IDNA 2003
         if not 0 < len(word) < 64:
             raise Trouble("%r is no name" % (name,))
         packed += struct.pack("!B", len(word)) + word
@@ -104,10 +104,6 @@ def question(number, name, kind):
 def _word(label):
     try:
         return label.encode("ascii")
-    except UnicodeError:
-        pass
-    try:
-        return label.encode("idna")
     except UnicodeError:
         return b""
 

@@ -29,20 +29,20 @@ CHECKS: Mapping[str, Check] = {
     ),
     "tcp": Check(
         "A connection from the server to another place.",
-        {"address": Measure.TEXT, "port": Measure.PORT},
+        {"address": Measure.HOST, "port": Measure.PORT},
         values={"open": state("whether it can be made"), "took": high(Measure.SECONDS, "until it was")},
         implied={"open": True},
     ),
     "ping": Check(
         "An echo (ICMP) from another place.",
-        {"address": Measure.TEXT},
+        {"address": Measure.HOST},
         values={"open": state("whether it answers"), "took": high(Measure.SECONDS, "until it did")},
         implied={"open": True},
     ),
     "dns": Check(
         "A name, asked by the server of a name server: its first ones, where none is named.",
-        {"name": Measure.TEXT},
-        {"type": Measure.RECORDS, "server": Measure.TEXT, "port": Measure.PORT},
+        {"name": Measure.HOST},
+        {"type": Measure.RECORDS, "server": Measure.HOST, "port": Measure.PORT},
         {
             "present": PRESENT,
             "answers": text("that are all among its own", Measure.WORDS),
@@ -67,7 +67,7 @@ CHECKS: Mapping[str, Check] = {
         "Certificates: all of a file (`path`, in PEM form), or all that a place sends that speaks TLS (`address`, "
         "`port`, `name`).",
         {},
-        {"path": Measure.TEXT, "address": Measure.TEXT, "port": Measure.PORT, "name": Measure.TEXT},
+        {"path": Measure.TEXT, "address": Measure.HOST, "port": Measure.PORT, "name": Measure.HOST},
         {
             "present": PRESENT,
             "left": Value(Measure.SECONDS, Worse.LOW, means="until the first of them ends", warns=Code.EXPIRING),

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
+
+from multiall_cli.planning.idn import to_ascii
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 MOST = 253 - len("_multiall-cname.")
@@ -11,7 +14,11 @@ MOST = 253 - len("_multiall-cname.")
 
 
 def absolute(name: str, zone: str) -> str:
-    """The fully qualified name; `@` is the zone itself. A name that ends in a dot, or in the zone, is whole already."""
+    """The fully qualified name, each label as the DNS has it; `@` is the zone itself. A name that ends in a dot, or in
+    the zone, is whole already.
+    """
+    with suppress(ValueError):  # `fault_of` says why
+        name = to_ascii(name)
     name = name.lower() if name.isascii() else name  # else the Kelvin sign became a k before anyone saw it
     if name == "@":
         return zone
@@ -27,8 +34,8 @@ def fault_of(name: str) -> str:
     bare = name.removesuffix(".").lower()
     if not name.isascii():
         try:
-            return f"has letters beyond ASCII; as the DNS has it, it is {bare.encode('idna').decode()}"
-        except UnicodeError:
+            return f"has letters beyond ASCII; as the DNS has it, it is {to_ascii(bare)}"
+        except ValueError:
             return "has letters beyond ASCII, and no spelling in the DNS"
     if len(bare) > MOST:
         return f"has {len(bare)} signs, more than {MOST}"
