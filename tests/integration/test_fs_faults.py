@@ -30,7 +30,7 @@ from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import Wish
 from multiall_cli.remote import frames
 from multiall_cli.remote.content import BLOCK
-from tests.fixtures.bench import Bench, contents, not_done, only, rsync_differences, server, small_disk
+from tests.fixtures.bench import MEANT, Bench, contents, not_done, only, rsync_differences, server, small_disk
 from tests.fixtures.pipes import Counted, Cut, as_user, socket_at
 
 STRANGER = 12345
@@ -566,6 +566,58 @@ def test_a_second_admin_on_the_same_member_is_refused(bench: Bench) -> None:
     assert f"another run is changing {bench.member()}" in only(report).reason
     assert report.exit is Exit.LOCKED
     assert bench.sync().exit is Exit.OK
+
+
+def test_a_run_of_another_admin_host_since_the_plan_is_named_and_nothing_is_mixed(bench: Bench) -> None:
+    """Another store, another source: it came and went while this plan was read. One of the two changes the tree."""
+    other = Bench(bench.folder / "other", bench.machine)
+    (bench.source / "a").write_text("a of ours")
+    (other.source / "b").write_text("b of theirs")
+
+    def they_sync(plan: object) -> bool:
+        tree = replace(other.agent(), declared=replace(other.agent().declared, path=str(bench.member())), by="ann@adm2")
+        assert other.sync(agents=[tree]).exit is Exit.OK
+        return True
+
+    report = bench.sync(Wish(forced=MEANT, confirm=they_sync))
+    assert (report.exit, only(report).overtaken) == (Exit.LOCKED, True)
+    assert " of ann@adm2, begun 20" in report.stopped
+    assert only(report).todo == "wait for it, then run again"
+    assert contents(bench.member()) == {"b": b"b of theirs"}
+    assert bench.sync().exit is Exit.OK
+    other.store.close()
+
+
+def test_another_run_between_the_apply_and_the_verification_is_named(bench: Bench) -> None:
+    """What is looked at then is that run's doing, not ours."""
+    (bench.source / "a").write_text("a")
+
+    def they_begin() -> None:
+        (bench.workshop() / "run").unlink()
+        (bench.workshop() / "run").symlink_to(json.dumps({"run": "r2", "by": "ann@adm2", "since": 1.5e9}))
+
+    _at(bench, "applied", they_begin)
+    report = bench.sync()
+    assert report.exit is Exit.LOCKED
+    assert "r2 of ann@adm2, begun 2017-07-14" in only(report).reason
+
+
+def test_copies_into_one_folder_do_not_keep_each_other_out(bench: Bench) -> None:
+    """Of a shared folder, each copy has its own names: there is nothing to be mixed."""
+    bench.declared = replace(bench.declared, delete=Delete.NOTHING, exclude=("/*", "!/a"))
+    (bench.source / "a").write_text("a")
+
+    def they_copy(plan: object) -> bool:
+        other = Bench(bench.folder / "other", bench.machine)
+        (other.source / "b").write_text("b")
+        declared = replace(other.agent().declared, path=str(bench.member()), exclude=("/*", "!/b"))
+        assert other.sync(agents=[replace(other.agent(), declared=declared)]).exit is Exit.OK
+        other.store.close()
+        return True
+
+    assert bench.sync(Wish(forced=MEANT, confirm=they_copy)).exit is Exit.OK
+    assert contents(bench.member()) == {"a": b"a", "b": b"b"}
+    assert not bench.workshop().exists()
 
 
 def test_an_earlier_run_on_the_member_is_waited_for(bench: Bench) -> None:
