@@ -106,11 +106,14 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "exclude": "Patterns, as in .gitignore, of what is neither sent nor deleted.",
         "delete": "What goes away on members: `false` nothing (the default), `true` all that the source lacks, "
         "`deployed` what an earlier sync put there and no one changed since.",
-        "owner": "`user` or `user:group`, by name; `source`: as the source has them. Else not looked at.",
-        "mode": "Modes for all files, all folders; else as the source has them.",
+        "owner": "`user` or `user:group`, by name; `source`: as the source has them. Else not looked at: replaced "
+        "files keep theirs, new ones belong to the session's user.",
+        "mode": "Modes for all files, all folders; else as the source has them. With `delete: false`, the tree's own "
+        "folder is given the source's mode only when it is made.",
         "times": "Whether a time of change alone is a difference; else only where the source is a member.",
         "xattrs": "Whether extended attributes and ACLs are kept the same too.",
-        "trash": "How long deleted files are kept beside the tree: `7d` (the default), `0` not at all.",
+        "trash": "How long deleted files are kept beside the tree: `7d` (the default), `0` not at all. Unless it is `0`, "
+        "replaced files are kept until the next sync that changes the tree.",
         "entries": "How many entries the tree may have on a member; else 50,000, or four times as many as its source.",
         "after": "What is done once on a member where something changed.",
     },
