@@ -275,7 +275,7 @@ class Fleet:
         with outgoing(Path(source), path) as declared:
             pool = Pool(COPIES, tuple(server.name for server in servers))
             wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm)
-            return sync(self.world, pool, [self._assignment(declared, servers)], wish)
+            return sync(self.world, pool, [self._assignment(declared, servers, is_copy=True)], wish)
 
     def fetch(self, target: str, path: str, folder: str) -> tuple[Report, ...]:
         """Copy a file or a folder of servers to `folder`/SERVER on the admin host: a report per server."""
@@ -285,14 +285,14 @@ class Fleet:
         from multiall_cli.agents.files import FileTree
         from multiall_cli.domain.inventory import ADMIN
         from multiall_cli.engine.copying import incoming, not_fetched, of_server
-        from multiall_cli.engine.sync import Wish, here, sync
+        from multiall_cli.engine.sync import Wish, sync
         from multiall_cli.engine.world import Assignment
 
         declared, root = incoming(server.name, path, folder)
         if self.stop():
             return not_fetched(server.name, None)
         wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT)
-        agent = FileTree(declared, server, root, self.store, by=here())
+        agent = FileTree(declared, server, root, self.store, is_copy=True)
         try:
             return of_server(
                 server.name, sync(self.world, Pool(COPIES, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], wish)
@@ -323,12 +323,15 @@ class Fleet:
         holders = assign(self.inventory, pool, chosen, only)
         return [self._assignment(declared, servers) for declared, servers in holders.items()]
 
-    def _assignment(self, declared: FilesDeclaration, servers: tuple[Server, ...]) -> "Assignment":
+    def _assignment(
+        self, declared: FilesDeclaration, servers: tuple[Server, ...], *, is_copy: bool = False
+    ) -> "Assignment":
         from multiall_cli.agents.files import file_tree
         from multiall_cli.engine.sync import here
         from multiall_cli.engine.world import Assignment
 
-        return Assignment(file_tree(declared, self.inventory.servers, self.store, here()), servers)
+        tree = file_tree(declared, self.inventory.servers, self.store, here(), is_copy=is_copy)
+        return Assignment(tree, servers)
 
     # --- servers ------------------------------------------------------------------------------------------------
 

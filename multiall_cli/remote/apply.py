@@ -73,6 +73,7 @@ class Applying(object):
             self.tree.close()
             raise
         self.keeps_trash = trash > 0
+        self.keeps_replaced = trash > 0 and alone
         self.run = to_bytes(run)
         self.changes, self.staged, self.settled, self.outcomes = [], {}, [], []
         self._told = set()
@@ -272,7 +273,7 @@ class Applying(object):
             left = look(folder, staged)
         except FileNotFoundError:
             return  # another file system within the tree: nothing to keep it in
-        if not self.keeps_trash or left.st_nlink > 1:  # what has other names is still there under those
+        if not self.keeps_replaced or left.st_nlink > 1:  # what has other names is still there under those
             discard(folder, staged)
             return
         with_folder = self._shelf("replaced").make_parent(path)
@@ -450,7 +451,8 @@ def apply(exchange, root, run, trash=7, identity=None, alone=True):
 
     The payload: for each change CHANGE + JSON, then the pieces of its content as `read` gives them; at the end
     SETTLE + JSON, the directories whose mode or time is set last. `run` names the trash; `trash` is in days.
-    `identity`: the root's, as `prepare` told it; `alone`: Refusal where another run than this one prepared since.
+    `identity`: the root's, as `prepare` told it; `alone`: Refusal where another run than this one prepared since, and
+    what is replaced is kept.
     """
     work = Applying(exchange, root, trash, run, identity, alone)
     try:

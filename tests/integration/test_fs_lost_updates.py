@@ -129,7 +129,6 @@ def test_a_writer_that_races_loses_no_version(place: Place, tmp_path: Path) -> N
                 assert look(place.stage, name).st_ino == old.st_ino
                 replaced += 1
             except Stale:
-                assert place.read(place.stage, name) == "ours"
                 stale += 1
             os.unlink(name, dir_fd=place.stage)
     finally:

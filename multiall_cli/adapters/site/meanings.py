@@ -112,9 +112,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "folder is given the source's mode only when it is made.",
         "times": "Whether a time of change alone is a difference; else only where the source is a member.",
         "xattrs": "Whether extended attributes and ACLs are kept the same too.",
-        "trash": "How long deleted files are kept beside the tree: `7d` (the default), `0` not at all. Unless it is `0`, "
-        "replaced files are kept until the next sync that changes the tree.",
-        "entries": "How many entries the tree may have on a member; else 50,000, or four times as many as its source.",
+        "trash": "How long deleted files are kept beside the tree: `7d` (the default), `0` not at all. "
+        "Replaced files are kept until the next sync that changes the tree, unless it is `0`.",
+        "entries": "How many entries the tree may have on a member; else 50,000, or four times what its source has.",
         "after": "What is done once on a member where something changed.",
     },
     "ModeShape": {"files": "Of files, such as '0644'.", "dirs": "Of folders, such as '0755'."},

@@ -38,7 +38,8 @@ class Look:
 class FileTree:
     """One declared tree. After `read` it knows its source, and all but `observe` and `apply` is pure.
 
-    `root` is the tree's path at the source; `by`: who changes it, from where. `looks`: what was observed of each
+    `root` is the tree's path at the source; `by`: who changes it, from where; `is_copy`: it is given once, and nothing
+    of it stays beside the tree. `looks`: what was observed of each
     server's tree, by name, so that what is done later is done to that tree and no other.
     """
 
@@ -48,6 +49,7 @@ class FileTree:
     store: Store
     was_read: Source | None = None
     by: str = ""
+    is_copy: bool = False
     looks: dict[str, Look] = field(default_factory=dict, compare=False, repr=False)
 
     kind: ClassVar[str] = "files"
@@ -181,7 +183,7 @@ class FileTree:
             run=run,
             trash=self.declared.trash,
             identity=listed(look.identity),
-            alone=not self._shares_top,
+            alone=self._is_alone,
         )
         told = whole(server, "apply", answer, MOST_TOLD * (len(sent) + 1))
         answer.value()
@@ -202,16 +204,21 @@ class FileTree:
             root=declared.path,
             trash=declared.trash,
             identity=listed(look.identity),
-            last=None if self._shares_top else look.run,
+            last=look.run if self._is_alone else None,
             run=run,
             by=self.by,
         )
         there = split_hashes(whole(server, "prepare", reply, MOST_HASHES), len(large), server)
         told = reply.value()
         staged = told.get("staged")
-        noted = "" if self._shares_top else run
+        noted = run if self._is_alone else ""
         self.looks[server] = replace(look, identity=root_identity(told.get("identity")), run=noted)
         return there, [str(name) for name in staged] if isinstance(staged, list) else []
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether only one run at a time may change the tree, from its look to its verification."""
+        return not (self.is_copy or self._shares_top)
 
     @property
     def _most(self) -> int:
@@ -269,11 +276,13 @@ class FileTree:
         return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
 
 
-def file_tree(declared: FilesDeclaration, servers: Mapping[str, Server], store: Store, by: str = "") -> FileTree:
+def file_tree(
+    declared: FilesDeclaration, servers: Mapping[str, Server], store: Store, by: str = "", *, is_copy: bool = False
+) -> FileTree:
     """The agent of a declaration: its source is a folder of the admin host, or the same path on a member."""
     if declared.from_member:
-        return FileTree(declared, servers[declared.source], declared.path, store, by=by)
-    return FileTree(declared, ADMIN, declared.source, store, by=by)
+        return FileTree(declared, servers[declared.source], declared.path, store, by=by, is_copy=is_copy)
+    return FileTree(declared, ADMIN, declared.source, store, by=by, is_copy=is_copy)
 
 
 FEWEST_ALLOWED, TIMES_ALLOWED = 50_000, 4  # entries of a member's tree, however few and as many times as the source's
