@@ -197,7 +197,9 @@ class Applying(object):
         path = proper(change["path"])
         parent, name = self.tree.parent(path)
         old = self._check(change, parent, name)
-        self._touched.setdefault(os.path.dirname(path), os.fstat(parent).st_ino)
+        above = os.path.dirname(path)
+        if above not in self._touched:
+            self._touched[above] = os.fstat(parent).st_ino
         if change["action"] == "delete":
             self._delete(path, parent, name, old)
         elif change.get("dress"):

@@ -107,6 +107,7 @@ class Part(object):
         self._old = os.fstat(self._base) if self._base is not None else None
         self._digest = hashlib.sha256()
         self._next = 0
+        self._skipped = False
         self._closed = False
 
     def block(self, what, number, body):
@@ -126,15 +127,17 @@ class Part(object):
             if not block:
                 return
             if is_hole(self._base, self._old, self._next):
-                self._digest.update(block)
-                os.lseek(self._handle, len(block), os.SEEK_CUR)
+                self._pass(len(block))
             else:
                 self._write(block)
             self._next += 1
 
     def _skip(self, number):
         """A block that takes no room at the source takes none here."""
-        length = max(0, min(BLOCK, self.change["size"] - number * BLOCK))
+        self._pass(max(0, min(BLOCK, self.change["size"] - number * BLOCK)))
+
+    def _pass(self, length):
+        self._skipped = True
         self._digest.update(bytes(length))
         os.lseek(self._handle, length, os.SEEK_CUR)
 
@@ -148,7 +151,8 @@ class Part(object):
         wanted = self.change["digest"]
         if self._digest.hexdigest() != wanted:
             raise Stale()
-        os.ftruncate(self._handle, self.change["size"])  # a hole at the end is part of it
+        if self._skipped:
+            os.ftruncate(self._handle, self.change["size"])  # a hole at the end is part of it
         dress(self._handle, self.change)
         finished = wanted.encode("ascii") + b"-%d" % self.change["index"]
         os.replace(self._name, finished, src_dir_fd=self._stage, dst_dir_fd=self._stage)

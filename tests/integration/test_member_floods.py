@@ -5,6 +5,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,22 @@ def test_records_are_counted_before_they_are_unpacked() -> None:
 def _many(count: int) -> bytes:
     found = os.lstat("/")
     return b"".join(records.pack(records.LINK, 0, found, b"%d" % number, b"x") for number in range(count))
+
+
+@pytest.mark.timeout(60)
+def test_a_run_goes_on_without_a_member_that_only_says_that_it_lives(tmp_path: Path) -> None:
+    """It is deferred with that reason, and no lock is held for it."""
+    bench = Bench(tmp_path, members=3)
+    program = tmp_path / "hostile"
+    program.write_text(HOSTILE + ENDLESS["signs of life"])
+    bench.machine.python["s2"] = (sys.executable, "-IS", os.fspath(program))
+    bench.world = replace(bench.world, silence=0.5)
+    (bench.source / "a").write_text("a")
+    try:
+        report = bench.sync()
+        states = {each.server: each.state for each in report.members}
+        assert states == {"s0": MemberState.CHANGED, "s1": MemberState.CHANGED, "s2": MemberState.DEFERRED}
+        assert "it had not answered after" in report.members[2].reason
+        assert [each.server for each in bench.store.outbox("web")] == ["s2"]
+    finally:
+        bench.close()
