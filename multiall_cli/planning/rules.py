@@ -235,7 +235,14 @@ class _Work:
 
     def expects(self) -> tuple[Expectation, ...]:
         said = [self._expectation(name, value) for name, value in self.check.values.items() if name in self.said]
-        implied = [_implied(name, wanted) for name, wanted in self.check.implied.items() if name not in self.said]
+        left = {name: wanted for name, wanted in self.check.implied.items() if name not in self.said}
+        for each in said:
+            for name in self.check.instead.get(each.value, ()) if each.wanted is True else ():
+                left.pop(name, None)
+        absent = self.check.absent
+        if [*left] == ["present"] and said and all(absent.get(each.value, ...) == each.wanted for each in said):
+            left = {}
+        implied = [_implied(name, wanted) for name, wanted in left.items()]
         for key, flag in self.check.asks.items():
             if key in self.said and flag not in self.said:
                 implied.append(Expectation(flag, True))

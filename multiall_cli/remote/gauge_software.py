@@ -9,7 +9,7 @@ import shutil
 import time
 
 from multiall_cli.remote import gauge_versions
-from multiall_cli.remote.gauge_sources import Unsupported, failed, of, output
+from multiall_cli.remote.gauge_sources import Trouble, Unsupported, failed, of, output
 
 INSPECTED = 1 << 22  # bytes of what is told of a container
 
@@ -73,26 +73,59 @@ def _properties(unit, names):
 
 
 def service(name):
-    """present, running, enabled: as systemd says, else as its pid file and its links in /etc/rc*.d do."""
+    """present, running, enabled, masked: as systemd says, else as its pid file and its links in /etc do."""
     if not os.path.isdir("/run/systemd/system"):
-        return _of_sysv(name)
-    found = _properties(name if "." in name else name + ".service", "LoadState,ActiveState,UnitFileState")
-    return {
-        "present": found.get("LoadState") == "loaded",
-        "running": found.get("ActiveState") in ("active", "reloading"),
-        "enabled": found.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "generated"),
-    }
+        return _of_scripts(name)
+    unit = name if "." in name else name + ".service"
+    found = _properties(unit, SHOWN)
+    if found.get("UnitFileState") == "alias" and found.get("Id") not in (None, "", unit):
+        found = dict(_properties(found["Id"], SHOWN))
+    return service_of(found)
 
 
-def _of_sysv(name):
-    script = "/etc/init.d/" + name
-    if not os.path.exists(script):
-        return {"present": False, "running": False, "enabled": False}
-    return {
-        "present": True,
-        "running": output(["service", name, "status"])[0] == 0,
-        "enabled": bool(glob.glob("/etc/rc[2-5].d/S??" + name)),
-    }
+def service_of(found):
+    """From what systemd shows of a unit. Errors: Trouble where it speaks of a state that is not known here."""
+    load, file = found.get("LoadState", ""), found.get("UnitFileState", "")
+    if load not in THERE and load != "not-found":
+        raise Trouble("systemd says LoadState=%s of it; look at it with `systemctl status`" % load)
+    told = {"present": load in THERE, "running": found.get("ActiveState") in ("active", "reloading", "refreshing"),
+            "masked": file == "masked"}  # fmt: skip
+    if load in THERE and file not in AT_START and file not in NOT_AT_START and file not in AS_WANTED:
+        raise Trouble("systemd says UnitFileState=%s of it; look at it with `systemctl is-enabled`" % file)
+    wanted = any(found.get(each) for each in WANTS)
+    told["enabled"] = load in ("loaded", "merged") and (file in AT_START or (file in AS_WANTED and wanted))
+    if load in THERE and not told["enabled"]:
+        words = "%s, and nothing starts it" % file if file in AS_WANTED else NOT_AT_START.get(file, file)
+        told["why"] = "its unit cannot be loaded: %s" % load if load in BROKEN else words
+    return told
+
+
+BROKEN = ("error", "bad-setting")
+THERE = ("loaded", "merged", "masked") + BROKEN
+AT_START = ("enabled",)
+AS_WANTED = ("static", "indirect", "generated", "alias", "")
+"""What is started at the next start where another unit wants it: without [Install], or of a SysV script."""
+NOT_AT_START = {
+    "disabled": "disabled",
+    "enabled-runtime": "enabled-runtime: until the next start only",
+    "linked": "linked, and not enabled",
+    "linked-runtime": "linked until the next start only",
+    "masked": "masked",
+    "masked-runtime": "masked-runtime: until the next start only",
+    "transient": "transient: it is gone with the next start",
+    "bad": "its unit file makes no sense",
+}
+WANTS = ("WantedBy", "RequiredBy", "RequisiteOf", "UpheldBy", "TriggeredBy")
+SHOWN = ",".join(("Id", "LoadState", "ActiveState", "UnitFileState") + WANTS)
+
+
+def _of_scripts(name):
+    """Of sysvinit and OpenRC."""
+    if not os.path.exists("/etc/init.d/" + name):
+        return {"present": False, "running": False, "enabled": False, "masked": False}
+    argv = ["rc-service", name] if shutil.which("rc-service") else ["service", name]
+    links = glob.glob("/etc/rc[2-5].d/S??" + glob.escape(name)) + glob.glob("/etc/runlevels/*/" + glob.escape(name))
+    return {"present": True, "running": output(argv + ["status"])[0] == 0, "enabled": bool(links), "masked": False}
 
 
 def timer(name):
@@ -102,7 +135,7 @@ def timer(name):
 
 
 def timer_of(found, now):
-    told = {"present": found.get("LoadState") == "loaded", "running": found.get("ActiveState") == "active"}
+    told = {"present": found.get("LoadState") in THERE, "running": found.get("ActiveState") == "active"}
     when = re.match(r"(?:\w+ )?(\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+)(?:\.\d+)? UTC$", found.get("LastTriggerUSec", ""))
     if when is not None:
         told["last"] = max(0.0, now - calendar.timegm(tuple(int(each) for each in when.groups()) + (0, 0, 0)))

@@ -46,7 +46,8 @@ class Check:
     that is expected where the argument is given.
 
     `marked`: a look leaves a mark, from which the next one goes on (counters, the place in a log); `ours`: it is known
-    on the admin host, and no member is asked.
+    on the admin host, and no member is asked; `absent`: values that what is not there has too: a rule that asks for
+    these alone does not ask that it is there; `instead`: flag → what is not implied where a rule wants it.
     """
 
     means: str
@@ -58,6 +59,8 @@ class Check:
     either: tuple[str, ...] = ()
     asks: Mapping[str, str] = field(default_factory=dict)
     ours: bool = False
+    absent: Mapping[str, object] = field(default_factory=dict)
+    instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 PRESENT = Value(Measure.FLAG, code=Code.MISSING, means="whether it is there")

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, high, state, text
 from multiall_cli.planning.measures import Measure
 
+STOPPED: Mapping[str, object] = {"running": False, "enabled": False, "masked": False}
+"""What is so of a service that is not installed too."""
 CHECKS: Mapping[str, Check] = {
     "package": Check(
         "A package of dpkg or rpm.",
@@ -21,8 +23,15 @@ CHECKS: Mapping[str, Check] = {
     "service": Check(
         "A service of systemd or sysvinit.",
         {"name": Measure.TEXT},
-        values={"present": PRESENT, "running": state("now"), "enabled": state("at the next start")},
+        values={
+            "present": PRESENT,
+            "running": state("now"),
+            "enabled": state("at the next start"),
+            "masked": state("whether it can never be started"),
+        },
         implied={"present": True, "running": True},
+        absent=STOPPED,
+        instead={"masked": ("running",)},
     ),
     "timer": Check(
         "A timer of systemd.",
@@ -33,6 +42,7 @@ CHECKS: Mapping[str, Check] = {
             "last": high(Measure.SECONDS, "since it last started its unit"),
         },
         implied={"present": True, "running": True},
+        absent=STOPPED,
     ),
     "failed_units": Check(
         "Units of systemd that failed.",
@@ -49,6 +59,7 @@ CHECKS: Mapping[str, Check] = {
             "restarts": high(Measure.COUNT, "since it was made"),
         },
         implied={"present": True, "running": True},
+        absent=STOPPED,
     ),
     "command": Check(
         "A command of one's own; its words go to no shell.",

@@ -8,7 +8,7 @@ from multiall_cli.remote import gauge_storage
 from multiall_cli.remote.gauge_databases import replication_of_mysql, replication_of_postgresql
 from multiall_cli.remote.gauge_logs import entries
 from multiall_cli.remote.gauge_ping import ping_of
-from multiall_cli.remote.gauge_software import container_of, timer_of, versions_of
+from multiall_cli.remote.gauge_software import container_of, service_of, timer_of, versions_of
 from multiall_cli.remote.gauge_sources import Trouble, failed, since
 
 MIRROR = """\
@@ -184,3 +184,45 @@ MARK = {"of": "one", "at": 10.0, "counters": [1, 5]}
 )
 def test_counters_are_compared_within_one_start_only(before: object, after: dict[str, object], found: object) -> None:
     assert since(before, after) == found
+
+
+# --- services -------------------------------------------------------------------------------------------------------
+
+WANTED = {"WantedBy": "multi-user.target"}
+
+
+@pytest.mark.parametrize(
+    ("load", "file", "wants", "told"),
+    [
+        ("loaded", "enabled", {}, (True, True, False)),
+        ("merged", "enabled", {}, (True, True, False)),
+        ("loaded", "enabled-runtime", WANTED, (True, False, False)),
+        ("loaded", "disabled", {}, (True, False, False)),
+        ("loaded", "static", WANTED, (True, True, False)),
+        ("loaded", "static", {}, (True, False, False)),
+        ("loaded", "indirect", {"TriggeredBy": "x.socket"}, (True, True, False)),
+        ("loaded", "indirect", {}, (True, False, False)),
+        ("loaded", "generated", WANTED, (True, True, False)),  # a script of SysV
+        ("loaded", "generated", {"WantedBy": ""}, (True, False, False)),  # one that `update-rc.d x disable` disabled
+        ("loaded", "linked", WANTED, (True, False, False)),
+        ("loaded", "transient", WANTED, (True, False, False)),
+        ("loaded", "bad", {}, (True, False, False)),
+        ("masked", "masked", {}, (True, False, True)),
+        ("masked", "masked-runtime", {}, (True, False, False)),
+        ("bad-setting", "enabled", {}, (True, False, False)),
+        ("error", "bad", {}, (True, False, False)),
+        ("not-found", "", {}, (False, False, False)),
+    ],
+)
+def test_each_state_of_a_unit_by_its_meaning(
+    load: str, file: str, wants: dict[str, str], told: tuple[bool, bool, bool]
+) -> None:
+    found = service_of({"LoadState": load, "UnitFileState": file, "ActiveState": "active", **wants})
+    assert (found["present"], found["enabled"], found["masked"]) == told
+    assert ("why" in found) is (found["present"] and not found["enabled"])
+
+
+@pytest.mark.parametrize("shows", [{"LoadState": "dreaming"}, {"LoadState": "loaded", "UnitFileState": "dreaming"}, {}])
+def test_a_state_that_is_not_known_is_neither_good_nor_bad(shows: dict[str, str]) -> None:
+    with pytest.raises(Trouble, match="State="):
+        service_of(shows)
