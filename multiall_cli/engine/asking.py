@@ -8,6 +8,7 @@ from typing import Any
 from multiall_cli.domain.baseline import Code, Fact, Reading, Rule
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.engine.held import MARK, fact_key, mark_of
+from multiall_cli.planning.checks import CHECKS
 from multiall_cli.planning.judge import MOST, NEEDED
 from multiall_cli.ports import Clock, Session
 
@@ -107,7 +108,9 @@ def _names(rules: Sequence[Rule]) -> dict[Fact, list[str] | None]:
     """The values by which each fact is judged: what else changes there is of no interest."""
     found: dict[Fact, set[str]] = {}
     for rule in rules:
-        found.setdefault(rule.fact, {*NEEDED}).update((each.value for each in rule.expects), rule.same)
+        known = CHECKS[rule.check].values
+        names = {*(each.value for each in rule.expects), *rule.same}
+        found.setdefault(rule.fact, {*NEEDED}).update((each in known and known[each].of) or each for each in names)
     return {fact: None if fact[0] in _DATED else sorted(names) for fact, names in found.items()}
 
 

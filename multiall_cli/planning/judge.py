@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import partial
 
 from multiall_cli.domain.baseline import Code, Expectation, Range, Reading, Rule
 from multiall_cli.domain.dataclass import dataclass
@@ -46,7 +45,7 @@ def _weight(judged: Judgement) -> tuple[float, int]:
 
 
 def _compared(rule: Rule, wanted: Expectation, value: Value, reading: Reading) -> Judgement:
-    name, measure, values = wanted.value, value.measure, reading.values
+    name, measure, values = value.of or wanted.value, value.measure, reading.values
     if name not in values:
         return _without(rule, name, value, reading)
     has = values[name]
@@ -86,17 +85,17 @@ def _there(has: object) -> str:
 
 
 def _is_so(has: object, wanted: object, value: Value, rule: Rule) -> bool:
-    alike = partial(value.alike or _equal, rule.subject)
+    compare = value.alike or _equal
     if value.measure is Measure.WORDS and isinstance(wanted, tuple):
         words = {each for each in has if isinstance(each, str)} if isinstance(has, list | tuple) else set()
-        there = all(any(alike(each, word) for word in words) for each in wanted)
-        return there and (not value.exact or all(any(alike(each, word) for each in wanted) for word in words))
+        pairs = {(each, word) for each in wanted for word in words if compare(rule.subject, each, word, words)}
+        return {each for each, _ in pairs} == {*wanted} and (not value.exact or {word for _, word in pairs} == words)
     if isinstance(has, str) and isinstance(wanted, str):
-        return alike(wanted, has)
+        return compare(rule.subject, wanted, has, ())
     return type(has) is type(wanted) and has == wanted
 
 
-def _equal(_: Mapping[str, object], wanted: str, has: str) -> bool:
+def _equal(_: Mapping[str, object], wanted: str, has: str, __: Collection[str] = ()) -> bool:
     return has.strip() == wanted.strip()
 
 

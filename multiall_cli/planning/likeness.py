@@ -1,31 +1,112 @@
 """Values with several spellings, compared by what they mean. Pure."""
 
-from collections.abc import Mapping
+import posixpath
+import re
+from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 Subject = Mapping[str, object]
 """The arguments of the check whose values are compared."""
+Others = Collection[str]
+"""All words that are there, of a list of them."""
+EVERY4, EVERY6 = "0.0.0.0", "::"  # noqa: S104  (addresses that are compared, nothing is bound)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*')
+_NUMBERS = {"MX": 1, "SRV": 3}
+"""How many numbers stand before the name in a record."""
 
 
-def covers(_: Subject, wanted: str, has: str) -> bool:
+def covers(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
     """Whether a certificate's name stands for a wanted one (RFC 6125): a `*` is the whole leftmost label and one label
     of the other name; addresses match addresses only. A wanted name with `*` must be there as it is.
     """
     if (address := address_of(wanted)) is not None:
         return address_of(has) == address
-    one, other = _labels(wanted), _labels(has)
+    one, other = name_of(wanted).split("."), name_of(has).split(".")
     if one == other:
         return True
     return other[0] == "*" and len(other) > 2 and one[0] not in ("", "*") and one[1:] == other[1:]
 
 
-def _labels(name: str) -> list[str]:
-    return name.strip().removesuffix(".").lower().split(".")
+def name_of(text: str) -> str:
+    """A name of the DNS without its final dot, in small letters."""
+    return text.strip().removesuffix(".").lower()
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
-    """The address that a text is; None where it is none."""
+    """The address that a text is, one of IPv4 within IPv6 as IPv4, without an interface; None where it is none."""
     try:
-        return ip_address(text.strip())
+        found = ip_address(text.strip().partition("%")[0])
     except ValueError:
         return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
+def same_address(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
+    address = address_of(wanted)
+    return wanted.strip() == has.strip() if address is None else address == address_of(has)
+
+
+def same_listener(subject: Subject, wanted: str, has: str, others: Others) -> bool:
+    """Whether a port is listened on there. `::` alone takes IPv4 too; beside `0.0.0.0` it does not."""
+    if name_of(has) == EVERY6 and address_of(wanted) == ip_address(EVERY4):
+        return EVERY4 not in others
+    return same_address(subject, wanted, has)
+
+
+def same_word(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
+    return wanted.split() == has.split() or wanted.strip().casefold() == has.strip().casefold()
+
+
+def same_spaces(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
+    """Of numbers that stand in a row, however they are set apart."""
+    return wanted.split() == has.split()
+
+
+def same_path(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
+    return posixpath.normpath(wanted.strip()) == posixpath.normpath(has.strip())
+
+
+def same_record(subject: Subject, wanted: str, has: str, _: Others = ()) -> bool:
+    """Whether two records are the same to the DNS, by their type."""
+    kind = str(subject.get("type", "A")).upper()
+    return _record(kind, wanted) == _record(kind, has)
+
+
+def _record(kind: str, text: str) -> object:
+    """What is equal for equal records."""
+    if kind in ("A", "AAAA"):
+        return address_of(text) or text.strip()
+    if kind == "TXT":
+        return _unquoted(text)
+    words = text.split()
+    return tuple(int(each) if each.isascii() and each.isdigit() else name_of(each) for each in words)
+
+
+def _unquoted(text: str) -> str:
+    """As zone files have it: strings in quotes that follow each other are one."""
+    found = _QUOTED.findall(text.strip())
+    if found and not _QUOTED.sub("", text.strip()):
+        return "".join(re.sub(r"\\(.)", r"\1", each) for each in found)
+    return text.strip()
+
+
+def never_listens(_: Subject, wanted: str) -> str:
+    """What to write instead of an address that no port can ever be seen on; '' where it can."""
+    return "" if address_of(wanted) is not None else "write an IP address such as 127.0.0.1 or ::1"
+
+
+def never_answers(subject: Subject, wanted: str) -> str:
+    """The same of a record that is never the answer to a question of this type."""
+    kind = str(subject.get("type", "A")).upper()
+    address, words = address_of(wanted), wanted.split()
+    if kind in ("A", "AAAA"):
+        meant = IPv4Address if kind == "A" else IPv6Address
+        family, other = ("IPv4", "AAAA") if kind == "A" else ("IPv6", "A")
+        todo = f"write an address of {family}, or `type: {other if address else 'CNAME'}`"
+        return "" if isinstance(address, meant) else todo
+    before = _NUMBERS.get(kind, 0)
+    if kind in _NUMBERS and not (len(words) == before + 1 and all(each.isdigit() for each in words[:-1])):
+        return "write such as '10 mail.example.net'" if kind == "MX" else "write such as '0 5 443 www.example.net'"
+    if kind in ("CNAME", "NS", "PTR") and (address is not None or len(words) != 1):
+        return "write a name"
+    return ""

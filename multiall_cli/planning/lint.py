@@ -40,6 +40,16 @@ def _of_rule(rule: Rule, every: set[str]) -> Iterator[Fault]:
     if rule.remedy and not rule.lasting and rule.often == (1, 1):
         what = f"the rule {rule.id} has a remedy, and one bad look calls for it"
         yield Fault(_where(rule, "remedy"), what, "add `for` or `often`")
+    yield from _of_values(rule)
+
+
+def _of_values(rule: Rule) -> Iterator[Fault]:
+    """What can never be so, whatever a server shows."""
+    for each in rule.expects:
+        never = CHECKS[rule.check].values[each.value].never
+        for word in each.wanted if never is not None and isinstance(each.wanted, tuple) else ():
+            if never is not None and (todo := never(rule.subject, word)):
+                yield Fault(_where(rule, each.value), f"{each.value!r} can never be {word!r}", todo)
 
 
 def _clears(rule: Rule) -> bool:

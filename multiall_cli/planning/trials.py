@@ -48,7 +48,7 @@ def _tried(pack: str, rule: Rule, example: str, said: Saying, origin: Origin, *,
     values: dict[str, object] = {}
     for key, each in said.items():
         try:
-            values[key] = _value(rule, key, each.value)
+            values[CHECKS[rule.check].values[key].of or key] = _value(rule, key, each.value)
         except (KeyError, ValueError):
             known = CHECKS[rule.check].values
             how = f"write {known[key].measure.value}" if key in known else f"it shows {', '.join(known)}"

@@ -50,12 +50,13 @@ def _of_dpkg(name):
 
 
 def versions_of(text):
-    """name → version of each installed package in dpkg's table."""
+    """name → version of each installed package in dpkg's table; also by name and architecture."""
     found: "dict[str, str]" = {}
     for block in text.split("\n\n"):
         name = _field(block, "Package: ")
         if name and _field(block, "Status: ").endswith(" installed"):
-            found.setdefault(name, _field(block, "Version: "))  # of several architectures the first
+            for each in (name, "%s:%s" % (name, _field(block, "Architecture: "))):
+                found.setdefault(each, _field(block, "Version: "))  # of several architectures the first
     return found
 
 

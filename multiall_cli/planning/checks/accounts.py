@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, access, text
+from multiall_cli.planning.likeness import same_path
 from multiall_cli.planning.measures import Measure
 
 CHECKS: Mapping[str, Check] = {
@@ -12,7 +13,7 @@ CHECKS: Mapping[str, Check] = {
         values={
             "present": PRESENT,
             "uid": text("its number", Measure.COUNT),
-            "home": text("its folder"),
+            "home": text("its folder", alike=same_path),
             "shell": text("its shell"),
             "groups": access("that are all among its own", Measure.WORDS),
         },

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.planning.checks.kinds import MATCHES, PRESENT, THERE, Check, Value, access, high, state, text
+from multiall_cli.planning.likeness import same_word
 from multiall_cli.planning.measures import Measure
 
 CHECKS: Mapping[str, Check] = {
@@ -21,7 +22,7 @@ CHECKS: Mapping[str, Check] = {
             "size": high(Measure.BYTES, "its length"),
             "age": high(Measure.SECONDS, "since it was changed"),
             "target": text("where a link leads"),
-            "sha256": Value(Measure.TEXT, means="the digest of its content", dear=True),
+            "sha256": Value(Measure.TEXT, means="the digest of its content", dear=True, alike=same_word),
         },
         THERE,
         asks={"match": "matches"},

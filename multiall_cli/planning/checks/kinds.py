@@ -1,15 +1,18 @@
 """What a check is made of: subjects, values, and which way those grow worse."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import field
 from enum import StrEnum
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.planning.likeness import same_word
 from multiall_cli.planning.measures import Measure
 
-Alike = Callable[[Mapping[str, object], str, str], bool]
-"""(subject, what is wanted, what is there) → whether they mean the same, however they are written."""
+Alike = Callable[[Mapping[str, object], str, str, Collection[str]], bool]
+"""(subject, what is wanted, what is there, all that is there) → whether they mean the same, however written."""
+Never = Callable[[Mapping[str, object], str], str]
+"""(subject, what is wanted) → what to write instead, where that can never be so."""
 
 
 class Worse(StrEnum):
@@ -25,7 +28,8 @@ class Value:
     """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time
     since the look before, so the first look does not have it; `dear`: it is read only where a rule asks for it;
     `warns`: what it is past its warning limit; `exact`: of words all and no others are wanted;
-    `alike`: compares texts and words that have several spellings.
+    `alike`: compares texts and words that have several spellings; `never`: says of what can never be so; `of`: the
+    value that it is, where that has another name.
     """
 
     measure: Measure
@@ -37,6 +41,8 @@ class Value:
     warns: Code = Code.WARN_LIMIT
     exact: bool = False
     alike: Alike | None = None
+    never: Never | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,12 @@ def low(measure: Measure, means: str) -> Value:
 
 
 def state(means: str, measure: Measure = Measure.FLAG) -> Value:
-    return Value(measure, code=Code.WRONG_STATE, means=means)
+    return Value(measure, code=Code.WRONG_STATE, means=means, alike=same_word)
 
 
-def access(means: str, measure: Measure = Measure.TEXT, *, exact: bool = False) -> Value:
-    return Value(measure, code=Code.WRONG_ACCESS, means=means, exact=exact)
+def access(means: str, measure: Measure = Measure.TEXT) -> Value:
+    return Value(measure, code=Code.WRONG_ACCESS, means=means)
 
 
-def text(means: str, measure: Measure = Measure.TEXT) -> Value:
-    return Value(measure, means=means)
+def text(means: str, measure: Measure = Measure.TEXT, alike: Alike | None = None) -> Value:
+    return Value(measure, means=means, alike=alike)

@@ -1,6 +1,7 @@
 """Checks of ports, connections, names, certificates and interfaces."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.planning.checks.kinds import (
@@ -10,21 +11,38 @@ from multiall_cli.planning.checks.kinds import (
     Check,
     Value,
     Worse,
-    access,
     high,
     low,
     state,
     text,
 )
-from multiall_cli.planning.likeness import covers
+from multiall_cli.planning.likeness import (
+    covers,
+    never_answers,
+    never_listens,
+    same_address,
+    same_listener,
+    same_record,
+)
 from multiall_cli.planning.measures import Measure
 
+ANSWERS = Value(Measure.WORDS, means="that are all among its own", alike=same_record, never=never_answers)
 CHECKS: Mapping[str, Check] = {
     "port": Check(
         "A port that something listens on.",
         {"port": Measure.PORT},
         {"protocol": Measure.PROTOCOL},
-        {"open": state("whether something does"), "addresses": access("and on no others", Measure.WORDS, exact=True)},
+        {
+            "open": state("whether something does"),
+            "addresses": Value(
+                Measure.WORDS,
+                code=Code.WRONG_ACCESS,
+                means="and on no others",
+                exact=True,
+                alike=same_listener,
+                never=never_listens,
+            ),
+        },
         {"open": True},
     ),
     "tcp": Check(
@@ -45,7 +63,8 @@ CHECKS: Mapping[str, Check] = {
         {"type": Measure.RECORDS, "server": Measure.HOST, "port": Measure.PORT},
         {
             "present": PRESENT,
-            "answers": text("that are all among its own", Measure.WORDS),
+            "answers": ANSWERS,
+            "only": replace(ANSWERS, means="the same, and no others", exact=True, of="answers"),
             "took": high(Measure.SECONDS, "until it was answered"),
         },
         THERE,
@@ -94,6 +113,10 @@ CHECKS: Mapping[str, Check] = {
         marked=True,
     ),
     "route": Check(
-        "A route of IPv4.", {}, {"to": Measure.TEXT}, {"present": PRESENT, "via": text("the next hop")}, THERE
+        "A route of IPv4.",
+        {},
+        {"to": Measure.TEXT},
+        {"present": PRESENT, "via": text("the next hop", alike=same_address)},
+        THERE,
     ),
 }

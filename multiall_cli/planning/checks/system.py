@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, high, low, state, text
+from multiall_cli.planning.likeness import same_spaces
 from multiall_cli.planning.measures import Measure
 
 CHECKS: Mapping[str, Check] = {
@@ -81,7 +82,7 @@ CHECKS: Mapping[str, Check] = {
     "sysctl": Check(
         "A setting of the kernel.",
         {"name": Measure.TEXT},
-        values={"present": PRESENT, "value": text("as sysctl shows it")},
+        values={"present": PRESENT, "value": text("as sysctl shows it", alike=same_spaces)},
         implied=THERE,
     ),
     "module": Check("A module of the kernel.", {"name": Measure.TEXT}, values={"present": PRESENT}, implied=THERE),

@@ -4,10 +4,17 @@ import ssl
 from functools import cache
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from multiall_cli.planning.likeness import covers
+from multiall_cli.domain.baseline import Code, Reading
+from multiall_cli.planning.judge import judge
+from multiall_cli.planning.likeness import covers, never_answers, same_listener, same_record
+from multiall_cli.planning.lint import _of_values
 from tests.fixtures.certified import key_pem, made, pem
+from tests.fixtures.judging import ruled
 
+EVERY = ("0.0.0.0", "::")
 NAMES = (
     "www.example.net", "WWW.Example.NET", "*.example.net", "*.net", "*.www.example.net", "w*.example.net",
     "192.0.2.1", "2001:db8::1", "example.net", "*",
@@ -64,3 +71,64 @@ def test_names_are_those_that_openssl_takes(name: str, folder: str) -> None:
 )
 def test_a_name_with_a_star_may_be_wanted_itself(wanted: str, has: str, is_so: bool) -> None:
     assert covers({}, wanted, has) is is_so
+
+
+@pytest.mark.parametrize(
+    ("check", "asked", "values", "code"),
+    [
+        ("dns", {"type": "CNAME", "answers": "Web1.example.net."}, {"answers": ["web1.example.net"]}, Code.OK),
+        ("dns", {"type": "cname", "answers": "web2.example.net."}, {"answers": ["web1.example.net"]}, Code.WRONG_VALUE),
+        ("dns", {"type": "AAAA", "answers": "2001:DB8:0:0::1"}, {"answers": ["2001:db8::1"]}, Code.OK),
+        ("dns", {"type": "MX", "answers": "10 MAIL.example.net."}, {"answers": ["10 mail.example.net"]}, Code.OK),
+        ("dns", {"type": "MX", "answers": "20 mail.a.b"}, {"answers": ["10 mail.a.b"]}, Code.WRONG_VALUE),
+        ("dns", {"type": "SRV", "answers": "0 05 443 A.b."}, {"answers": ["0 5 443 a.b"]}, Code.OK),
+        ("dns", {"type": "TXT", "answers": '"v=spf1 " "-all"'}, {"answers": ["v=spf1 -all"]}, Code.OK),
+        ("dns", {"type": "TXT", "answers": "V=spf1 -all"}, {"answers": ["v=spf1 -all"]}, Code.WRONG_VALUE),
+        ("dns", {"answers": "192.0.2.1"}, {"answers": ["192.0.2.1", "192.0.2.2"]}, Code.OK),
+        ("dns", {"only": "192.0.2.1"}, {"answers": ["192.0.2.1", "192.0.2.2"]}, Code.WRONG_VALUE),
+        ("dns", {"only": ["192.0.2.2", "192.0.2.1"]}, {"answers": ["192.0.2.1", "192.0.2.2"]}, Code.OK),
+        ("port", {"port": 80, "addresses": "0.0.0.0"}, {"open": True, "addresses": ["::"]}, Code.OK),
+        ("port", {"port": 80, "addresses": ["0.0.0.0", "::"]}, {"open": True, "addresses": ["::"]}, Code.OK),
+        ("port", {"port": 8, "addresses": "0.0.0.0"}, {"open": True, "addresses": [*EVERY]}, Code.WRONG_ACCESS),
+        ("port", {"port": 80, "addresses": "::"}, {"open": True, "addresses": ["0.0.0.0"]}, Code.WRONG_ACCESS),
+        ("port", {"port": 80, "addresses": "127.0.0.1"}, {"open": True, "addresses": ["::ffff:127.0.0.1"]}, Code.OK),
+        ("port", {"port": 80, "addresses": "0:0::1"}, {"open": True, "addresses": ["::1"]}, Code.OK),
+        ("sysctl", {"name": "x", "value": "4096\t1  2"}, {"value": "4096 1 2"}, Code.OK),
+        ("user", {"name": "x", "home": "/home/x/"}, {"home": "/home/x"}, Code.OK),
+        ("file", {"path": "/x", "sha256": "ABC"}, {"sha256": "abc"}, Code.OK),
+        ("interface", {"name": "lo", "state": "UP"}, {"state": "up"}, Code.OK),
+        ("certificate", {"path": "/x", "names": "www.A.example"}, {"names": ["*.a.example"], "left": 1e7}, Code.OK),
+    ],
+)  # fmt: skip
+def test_values_are_compared_by_their_type(
+    check: str, asked: dict[str, object], values: dict[str, object], code: Code
+) -> None:
+    found = {"present": True, **({"started": True} if check == "certificate" else {}), **values}
+    assert judge(ruled(check, **({"name": "x"} if check == "dns" else {}), **asked), Reading(found)).code is code
+
+
+@pytest.mark.parametrize(
+    ("check", "asked", "todo"),
+    [
+        ("port", {"port": 80, "addresses": ["127.0.0.1", "localhost"]}, "write an IP address"),
+        ("dns", {"name": "x", "answers": "2001:db8::1"}, "write an address of IPv4, or `type: AAAA`"),
+        ("dns", {"name": "x", "answers": "www.example.net"}, "or `type: CNAME`"),
+        ("dns", {"name": "x", "type": "MX", "only": "mail.example.net"}, "write such as '10 mail"),
+        ("dns", {"name": "x", "type": "CNAME", "answers": "192.0.2.1"}, "write a name"),
+    ],
+)
+def test_what_can_never_be_so_is_odd(check: str, asked: dict[str, object], todo: str) -> None:
+    found = list(_of_values(ruled(check, **asked)))
+    assert len(found) == 1
+    assert todo in found[0].todo
+    assert "can never be" in found[0].what
+
+
+@given(st.text(), st.text(), st.sampled_from(["A", "AAAA", "MX", "SRV", "TXT", "NS", "SOA"]))
+def test_no_text_is_a_surprise(one: str, other: str, kind: str) -> None:
+    subject = {"type": kind}
+    assert same_record(subject, one, one)
+    assert same_record(subject, one, other) == same_record(subject, other, one)
+    assert same_listener({}, one, one, {one})
+    assert isinstance(covers({}, one, other), bool)
+    assert isinstance(never_answers(subject, one), str)

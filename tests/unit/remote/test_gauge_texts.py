@@ -226,3 +226,9 @@ def test_each_state_of_a_unit_by_its_meaning(
 def test_a_state_that_is_not_known_is_neither_good_nor_bad(shows: dict[str, str]) -> None:
     with pytest.raises(Trouble, match="State="):
         service_of(shows)
+
+
+def test_packages_by_name_and_architecture() -> None:
+    block = "Package: ssh\nStatus: install ok installed\nArchitecture: %s\nVersion: %s\n"
+    found = versions_of("\n".join((block % ("amd64", "1"), block % ("i386", "2"))))
+    assert found == {"ssh": "1", "ssh:amd64": "1", "ssh:i386": "2"}
