@@ -77,7 +77,8 @@ def _without(rule: Rule, name: str, value: Value, reading: Reading) -> Judgement
         return Judgement(Code.PENDING, f"{name} is known from the next look on")
     if value.over:
         return Judgement(Code.UNSUPPORTED, f"{name} cannot be followed from look to look here")
-    return Judgement(Code.BAD_OUTPUT, f"{name} was not told")
+    why = why_of(reading.values, name) if isinstance(reading.values.get("why"), Mapping) else ""
+    return Judgement(Code.BAD_OUTPUT, f"{name} is not known: {why}" if why else f"{name} was not told")
 
 
 def _there(has: object) -> str:

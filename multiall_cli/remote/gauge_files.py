@@ -10,6 +10,8 @@ import stat
 import time
 from functools import lru_cache
 
+from multiall_cli.remote.gauge_sources import found_in
+
 MOST_NAMES = 1000  # accounts whose names one look remembers
 MOST = 1 << 24  # bytes of a file that are searched
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe",
@@ -44,7 +46,7 @@ def _content(path, match, sha256):
     told: "dict[str, object]" = {}
     with open(path, "rb") as opened:
         if match is not None:
-            told["matches"] = bool(re.search(match.encode("utf-8"), opened.read(MOST), re.MULTILINE))
+            told.update(found_in(match, opened.read(MOST + 1), MOST))
             opened.seek(0)
         if sha256:
             digest = hashlib.sha256()
@@ -112,18 +114,42 @@ def _unescaped(word):
 
 def mount(path):
     """present, type, options (words) of what is mounted there."""
-    found = [each for each in mounts() if each[0] == path]
-    if not found:
-        return {"present": False}
-    return {"present": True, "type": found[-1][1], "options": found[-1][2]}
+    return mount_of(list(mounts()), path)
+
+
+def mount_of(table, path):
+    """Of (path, type, options); the path may end in a slash or lead through a link, which is looked at last: a server
+    that is gone would not let us.
+    """
+    for way in (_plain, os.path.realpath):
+        place = way(path)
+        found = [each for each in table if each[0] == place]
+        if found:
+            return {"present": True, "type": found[-1][1], "options": found[-1][2]}
+    return {"present": False}
+
+
+def _plain(path):
+    return "/" + os.path.normpath(path).lstrip("/")
+
+
+def mount_above(path):
+    """The mount point of the file system that a path is on."""
+    place, known = os.path.realpath(path), set()
+    if os.path.exists("/proc/self/mounts"):
+        known = {each for each, _, _ in mounts()}
+    while place not in known and not os.path.ismount(place):  # a folder that is mounted twice is in the table only
+        place = os.path.dirname(place)
+    return place
 
 
 def disk(path):
-    """used, inodes: shares as df has them; free: bytes for us."""
+    """used, inodes: shares as df has them; free: bytes for us; mounted: whether a file system is mounted there."""
     try:
         found = os.statvfs(path)
     except FileNotFoundError:
         return {"present": False}
+    place = mount_above(path)
     used = found.f_blocks - found.f_bfree
     room, nodes = used + found.f_bavail, found.f_files
     return {
@@ -131,4 +157,6 @@ def disk(path):
         "used": used / room if room else 0.0,
         "free": found.f_bavail * found.f_frsize,
         "inodes": (nodes - found.f_ffree) / nodes if nodes else 0.0,
+        "mounted": place == os.path.realpath(path),
+        "why": {"mounted": "it is on %s" % place},
     }

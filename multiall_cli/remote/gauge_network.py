@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Trouble, connected, marked, since
+from multiall_cli.remote.gauge_sources import Trouble, connected, found_in, marked, since
 
 _LISTENS = "0A"
 MOST = 1 << 20  # bytes of an answer that are searched
@@ -67,14 +67,14 @@ def http(url, match=None, within=3.0, insecure=False):
             connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
         connection.request("GET", path or "/", headers={"User-Agent": "multiall", "Connection": "close"})
         with connection.getresponse() as answer:
-            body = answer.read(MOST)
+            body = answer.read(MOST + 1)
     except (OSError, http.client.HTTPException, ssl.CertificateError) as fault:  # no OSError before Python 3.7
         return {"present": False, "why": str(fault) or type(fault).__name__}
     finally:
         connection.close()
     told = {"present": True, "status": answer.status, "took": time.monotonic() - began}
     if match is not None:
-        told["matches"] = bool(re.search(match.encode("utf-8"), body, re.MULTILINE))
+        told.update(found_in(match, body, MOST))
     return told
 
 

@@ -11,6 +11,7 @@ import time
 from functools import lru_cache, partial
 from typing import Any
 
+from multiall_cli.remote.gauge_files import mount_of
 from multiall_cli.remote.gauge_processes import is_meant, number_of, summed
 from multiall_cli.remote.gauge_sources import Unsupported, since
 
@@ -202,10 +203,8 @@ def zombies():
 
 def mount(path):
     """present, type, options (words) of what is mounted there."""
-    found = [each for each in _library().disk_partitions(all=True) if each.mountpoint == path]
-    if not found:
-        return {"present": False}
-    return {"present": True, "type": found[-1].fstype, "options": found[-1].opts.split(",")}
+    found = _library().disk_partitions(all=True)
+    return mount_of([(each.mountpoint, each.fstype, each.opts.split(",")) for each in found], path)
 
 
 def port(port, protocol="tcp"):

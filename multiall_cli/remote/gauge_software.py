@@ -9,7 +9,7 @@ import shutil
 import time
 
 from multiall_cli.remote import gauge_versions
-from multiall_cli.remote.gauge_sources import Trouble, Unsupported, failed, of, output
+from multiall_cli.remote.gauge_sources import OUTPUT, Trouble, Unsupported, captured, failed, found_in, of, output
 
 INSPECTED = 1 << 22  # bytes of what is told of a container
 
@@ -181,7 +181,17 @@ def container_of(text):
     return told
 
 
-def command(argv):
-    """exit, output (its first 64 KiB)."""
-    code, told, _ = output(argv)
-    return {"exit": code, "output": told}
+def command(argv, stdout=None, stderr=None):
+    """exit; output, where it is no more than 64 KiB; stdout_matches, stderr_matches, where patterns are given."""
+    code, told, complaints = captured(argv, OUTPUT + 1, whole=True)
+    found, why = {"exit": code}, {}
+    if len(told) <= OUTPUT:
+        found["output"] = told.decode("utf-8", "replace")
+    else:
+        why["output"] = "it printed more than %d bytes" % OUTPUT
+    for name, pattern, content in (("stdout_matches", stdout, told), ("stderr_matches", stderr, complaints)):
+        if pattern is not None:
+            searched = found_in(pattern, content, OUTPUT, name)
+            why.update(searched.pop("why", {}))
+            found.update(searched)
+    return dict(found, why=why) if why else found

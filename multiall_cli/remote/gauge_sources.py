@@ -2,12 +2,14 @@
 
 import errno
 import os
+import re
 import select
 import socket
 import subprocess
 import time
 
 OUTPUT = 1 << 16  # bytes of a program's output that are read
+_POLL = 0.02  # seconds between two looks at whether a program ended
 _SINCE_BOOT = 7  # CLOCK_BOOTTIME: it goes on while the machine sleeps, and nobody sets it
 
 
@@ -34,6 +36,12 @@ def output(argv, most=OUTPUT, cwd=None, enough=False):
     `enough`: one that has more to say is ended, and has the code None. Otherwise it ends with this process's group, so
     it needs no limit of its own.
     """
+    code, told, complaints = captured(argv, most, cwd, enough)
+    return code, told.decode("utf-8", "replace"), complaints.decode("utf-8", "replace")
+
+
+def captured(argv, most, cwd=None, enough=False, whole=False):
+    """The same in bytes. `whole`: complaints are read until the program ended, too."""
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
                              env=dict(os.environ, LC_ALL="C", TZ="UTC"))  # fmt: skip
     with child:
@@ -42,11 +50,19 @@ def output(argv, most=OUTPUT, cwd=None, enough=False):
         # What a program left running may hold its complaints open for ever.
         while told in left and not (enough and len(kept[told]) >= most):
             left = _more(kept, left, None, most)
+        while whole and complaints in left and child.poll() is None:
+            left = _more(kept, left, _POLL, most)
         if told in left:
             child.kill()
         _more(kept, [each for each in left if each is complaints], 0, most)
-    texts = [bytes(kept[each]).decode("utf-8", "replace") for each in (told, complaints)]
-    return None if told in left else child.returncode, texts[0], texts[1]
+    return None if told in left else child.returncode, bytes(kept[told]), bytes(kept[complaints])
+
+
+def found_in(pattern, content, most, name="matches"):
+    """Whether a pattern is found in bytes; of more than `most` of them that is not known."""
+    if len(content) > most:
+        return {"why": {name: "it is longer than %d bytes, of which no more are searched" % most}}
+    return {name: bool(re.search(pattern.encode("utf-8"), content, re.MULTILINE))}
 
 
 def _more(kept, left, patience, most):
@@ -65,6 +81,8 @@ def of(argv, most=OUTPUT, cwd=None):
     code, told, complaints = output(argv, most, cwd)
     if code:
         raise failed(argv, code, complaints)
+    if len(told) >= most:
+        raise Trouble("%s says more than %d letters" % (argv[0], most))
     return told
 
 

@@ -37,10 +37,15 @@ def _services():
     """Those that run now and are started with the server."""
     if os.path.isdir("/run/systemd/system"):
         flags = ["--type=service", "--plain", "--no-legend", "--no-pager"]
-        running = _names(of(["systemctl", "list-units", "--state=running"] + flags))
-        return sorted(running & _names(of(["systemctl", "list-unit-files", "--state=enabled"] + flags[:1] + flags[2:])))
+        running = _names(of(["systemctl", "list-units", "--state=running"] + flags, LISTED))
+        return sorted(
+            running & _names(of(["systemctl", "list-unit-files", "--state=enabled"] + flags[:1] + flags[2:], LISTED))
+        )
     names = {os.path.basename(link)[3:] for link in glob.glob("/etc/rc[2-5].d/S??*")}
     return sorted(name for name in names if gauge_software.service(name).get("running"))
+
+
+LISTED = 1 << 20  # letters of a list of units
 
 
 def _names(text):

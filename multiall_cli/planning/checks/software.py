@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, high, state, text
+from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, Value, high, state, text
 from multiall_cli.planning.measures import Measure
 
 STOPPED: Mapping[str, object] = {"running": False, "enabled": False, "masked": False}
@@ -64,10 +64,14 @@ CHECKS: Mapping[str, Check] = {
     "command": Check(
         "A command of one's own; its words go to no shell.",
         {"argv": Measure.WORDS},
-        values={
+        {"stdout": Measure.PATTERN, "stderr": Measure.PATTERN},
+        {
             "exit": text("its code", Measure.COUNT),
             "output": text("all that it prints, without spaces at its ends"),
+            "stdout_matches": Value(Measure.FLAG, means="whether the pattern of `stdout` is found in what it prints"),
+            "stderr_matches": Value(Measure.FLAG, means="whether that of `stderr` is found in its complaints"),
         },
-        implied={"exit": 0},
+        {"exit": 0},
+        asks={"stdout": "stdout_matches", "stderr": "stderr_matches"},
     ),
 }

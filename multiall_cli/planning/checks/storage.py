@@ -24,6 +24,7 @@ CHECKS: Mapping[str, Check] = {
             "used": high(Measure.SHARE, "as df has it"),
             "free": low(Measure.BYTES, "for programs without rights"),
             "inodes": high(Measure.SHARE, "of them that are used"),
+            "mounted": state("whether it is mounted at this very path, and the path is not on another one"),
         },
         implied=THERE,
     ),
