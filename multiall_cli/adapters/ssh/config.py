@@ -46,12 +46,13 @@ class Directive:
         return UsageError(self.where, what, "mend that line of the ssh config")
 
 
-def read(files: Sequence[str] = CONFIG_FILES) -> tuple[tuple[Directive, ...], ...]:
+def read(files: Sequence[str] = CONFIG_FILES, base: Path | None = None) -> tuple[tuple[Directive, ...], ...]:
     """The lines of each file, with those of its Includes; a file that is not there has none.
 
+    `base`: where relative names of Includes are looked for; None: where ssh does.
     Errors: UsageError where a file cannot be read, or ssh itself would refuse it.
     """
-    found = tuple(_Reader(file.startswith(f"{SYSTEM}/")).top(file) for file in files)
+    found = tuple(_Reader(file.startswith(f"{SYSTEM}/"), base).top(file) for file in files)
     lines = tuple(everything(found))
     ignored = ",".join(line.words[0] for line in lines if line.keyword == "ignoreunknown")
     for line in lines:  # whether an IgnoreUnknown is in force is known only for a host
@@ -89,6 +90,7 @@ class _Reader:
     """Reads one file and its Includes. `system`: their relative names are below /etc/ssh, else below ~/.ssh."""
 
     system: bool
+    base: Path | None = None
     left: int = MOST_FILES
 
     def top(self, file: str) -> tuple[Directive, ...]:
@@ -129,7 +131,7 @@ class _Reader:
         for word in line.words:
             if not word or (word.startswith("~") and self.system):
                 raise line.fault(f"it cannot include {word or 'nothing'}")
-            place = Path(SYSTEM) if self.system else Path("~/.ssh").expanduser()
+            place = self.base or (Path(SYSTEM) if self.system else Path("~/.ssh").expanduser())
             for name in sorted(glob.glob(str(place / Path(word).expanduser()))):
                 self.left -= 1
                 if depth >= DEEPEST or self.left < 0:

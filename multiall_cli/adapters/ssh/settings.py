@@ -62,6 +62,8 @@ class Question:
     user: str = ""
     port: int = 0
     tag: str = ""
+    runs: bool = True
+    """Whether commands of `Match exec` are run; where not, they fail."""
 
 
 Resolve = Callable[[str], bool]
@@ -245,7 +247,7 @@ class _Pass:
             "localuser": lambda: fits_list(here, argument),
             "tagged": lambda: fits_list(self.asked.tag or self.text("tag"), argument),
             "localnetwork": lambda: _in_networks(line, argument),
-            "exec": lambda: not skip and self._run(line, argument),
+            "exec": lambda: self.asked.runs and not skip and self._run(line, argument),
         }
         if name not in tests:
             raise line.fault(f"MultiAll does not know the criterion {name} of Match")

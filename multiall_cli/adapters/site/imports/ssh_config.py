@@ -3,13 +3,15 @@
 import glob
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from multiall_cli.adapters.site.imports.imported import Dropped, Gathered, Imported, refused
 from multiall_cli.adapters.site.read import read_text
-from multiall_cli.domain.errors import Fault, InputFaults, Origin
+from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
+from multiall_cli.adapters.ssh.settings import Question, Settings, settings
+from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.planning.targets.ranges import shown
 
 DEPTH = 16
@@ -21,27 +23,49 @@ MOST_FILES = 1000
 _KEYS = {"hostname": "address", "user": "user", "port": "port", "proxyjump": "jump", "identityfile": "identity"}
 
 
-def import_ssh_config(path: Path) -> Imported:
+def import_ssh_config(path: Path, in_force: Sequence[str] = CONFIG_FILES) -> Imported:
     """The servers of an ssh_config(5) file and the files that it includes.
 
-    A keyword's first value holds, as in OpenSSH. Match blocks, hosts with wildcards and keywords that an
-    inventory has no word for are dropped; for the connection they stay in force in the file itself.
+    What a server's name gives, as it is looked up in the files `in_force`, is not repeated: so all of the file stays in
+    force for it. Values of another file are those that ssh would take, patterns and Match blocks included; keywords
+    that an inventory has no word for are dropped, and no command of a `Match exec` is run.
     Errors: InputFaults where the file cannot be read.
     """
-    reader = _Reader(path.parent)
+    given = any(_is_same(path, file) for file in in_force)
+    reader = _Reader(path.parent, tells_keywords=not given)
     fault = reader.read(path, 0)
     if fault is not None:
         raise InputFaults((fault,))
-    return Imported(tuple(host.server() for host in reader.hosts.values()), (), tuple(reader.dropped))
+    hosts = tuple(reader.hosts.values())
+    if given:
+        for host in hosts:
+            host.values.clear()
+    else:
+        reader.settle(path, in_force)
+    return Imported(tuple(host.server() for host in hosts), (), tuple(reader.dropped))
+
+
+def _is_same(path: Path, file: str) -> bool:
+    try:
+        return path.samefile(Path(file).expanduser())
+    except OSError:
+        return False
+
+
+def _values(says: Settings) -> dict[str, str]:
+    """What ssh makes of a host, in the words of an inventory."""
+    found = {key: says.text(keyword) for keyword, key in _KEYS.items() if key != "address"}
+    return {"address": says.hostname, **{key: value for key, value in found.items() if value not in ("", "none")}}
 
 
 class _Reader:
     """Reads line by line; `_block` has the hosts that the present lines are for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tells_keywords: bool = True) -> None:
         self.hosts: dict[str, Gathered] = {}
         self.dropped: dict[Dropped, None] = {}  # a file that is read twice tells nothing twice
         self._folder = folder
+        self._tells_keywords = tells_keywords
         self._left = MOST_FILES
         self._block: tuple[Gathered, ...] | None = ()
         """None within a block that is dropped as a whole and has been told."""
@@ -61,6 +85,25 @@ class _Reader:
             elif self._block is not None:
                 self._keyword(keyword, words, origin)
         return None
+
+    def settle(self, path: Path, in_force: Sequence[str]) -> None:
+        """Give each host the values that ssh would take, but for those that its name gives already."""
+        try:
+            files, ours = read([str(path)], base=self._folder), read(in_force)
+            for host in self.hosts.values():
+                asked = Question(host.name, runs=False)
+                values = _values(settings(files, asked, resolve=lambda name: False))
+                given = _values(settings(ours, asked, resolve=lambda name: False))
+                self._settle(host, {key: value for key, value in values.items() if given.get(key) != value})
+        except UsageError as fault:
+            self._drop(Origin(str(path), 1, 1), f"values of patterns and Match blocks, since ssh refuses it: {fault}")
+
+    def _settle(self, host: Gathered, values: dict[str, str]) -> None:
+        """The values of its own lines have a place; others come from a pattern's or a Match block."""
+        before, host.values = host.values, {}
+        for key, value in values.items():
+            _, origin = before.get(key, ("", host.origin))
+            self._take(host, key, value, origin)
 
     def _drop(self, origin: Origin, what: str) -> None:
         # A line of the file, which may hold anything, goes to the terminal.
@@ -93,6 +136,8 @@ class _Reader:
 
     def _keyword(self, keyword: str, words: list[str], origin: Origin) -> None:
         key = _KEYS.get(keyword)
+        if not self._tells_keywords:
+            return
         if not self._block:
             self._drop(origin, f"{shown(keyword)} for all hosts")
         elif key is None or len(words) != 1:
@@ -102,7 +147,9 @@ class _Reader:
                 self._put(host, key, words[0], origin)
 
     def _put(self, host: Gathered, key: str, word: str, origin: Origin) -> None:
-        value = word.replace("%%", "%").replace("%h", host.name) if key == "address" else word
+        self._take(host, key, word.replace("%%", "%").replace("%h", host.name) if key == "address" else word, origin)
+
+    def _take(self, host: Gathered, key: str, value: str, origin: Origin) -> None:
         if key == "identity":
             value = value.replace("%d", "~", 1) if value.startswith("%d/") else value
             if not value.startswith(("/", "~/")) or "%" in value:

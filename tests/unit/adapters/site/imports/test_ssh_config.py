@@ -3,7 +3,9 @@
 import pytest
 
 from multiall_cli.adapters.site.imports import import_ssh_config
+from multiall_cli.adapters.ssh.route import Routes
 from multiall_cli.domain.errors import InputFaults
+from multiall_cli.domain.inventory import Ssh
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ Host web1 web2
     HostName = %h.example.com
     user deploy
     Port=2222
-    ProxyJump "b1,x@b2:22"
+    ProxyJump b1,x@b2:22
     IdentityFile %d/.ssh/id
 Host web1
     User late
@@ -81,11 +83,12 @@ def test_lines_behind_a_broken_host_belong_to_nobody(imported):
 
 
 def test_included_files_are_followed(imported, tmp_path):
+    """In the block that they are in: the Host of such a file holds for nobody else."""
     text = f"Host a\n Include one\nUser x\nInclude {tmp_path}/t*\nInclude nowhere\n"
     found = imported(text, one="Port 5\nHost b\n User y\n", two="Host c\n")
     assert {server.name: (server.ssh.user, server.ssh.port) for server in found.servers} == {
         "a": ("x", 5),
-        "b": ("y", None),
+        "b": (None, None),
         "c": (None, None),
     }
 
@@ -114,3 +117,35 @@ def test_files_that_include_themselves_often_end_soon(imported):
     found = imported("Host a\n" + "Include config config\n" * 20)
     assert any("more than 1,000 files" in one for one in dropped(found))
     assert len(found.dropped) < 100
+
+
+def test_the_first_value_holds_whoever_it_is_for(imported):
+    """A pattern before a host goes before the host's own lines, as for ssh."""
+    found = imported("Match host web*\n User first\nHost *\n Port 5\nHost web1\n User late\n Port 6\nHost b\n User c\n")
+    one, other = found.servers
+    assert (one.ssh.user, one.ssh.port, other.ssh.user, other.ssh.port) == ("first", 5, "c", 5)
+
+
+def test_no_command_of_a_file_is_run(imported, tmp_path):
+    found = imported(f"Match exec 'touch {tmp_path}/ran'\n User x\nHost a\n Port 3\n")
+    assert (found.servers[0].ssh.user, found.servers[0].ssh.port) == (None, 3)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_the_name_gives_is_not_repeated(imported, tmp_path):
+    """The file that sessions read stays in force for it, bastions and host key names included."""
+    text = "Host app-*\n ProxyJump gate\nHost app-1\n HostName 192.0.2.1\n ProxyCommand nc %h %p\n User x\n"
+    imported(text)
+    found = import_ssh_config(tmp_path / "config", [str(tmp_path / "config")])
+    server = found.servers[0]
+    assert (server.address, server.ssh) == ("app-1", Ssh())
+    assert dropped(found) == ["1: 'Host app-*' is a pattern, not a server"]
+    route = Routes({"app-1": server}, [], 5.0, [str(tmp_path / "config")]).of(server)
+    assert (str(route), str(route.jump)) == ("x@192.0.2.1", f"{route.jump.user}@gate")
+
+
+def test_only_what_differs_from_what_the_name_gives(imported, tmp_path):
+    (tmp_path / "own").write_text("Host a\n User x\n Port 4\n")
+    (tmp_path / "config").write_text("Host a\n User x\n Port 5\n HostName 192.0.2.1\n")
+    server = import_ssh_config(tmp_path / "config", [str(tmp_path / "own")]).servers[0]
+    assert (server.address, server.ssh) == ("192.0.2.1", Ssh(port=5))
