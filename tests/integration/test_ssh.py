@@ -272,6 +272,114 @@ def test_an_encrypted_identity_that_the_agent_holds(daemon: Sshd, tmp_path: Path
         assert works(transport(daemon.known_hosts, config=config), daemon.server(identity=str(locked)))
 
 
+def test_another_agent_than_the_environments(daemon: Sshd, tmp_path: Path) -> None:
+    right = tmp_path / "right"
+    shutil.copy(daemon.folder / "user", right)
+    config = tmp_path / "config"
+    with agent(right):
+        place = os.environ.pop("SSH_AUTH_SOCK")
+        config.write_text(f"IdentityAgent {tmp_path}/age%%nt\nIdentityAgent none\n".replace("age%%nt", "agent"))
+        assert works(transport(daemon.known_hosts, config=config), daemon.server(identity=None))
+        os.environ["SSH_AUTH_SOCK"] = place
+        config.write_text("IdentityAgent none\n")
+        assert failure(transport(daemon.known_hosts, config=config), daemon.server(identity=None)).reason == "auth"
+    config.write_text(f"IdentityAgent {tmp_path}/nowhere\n")
+    fault = failure(transport(daemon.known_hosts, config=config), daemon.server(identity=None))
+    assert f"the ssh agent at {tmp_path}/nowhere does not answer" in fault.what
+
+
+def test_a_public_identity_whose_key_the_agent_holds(daemon: Sshd, tmp_path: Path) -> None:
+    """The private half may be on a token, or on another machine."""
+    right, config = tmp_path / "right", tmp_path / "config"
+    shutil.copy(daemon.folder / "user", right)
+    shutil.copy(daemon.folder / "user.pub", tmp_path / "only.pub")
+    config.write_text(f"IdentitiesOnly yes\nIdentityFile {tmp_path}/only.pub\n")
+    with agent(*[keygen(tmp_path / f"other{number}") for number in range(7)], right):
+        assert works(transport(daemon.known_hosts, config=config), daemon.server(identity=None))
+
+
+def test_an_encrypted_identity_without_its_public_half(daemon: Sshd, tmp_path: Path) -> None:
+    right, locked = tmp_path / "right", tmp_path / "locked"
+    shutil.copy(daemon.folder / "user", right)
+    shutil.copy(daemon.folder / "user", locked)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-N", "s3cret", "-P", "", "-f", str(locked)], check=True, capture_output=True
+    )
+    (tmp_path / "config").write_text("IdentitiesOnly yes\n")
+    with agent(right):
+        assert works(transport(daemon.known_hosts, config=tmp_path / "config"), daemon.server(identity=str(locked)))
+
+
+def sign(authority: Path, public: Path, *options: str) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-s", str(authority), "-I", "test", *options, str(public)], check=True)
+    return public.with_name(public.name.replace(".pub", "-cert.pub"))
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_a_certificate_of_ours(tmp_path: Path, kind: str) -> None:
+    """With the key of a file, and with one that the agent holds."""
+    authority, key = keygen(tmp_path / "ca"), keygen(tmp_path / "mine", kind)
+    made = sign(authority, key.with_suffix(".pub"), "-n", getpass.getuser())
+    certificate = made.rename(tmp_path / "elsewhere.pub")
+    config = tmp_path / "config"
+    config.write_text(f"CertificateFile {certificate}\n")
+    with sshd([f"TrustedUserCAKeys {authority}.pub"]) as running:
+        through = transport(running.known_hosts, config=config)
+        assert works(through, running.server(identity=str(key)))
+        assert failure(transport(running.known_hosts), running.server(identity=str(key))).reason == "auth"
+        with agent(key):
+            assert works(through, running.server(identity=None))
+        config.write_text(f"CertificateFile {tmp_path}/none\n")
+        fault = failure(transport(running.known_hosts, config=config), running.server(identity=str(key)))
+        assert f"{tmp_path}/none cannot be read" in fault.what
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_a_host_that_an_authority_vouches_for(tmp_path: Path, kind: str) -> None:
+    authority, other, key = keygen(tmp_path / "ca"), keygen(tmp_path / "other"), keygen(tmp_path / "key", kind)
+    certificate = sign(authority, key.with_suffix(".pub"), "-h", "-n", "127.0.0.1,shop")
+    known = tmp_path / "known"
+
+    def vouched(public: Path, more: str = "", config: str = "") -> Unreachable | bool:
+        known.write_text(f"@cert-authority [127.0.0.*]:*,shop,bad {public.read_text()}{more}")
+        (tmp_path / "config").write_text(config)
+        try:
+            return works(transport(known, config=tmp_path / "config"), running.server())
+        except Unreachable as fault:
+            return fault
+
+    with sshd([f"HostKey {key}", f"HostCertificate {certificate}"]) as running:
+        assert vouched(authority.with_suffix(".pub")) is True
+        assert vouched(authority.with_suffix(".pub"), config="HostKeyAlias SHOP\n") is True
+        wrong = vouched(authority.with_suffix(".pub"), config="HostKeyAlias bad\n")
+        assert isinstance(wrong, Unreachable)
+        assert "is for 127.0.0.1, shop, not for bad" in wrong.what
+        unknown = vouched(other.with_suffix(".pub"))
+        assert isinstance(unknown, Unreachable)
+        assert unknown.reason == "host-key-unknown"
+        for revoked in (authority, key):
+            stolen = vouched(authority.with_suffix(".pub"), f"@revoked * {revoked.with_suffix('.pub').read_text()}")
+            assert isinstance(stolen, Unreachable)
+            assert (stolen.reason, "revoked" in stolen.what) == ("host-key-changed", True)
+        assert vouched(other.with_suffix(".pub"), f"[127.0.0.1]:* {key.with_suffix('.pub').read_text()}") is True
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-h", "-V", "20200101:20200102"], "ended 2020-01-02"),
+        (["-h", "-V", "20990101:20990102"], "is valid only from 20"),
+    ],
+)
+def test_a_certificate_out_of_its_time(tmp_path: Path, options: list[str], words: str) -> None:
+    authority, key = keygen(tmp_path / "ca"), keygen(tmp_path / "key")
+    certificate = sign(authority, key.with_suffix(".pub"), *options)
+    (tmp_path / "known").write_text(f"@cert-authority * {authority.with_suffix('.pub').read_text()}")
+    with sshd([f"HostKey {key}", f"HostCertificate {certificate}"]) as running:
+        fault = failure(transport(tmp_path / "known"), running.server())
+    assert (fault.reason, words in fault.what) == ("host-key-changed", True)
+
+
 def test_a_password_where_none_is_taken(daemon: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD", "hunter2")
     server = daemon.server(identity=None, password=Secret("env", "PASSWORD"))

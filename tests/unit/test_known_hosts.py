@@ -67,7 +67,9 @@ def test_what_is_no_entry_is_passed_over() -> None:
 def test_kinds_that_are_known_go_first() -> None:
     kinds = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
     known = [Line("web1", "ssh-rsa", b"", "", ""), Line("*", "ssh-ed25519", b"", "@cert-authority", "")]
-    assert preferred(known, kinds) == ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256")
+    plain = ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256")
+    assert preferred(known, kinds) == (*(f"{kind}-cert-v01@openssh.com" for kind in kinds), *plain)
+    assert preferred(known[:1], kinds) == plain
     assert preferred([], kinds) == kinds
 
 
@@ -174,3 +176,19 @@ def test_pinning_into_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "known_hosts").mkdir()
     with pytest.raises(UsageError, match="the host key cannot be saved"):
         pin(tmp_path / "known_hosts", HostKey("web1", "ssh-ed25519", b"new"))
+
+
+def test_keys_that_the_config_revokes(tmp_path: Path) -> None:
+    (tmp_path / "revoked").write_text(f"# stolen\n\nssh-ed25519 {BLOB} words\n")
+    (tmp_path / "own").write_text(f"web1 ssh-ed25519 {BLOB}\n")
+    text = f"UserKnownHostsFile {tmp_path}/own\nGlobalKnownHostsFile none\nRevokedHostKeys {tmp_path}/"
+    for name, words in (
+        ("revoked", "shows a revoked"),
+        ("none", "RevokedHostKeys. cannot be read"),
+        ("krl", "is a KRL"),
+    ):
+        (tmp_path / "krl").write_text("SSHKRL\n\0")
+        (tmp_path / "config").write_text(f"{text}{name}\n")
+        route = Routes({}, [], 5.0, [str(tmp_path / "config")]).of(Server("web1", "web1"))
+        with pytest.raises(Unreachable, match=words):
+            check(route, KnownHosts().of(route), HostKey("web1", "ssh-ed25519", base64.b64decode(BLOB)))

@@ -15,12 +15,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from multiall_cli.adapters.ssh.certificates import SUFFIX, fault_of, of_blob
 from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable, UsageError
 
 REVOKED = "@revoked"
-MARKERS = ("", "@cert-authority", REVOKED)
+AUTHORITY = "@cert-authority"
+MARKERS = ("", AUTHORITY, REVOKED)
 _BLANKS = re.compile("[ \t]+")
 
 
@@ -31,6 +33,8 @@ class HostKey:
     name: str
     kind: str
     blob: bytes
+    certificate: bytes = b""
+    """The host's certificate, of which the key above is a part."""
 
     @property
     def fingerprint(self) -> str:
@@ -131,8 +135,25 @@ class KnownHosts:
         pinned = self._about(route, route.pinned)
         others = self._about(route, route.known_hosts)
         if any(line.marker == "" for line in pinned):
-            others = [line for line in others if line.marker]
-        return [*pinned, *others]
+            others = [line for line in others if line.marker == REVOKED]
+        return [*pinned, *others, *self._revoked(route)]
+
+    def _revoked(self, route: Route) -> list[Line]:
+        """The keys of RevokedHostKeys. Errors: Unreachable where they cannot be read, as ssh refuses then."""
+        found = []
+        for file in route.revoked:
+            try:
+                text = read_known_hosts(file)
+            except OSError as fault:
+                what = f"{file} (RevokedHostKeys) cannot be read ({fault.strerror})"
+                raise Unreachable(route.name, what, "make it readable for you", "host-key-unchecked") from None
+            if text.startswith("SSHKRL"):
+                what = f"{file} (RevokedHostKeys) is a KRL, which MultiAll does not read"
+                todo = "name a file with a public key a line"
+                raise Unreachable(route.name, what, todo, "host-key-unchecked")
+            lines = [line for line in text.split("\n") if line.strip(" \t\r") and not line.lstrip().startswith("#")]
+            found += [line for each in lines for line in parse(f"{REVOKED} * {each.lstrip()}", str(file))]
+        return found
 
     def _about(self, route: Route, files: Iterable[Path]) -> list[Line]:
         return [line for file in files for line in self._lines(route, file) if line.means(route.key_name)]
@@ -169,11 +190,47 @@ def preferred(known: Sequence[Line], kinds: Sequence[str]) -> tuple[str, ...]:
     """The algorithms of keys that are known first, so that a server with several keys shows one of those."""
     have = {line.kind for line in known if line.marker == ""}
     have |= {"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in have else set()
-    return tuple(sorted(kinds, key=lambda kind: kind not in have))
+    # Certificates go first where an authority is known, and are not asked for where none is.
+    signed = [f"{kind}{SUFFIX}" for kind in kinds if any(line.marker == AUTHORITY for line in known)]
+    return (*signed, *sorted(kinds, key=lambda kind: kind not in have))
 
 
 def check(route: Route, known: Sequence[Line], offered: HostKey) -> None:
-    """Whether the offered key is the known one. Errors: Unreachable (host-key-unknown, host-key-changed)."""
+    """Whether the offered key is the known one, or signed by a known authority.
+
+    Errors: Unreachable (host-key-unknown, host-key-changed, host-key-unchecked).
+    """
+    _check_revoked(route, known, offered)
+    if not _is_signed(route, known, offered):
+        _check_plain(route, known, offered)
+
+
+def _is_signed(route: Route, known: Sequence[Line], offered: HostKey) -> bool:
+    """Whether a known authority vouches for it. Errors: Unreachable where its certificate does not hold."""
+    certificate = of_blob(f"{offered.kind}{SUFFIX}", offered.certificate) if offered.certificate else None
+    if certificate is None:
+        return False
+    authority = HostKey(offered.name, "", certificate.authority)
+    if any(line.marker == REVOKED and line.blob == authority.blob for line in known):
+        what = f"the certificate of {route.key_name} is signed by the revoked key {authority.fingerprint}"
+        raise Unreachable(route.name, what, "have its host key signed anew", "host-key-changed")
+    if certificate.key != offered.blob or not any(
+        line.marker == AUTHORITY and line.blob == authority.blob for line in known
+    ):
+        return False
+    if why := fault_of(certificate, _bare(route)):
+        what = f"the certificate of {route.key_name}, signed by {authority.fingerprint}, {why}"
+        raise Unreachable(route.name, what, "have its host key signed anew", "host-key-changed")
+    return True
+
+
+def _bare(route: Route) -> str:
+    """The name that a certificate is for: the alias or the address, without the port."""
+    port = f"]:{route.port}"
+    return route.key_name.removeprefix("[").removesuffix(port) if route.key_name.endswith(port) else route.key_name
+
+
+def _check_revoked(route: Route, known: Sequence[Line], offered: HostKey) -> None:
     unread = next((line for line in known if line.marker == REVOKED and not line.blob), None)
     if unread is not None:
         raise Unreachable(
@@ -189,6 +246,9 @@ def check(route: Route, known: Sequence[Line], offered: HostKey) -> None:
             "somebody may be using a stolen key: look at the server from its console",
             "host-key-changed",
         )
+
+
+def _check_plain(route: Route, known: Sequence[Line], offered: HostKey) -> None:
     plain = [line for line in known if line.marker == ""]
     if any(line.blob == offered.blob for line in plain):
         return

@@ -2,15 +2,21 @@
 
 import base64
 import hashlib
+import os
+import socket
 import threading
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
 import paramiko
+from paramiko.agent import AgentKey, AgentSSH
 
+from multiall_cli.adapters.ssh.certificates import Certificate, of_file, public_blob
 from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.dataclass import dataclass
 
+AGENT_PATIENCE = 60.0  # seconds that an agent may take: it may ask its user, or a token
 DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")  # below ~/.ssh, where nothing else is named
 
 
@@ -23,7 +29,9 @@ class Offer:
 
     @property
     def fingerprint(self) -> str:
-        return _fingerprint(self.key.asbytes())
+        """Of the certificate, where the key is offered with one."""
+        certificate = getattr(self.key, "public_blob", None)
+        return _fingerprint(certificate.key_blob if certificate else self.key.asbytes())
 
 
 def _fingerprint(blob: bytes) -> str:
@@ -66,12 +74,13 @@ class Offers:
         self._route = route
         self._identities = identities
         self._remembered = remembered
-        self._agent: paramiko.Agent | None = None
+        self._agent: AgentSSH | None = None
         self._agent_offers: list[Offer] | None = None
+        self._certificates: dict[Path, Certificate | None] = {}
         self.left_out: list[str] = []
 
     def __iter__(self) -> Iterator[Offer]:
-        files = list(self._from_files())
+        files = [each for offer in self._from_files() for each in self._with_certificates(offer)]
         first = self._find(files) or self._find(self._from_agent()) if self._remembered else None
         if first is not None:
             yield first
@@ -97,6 +106,8 @@ class Offers:
             offer = self._identities.of(file)
             if isinstance(offer, Offer):
                 yield offer
+            elif self._is_held(file):
+                continue  # the agent signs for it
             elif named or "exist" not in offer:
                 self.left_out.append(offer)
 
@@ -106,26 +117,75 @@ class Offers:
             self._agent_offers = list(self._ask_agent()) if self._route.agent != "" else []
         return self._agent_offers
 
+    def _is_held(self, file: Path) -> bool:
+        blob = public_blob(file)
+        return bool(blob) and any(offer.key.asbytes() == blob for offer in self._from_agent())
+
     def _ask_agent(self) -> Iterator[Offer]:
+        named = self._route.agent
+        place = os.environ.get("SSH_AUTH_SOCK", "") if named is None else named
+        if not place:
+            return
         try:
-            self._agent = paramiko.Agent()  # one per login: its connection is not made for several threads
+            self._agent = _connected(place)  # one per login: its connection is not made for several threads
             held = self._agent.get_keys()
         except (paramiko.SSHException, OSError, EOFError) as fault:
-            self.left_out.append(f"the ssh agent does not answer ({fault})")
+            if named is not None or not isinstance(fault, (FileNotFoundError, ConnectionRefusedError)):
+                self.left_out.append(f"the ssh agent at {place} does not answer ({fault})")
             return
-        wanted = {_public(file) for file in self._route.identities}
+        wanted = {public_blob(file) for file in self._route.identities}
         for key in held:
             if key.asbytes() in wanted or not self._route.identities_only:
-                yield Offer(f"{key.comment or key.get_name()} (agent)", key)
+                yield from self._with_certificates(Offer(f"{key.comment or key.get_name()} (agent)", key))
+
+    def _with_certificates(self, offer: Offer) -> Iterator[Offer]:
+        """The key with each certificate that is for it, then as it is."""
+        beside = getattr(offer.key, "public_blob", None)
+        if beside is not None:
+            yield offer
+        for file in self._route.certificates:
+            certificate = self._certificate(file)
+            if certificate is not None and certificate.key == offer.key.asbytes():
+                key = _copied(offer.key)
+                key.load_certificate(str(file))
+                yield Offer(f"{offer.label} with {file.name}", key)
+        if beside is None:
+            yield offer
+        else:
+            plain = _copied(offer.key)
+            plain.public_blob = None
+            yield Offer(offer.label, plain)
+
+    def _certificate(self, file: Path) -> Certificate | None:
+        """A CertificateFile; what is wrong with it is reported once."""
+        if file not in self._certificates:
+            try:
+                self._certificates[file] = of_file(file)
+                why = "" if self._certificates[file] else f"{file} is no certificate that we know"
+            except OSError as fault:
+                self._certificates[file], why = None, f"{file} cannot be read ({fault.strerror})"
+            self.left_out += [why] if why else []
+        return self._certificates[file]
 
     def close(self) -> None:
         if self._agent is not None:
-            self._agent.close()
+            self._agent._close()  # type: ignore[attr-defined]
 
 
-def _public(file: Path) -> bytes:
-    """The public half beside a private key, or b''."""
+def _copied(key: paramiko.PKey) -> paramiko.PKey:
+    """A key of its own, so that a certificate can be put beside it."""
+    return AgentKey(key.agent, key.blob, key.comment) if isinstance(key, AgentKey) else copy(key)
+
+
+def _connected(place: str) -> AgentSSH:
+    """The agent that listens there. Errors: OSError, SSHException."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        return base64.b64decode(file.with_name(f"{file.name}.pub").read_text("ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return b""
+        link.settimeout(AGENT_PATIENCE)
+        link.connect(place)
+        agent = AgentSSH()
+        agent._connect(link)  # type: ignore[attr-defined]  # its Agent knows no other place than SSH_AUTH_SOCK
+    except BaseException:
+        link.close()
+        raise
+    return agent

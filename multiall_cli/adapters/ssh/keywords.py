@@ -3,7 +3,8 @@
 _HONOURED = """
     addressfamily bindaddress canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
     certificatefile connecttimeout globalknownhostsfile host hostkeyalias hostname identitiesonly identityagent
-    identityfile ignoreunknown include match port proxycommand proxyjump tag user userknownhostsfile
+    identityfile ignoreunknown include match port proxycommand proxyjump revokedhostkeys tag user
+    userknownhostsfile
 """
 _WITHOUT_EFFECT = """
     addkeystoagent batchmode channeltimeout checkhostip clearallforwardings compression connectionattempts
@@ -24,7 +25,7 @@ _NOT_HONOURED = """
     hostbasedacceptedalgorithms hostbasedauthentication hostbasedkeytypes hostkeyalgorithms
     kbdinteractiveauthentication kbdinteractivedevices kexalgorithms knownhostscommand localcommand localforward macs
     passwordauthentication pkcs11provider preferredauthentications pubkeyacceptedalgorithms pubkeyacceptedkeytypes
-    pubkeyauthentication refuseconnection rekeylimit remotecommand remoteforward requiredrsasize revokedhostkeys
+    pubkeyauthentication refuseconnection rekeylimit remotecommand remoteforward requiredrsasize
     securitykeyprovider sendenv setenv skeyauthentication smartcarddevice stricthostkeychecking
     tisauthentication tunnel verifyhostkeydns
 """

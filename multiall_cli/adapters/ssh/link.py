@@ -166,6 +166,8 @@ def connect(route: Route) -> Link:
         one = socket.socket(family, socket.SOCK_STREAM)
         try:
             one.settimeout(share)
+            if route.bind_address:
+                one.bind(_own(route.bind_address, family))
             one.connect(address)
             return Link(one)
         except OSError as failed:
@@ -174,12 +176,40 @@ def connect(route: Route) -> Link:
     raise _unreachable(route, fault, len(addresses))
 
 
+def _own(address: str, family: int) -> tuple[object, ...]:
+    """BindAddress as a place of a socket. Errors: OSError."""
+    found = socket.getaddrinfo(address, 0, family=family, type=socket.SOCK_STREAM)
+    return found[0][4]
+
+
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+
+
 def _resolve(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object, ...]]]:
     try:
-        version = ipaddress.ip_address(route.address).version
+        ipaddress.ip_address(route.address)
     except ValueError:
-        return _look_up(route, deadline)
-    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (route.address, route.port))]
+        found = _look_up(route, deadline)
+    else:
+        found = _numeric(route)
+    family = _FAMILIES.get(route.family)
+    chosen = [each for each in found if family in (None, each[0])]
+    if not chosen:
+        what = f"{route.address} has no address of AddressFamily {route.family}"
+        raise Unreachable(route.name, what, "mend AddressFamily in ~/.ssh/config", "name")
+    return chosen
+
+
+def _numeric(route: Route) -> Sequence[tuple[int, tuple[object, ...]]]:
+    """An address, with the interface (`%eth0`) that a link-local one needs. Errors: Unreachable."""
+    try:
+        found = socket.getaddrinfo(
+            route.address, route.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        )
+    except OSError as fault:
+        what = f"{route.address} cannot be used ({fault.strerror})"
+        raise Unreachable(route.name, what, "see whether this host has that interface", "name") from None
+    return [(family, address) for family, _, _, _, address in found]
 
 
 def _look_up(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object, ...]]]:

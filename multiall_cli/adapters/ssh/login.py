@@ -70,7 +70,9 @@ def _quoted(words: str) -> str:
 
 def offered(transport: paramiko.Transport, route: Route) -> hostkeys.HostKey:
     key = transport.get_remote_server_key()
-    return hostkeys.HostKey(route.key_name, key.get_name(), key.asbytes())
+    signed = getattr(key, "public_blob", None)
+    certificate = signed.key_blob if signed is not None else b""
+    return hostkeys.HostKey(route.key_name, key.get_name(), key.asbytes(), certificate)
 
 
 class Login:

@@ -45,6 +45,7 @@ class Route:
     proxy_command: str = ""
     family: str = "any"
     bind_address: str = ""
+    revoked: tuple[Path, ...] = ()
     jump: "Route | None" = None
 
     def __str__(self) -> str:
@@ -119,6 +120,7 @@ class Routes:
             password=server.ssh.password,
             proxy_command="" if proxy == "none" else _expanded(says, "proxycommand", proxy, only(known, "hnpr")),
             family=says.text("addressfamily", "any").lower(),
+            revoked=_paths(says, "revokedhostkeys", {}),
             bind_address=says.text("bindaddress"),
             jump=self._jump(server.ssh.jump or says.text("proxyjump"), passed),
         )

@@ -1,0 +1,125 @@
+"""Certificates of OpenSSH: which key one is for, and whether one of a host holds."""
+
+import base64
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization.ssh import (
+    SSHCertificate,
+    SSHCertificateType,
+    SSHCertPublicKeyTypes,
+    load_ssh_public_identity,
+)
+
+from multiall_cli.adapters.ssh.config import fits
+from multiall_cli.domain.dataclass import dataclass
+
+SUFFIX = "-cert-v01@openssh.com"
+_UNREADABLE = (ValueError, TypeError, KeyError, NotImplementedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate, and the blobs of the key that it is for and of the key that signed it."""
+
+    key: bytes
+    authority: bytes
+    parsed: SSHCertificate
+
+
+def read(line: bytes) -> Certificate | None:
+    """A certificate as a file has it (`type base64 comment`); None where it is none that we know."""
+    try:
+        found = load_ssh_public_identity(line)
+    except (*_UNREADABLE, InvalidSignature):
+        return None
+    if not isinstance(found, SSHCertificate):
+        return None
+    return Certificate(_blob(found.public_key()), _blob(found.signature_key()), found)
+
+
+def of_blob(kind: str, blob: bytes) -> Certificate | None:
+    return read(f"{kind} ".encode() + base64.b64encode(blob))
+
+
+def of_file(file: Path) -> Certificate | None:
+    """Errors: OSError."""
+    return read(file.read_bytes().strip())
+
+
+def _blob(key: SSHCertPublicKeyTypes) -> bytes:
+    return base64.b64decode(key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[1])
+
+
+def public_blob(file: Path) -> bytes:
+    """The public half of an identity: of the file itself, of the `.pub` beside it, or of an encrypted key's head.
+
+    b'' where there is none.
+    """
+    for each in (file, file.with_name(f"{file.name}.pub")):
+        try:
+            text = each.read_bytes()
+        except OSError:
+            continue
+        if found := _public_line(text) or _openssh_head(text):
+            return found
+    return b""
+
+
+def _public_line(text: bytes) -> bytes:
+    words = text.split(None, 2)
+    if len(words) < 2 or words[0].startswith(b"-"):
+        return b""
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except ValueError:
+        return b""
+    return blob if blob[4 : 4 + len(words[0])] == words[0] else b""
+
+
+def _openssh_head(text: bytes) -> bytes:
+    """The public key that a private key file of OpenSSH has before what is encrypted."""
+    lines = text.split(b"\n")
+    if not lines or b"BEGIN OPENSSH PRIVATE KEY" not in lines[0]:
+        return b""
+    try:
+        head = base64.b64decode(b"".join(line for line in lines if not line.startswith(b"-")))
+    except ValueError:
+        return b""
+    rest = head.removeprefix(b"openssh-key-v1\0")
+    for _ in range(3):  # cipher, kdf, and its options
+        rest = rest[4 + int.from_bytes(rest[:4], "big") :]
+    rest = rest[4:]  # how many keys
+    return rest[4 : 4 + int.from_bytes(rest[:4], "big")]
+
+
+def fault_of(certificate: Certificate, host: str, now: float | None = None) -> str:
+    """Why a host's certificate does not hold, '' where it does. `host`: its name or alias, without the port."""
+    found = certificate.parsed
+    at = time.time() if now is None else now
+    names: Sequence[str] = [name.decode("utf-8", "replace") for name in found.valid_principals]
+    if found.type is not SSHCertificateType.HOST:
+        return "is a user's, not a host's"
+    if found.critical_options:
+        return "has critical options that nobody knows"
+    if at < found.valid_after:
+        return f"is valid only from {_moment(found.valid_after)}"
+    if at >= found.valid_before:
+        return f"ended {_moment(found.valid_before)}"
+    if names and not any(fits(host, name) for name in names):
+        return f"is for {', '.join(names)}, not for {host}"
+    try:
+        found.verify_cert_signature()
+    except (InvalidSignature, *_UNREADABLE):
+        return "has a signature that is wrong, or of a kind that is not safe"
+    return ""
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return f"at second {seconds}"
