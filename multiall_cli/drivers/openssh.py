@@ -1,13 +1,23 @@
 """OpenSSH's client: the command line of a login."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from multiall_cli.domain.inventory import Server
 
 
-def ssh_command(server: Server, servers: Mapping[str, Server], known_hosts: str) -> list[str]:
-    """The argv that logs in to a server as the site says; `servers`: by name, for its jump."""
-    argv = ["ssh", "-o", f'UserKnownHostsFile="{known_hosts}" ~/.ssh/known_hosts']
+def ssh_command(
+    server: Server,
+    servers: Mapping[str, Server],
+    known_hosts: str,
+    *,
+    config: str | None = None,
+    options: Sequence[str] = (),
+) -> list[str]:
+    """The argv that logs in to a server as the site says; `servers`: by name, for its jump.
+
+    `config`: the site's own ssh config; `options`: what else holds, as values of `-o`.
+    """
+    argv = ["ssh", *(["-F", config] if config else []), "-o", f'UserKnownHostsFile="{known_hosts}" ~/.ssh/known_hosts']
     if server.ssh.port:
         argv += ["-p", str(server.ssh.port)]
     if server.ssh.user:
@@ -17,7 +27,10 @@ def ssh_command(server: Server, servers: Mapping[str, Server], known_hosts: str)
     if server.ssh.jump:
         jump = servers.get(server.ssh.jump)
         argv += ["-J", _jump_word(jump) if jump else server.ssh.jump]
-    return [*argv, "--", server.address]
+    if server.address != server.name:
+        argv += ["-o", f"HostName={server.address}"]
+    argv += [word for each in options for word in ("-o", each)]
+    return [*argv, "--", server.name]
 
 
 def _jump_word(jump: Server) -> str:

@@ -375,6 +375,7 @@ class Fleet:
     def examine_site(self) -> Iterator[Finding]:
         """What is wrong on the admin host itself: the store, and who may read it."""
         from multiall_cli.domain.answer import Health
+        from multiall_cli.fleet import ssh_config
 
         words = f"{len(self.inventory.servers)} servers, {len(self.inventory.pools)} pools, no faults in its files"
         yield Finding("site", Health.WELL, f"{self.site.root}: {words}")
@@ -383,6 +384,7 @@ class Fleet:
                 if not each.from_member and not Path(each.source).is_dir():
                     what = f"the source of {each.path}, {each.source}, is no folder here"
                     yield Finding(f"pool {pool.name}", Health.ILL, what, f"make it, or mend `source:` at {each.origin}")
+        yield from ssh_config.unheeded(self, tuple(self.inventory.servers.values()))
         self.store.runs(1)
         free = os.statvfs(self.state_folder)
         room = free.f_bavail * free.f_frsize
@@ -403,7 +405,10 @@ class Fleet:
 
     def ssh_command(self, server: Server) -> list[str]:
         """The `ssh` client's argv for a login, with what the site says of the server."""
-        return ssh_command(server, self.inventory.servers, str(self.known_hosts))
+        from multiall_cli.fleet.ssh_config import login_options
+
+        config, options = self.site.settings.ssh_config, login_options(self, server)
+        return ssh_command(server, self.inventory.servers, str(self.known_hosts), config=config, options=options)
 
     def offer(self, server: str) -> Offer:
         """The host key that a server shows now, and how it stands to the known ones. Errors: Unreachable."""
@@ -429,14 +434,6 @@ class Fleet:
             raise Refused(f"server {server}", what, f"`multiall server trust {server}` again, and ask its owner")
         pin(self.known_hosts, key, replace=replace)
         return self.known_hosts
-
-    @property
-    def config_files(self) -> tuple[str, ...]:
-        """The ssh configs that are read, the first value holds: the site's own, else the user's and the machine's."""
-        from multiall_cli.adapters.ssh.config import CONFIG_FILES
-
-        own = self.site.settings.ssh_config
-        return CONFIG_FILES if own is None else (own,)
 
     @property
     def known_hosts(self) -> Path:
@@ -618,9 +615,14 @@ class Fleet:
         from multiall_cli.adapters.ping import Pinger
         from multiall_cli.adapters.ssh import config
         from multiall_cli.adapters.ssh.prober import SshProber
+        from multiall_cli.fleet.ssh_config import config_files
 
         network = self.network.entered if self.network else nullcontext
-        door = self._ssh_transport().door_of if config.leads_astray(config.read(self.config_files)) else config.straight
+        door = (
+            self._ssh_transport().door_of
+            if config.leads_astray(config.read(config_files(self.site.settings)))
+            else config.straight
+        )
         self._prober = SshProber(
             VANTAGE,
             timeout,
@@ -879,6 +881,7 @@ class Fleet:
 
     def _made_ssh_transport(self) -> "SshTransport":
         from multiall_cli.adapters.ssh.transport import SshTransport
+        from multiall_cli.fleet.ssh_config import config_files
 
         self._ssh = SshTransport(
             connect_timeout=self.site.settings.connect_timeout,
@@ -887,7 +890,7 @@ class Fleet:
             servers=self.inventory.servers,
             cache=self.store,
             reveal=reveal,
-            config_files=self.config_files,
+            config_files=config_files(self.site.settings),
             network=self.network.entered if self.network else nullcontext,
         )
         return self._ssh

@@ -88,7 +88,7 @@ def test_a_shell_is_the_ssh_client_with_the_sites_words(desk: Desk) -> None:
     assert (process.returncode, err) == (0, "")
     assert out.splitlines() == [
         "-o", f'UserKnownHostsFile="{known_hosts(desk)}" ~/.ssh/known_hosts',
-        "-p", str(port), "-l", "lab", "-i", str(desk.lab.key), "--", address,
+        "-p", str(port), "-l", "lab", "-i", str(desk.lab.key), "-o", f"HostName={address}", "--", "web1",
     ]  # fmt: skip
 
 

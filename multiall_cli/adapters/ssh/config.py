@@ -8,6 +8,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from multiall_cli.adapters.ssh.keywords import KNOWN, LINES, LISTS, SYNONYMS
@@ -37,6 +38,8 @@ class Directive:
     line: int
     included: tuple[tuple["Directive", ...], ...] = ()
     """Of an Include: the lines of each file."""
+    spelled: str = ""
+    """The keyword as the file has it."""
 
     @property
     def where(self) -> str:
@@ -113,7 +116,7 @@ class _Reader:
         keyword, rest = split_keyword(line)
         if not keyword or keyword.startswith("#"):
             return None
-        keyword = keyword.lower()
+        spelled, keyword = keyword, keyword.lower()
         keyword = SYNONYMS.get(keyword, keyword)
         bare = Directive(keyword, (), rest, file, number)
         if not rest:
@@ -121,10 +124,10 @@ class _Reader:
         words = split_words(rest)
         if words is None:
             raise bare.fault("a quote is not closed")
-        found = Directive(keyword, tuple(words), rest, file, number)
+        found = Directive(keyword, tuple(words), rest, file, number, spelled=spelled)
         check(found)
         if keyword == "include":
-            return Directive(keyword, tuple(words), rest, file, number, tuple(self._included(found, depth)))
+            return replace(found, included=tuple(self._included(found, depth)))
         return found
 
     def _included(self, line: Directive, depth: int) -> Iterator[tuple[Directive, ...]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 
 from multiall_cli.adapters.ssh.config import Directive, check_known, fits, fits_list, next_word, seconds
-from multiall_cli.adapters.ssh.keywords import KNOWN, LINES, SEVERAL
+from multiall_cli.adapters.ssh.keywords import KNOWN, LINES, NOT_HONOURED, OFF, SEVERAL
 from multiall_cli.adapters.ssh.tokens import expand, only, tokens
 from multiall_cli.domain.dataclass import dataclass
 
@@ -91,6 +91,16 @@ def settings(files: Iterable[Sequence[Directive]], asked: Question, resolve: Res
         second = _Pass(asked, host, "", final=True, values=first.values, fixed=host)
         second.read_all(files)
     return Settings(host, {keyword: tuple(found) for keyword, found in first.values.items()})
+
+
+def not_honoured(found: Settings) -> list[Directive]:
+    """The lines that are in force and that sessions of ours do not follow."""
+    return [
+        value.line
+        for keyword in sorted(NOT_HONOURED & found.values.keys())
+        for value in found.values[keyword]
+        if not all(word.lower() in (each.lower() for each in OFF.get(keyword, ())) for word in value.words)
+    ]
 
 
 def _canonical(found: "_Pass", host: str, how: str, resolve: Resolve) -> str:

@@ -21,4 +21,11 @@ def test_a_login_is_as_the_site_says(ssh: Ssh, words: list[str]) -> None:
     """The site's known hosts come first, in quotes: its folder may have a space."""
     argv = ssh_command(Server("web1", "192.0.2.1", ssh=ssh), {"bastion": BASTION}, "/my site/known_hosts")
     head = ["ssh", "-o", 'UserKnownHostsFile="/my site/known_hosts" ~/.ssh/known_hosts']
-    assert argv == [*head, *words, "--", "192.0.2.1"]
+    assert argv == [*head, *words, "-o", "HostName=192.0.2.1", "--", "web1"]
+
+
+def test_a_login_with_the_sites_own_config() -> None:
+    """The name is looked up, so that blocks about it hold; what blocks about the address say comes as options."""
+    argv = ssh_command(Server("web1", "web1"), {}, "/k", config="/site/ssh_config", options=["ProxyJump=gate"])
+    assert argv[:3] == ["ssh", "-F", "/site/ssh_config"]
+    assert argv[-4:] == ["-o", "ProxyJump=gate", "--", "web1"]
