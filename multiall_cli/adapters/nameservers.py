@@ -20,7 +20,7 @@ import dns.update
 import dns.xfr
 import dns.zone
 
-from multiall_cli.adapters.queries import Network, Queries, asking, reaching
+from multiall_cli.adapters.queries import CUT, Network, Queries, exchanged, reaching
 from multiall_cli.adapters.transfers import LIMITS, Limits, Transfer
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
@@ -203,11 +203,13 @@ class DnsServers:
         with self._trouble(zone, server) as address:
             if tcp:
                 return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
-            with asking(address, server.port) as opened:
-                opened.setblocking(False)
-                return dns.query.udp_with_fallback(
-                    message, address, port=server.port, timeout=self._timeout, udp_sock=opened
-                )[0]
+            try:
+                wire = exchanged(address, server.port, message.to_wire(), self._timeout)
+            except ValueError as fault:
+                raise MemberFault(server.name, str(fault), "look whether it is a name server") from None
+            if wire[2] & CUT:
+                return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
+            return dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac)
 
     @contextmanager
     def _trouble(self, zone: Zone, server: NameServer) -> Iterator[str]:

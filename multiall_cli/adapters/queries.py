@@ -15,7 +15,7 @@ from typing import Protocol
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import Place, RRset
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.remote.gauge_dns import KINDS, code_word, over_tcp, question, read_answer, read_records
+from multiall_cli.remote.gauge_dns import KINDS, code_word, is_answer, over_tcp, question, read_answer, read_records
 
 AGAIN = 0.4  # seconds after which a query that no one answered is asked again
 AT_ONCE = 100  # queries that are on their way to one server
@@ -76,7 +76,7 @@ class Queries:
     def _serial(self, zone: Zone, server: NameServer) -> int:
         asked = question(secrets.randbits(16), zone.name, KINDS["SOA"])
         with self._reached(server) as address:
-            answer = self._exchanged(address, server.port, asked)
+            answer = exchanged(address, server.port, asked, self._timeout)
             code, found = read_answer(answer, asked, KINDS["SOA"])
         if found and answer[2] & AUTHORITATIVE:
             return int(found[0].split()[-5])  # the names before it may have any letters
@@ -101,20 +101,6 @@ class Queries:
             except ValueError as fault:
                 raise MemberFault(server.name, str(fault), "look whether it is a name server") from None
 
-    def _exchanged(self, address: str, port: int, asked: bytes) -> bytes:
-        until = time.monotonic() + self._timeout
-        with asking(address, port) as opened:
-            while (left := until - time.monotonic()) > 0:
-                opened.send(asked)
-                opened.settimeout(min(left, AGAIN))
-                with suppress(TimeoutError):
-                    answer = opened.recv(65535)
-                    while answer[:2] != asked[:2] and time.monotonic() < until:
-                        answer = opened.recv(65535)  # that one was to an earlier question
-                    if answer[:2] == asked[:2]:
-                        return answer
-        raise TimeoutError
-
     def _some(
         self, opened: socket.socket, selector: DefaultSelector, places: Sequence[Place]
     ) -> Iterator[tuple[Place, RRset | None]]:
@@ -124,18 +110,22 @@ class Queries:
             struct.pack("!H", first + at): (place, question(first + at, place[0], KINDS[place[1]]))
             for at, place in enumerate(places)
         }
-        until, again = time.monotonic() + self._timeout, 0.0
+        until, again, odd = time.monotonic() + self._timeout, 0.0, False
         while waiting:
             if time.monotonic() >= again:
                 for _, asked in waiting.values():
                     opened.send(asked)
                 again = time.monotonic() + AGAIN
             if time.monotonic() >= until:
-                raise TimeoutError
+                raise _silence(odd=odd)
             for _ in selector.select(max(0.0, min(again, until) - time.monotonic())):
                 answer = opened.recv(65535)
-                if known := waiting.pop(answer[:2], None):
-                    yield known[0], _read(answer, known[1], known[0][1], opened.getpeername())
+                known = waiting.get(answer[:2])
+                if known is None or not is_answer(answer, known[1]):
+                    odd = odd or known is not None
+                    continue
+                del waiting[answer[:2]]
+                yield known[0], _read(answer, known[1], known[0][1], opened.getpeername())
 
 
 def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RRset | None:
@@ -145,6 +135,29 @@ def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RR
     if not answer[2] & AUTHORITATIVE or not values:
         return None
     return RRset(min(ttls), tuple(sorted(values)))
+
+
+def exchanged(address: str, port: int, asked: bytes, timeout: float) -> bytes:
+    """Return the answer to a question over UDP, however many other messages come before it. Raises TimeoutError,
+    OSError, and ValueError where only such came.
+    """
+    until, again, odd = time.monotonic() + timeout, 0.0, False
+    with asking(address, port) as opened:
+        while (now := time.monotonic()) < until:
+            if now >= again:
+                opened.send(asked)
+                again = now + AGAIN
+            opened.settimeout(max(0.001, min(again, until) - now))
+            with suppress(TimeoutError):
+                answer = opened.recv(65535)
+                if is_answer(answer, asked):
+                    return answer
+                odd = odd or answer[:2] == asked[:2]
+    raise _silence(odd=odd)
+
+
+def _silence(*, odd: bool) -> Exception:
+    return ValueError("its answers are to something else") if odd else TimeoutError()
 
 
 def asking(address: str, port: int) -> socket.socket:

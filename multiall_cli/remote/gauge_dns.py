@@ -56,7 +56,7 @@ def _asked(server, port, name, kind):
     number = struct.unpack("!H", os.urandom(2))[0]
     asked = question(number, name, kind)
     family, _, _, _, place = socket.getaddrinfo(server, port, 0, socket.SOCK_DGRAM)[0]
-    until = time.monotonic() + WAIT
+    until, odd = time.monotonic() + WAIT, False
     with socket.socket(family, socket.SOCK_DGRAM) as opened:
         opened.connect(place)
         opened.send(asked)
@@ -65,9 +65,12 @@ def _asked(server, port, name, kind):
             try:
                 answer = opened.recv(1 << 16)
             except socket.timeout:
-                raise ValueError("no answer within %g s" % WAIT)
-            if answer[:2] == asked[:2]:
+                raise ValueError("its answer is to something else" if odd else "no answer within %g s" % WAIT)
+            if is_answer(answer, asked):
                 break
+            odd = odd or answer[:2] == asked[:2]
+            if time.monotonic() > until:
+                raise ValueError("its answer is to something else")
     if len(answer) > 2 and answer[2] & 2:  # it was cut short
         answer = over_tcp(family, place, asked)
     return read_answer(answer, asked, kind)
@@ -106,6 +109,18 @@ def _word(label):
         return label.encode("ascii")
     except UnicodeError:
         return b""
+
+
+def is_answer(answer, asked):
+    """Whether a message answers this very question; one without any question goes by its number."""
+    try:
+        number, flags, questions = struct.unpack("!3H", answer[:6])
+        if number != struct.unpack("!H", asked[:2])[0] or not flags & 0x8000 or len(answer) < 12 or questions > 1:
+            return False
+        wanted = asked[12 : _name(asked, 12)[1] + 4]
+        return not questions or answer[12 : _name(answer, 12)[1] + 4].lower() == wanted.lower()
+    except (struct.error, IndexError, ValueError):
+        return False
 
 
 def read_answer(answer, asked, kind):

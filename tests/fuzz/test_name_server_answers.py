@@ -55,8 +55,11 @@ messages = st.builds(_message, flags, asks, counts, st.lists(records, max_size=3
 noise = st.binary(max_size=40).map(lambda told: lambda asked: told)
 
 
+SOUND = _message(0x8400, 1, 1, [_record(b"\xc0\x0c", KINDS["SOA"], 1, b"\0\0" + bytes(20), 0)], 0)
+
+
 class Says:
-    """A name server on loopback that answers as it is told to, over UDP alone."""
+    """A name server on loopback that answers as it is told to, over UDP alone, and then as it should."""
 
     def __init__(self, port: int) -> None:
         self.server = NameServer("ns1", "127.0.0.1", port)
@@ -68,6 +71,7 @@ class Says:
             if not asked:
                 return
             bound.sendto(asked[:2] + self.told.get()(asked), whom)
+            bound.sendto(asked[:2] + SOUND(asked), whom)
 
 
 @pytest.fixture(scope="module")
