@@ -32,6 +32,15 @@ from multiall_cli.planning.zones.markers import marker_name
 MOST = 150  # changes of one message, which has 64 KiB at the most
 MOST_REFUSED = 5  # names, after which it is no longer one of them that is refused, but we
 WHOLE_AGAIN = 600.0  # seconds after which a zone is read whole: it may have been restored under the serial that it had
+NEVER = {
+    "A": "255.255.255.254",
+    "AAAA": "100::ffff:ffff:ffff:fffe",
+    "CNAME": "multiall-doctor.invalid.",
+    "PTR": "multiall-doctor.invalid.",
+    "SRV": "0 0 0 multiall-doctor.invalid.",
+    "TXT": '"multiall-doctor: never"',
+}
+"""type → data that no zone has."""
 _STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 _REFUSALS = {
     dns.rcode.REFUSED: ("refuses us", "`multiall dns doctor` shows the lines that its named.conf needs"),
@@ -185,15 +194,30 @@ class DnsServers:
         message.flags &= ~dns.flags.RD
         self._accepted(server, self._ask(zone, server, message).rcode())
 
-    def may_update(self, zone: Zone) -> None:
-        """An update that demands what is not so: it changes nothing, and shows whether the key may."""
-        message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
-        name = f"_multiall-doctor.{zone.name}"
-        message.present(name, "TXT", '"never"')
-        message.delete(name, "TXT")
-        code = self._ask(zone, zone.primary, message, tcp=True).rcode()
-        if code not in _STALE:
+    def may_update(self, zone: Zone, places: Sequence[Place]) -> None:
+        """Take out, of each name that a sync would write and of its mark, a record that no zone has: nothing changes,
+        and the server shows whether the key may. Where no name is declared, one of our own is tried.
+        """
+        tried = [(name, kind) for place in places for name, kind in (place, (marker_name(place), "TXT"))]
+        tried = tried or [(f"_multiall-doctor.{zone.name}", "TXT")]
+        for start in range(0, len(tried), MOST):
+            code = self._may(zone, part := tried[start : start + MOST])
+            if code == dns.rcode.REFUSED:
+                self._name_refused(zone, part)
             self._accepted(zone.primary, code)
+
+    def _may(self, zone: Zone, places: Sequence[Place]) -> dns.rcode.Rcode:
+        message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
+        for name, kind in places:
+            message.delete(_name(name), _rdata(kind, NEVER[kind]))
+        return self._ask(zone, zone.primary, message, tcp=True).rcode()
+
+    def _name_refused(self, zone: Zone, places: Sequence[Place]) -> None:
+        """Find the first name that is refused, where others are not. Errors: MemberFault."""
+        refused = [each for each in places if self._may(zone, [each]) == dns.rcode.REFUSED]
+        if refused and len(refused) < len(places):
+            what = f"refuses us {key_of(refused[0])}" + (f" (and {len(refused) - 1} more)" if refused[1:] else "")
+            raise MemberFault(zone.primary.name, what, "let `update-policy` grant it, with its mark")
 
     # --- the wire -----------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Zones that lie in files on their primaries: read, checked, pushed to all of them, reloaded, and queried."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, suppress
@@ -21,10 +22,19 @@ from multiall_cli.ports import Completed, Session
 STAGED = ".multiall"  # what a file is called beside the one that it is to replace
 CHANGED = 99  # the exit code where someone has written to the file meanwhile
 TAKE = (
+    'if [ -L "$2" ]; then echo "$2 is a link to $(readlink -f -- "$2")" >&2; exit 98; fi; '
     'if [ -n "$3" ] && [ "$(sha256sum < "$2" | cut -c 1-64)" != "$3" ]; then exit 99; fi; '
     'chown --reference="$2" "$1" && chmod --reference="$2" "$1" && mv -f -T "$1" "$2"'
 )
 """A constant; the staged file, the one that it replaces, and the digest that this must have come as its arguments."""
+
+TRY = (
+    'if [ -L "$1" ]; then echo "$1 is a link to $(readlink -f -- "$1")" >&2; exit 98; fi; '
+    'test -f "$1" || { echo "fail: $1 is no file" >&2; exit 1; }; '
+    'test -w "${1%/*}" || { echo "fail: ${1%/*} cannot be written" >&2; exit 1; }'
+)
+"""A constant; the file that is to be replaced as its argument."""
+LINK = 98  # the exit code of both where the file is a link
 
 Push = Callable[[Sequence[Server], Mapping[str, bytes]], Mapping[str, str]]
 """Puts files (path → content) on servers; server → why it has them not, of those."""
@@ -46,6 +56,8 @@ class ZoneFiles:
         self._push = push
         self._last: dict[str, tuple[str, str, Content]] = {}
         """zone → the texts of its file and its fragment, and what both gave: reading a large one takes a second."""
+        self._folders: dict[str, str] = {}
+        """server → the folder that its named works in."""
 
     # --- what queries show --------------------------------------------------------------------------------------
 
@@ -70,15 +82,30 @@ class ZoneFiles:
         texts = [_output(session, ["cat", "--", path]) if path else "" for path in (zone.file, zone.fragment)]
         known = self._last.get(zone.name)
         if known is None or known[:2] != tuple(texts):
-            content = self._dumped(session, zone, zone.file, texts[bool(zone.fragment)])
+            content = self._dumped(session, zone, zone.file, texts[0], texts[bool(zone.fragment)])
             self._last[zone.name] = (texts[0], texts[1], content)
         return self._last[zone.name][2]
 
-    def _dumped(self, session: Session, zone: Zone, file: str, text: str) -> Content:
-        """A file as named-checkzone understands it, with the marks of the text that has our block."""
-        dump = _output(session, ["named-checkzone", "-D", "-s", "full", "-i", "none", zone.name.rstrip("."), file])
+    def _folder(self, session: Session) -> str:
+        """The folder that named works in; '' where neither rndc nor named-checkconf says it."""
+        name = session.server.name
+        if name not in self._folders:
+            said = session.run(["rndc", "status"]).stdout.whole().decode("utf-8", "replace")
+            conf = re.search(r"^configuration file: (/[^\n(]*\S)", said, re.MULTILINE)
+            argv = ["named-checkconf", "-p", "-x", *([conf[1]] if conf else [])]
+            told = session.run(argv).stdout.whole().decode("utf-8", "replace")
+            found = re.search(r'^options \{.*?^\tdirectory "([^"\n]+)";', told, re.MULTILINE | re.DOTALL)
+            self._folders[name] = found[1] if found else ""
+        return self._folders[name]
+
+    def _dumped(self, session: Session, zone: Zone, file: str, text: str, block: str) -> Content:
+        """A file as named-checkzone understands it. `text`: what it holds; `block`: the text with our records."""
+        folder = self._folder(session) if files.includes(text) else ""
+        at = ["-w", folder] if folder else []  # relative names in it go by named's own folder
+        argv = ["named-checkzone", "-D", "-s", "full", "-i", "none", *at, zone.name.rstrip(".") or ".", file]
+        dump = _output(session, argv)
         try:
-            return files.content_of(dump, text)
+            return files.content_of(dump, block)
         except (ValueError, IndexError) as fault:
             what = f"named-checkzone printed no zone for {file} ({fault})"
             raise MemberFault(
@@ -163,14 +190,12 @@ class ZoneFiles:
         """
         file = zone.file + STAGED
         if zone.fragment:
-            text = files.including(staged[file], zone.fragment, zone.fragment + STAGED)
-            if text is None:
-                what = f"{zone.file} does not include {zone.fragment}"
-                raise MemberFault(zone.primary.name, what, f"add `$INCLUDE {zone.fragment}` to it")
+            text = self._including(session, zone, staged)
             file = zone.file + STAGED + ".check"
             self._push([session.server], {file: text.encode()})
         try:
-            after = self._dumped(session, zone, file, staged[(zone.fragment or zone.file) + STAGED])
+            main = staged[zone.file + STAGED]
+            after = self._dumped(session, zone, file, main, staged[(zone.fragment or zone.file) + STAGED])
         finally:
             if zone.fragment:
                 session.run(["rm", "-f", "--", file])
@@ -182,6 +207,15 @@ class ZoneFiles:
             what = f"the new file would give something else for {key_of(lost[0])}, which was not meant"
             raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"look at {zone.file}")
         return odd
+
+    def _including(self, session: Session, zone: Zone, staged: Mapping[str, str]) -> str:
+        """The new file with the new fragment in it. Errors: MemberFault."""
+        main, folder = staged[zone.file + STAGED], self._folder(session)
+        text = files.including(main, zone.fragment, zone.fragment + STAGED, folder)
+        if text is None:
+            what = f"{zone.file} does not include {zone.fragment}"
+            raise MemberFault(zone.primary.name, what, f"add `$INCLUDE {zone.fragment}` to it")
+        return text
 
     def _taken(self, zone: Zone, server: NameServer) -> None:
         """By a mirror; what goes wrong there is seen when it is asked."""
@@ -198,14 +232,32 @@ class ZoneFiles:
                 if taken.exit_code == CHANGED:
                     session.run(["rm", "-f", "--", *(f"{each}{STAGED}" for each, _ in paths)])
                     return False
+                if taken.exit_code == LINK:
+                    session.run(["rm", "-f", "--", *(f"{each}{STAGED}" for each, _ in paths)])
+                    raise _link(server, path, taken)
                 _well(session, taken, ["mv", path])
             _output(session, ["rndc", "reload", zone.name])  # that it ended well says little: queries show more
         return True
 
     def may_reload(self, zone: Zone, server: NameServer) -> None:
-        """Whether a primary would take a file of ours, by a question that changes nothing. Errors: MemberFault."""
+        """Whether a primary would take a file of ours, by questions that change nothing. Errors: MemberFault."""
         with self._session(server) as session:
             self._refuse_dynamic(session, zone)
+            for path in filter(None, (zone.file, zone.fragment)):
+                tried = session.run(["sh", "-c", TRY, "multiall", path])
+                if tried.exit_code == LINK:
+                    raise _link(server, path, tried)
+                _well(session, tried, ["test", "-w", path])
+
+    def may_write(self, zone: Zone) -> None:
+        """Whether a new file could be made of what the primary has: its serial and its fragment are found. Errors:
+        MemberFault.
+        """
+        with self._session(zone.primary) as session:
+            content = self._present(session, zone)
+            staged = self._staged(zone, content, ())
+            if zone.fragment:
+                self._including(session, zone, staged)
 
     def _refuse_dynamic(self, session: Session, zone: Zone) -> None:
         """A file of a dynamic zone would be overwritten, or ours would be lost."""
@@ -228,6 +280,12 @@ def _holds(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bo
         if (there.values if there else ()) != before:
             return False
     return True
+
+
+def _link(server: NameServer, path: str, done: Completed) -> MemberFault:
+    """A rename would replace the link, and leave what it leads to as it is."""
+    words = done.stderr.whole().decode("utf-8", "replace").strip() or f"{path} is a link"
+    return MemberFault(server.name, f"{words}, and a link is not replaced", "write in `zones:` what it leads to")
 
 
 def _outside(zone: Zone) -> tuple[str, str]:

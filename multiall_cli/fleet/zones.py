@@ -347,7 +347,8 @@ def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Findi
         yield from _tried(name, lambda: dns.serial_over_tcp(zone, zone.primary), "answers over TCP too")
         yield from _tried(name, lambda: held.append(read(zone)), "hands over the zone")
         if not zone.file:
-            yield from _tried(name, lambda: dns.may_update(zone), "takes our updates")
+            places = [each.place for each in desk(fleet).of(zone)]
+            yield from _tried(name, lambda: dns.may_update(zone, places), "takes our updates")
     for server in unlisted(zone, held[0]) if held else ():
         what = f"{server} is a name server of the zone, and none of `zones:`: no one looks what it answers"
         yield Finding(name, Well.ODD, what, "add it to `secondaries:`")
@@ -358,6 +359,8 @@ def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Findi
 
 def _of_files(fleet: "Fleet", zone: Zone) -> Iterator[Finding]:
     files = NameServersOfSite(fleet, fleet.world).files
+    subject = f"{zone.shown} at {zone.primary.name}"
+    yield from _tried(subject, lambda: files.may_write(zone), "has a file that our part fits into")
     for server in (zone.primary, *zone.mirrors):
         name = f"{zone.shown} at {server.name}"
         yield from _tried(name, partial(files.may_reload, zone, server), "would reload the zone for us (rndc)")

@@ -712,7 +712,7 @@ def test_what_the_key_may_not(shared: Servers, dns: DnsServers) -> None:
     with pytest.raises(MemberFault, match="refuses us"):
         dns.read(shared.zone("z0.test", keyed=False))
     with pytest.raises(MemberFault, match="refuses us"):
-        dns.may_update(shared.zone("z0.test", keyed=False))
+        dns.may_update(shared.zone("z0.test", keyed=False), [])
     with pytest.raises(MemberFault, match="does not hold"):
         dns.serial(shared.zone("elsewhere.test"), zone.primary)
     with pytest.raises(Unreachable, match="nothing answers"):
@@ -720,7 +720,7 @@ def test_what_the_key_may_not(shared: Servers, dns: DnsServers) -> None:
     with pytest.raises(Unreachable, match="nothing answers"):
         dns.read(replace(zone, primary=NameServer("gone", "127.0.0.1", 1)))
     assert Key("a.", "hmac-sha256", Secret("env", "X")).name == "a."
-    dns.may_update(zone)
+    dns.may_update(zone, [])
 
 
 def test_a_primary_that_answers_only_who_has_the_key(own: ZoneSite) -> None:
@@ -904,8 +904,26 @@ def test_the_doctor_names_what_is_missing(own: ZoneSite) -> None:
     told = own.multiall("dns", "doctor")
     assert told.exit == 3
     assert "refuses us" in told.out
+    assert own.serials()[0] == 1, "nothing was changed"
     assert 'update-policy { grant "multiall" zonesub A AAAA CNAME SRV PTR TXT; };' in told.out
     assert SECRET not in told.out
+
+
+def test_the_doctor_tries_the_names_that_a_sync_would_write(own: ZoneSite) -> None:
+    """A policy by name is enough where it grants them, and what it leaves out is named."""
+    own.write({"name": "www"}, {"name": "api"})
+    primary = own.servers.primary
+    before = dict(primary.zones)
+    granted = ["www.own.test. A", "_multiall-a.www.own.test. TXT", "api.own.test. A", "_multiall-a.api.own.test. TXT"]
+    for left, exit_code in ((granted, 0), (granted[:3], 3)):
+        primary.end()
+        rules = " ".join(f'grant "multiall" name {each};' for each in left)
+        primary.zones = {name: text.replace('grant "multiall" zonesub ANY;', rules) for name, text in before.items()}
+        primary.start()
+        primary.wait()
+        told = own.multiall("dns", "doctor")
+        assert (told.exit, own.serials()[0]) == (exit_code, 1), told.out
+    assert "refuses us _multiall-a.api.own.test TXT" in " ".join(told.out.split())
 
 
 # --- clients ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ What stands outside the block is never changed, but for the serial.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from posixpath import join, normpath
 
 from multiall_cli.domain.records import Content, Place, RRset
 from multiall_cli.planning.zones import markers
@@ -92,12 +93,19 @@ def with_serial(text: str, serial: int) -> str | None:
     return None
 
 
-def including(text: str, fragment: str, other: str) -> str | None:
-    """The text with another file in the place of a fragment that it includes; None where it does not."""
-    name = fragment.rpartition("/")[2]
-    for found in _DIRECTIVE.finditer(text):
-        if found["path"].rpartition("/")[2] == name:
-            return f"{text[: found.start('path')]}{other}{text[found.end('path') :]}"
+def includes(text: str) -> bool:
+    """Return whether a file includes others."""
+    return _DIRECTIVE.search(text) is not None
+
+
+def including(text: str, fragment: str, other: str, folder: str = "") -> str | None:
+    """The text with another file in the place of a fragment that it includes; None where it does not. `folder`: what
+    relative names go by ('': not known).
+    """
+    every, name = list(_DIRECTIVE.finditer(text)), fragment.rpartition("/")[2]
+    exact = [each for each in every if normpath(join(folder, each["path"])) == normpath(fragment)]
+    for found in exact or [each for each in every if each["path"].rpartition("/")[2] == name]:
+        return f"{text[: found.start('path')]}{other}{text[found.end('path') :]}"
     return None
 
 
