@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 
 import dns.exception
 import dns.flags
@@ -12,7 +11,6 @@ import dns.name
 import dns.opcode
 import dns.query
 import dns.rcode
-import dns.rdata
 import dns.rdataset
 import dns.rdatatype
 import dns.tsig
@@ -22,14 +20,14 @@ import dns.zone
 
 from multiall_cli.adapters.queries import CUT, Network, Queries, exchanged, reaching
 from multiall_cli.adapters.transfers import LIMITS, Limits, Transfer
+from multiall_cli.adapters.updates import MOST, Marked, Update, as_name, as_rdata, fill, halves, names_of, parts_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
-from multiall_cli.domain.records import MANAGED, Content, Place, RRset, Written, key_of, place_of
+from multiall_cli.domain.records import Content, Place, RRset, Written, key_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
 
-MOST = 150  # changes of one message, which has 64 KiB at the most
 MOST_REFUSED = 5  # names, after which it is no longer one of them that is refused, but we
 WHOLE_AGAIN = 600.0  # seconds after which a zone is read whole: it may have been restored under the serial that it had
 NEVER = {
@@ -148,14 +146,14 @@ class DnsServers:
         leaving = {each.key for each, _ in changes if each.after is None}
         done: set[str] = set()
         refused: dict[str, tuple[str, str]] = {}
-        todo = list(reversed(list(_parts(changes, leaving))))
+        todo = list(reversed(list(parts_of(changes, leaving))))
         while todo:
             part = todo.pop()
             code = self._sent(zone, part, soa, leaving) if not done else self._sent_on(todo, zone, part, soa, leaving)
             if code == dns.rcode.NOERROR:
                 done |= {each.key for each, _ in part}
-            elif code is None or (code not in _STALE and _names(part) > 1):
-                todo += _halves(part)  # too large, or one of its names is refused: which?
+            elif code is None or (code not in _STALE and names_of(part) > 1):
+                todo += halves(part)  # too large, or one of its names is refused: which?
             elif code not in _STALE:
                 refused |= {each.key: _refusal(code) for each, _ in part}
                 if len(refused) >= MOST_REFUSED and not done:
@@ -165,7 +163,7 @@ class DnsServers:
         return Written(frozenset(done), refused)
 
     def _sent_on(
-        self, todo: "list[list[_Marked]]", zone: Zone, part: "Sequence[_Marked]", soa: str, leaving: Set[str]
+        self, todo: "list[list[Marked]]", zone: Zone, part: "Sequence[Marked]", soa: str, leaving: Set[str]
     ) -> dns.rcode.Rcode | None:
         """Where others are done already: they are not forgotten for a fault, and nothing more is tried after one.
         Whoever reads the zone again finds out what is wrong.
@@ -176,10 +174,10 @@ class DnsServers:
             todo.clear()
             return dns.rcode.NXRRSET
 
-    def _sent(self, zone: Zone, part: "Sequence[_Marked]", soa: str, leaving: Set[str]) -> dns.rcode.Rcode | None:
+    def _sent(self, zone: Zone, part: "Sequence[Marked]", soa: str, leaving: Set[str]) -> dns.rcode.Rcode | None:
         """What came of a message; None: it would be too large."""
-        update = _Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone)))
-        _fill(update, part, soa, zone, leaving)
+        update = Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone)))
+        fill(update, part, soa, zone, leaving)
         try:
             return self._ask(zone, zone.primary, update.message, tcp=True).rcode()
         except Overfull:
@@ -209,7 +207,7 @@ class DnsServers:
     def _may(self, zone: Zone, places: Sequence[Place]) -> dns.rcode.Rcode:
         message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
         for name, kind in places:
-            message.delete(_name(name), _rdata(kind, NEVER[kind]))
+            message.delete(as_name(name), as_rdata(kind, NEVER[kind]))
         return self._ask(zone, zone.primary, message, tcp=True).rcode()
 
     def _name_refused(self, zone: Zone, places: Sequence[Place]) -> None:
@@ -300,123 +298,5 @@ def _rrset(rdataset: dns.rdataset.Rdataset) -> RRset:
     return RRset(rdataset.ttl, tuple(sorted(values)))
 
 
-_Marked = tuple[Change[RRset], str]
-
-
-def _parts(changes: Sequence[_Marked], leaving: Set[str]) -> Iterator[list[_Marked]]:
-    """As many as a message has room for; all of one name are in the same one. Those that demand the SOA come first,
-    before another message moves it.
-    """
-    ofall = {place_of(each.key)[0] for each, _ in changes if _makes_room(each, leaving)}
-    yield from _some([each for each in changes if place_of(each[0].key)[0] in ofall])
-    yield from _some([each for each in changes if place_of(each[0].key)[0] not in ofall])
-
-
-def _some(changes: Sequence[_Marked]) -> Iterator[list[_Marked]]:
-    part: list[_Marked] = []
-    for each in changes:
-        if len(part) >= MOST and place_of(each[0].key)[0] != place_of(part[-1][0].key)[0]:
-            yield part
-            part = []
-        part.append(each)
-    if part:
-        yield part
-
-
-def _names(part: Sequence[_Marked]) -> int:
-    return len({place_of(each.key)[0] for each, _ in part})
-
-
-def _halves(part: Sequence[_Marked]) -> list[list[_Marked]]:
-    """The second and the first half of its names; a single name cannot be smaller. Errors: MultiAllError."""
-    names = list(dict.fromkeys(place_of(each.key)[0] for each, _ in part))
-    if len(names) < 2:
-        what = "its records do not fit into a message of the DNS (64 KiB)"
-        raise MultiAllError(f"name {names[0].rstrip('.')}", what, "give it fewer members")
-    first = set(names[: len(names) // 2])
-    return [[each for each in part if (place_of(each[0].key)[0] in first) is half] for half in (False, True)]
-
-
 def _refusal(code: dns.rcode.Rcode) -> tuple[str, str]:
     return _REFUSALS.get(code, (f"answered {dns.rcode.to_text(code)}", "look at its log"))
-
-
-class _Update:
-    """A message of updates, as texts; what is often in it is read once."""
-
-    def __init__(self, message: dns.update.UpdateMessage) -> None:
-        self.message = message
-
-    def present(self, name: str, kind: str, *values: str) -> None:
-        self.message.present(_name(name), *(_rdata(kind, each) for each in values))
-
-    def absent(self, name: str, kind: str = "") -> None:
-        self.message.absent(_name(name), kind or None)
-
-    def replace(self, name: str, ttl: int, kind: str, *values: str) -> None:
-        self.message.replace(_name(name), ttl, *(_rdata(kind, each) for each in values))
-
-    def delete(self, name: str, kind: str) -> None:
-        self.message.delete(_name(name), kind)
-
-
-@lru_cache(10_000)
-def _name(text: str) -> dns.name.Name:
-    return dns.name.from_text(text)
-
-
-@lru_cache(10_000)
-def _rdata(kind: str, text: str) -> dns.rdata.Rdata:
-    return dns.rdata.from_text(dns.rdataclass.IN, kind, text)
-
-
-def _fill(message: _Update, part: Sequence[_Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
-    """All that a message demands and does. The SOA is demanded once: what stands there twice is not so for BIND."""
-    for change, _ in part:
-        _demand(message, change, leaving)
-    if any(_makes_room(change, leaving) for change, _ in part):
-        message.present(zone.name, "SOA", soa)  # no demand can ask that nothing but what goes is there
-    for change, marker in sorted(part, key=lambda each: each[0].after is not None):
-        _put(message, change, marker)  # what leaves goes first: an alias makes room for what is no alias
-
-
-def _adds(change: Change[RRset]) -> bool:
-    """Whether records come where there are none."""
-    return bool(change.after and change.after.values) and not (change.before and change.before.values)
-
-
-def _makes_room(change: Change[RRset], leaving: Set[str]) -> bool:
-    """Whether an alias takes the place of others of ours."""
-    name, kind = place_of(change.key)
-    return kind == "CNAME" and _adds(change) and any(key_of((name, each)) in leaving for each in MANAGED)
-
-
-def _demand(message: _Update, change: Change[RRset], leaving: Set[str]) -> None:
-    """What must still be so, for all of the message to be done (RFC 2136, 2.4)."""
-    name, kind = place_of(change.key)
-    mark, before = marker_name((name, kind)), change.before
-    if before is None or not before.values:
-        message.absent(name, kind)
-    else:
-        message.present(name, kind, *before.values)
-    if before is None or not before.marker:
-        message.absent(mark, "TXT")
-    else:
-        message.present(mark, "TXT", f'"{before.marker}"')
-    if _adds(change) and kind != "CNAME" and key_of((name, "CNAME")) not in leaving:
-        message.absent(name, "CNAME")
-    if _adds(change) and kind == "CNAME" and not _makes_room(change, leaving):
-        message.absent(name)  # beside others an alias is passed over, and the answer is NOERROR all the same
-
-
-def _put(message: _Update, change: Change[RRset], marker: str) -> None:
-    name, kind = place_of(change.key)
-    if change.after is not None and change.after.values:
-        message.replace(name, change.after.ttl, kind, *change.after.values)
-    elif change.before is not None and change.before.values:
-        message.delete(name, kind)
-    mark = marker_name((name, kind))
-    if marker:
-        message.replace(mark, change.after.ttl if change.after else 0, "TXT", f'"{marker}"')
-    elif change.before is not None and change.before.marker:
-        message.delete(mark, "TXT")

@@ -200,15 +200,22 @@ def wait(
 @app.command("adopt", cls=Verb)
 def adopt(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as www.example.net.")],
+    name: Annotated[str, typer.Argument(metavar="[NAME]", show_default=False, help="Such as www.example.net.")] = "",
     kind: Annotated[
         str, typer.Argument(metavar="[TYPE]", show_default=False, help="Such as A; else all declared.")
+    ] = "",
+    from_owner: Annotated[
+        str,
+        typer.Option("--from-owner", metavar="OWNER", help="Declared names with this owner's marks; without NAME all."),
     ] = "",
     force_guard: Forced = None,
 ) -> int:
     """Take over records that someone else made, as they are; the next sync may then change them."""
+    if not name and not from_owner:
+        raise UsageError("dns adopt", "no name is given", "name one, or add --from-owner OWNER")
     with busy_fleet(context, "adoption") as (found, pause):
-        told = found.adopt_name(name, kind.upper(), wish_of(context, "adopt", pause, forced=force_guard))
+        wish = wish_of(context, "adopt", pause, forced=force_guard)
+        told = found.adopt_name(name, kind.upper(), wish, from_owner)
         pause()
         return show(given(context), render.reports(told))
 

@@ -777,11 +777,13 @@ class Fleet:
 
         return tuple(zones.late(self))
 
-    def adopt_name(self, name: str, kind: str, wish: "ZoneWish") -> "tuple[ZoneReport, ...]":
-        """Take over records as they are; `kind` '': of all declared types. Errors: UsageError."""
+    def adopt_name(self, name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> "tuple[ZoneReport, ...]":
+        """Take over records as they are; `kind` '': of all declared types; `from_owner`: only those that bear this
+        owner's mark, with `name` '' of all declared names. Errors: UsageError.
+        """
         from multiall_cli.fleet import zones
 
-        return zones.adopt(self, name, kind, wish)
+        return zones.adopt(self, name, kind, wish, from_owner)
 
     def import_zone(self, zone: str, file: Path | None = None) -> "tuple[Proposal, ...]":
         """Names of a zone, or of its file, that pools could declare. Errors: UsageError, Unreachable, MemberFault."""

@@ -205,14 +205,16 @@ def _written(fleet: "Fleet", name: str) -> tuple[str, list[Zone]]:
     return whole, [each for each in zones if each.name == nearest]
 
 
-def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
-    """Put our mark beside records that are there, as they are. Errors: UsageError, and as of a sync."""
+def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
+    """Put our mark beside records that are there, as they are. `from_owner`: beside those that bear this owner's; of
+    all declared names, where `name` is ''. Errors: UsageError, and as of a sync.
+    """
     from multiall_cli.engine.zones import put
 
     made = desk(fleet)
-    wanted, zones = _written(fleet, name)
+    wanted, zones = _written(fleet, name) if name else ("", list(chosen(fleet)))
     claims = {
-        zone.id: [each for each in made.of(zone) if each.place[0] == wanted and kind in ("", each.place[1])]
+        zone.id: [each for each in made.of(zone) if wanted in ("", each.place[0]) and kind in ("", each.place[1])]
         for zone in zones
     }
     if not any(claims.values()):
@@ -220,15 +222,21 @@ def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish") -> tuple[ZoneR
         raise UsageError(f"name {name}", what, f"declare it in `dns:` of a pool first; {_nearest(made, name)}")
 
     def taken(zone: Zone, content: Content) -> list[Change[RRset]]:
-        return [each for claim in claims[zone.id] if (each := _adopted(zone, claim, content))]
+        return [each for claim in claims[zone.id] if (each := _adopted(zone, claim, content, from_owner))]
 
     return tuple(
         _as_value(zone, partial(put, made, zone, wish, partial(taken, zone))) for zone in zones if claims[zone.id]
     )
 
 
-def _adopted(zone: Zone, claim: Claim, content: Content) -> Change[RRset] | None:
-    """Errors: Refused, of a line in a file that is not in our part of it."""
+def _adopted(zone: Zone, claim: Claim, content: Content, from_owner: str) -> Change[RRset] | None:
+    """Errors: Refused, of a line in a file that is not in our part of it, and of a name that bears another's mark."""
+    owner = mark.owner if (mark := marker_of(content, claim.place)) else ""
+    if from_owner and owner != from_owner:
+        return None
+    if owner not in ("", zone.owner, from_owner):
+        todo = f"if they are yours too, add `--from-owner {owner}`"
+        raise Refused(f"name {key_of(claim.place)}", f"it bears the mark of {owner!r}, another site's", todo)
     if zone.file and claim.place in content.rrsets and marker_of(content, claim.place) is None:
         what = f"it stands in {zone.file}, outside our part of it, and what we wrote would stand beside it"
         raise Refused(f"name {key_of(claim.place)}", what, "take it out of the file, and run `multiall dns sync`")

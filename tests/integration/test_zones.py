@@ -333,6 +333,28 @@ def test_what_others_made_is_not_touched_and_can_be_adopted(site: ZoneSite) -> N
     assert site.told("mail") == [{"192.0.2.78"}] * 3
 
 
+def test_a_changed_owner_takes_its_names_over(site: ZoneSite) -> None:
+    site.write({"name": "www"}, {"name": "api"})
+    site.up()
+    site.sync()
+    site.more = {"owner": "office"}
+    site.write()
+    report = site.sync()
+    assert report.exit is Exit.REFUSED
+    assert "`multiall dns adopt www." in str(report.plan.conflicts[-1])
+    assert "--from-owner multiall` takes it over" in str(report.plan.conflicts[-1])
+    refused = site.multiall("dns", "adopt", f"www.{site.zone}", "--yes")
+    assert (refused.exit, "add `--from-owner multiall`" in refused.out) == (4, True), refused
+    assert site.multiall("dns", "adopt", "--yes").exit == 2
+    other = site.multiall("dns", "adopt", "--from-owner", "nobody", "--yes")
+    assert (other.exit, site.sync().exit) == (0, Exit.REFUSED), "no name bears that mark"
+    assert site.multiall("dns", "adopt", "--from-owner", "multiall", "--yes").exit == 0
+    assert site.sync().exit is Exit.OK
+    site.down("web1")
+    site.sync()
+    assert (site.told("www"), site.told("api")) == ([at(2, 3)] * 3, [at(2, 3)] * 3)
+
+
 def test_what_a_hand_edited_is_a_conflict(site: ZoneSite) -> None:
     site.up()
     site.sync()

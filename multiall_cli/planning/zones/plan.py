@@ -168,7 +168,8 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
         return _in_the_way(claim, content, leaving)
     if marker.owner != zone.owner:
         what = f"it belongs to {marker.owner!r} (pool {marker.pool}), and this site writes as {zone.owner!r}"
-        return what, "take the name out of one of the two sites"
+        todo = f"if `owner:` was changed, `multiall dns adopt {name} --from-owner {marker.owner}` takes it over"
+        return what, f"{todo}; else take the name out of one of the two sites"
     if marker.digest != markers.digest(there.values if there else ()):
         return _edited(there, name)
     return None if there else _in_the_way(claim, content, leaving)

@@ -228,7 +228,8 @@ def test_another_owners_mark_is_a_conflict() -> None:
     assert (plan.changes, plan.ours) == ((), 0)
     assert told(plan) == [
         "www.example.net A: it belongs to 'other' (pool shop), and this site writes as 'multiall'; "
-        "take the name out of one of the two sites"
+        "if `owner:` was changed, `multiall dns adopt www.example.net A --from-owner other` takes it over; "
+        "else take the name out of one of the two sites"
     ]
 
 

@@ -1,0 +1,134 @@
+"""Messages of updates (RFC 2136): what they demand and do, and how many changes fit into one."""
+
+from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
+
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.update
+
+from multiall_cli.domain.change import Change
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.records import MANAGED, RRset, key_of, place_of
+from multiall_cli.domain.zones import Zone
+from multiall_cli.planning.zones.markers import marker_name
+
+MOST = 150  # changes of one message, which has 64 KiB at the most
+
+Marked = tuple[Change[RRset], str]
+
+
+def parts_of(changes: Sequence[Marked], leaving: Set[str]) -> Iterator[list[Marked]]:
+    """As many as a message has room for; all of one name are in the same one. Those that demand the SOA come first,
+    before another message moves it.
+    """
+    ofall = {place_of(each.key)[0] for each, _ in changes if _makes_room(each, leaving)}
+    yield from _some([each for each in changes if place_of(each[0].key)[0] in ofall])
+    yield from _some([each for each in changes if place_of(each[0].key)[0] not in ofall])
+
+
+def _some(changes: Sequence[Marked]) -> Iterator[list[Marked]]:
+    part: list[Marked] = []
+    for each in changes:
+        if len(part) >= MOST and place_of(each[0].key)[0] != place_of(part[-1][0].key)[0]:
+            yield part
+            part = []
+        part.append(each)
+    if part:
+        yield part
+
+
+def names_of(part: Sequence[Marked]) -> int:
+    return len({place_of(each.key)[0] for each, _ in part})
+
+
+def halves(part: Sequence[Marked]) -> list[list[Marked]]:
+    """The second and the first half of its names; a single name cannot be smaller. Errors: MultiAllError."""
+    names = list(dict.fromkeys(place_of(each.key)[0] for each, _ in part))
+    if len(names) < 2:
+        what = "its records do not fit into a message of the DNS (64 KiB)"
+        raise MultiAllError(f"name {names[0].rstrip('.')}", what, "give it fewer members")
+    first = set(names[: len(names) // 2])
+    return [[each for each in part if (place_of(each[0].key)[0] in first) is half] for half in (False, True)]
+
+
+class Update:
+    """A message of updates, as texts; what is often in it is read once."""
+
+    def __init__(self, message: dns.update.UpdateMessage) -> None:
+        self.message = message
+
+    def present(self, name: str, kind: str, *values: str) -> None:
+        self.message.present(as_name(name), *(as_rdata(kind, each) for each in values))
+
+    def absent(self, name: str, kind: str = "") -> None:
+        self.message.absent(as_name(name), kind or None)
+
+    def replace(self, name: str, ttl: int, kind: str, *values: str) -> None:
+        self.message.replace(as_name(name), ttl, *(as_rdata(kind, each) for each in values))
+
+    def delete(self, name: str, kind: str) -> None:
+        self.message.delete(as_name(name), kind)
+
+
+@lru_cache(10_000)
+def as_name(text: str) -> dns.name.Name:
+    return dns.name.from_text(text)
+
+
+@lru_cache(10_000)
+def as_rdata(kind: str, text: str) -> dns.rdata.Rdata:
+    return dns.rdata.from_text(dns.rdataclass.IN, kind, text)
+
+
+def fill(message: Update, part: Sequence[Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
+    """All that a message demands and does. The SOA is demanded once: what stands there twice is not so for BIND."""
+    for change, _ in part:
+        _demand(message, change, leaving)
+    if any(_makes_room(change, leaving) for change, _ in part):
+        message.present(zone.name, "SOA", soa)  # no demand can ask that nothing but what goes is there
+    for change, marker in sorted(part, key=lambda each: each[0].after is not None):
+        _put(message, change, marker)  # what leaves goes first: an alias makes room for what is no alias
+
+
+def _adds(change: Change[RRset]) -> bool:
+    """Whether records come where there are none."""
+    return bool(change.after and change.after.values) and not (change.before and change.before.values)
+
+
+def _makes_room(change: Change[RRset], leaving: Set[str]) -> bool:
+    """Whether an alias takes the place of others of ours."""
+    name, kind = place_of(change.key)
+    return kind == "CNAME" and _adds(change) and any(key_of((name, each)) in leaving for each in MANAGED)
+
+
+def _demand(message: Update, change: Change[RRset], leaving: Set[str]) -> None:
+    """What must still be so, for all of the message to be done (RFC 2136, 2.4)."""
+    name, kind = place_of(change.key)
+    mark, before = marker_name((name, kind)), change.before
+    if before is None or not before.values:
+        message.absent(name, kind)
+    else:
+        message.present(name, kind, *before.values)
+    if before is None or not before.marker:
+        message.absent(mark, "TXT")
+    else:
+        message.present(mark, "TXT", f'"{before.marker}"')
+    if _adds(change) and kind != "CNAME" and key_of((name, "CNAME")) not in leaving:
+        message.absent(name, "CNAME")
+    if _adds(change) and kind == "CNAME" and not _makes_room(change, leaving):
+        message.absent(name)  # beside others an alias is passed over, and the answer is NOERROR all the same
+
+
+def _put(message: Update, change: Change[RRset], marker: str) -> None:
+    name, kind = place_of(change.key)
+    if change.after is not None and change.after.values:
+        message.replace(name, change.after.ttl, kind, *change.after.values)
+    elif change.before is not None and change.before.values:
+        message.delete(name, kind)
+    mark = marker_name((name, kind))
+    if marker:
+        message.replace(mark, change.after.ttl if change.after else 0, "TXT", f'"{marker}"')
+    elif change.before is not None and change.before.marker:
+        message.delete(mark, "TXT")
