@@ -68,7 +68,7 @@ class Walk(object):
             raise Refusal(
                 "%s of %s belongs to user %d, but %s can put something else there"
                 % (to_text(name), to_text(self.path), found.st_uid, trust.words(others)),
-                "let only root write to the folder that holds it, set its sticky bit, or sync as its owner",
+                _remedy(others),
             )
         self._go(child)
 
@@ -130,6 +130,12 @@ class Walk(object):
 
     def close(self):
         os.close(self.handle)
+
+
+def _remedy(others):
+    if any(what == "user" for what, _ in others):
+        return "give the folder that holds it to root, or sync as the user who owns it"
+    return "take the others' right to write from the folder that holds it (chmod go-w), or set its sticky bit"
 
 
 def _is_new(handle):
