@@ -26,6 +26,8 @@ MODULES = (
     "swap",
     "staging",
     "place",
+    "shelves",
+    "prepare",
     "apply",
     "facts",
     "operations",

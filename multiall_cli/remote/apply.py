@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import stat
-import struct
 
 from multiall_cli.remote import content
 from multiall_cli.remote.content import identity_of
@@ -15,49 +14,20 @@ from multiall_cli.remote.handles import (
     DIRECTORY,
     Tree,
     absolute,
-    make_directory,
     open_directory,
     proper,
-    root_identity,
     same_root,
     to_bytes,
 )
-from multiall_cli.remote.place import discard, look, name_beside, put, take_out
+from multiall_cli.remote.place import discard, look, name_beside, put
 from multiall_cli.remote.scan import SPECIAL
+from multiall_cli.remote.shelves import Shelves
 from multiall_cli.remote.staging import Part, Stale, adopt, dress, inherit, make_durable, owner_ids
 from multiall_cli.remote.workshop import Workshop
 
 CHANGE, SETTLE = b"C", b"T"  # what a piece of the payload is; a block's piece is one of `read`
 CHANGED = "it is no longer what was observed"
 VANISHED = "it vanished, or the directory that it belongs in did"
-
-
-def prepare(exchange, root, trash=7, identity=None, last=None, run="", by=""):
-    """Make the root where it is missing; tell what is staged, and for each requested path its blocks' hashes.
-
-    `identity`: the [device, inode] that the root was observed to have, None where it was missing. `last`: the run
-    that was the last to change the tree then; Refusal where another one did since. None: runs need not be kept apart,
-    and this one is not noted. `run`, `by`: what is noted of this one.
-    """
-    wanted = content.requests(exchange)
-    path = absolute(root)
-    tree = Tree(make_directory(path) if identity is None else same_root(open_directory(path), identity))
-    try:
-        workshop = Workshop(exchange, path, tree.handle, last)
-        try:
-            if last is not None:
-                workshop.note(run, by)
-            workshop.empty_trash(trash)
-            staged = sorted(name.decode("ascii", "replace") for name in workshop.staged())
-            for below in wanted:
-                hashes = content.hash_blocks(exchange, tree, proper(below))
-                exchange.piece(struct.pack(">I", len(hashes) // content.BLOCK_HASH) + hashes)
-        finally:
-            workshop.close()
-    finally:
-        itself = root_identity(tree.handle)
-        tree.close()
-    return {"staged": staged, "identity": itself}
 
 
 class Applying(object):
@@ -72,13 +42,10 @@ class Applying(object):
         except BaseException:
             self.tree.close()
             raise
-        self.keeps_trash = trash > 0
-        self.keeps_replaced = trash > 0 and alone
-        self.run = to_bytes(run)
         self.changes, self.staged, self.settled, self.outcomes = [], {}, [], []
         self._told = set()
         self._written = {}  # change's index → identity
-        self._shelves = {}  # what is kept there → Tree
+        self._shelves = Shelves(self.workshop, run, trash > 0, trash > 0 and alone)
         self._touched = {}  # directory in which something changed → its inode
         self._made = {}  # directory that is new → its inode
         self._dressed = {}  # inode → its identity once we dressed it: all its other names show the new times too
@@ -246,7 +213,7 @@ class Applying(object):
         if change["kind"] == "file":
             staged = self.staged[change["index"]]
             made = look(self.workshop.stage, staged)
-            self._swap_in(self.workshop.stage, staged, path, parent, name, old)
+            self._shelves.put(self.workshop.stage, staged, path, parent, name, old)
             self._note_written(change, made, parent, name)
         elif change["kind"] == "hardlink":
             self._hardlink(change, path, parent, name, old)
@@ -255,7 +222,7 @@ class Applying(object):
 
     def _put_directory(self, path, parent, name, old):
         if old is not None:
-            self._away(path, parent, name, old)
+            self._shelves.take_out(path, parent, name, old)
         os.mkdir(name, 0o700, dir_fd=parent)
         handle = os.open(name, DIRECTORY, dir_fd=parent)
         try:
@@ -265,21 +232,6 @@ class Applying(object):
             self._made[path] = found.st_ino
         finally:
             os.close(handle)
-
-    def _swap_in(self, folder, staged, path, parent, name, old):
-        """Put a staged thing in its place; what it replaced is kept until the next run, where a trash is kept."""
-        put(folder, staged, parent, name, old)
-        if old is None:
-            return
-        try:
-            left = look(folder, staged)
-        except FileNotFoundError:
-            return  # another file system within the tree: nothing to keep it in
-        if not self.keeps_replaced or left.st_nlink > 1:  # what has other names is still there under those
-            discard(folder, staged)
-            return
-        with_folder = self._shelf("replaced").make_parent(path)
-        os.rename(staged, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=with_folder)
 
     def _note_written(self, change, made, parent, name):
         """The identity of what is in its place now, if that is what we made: someone may have been there since."""
@@ -300,7 +252,7 @@ class Applying(object):
                 os.chown(aside, uid, gid, dir_fd=stage, follow_symlinks=False)
             if change.get("mtime") is not None:
                 os.utime(aside, ns=(change["mtime"], change["mtime"]), dir_fd=stage, follow_symlinks=False)
-            self._swap_in(stage, aside, path, parent, name, old)
+            self._shelves.put(stage, aside, path, parent, name, old)
         except BaseException:
             discard(stage, aside)
             raise
@@ -325,7 +277,7 @@ class Applying(object):
                 if folder == parent:
                     put(folder, aside, parent, name, old)
                 else:
-                    self._swap_in(folder, aside, path, parent, name, old)
+                    self._shelves.put(folder, aside, path, parent, name, old)
             finally:
                 discard(folder, aside)
         finally:
@@ -351,32 +303,7 @@ class Applying(object):
             os.rmdir(name, dir_fd=parent)
             self.tree.forget()
         else:
-            self._away(path, parent, name, old)
-
-    def _away(self, path, parent, name, old):
-        """Take a file out of the tree, into the trash. What turns out to be another file goes back, or stays there."""
-        shelf, kept = self._shelf("trash"), os.path.basename(path)
-        if self.keeps_trash:
-            keeper = shelf.make_parent(path)
-        else:
-            keeper, kept = shelf.handle, kept[:200] + b".%d" % old.st_ino
-        try:
-            take_out(parent, name, keeper, kept, old)
-        except OSError as fault:
-            if fault.errno != errno.EXDEV:
-                raise
-            keeper, kept = parent, name_beside(parent, name)  # another file system within the tree
-            take_out(parent, name, keeper, kept, old)
-            os.unlink(kept, dir_fd=keeper)
-            return
-        if not self.keeps_trash:
-            os.unlink(kept, dir_fd=keeper)
-
-    def _shelf(self, kind):
-        if kind not in self._shelves:
-            shelf = self.workshop.trash if kind == "trash" else self.workshop.replaced
-            self._shelves[kind] = Tree(shelf(self.run))
-        return self._shelves[kind]
+            self._shelves.take_out(path, parent, name, old)
 
     def _settle(self):
         """Modes and times of directories, deepest first: only now nothing more is put into them."""
@@ -430,10 +357,7 @@ class Applying(object):
                 os.close(handle)
 
     def close(self):
-        for shelf in self._shelves.values():
-            shelf.close()
-        if not self.keeps_trash and self._shelves:
-            self.workshop.drop_trash(self.run)
+        self._shelves.close()
         self.workshop.close()
         self.tree.close()
 

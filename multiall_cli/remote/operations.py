@@ -1,8 +1,9 @@
 """The operations that the loop offers from its start, by name."""
 
-from multiall_cli.remote.apply import apply, prepare
+from multiall_cli.remote.apply import apply
 from multiall_cli.remote.content import blocks, digest, read
 from multiall_cli.remote.facts import facts
+from multiall_cli.remote.prepare import prepare
 from multiall_cli.remote.scan import look_at, scan
 
 
