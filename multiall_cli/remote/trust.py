@@ -62,10 +62,14 @@ def _is_private(gid, users):
 
 
 def can_rename(handle, found, users):
-    """The strangers who can rename what others own in a folder; none where it is sticky and a trusted user's."""
+    """The strangers who can rename what others own in a folder; none where it is sticky and a trusted user's.
+
+    A user who is no root and shares a folder with a group of theirs has chosen to: it is not held against that group.
+    """
     if found.st_mode & stat.S_ISVTX and found.st_uid in users:
         return set()
-    return strangers(handle, found, users)
+    ours = set() if os.geteuid() == 0 else {os.getegid(), *os.getgroups()}
+    return {(what, number) for what, number in strangers(handle, found, users) if what != "group" or number not in ours}
 
 
 def controls(stranger, found):

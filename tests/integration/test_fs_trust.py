@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
@@ -98,6 +99,28 @@ def test_a_group_of_one_trusted_user_alone_is_no_stranger(tmp_path: Path) -> Non
     holder.chmod(0o775)
     (holder / "child").mkdir()
     os.close(open_directory(os.fsencode(holder / "child")))
+
+
+def test_who_shares_a_folder_with_a_group_of_theirs_may_use_it() -> None:
+    """Two admins who keep a site in a folder of their group; for root the same group is a stranger."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        holder = _make(Path(folder), "holder", Folder(0, 0o775))
+        os.chown(holder, 0, STRANGER)
+        path = _make(holder, "child", Folder(STRANGER))
+        with pytest.raises(Refusal, match=f"group {STRANGER} can put something else there"):
+            open_directory(os.fsencode(path))
+        walk = _FORKED.Process(target=_open_as_stranger, args=(path,))
+        walk.start()
+        walk.join(30)
+        assert walk.exitcode == 0
+
+
+def _open_as_stranger(path: Path) -> None:
+    os.setgroups([])
+    os.setgid(STRANGER)
+    os.setuid(STRANGER)
+    open_directory(os.fsencode(path))
 
 
 def test_what_is_made_in_a_users_folder_is_that_users(tmp_path: Path) -> None:
