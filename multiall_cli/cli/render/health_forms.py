@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite, isnan
+from urllib.parse import quote
 
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.domain.baseline import Code, Status, worst
@@ -35,7 +37,7 @@ def tap(health: Health) -> str:
 
 
 def _hashless(text: str) -> str:
-    return safe_text(text).replace("#", "\\#")
+    return safe_text(text).replace("\\", "\\\\").replace("#", "\\#")
 
 
 def nagios_code(health: Health) -> int:
@@ -76,10 +78,10 @@ def _plain(status: Status) -> str:
 
 
 def _perf(status: Status) -> str:
-    if status.value is None:
+    if status.value is None or not isfinite(status.value):
         return ""
     end = ":" if status.low else ""  # `10:` alarms below 10, `10` above
-    warning, critical = ("" if each is None else _decimal(each) + end for each in status.limits)
+    warning, critical = ("" if each is None or not isfinite(each) else _decimal(each) + end for each in status.limits)
     label = f"{status.server}.{status.rule}".translate(_UNSAFE)
     return f"'{safe_text(label)}'={_decimal(status.value)};{warning};{critical}"
 
@@ -126,7 +128,14 @@ def _metric(name: str, words: str, values: Mapping[str, float | None] | Mapping[
     if values:
         yield f"# HELP multiall_{name} {words}"
         yield f"# TYPE multiall_{name} gauge"
-        yield from (f"multiall_{name}{labels} {value!r}" for labels, value in values.items())
+        yield from (f"multiall_{name}{labels} {_sample(value)}" for labels, value in values.items())
+
+
+def _sample(value: float | None) -> str:
+    """As the text format writes numbers that are none."""
+    if value is None or isnan(value):
+        return "NaN"
+    return repr(value) if isfinite(value) else "+Inf" if value > 0 else "-Inf"
 
 
 def _labels(**labels: str) -> str:
@@ -140,13 +149,17 @@ _LEVELS = {3: "warning", 4: "error", 5: "error"}
 def sarif(health: Health) -> str:
     """SARIF 2.1.0: each problem at the line of the rule that found it."""
     bad = _problems(health)
-    rules = {each.rule: {"id": each.rule, "shortDescription": {"text": each.title or each.rule}} for each in bad}
+    rules = {each.rule: _described(each) for each in bad}
     run = {
         "tool": {"driver": {"name": "multiall", "rules": list(rules.values())}},
         "results": [*(_result(each) for each in bad), *(_lost(name, words) for name, words in health.lost.items())],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _described(status: Status) -> dict[str, object]:
+    return {"id": safe_text(status.rule), "shortDescription": {"text": safe_text(status.title or status.rule)}}
 
 
 def _lost(server: str, words: str) -> dict[str, object]:
@@ -163,16 +176,22 @@ def _result(status: Status) -> dict[str, object]:
         "logicalLocations": [{"name": safe_text(status.server), "kind": "resource"}],
     }
     if status.origin.line:
-        region = {"startLine": status.origin.line, "startColumn": status.origin.column}
-        place["physicalLocation"] = {"artifactLocation": {"uri": status.origin.file}, "region": region}
+        region = {"startLine": status.origin.line, "startColumn": max(1, status.origin.column)}
+        place["physicalLocation"] = {"artifactLocation": {"uri": _uri(status.origin.file)}, "region": region}
     text = f"{status.server}: {status.shows}" + (f" (wanted: {status.wanted})" if status.wanted else "")
     return {
-        "ruleId": status.rule,
+        "ruleId": safe_text(status.rule),
         "level": _LEVELS[status.code // 100],
         "message": {"text": safe_text(text)},
         "locations": [place],
         "properties": {"code": status.code.value},
     }
+
+
+def _uri(path: str) -> str:
+    """A path as a URI (RFC 3986): relative to where the run began, or of a file."""
+    named = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+    return f"file://{named}" if named.startswith("/") else named
 
 
 def markdown(health: Health) -> str:
