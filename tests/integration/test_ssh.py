@@ -492,6 +492,39 @@ def test_hangs_after_the_banner(daemon: Sshd) -> None:
     assert "did not end within 0.5 s" in fault.what
 
 
+@pytest.mark.parametrize(
+    ("line", "offers", "helps"),
+    [
+        ("Ciphers chacha20-poly1305@openssh.com", "chacha20-poly1305@openssh.com", "Ciphers +aes256-gcm@openssh.com"),
+        (
+            "KexAlgorithms sntrup761x25519-sha512@openssh.com",
+            "sntrup761x25519-sha512@openssh.com",
+            "KexAlgorithms +curve25519-sha256@libssh.org",
+        ),
+        (
+            "Ciphers aes256-ctr\nMACs umac-128-etm@openssh.com",
+            "umac-128-etm@openssh.com",
+            "MACs +hmac-sha2-256-etm@openssh.com",
+        ),
+    ],
+)
+def test_a_server_that_offers_only_what_we_lack(line: str, offers: str, helps: str) -> None:
+    """The line that is named is one that helps: sshd takes it behind its own."""
+    with sshd([line]) as running:
+        fault = failure(over(running), running.server())
+        assert (fault.reason, fault.todo) == ("banner", f"write `{helps}` into its sshd_config and reload it")
+        assert f"we have none: it offers {offers}" in fault.what
+    keyword, _, more = helps.partition(" +")
+    both = "\n".join(f"{each},{more}" if each.startswith(keyword) else each for each in line.split("\n"))
+    with sshd([both]) as running:
+        assert works(over(running), running.server())
+
+
+def test_a_mac_that_we_lack_beside_a_cipher_that_needs_none() -> None:
+    with sshd(["MACs umac-128-etm@openssh.com"]) as running:
+        assert works(over(running), running.server())
+
+
 def test_commands_are_not_allowed(tmp_path: Path) -> None:
     """sshd answers the request with a refusal: MaxSessions 0 allows no channel at all."""
     with sshd(["MaxSessions 0"]) as running:

@@ -10,7 +10,7 @@ from typing import cast
 import paramiko
 
 from multiall_cli.adapters.passwords import Passwords
-from multiall_cli.adapters.ssh import channel, hostkeys, keys
+from multiall_cli.adapters.ssh import algorithms, channel, hostkeys, keys
 from multiall_cli.adapters.ssh.link import Stream
 from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.errors import MemberFault, Unreachable
@@ -30,23 +30,31 @@ def negotiate(link: Stream, route: Route, known: "list[hostkeys.Line]") -> param
     options.key_types = hostkeys.preferred(known, options.key_types)
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = route.connect_timeout
     channel.watch_signals(transport)
+    offers = algorithms.watch(transport)
     done = threading.Event()
     transport.start_client(event=done)
     in_time = done.wait(route.connect_timeout)
     if in_time and transport.is_active():
         return transport
-    fault = _not_negotiated(route, transport, in_time=in_time)
+    fault = _not_agreed(route, transport, offers) or _not_negotiated(route, transport, in_time=in_time)
     transport.close()
     link.close()
     raise fault
 
 
+def _not_agreed(route: Route, transport: paramiko.Transport, offers: algorithms.Offered) -> Unreachable | None:
+    """A server that offers nothing that we have, with the line that helps."""
+    if not isinstance(transport.saved_exception, paramiko.ssh_exception.IncompatiblePeer):
+        return None
+    lacks, line = algorithms.missing(offers, algorithms.ours(transport))
+    what = f"{route.address} port {route.port}: {lacks or transport.saved_exception}"
+    todo = f"write `{line}` into its sshd_config and reload it" if line else "look at the algorithms of its sshd"
+    return Unreachable(route.name, what, todo, "banner")
+
+
 def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: bool) -> Unreachable:
     where = f"{route.address} port {route.port}"
     words = str(transport.saved_exception or "")
-    if transport.remote_version and isinstance(transport.saved_exception, paramiko.ssh_exception.IncompatiblePeer):
-        what = f"{where} speaks no algorithms that are still safe ({words})"
-        return Unreachable(route.name, what, "bring its sshd up to date", "banner")
     if transport.remote_version:
         late = f"did not end within {route.connect_timeout:g} s"
         what = f"the key exchange with {where} " + (f"was cut off ({words or 'closed'})" if in_time else late)
