@@ -555,16 +555,19 @@ def test_a_config_that_cannot_be_read(tmp_path: Path) -> None:
         transport(config=config)
 
 
+RELAY = """\
+import socket, sys, threading, os
+link = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def up():
+    while piece := os.read(0, 65536): link.sendall(piece)
+threading.Thread(target=up, daemon=True).start()
+while piece := link.recv(65536): os.write(1, piece)
+"""
+
+
 def test_a_proxy_command(daemon: Sshd, tmp_path: Path) -> None:
     relay = tmp_path / "relay.py"
-    relay.write_text(
-        "import socket, sys, threading, os\n"
-        "link = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n"
-        "def up():\n"
-        "    while piece := os.read(0, 65536): link.sendall(piece)\n"
-        "threading.Thread(target=up, daemon=True).start()\n"
-        "while piece := link.recv(65536): os.write(1, piece)\n"
-    )
+    relay.write_text(RELAY)
     config = tmp_path / "config"
     config.write_text(f"Host *\n  ProxyCommand {sys.executable} {relay} %h %p\n")
     assert works(transport(daemon.known_hosts, config=config), daemon.server())
@@ -575,6 +578,32 @@ def test_a_proxy_command_that_fails(daemon: Sshd, tmp_path: Path) -> None:
     config.write_text("Host *\n  ProxyCommand false\n")
     fault = failure(transport(daemon.known_hosts, config=config), daemon.server())
     assert (fault.reason, fault.todo) == ("away", "try it by hand: `false`")
+
+
+def test_the_words_of_a_proxy_command_are_shown(daemon: Sshd, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "Host *\n  ProxyCommand sh -c 'echo first; yes x | head -c 300000 >&2; printf \"no way\\033[31m\\n\" >&2' %h\n"
+    )
+    fault = failure(transport(daemon.known_hosts, config=config), daemon.server())
+    assert r"no way\x1b[31m)" in fault.what
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_server_with_too_many_logins_at_once_is_tried_again(tmp_path: Path, proxied: bool) -> None:
+    """sshd closes what is past MaxStartups; there is room again soon."""
+    config = tmp_path / "config"
+    config.write_text("")
+    with sshd(["MaxStartups 1:100:1"]) as running, ThreadPoolExecutor(1) as threads:
+        if proxied:
+            (tmp_path / "relay.py").write_text(RELAY)
+            config.write_text(f"ProxyCommand {sys.executable} {tmp_path}/relay.py %h %p\n")
+        with socket.create_connection((running.address, running.port)) as held:
+            held.recv(100)
+            opened = threads.submit(works, transport(running.known_hosts, config=config), running.server())
+            while b"MaxStartups" not in running.log:
+                assert not opened.done(), opened.result()
+        assert opened.result() is True
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import errno
 import ipaddress
+import os
 import socket
 import struct
 import subprocess
@@ -14,6 +15,8 @@ from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.errors import Unreachable
 
 READ = 1 << 16
+MOST_WORDS = 4096  # bytes of what a ProxyCommand says that are kept
+LAST_WORDS = 1.0  # seconds that its last words may take once it has ended
 AWAKE = struct.pack("@ll", 1, 0)  # seconds after which a waiting read looks whether the connection is still wanted
 IMPATIENT = struct.pack("@ll", 0, 200_000)  # seconds and their millionths after which a waiting write looks so
 DEAD_AFTER = 30
@@ -41,9 +44,9 @@ class Link:
     own time limit (SO_RCVTIMEO) saves the poll that Python puts before each read of a socket with a timeout.
     """
 
-    def __init__(self, connected: socket.socket, child: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, connected: socket.socket, proxy: "Proxy | None" = None) -> None:
         self._socket = connected
-        self._child = child
+        self._proxy = proxy
         self._ahead = b""
         self._closed = False
         self._tcp = connected.family in (socket.AF_INET, socket.AF_INET6)
@@ -89,9 +92,39 @@ class Link:
             if fault.errno not in (errno.ENOTCONN, errno.EBADF, errno.EINVAL):
                 raise
         self._socket.close()
-        if self._child is not None:
-            self._child.terminate()
-            self._child.wait()
+        if self._proxy is not None:
+            self._proxy.end()
+
+    def said(self) -> str:
+        """The last words of a ProxyCommand that has ended, '' where there are none."""
+        return self._proxy.said() if self._proxy is not None else ""
+
+
+class Proxy:
+    """A ProxyCommand that runs; what it says on standard error is read, so that it never waits, and its end kept."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        self._words = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._child.stderr is not None  # noqa: S101  (it was started with a pipe)
+        while piece := os.read(self._child.stderr.fileno(), READ):
+            self._words = (self._words + piece)[-MOST_WORDS:]
+
+    def said(self) -> str:
+        self._reader.join(LAST_WORDS)
+        lines = [line.strip() for line in self._words.decode("utf-8", "replace").splitlines() if line.strip()]
+        return "; ".join(lines[-3:])
+
+    def end(self) -> None:
+        self._child.terminate()
+        self._child.wait()
+        self._reader.join(LAST_WORDS)
+        if not self._reader.is_alive() and self._child.stderr is not None:
+            self._child.stderr.close()
 
 
 class Stream(Protocol):
@@ -120,6 +153,7 @@ class Patient:
         self.gave_up = ""
         self.ended: Callable[[], None] = lambda: None
         self.recv = stream.recv
+        self.said: Callable[[], str] = getattr(stream, "said", lambda: "")
         self.settimeout = stream.settimeout
 
     def send(self, piece: bytes) -> int:
@@ -255,14 +289,14 @@ def through(command: str, name: str) -> Link:
     with theirs:
         try:
             child = subprocess.Popen(
-                ["sh", "-c", f"exec {command}"],
+                [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {command}"],  # as ssh does
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
             )
         except OSError as fault:
             ours.close()
             words = f"its ProxyCommand did not start: {fault.strerror}"
             raise Unreachable(name, words, "mend ProxyCommand in ~/.ssh/config", "away") from None
-    return Link(ours, child)
+    return Link(ours, Proxy(child))

@@ -1,24 +1,46 @@
 """From a link to a session: key exchange, host key, login. Every failure is an Unreachable with its reason."""
 
 import logging
+import random
 import socket
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
 
 import paramiko
 
 from multiall_cli.adapters.passwords import Passwords
 from multiall_cli.adapters.ssh import algorithms, channel, hostkeys, keys
-from multiall_cli.adapters.ssh.link import Stream
+from multiall_cli.adapters.ssh.link import Patient, Stream
 from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.values import Secret
 from multiall_cli.ports import Cache
 
+Opened = TypeVar("Opened")
+
 # Python would print paramiko's warnings and tracebacks on standard error if nothing took them.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class TurnedAway(Unreachable):
+    """A connection that was closed before a login: as a server does that has too many of them at once (MaxStartups)."""
+
+
+TRIES = 3
+PAUSES = (0.2, 1.0)  # seconds between which the pause before another try is chosen, so that not all come at once
+
+
+def patiently(attempt: Callable[[], Opened]) -> Opened:
+    """Try again where a connection was turned away. Errors: what `attempt` raises, in the end."""
+    for _ in range(TRIES - 1):
+        try:
+            return attempt()
+        except TurnedAway:
+            time.sleep(random.uniform(*PAUSES))  # noqa: S311  (it spreads tries, it protects nothing)
+    return attempt()
 
 
 def negotiate(link: Stream, route: Route, known: "list[hostkeys.Line]") -> paramiko.Transport:
@@ -37,9 +59,12 @@ def negotiate(link: Stream, route: Route, known: "list[hostkeys.Line]") -> param
     if in_time and transport.is_active():
         return transport
     fault = _not_agreed(route, transport, offers) or _not_negotiated(route, transport, in_time=in_time)
+    words = link.said() if route.proxy_command and isinstance(link, Patient) else ""
     transport.close()
     link.close()
-    raise fault
+    if not words:
+        raise fault
+    raise type(fault)(fault.subject, f"{fault.what} (ProxyCommand says: {words})", fault.todo, fault.reason)
 
 
 def _not_agreed(route: Route, transport: paramiko.Transport, offers: algorithms.Offered) -> Unreachable | None:
@@ -58,16 +83,19 @@ def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: boo
     if transport.remote_version:
         late = f"did not end within {route.connect_timeout:g} s"
         what = f"the key exchange with {where} " + (f"was cut off ({words or 'closed'})" if in_time else late)
-        return Unreachable(route.name, what, "look at its load and its sshd's log", "away" if in_time else "timeout")
+        kind = TurnedAway if in_time else Unreachable
+        return kind(route.name, what, "look at its load and its sshd's log", "away" if in_time else "timeout")
     if route.proxy_command and in_time and "Indecipherable" not in words:
         what = f"its ProxyCommand ended before an SSH banner came from {where}"
-        return Unreachable(route.name, what, f"try it by hand: `{route.proxy_command}`", "away")
+        return TurnedAway(route.name, what, f"try it by hand: `{route.proxy_command}`", "away")
     if not in_time:
         what = f"{where} takes connections but showed no SSH banner for {route.connect_timeout:g} s"
     elif "Indecipherable" in words:
         what = f"{where} is no SSH server: it says {_quoted(words)}"
     else:
         what = f"{where} closed the connection before its SSH banner"
+        todo = "see that `ssh.port` is its sshd's, and look at MaxStartups and its log"
+        return TurnedAway(route.name, what, todo, "banner")
     return Unreachable(route.name, what, "see that `ssh.port` is its sshd's, and that sshd is well", "banner")
 
 

@@ -64,8 +64,7 @@ class SshTransport:
     def _connect(self, server: Server) -> Opened:
         """An authenticated connection. Errors: Unreachable, UsageError."""
         route = self._routes.of(server)
-        below = self._link(route)
-        connection = self._login(below, route)
+        below, connection = login.patiently(lambda: self._logged_in(route))
 
         def close() -> None:
             connection.close()
@@ -75,6 +74,10 @@ class SshTransport:
             below.ended = told
 
         return Opened(connection, partial(self._session, connection=connection), close, ended)
+
+    def _logged_in(self, route: Route) -> tuple[link.Patient, paramiko.Transport]:
+        below = self._link(route)
+        return below, self._login(below, route)
 
     def brother(self, server: Server, door: Door, timeout: float) -> Brother:
         """A login, through which others are tried for at most so many seconds. Errors: Unreachable, UsageError."""
@@ -87,6 +90,9 @@ class SshTransport:
     def offered(self, server: Server) -> HostKey:
         """The host key that the server shows now, unchecked: for `server trust`. Errors: Unreachable, UsageError."""
         route = self._routes.of(server)
+        return login.patiently(lambda: self._offered(route))
+
+    def _offered(self, route: Route) -> HostKey:
         below = self._link(route)
         connection = login.negotiate(below, route, [])
         try:
@@ -110,7 +116,7 @@ class SshTransport:
         with self._lock:
             shared = self._jumps.setdefault(jump, _Jump())
         try:
-            connection = shared.connection(lambda: self._login(self._link(jump), jump))
+            connection = shared.connection(lambda: login.patiently(lambda: self._logged_in(jump))[1])
         except Unreachable as fault:
             what = f"its jump host {jump.name} cannot be used: {fault.what}"
             raise Unreachable(route.name, what, fault.todo, "jump") from None

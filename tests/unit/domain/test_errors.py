@@ -31,7 +31,7 @@ def _made(kind: type[MultiAllError]) -> MultiAllError:
             return InputFaults([Fault(Origin("inventory/a.yaml", 3, 1), "unknown key `pols`", "did you mean `pools`?")])
         case "NotStarted":
             return kind("web1", 127, b"sh: python3: not found")  # type: ignore[arg-type]
-        case "Unreachable":
+        case "Unreachable" | "TurnedAway":
             return kind("web1", "no answer in 10 s", "look after it", "timeout")  # type: ignore[call-arg]
         case _:
             return kind("web1", "3 of 4 failed", "run `multiall doctor web1`")
