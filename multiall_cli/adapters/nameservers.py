@@ -18,11 +18,12 @@ import dns.update
 import dns.xfr
 import dns.zone
 
+from multiall_cli.adapters.keys import tsig_of
 from multiall_cli.adapters.queries import CUT, Network, Queries, exchanged, reaching
 from multiall_cli.adapters.transfers import LIMITS, Limits, Transfer
 from multiall_cli.adapters.updates import MOST, Marked, Update, as_name, as_rdata, fill, halves, names_of, parts_of
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
+from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import Content, Place, RRset, Written, key_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
@@ -74,7 +75,7 @@ class DnsServers:
         self._monotonic = monotonic
         self._limits = limits
         self._queries = Queries(timeout, network, lambda: self)
-        self._keys: dict[str, dns.tsig.Key] = {}
+        self._keys: dict[Key, dns.tsig.Key] = {}
         self._zones: dict[str, tuple[dns.zone.Zone, float]] = {}
         """Zones as they are held, each with when it was read whole."""
 
@@ -133,8 +134,8 @@ class DnsServers:
         """A transfer that breaks off leaves nothing. `whole`: when all of it was read; `until`: when it must have
         ended. Errors: as of all.
         """
-        query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone))
-        with self._trouble(zone, zone.primary) as address:
+        query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone.reading_key))
+        with self._trouble(zone, zone.primary, zone.reading_key) as address:
             Transfer(zone, self._limits, self._timeout, until).run(address, held, query)
         content = content_of(zone, held)
         self._zones[zone.id] = held, whole
@@ -176,7 +177,7 @@ class DnsServers:
 
     def _sent(self, zone: Zone, part: "Sequence[Marked]", soa: str, leaving: Set[str]) -> dns.rcode.Rcode | None:
         """What came of a message; None: it would be too large."""
-        update = Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone)))
+        update = Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
         fill(update, part, soa, zone, leaving)
         try:
             return self._ask(zone, zone.primary, update.message, tcp=True).rcode()
@@ -205,7 +206,7 @@ class DnsServers:
             self._accepted(zone.primary, code)
 
     def _may(self, zone: Zone, places: Sequence[Place]) -> dns.rcode.Rcode:
-        message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone))
+        message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key))
         for name, kind in places:
             message.delete(as_name(name), as_rdata(kind, NEVER[kind]))
         return self._ask(zone, zone.primary, message, tcp=True).rcode()
@@ -234,7 +235,7 @@ class DnsServers:
             return dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac)
 
     @contextmanager
-    def _trouble(self, zone: Zone, server: NameServer) -> Iterator[str]:
+    def _trouble(self, zone: Zone, server: NameServer, key: Key | None = None) -> Iterator[str]:
         """Gives the server's address; tells what goes wrong between us in words that lead on."""
         with reaching(server, self._timeout, self._network) as address:
             try:
@@ -245,7 +246,8 @@ class DnsServers:
                 what = "its clock and ours are more than five minutes apart (BADTIME)"
                 raise MemberFault(server.name, what, "set both by NTP, and look at `date` on both") from None
             except (dns.tsig.PeerBadKey, dns.tsig.PeerBadSignature, dns.tsig.BadSignature, dns.message.UnknownTSIGKey):
-                what = f"does not know the key {zone.key.name if zone.key else ''} as we have it"
+                used = key or zone.key
+                what = f"does not know the key {used.name if used else ''} as we have it"
                 raise MemberFault(server.name, what, "compare name, algorithm and secret with its named.conf") from None
             except dns.tsig.BadTime:
                 raise MemberFault(server.name, "its clock and ours differ", "set both by NTP") from None
@@ -262,17 +264,13 @@ class DnsServers:
         if code != dns.rcode.NOERROR:
             raise MemberFault(server.name, *_refusal(code))
 
-    def _tsig(self, zone: Zone) -> dns.tsig.Key | None:
-        return None if zone.key is None else self._key(zone.key)
+    def _tsig(self, key: Key | None) -> dns.tsig.Key | None:
+        return None if key is None else self._key(key)
 
     def _key(self, key: Key) -> dns.tsig.Key:
-        if key.name not in self._keys:
-            try:
-                self._keys[key.name] = dns.tsig.Key(key.name, self._reveal(key.secret), key.algorithm)
-            except ValueError:
-                what = "it is no base64, as a TSIG key is written"
-                raise MultiAllError(str(key.secret), what, "`tsig-keygen` makes one") from None
-        return self._keys[key.name]
+        if key not in self._keys:
+            self._keys[key] = tsig_of(key, self._reveal(key.secret))
+        return self._keys[key]
 
 
 # --- zones as values ------------------------------------------------------------------------------------------------

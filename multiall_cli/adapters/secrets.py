@@ -13,12 +13,20 @@ LIMIT = 30.0  # seconds that a secret's command may take
 
 def reveal(secret: Secret) -> str:
     """The secret, without the line end. Errors: UsageError that names the reference."""
+    value = reveal_text(secret)
+    if "\n" in value:
+        raise UsageError(str(secret), "it is empty or has several lines", "a password is one line")
+    return value
+
+
+def reveal_text(secret: Secret) -> str:
+    """A secret that may have several lines, such as a key's file, without the last line end. Errors: as of `reveal`."""
     try:
         value = _LOOK_UP[secret.kind](secret.name)
     except (KeyError, OSError, subprocess.SubprocessError, UnicodeDecodeError) as fault:
         raise UsageError(str(secret), f"it gives nothing ({_why(fault)})", "set it, or mend the reference") from None
     value = value.rstrip("\r\n")
-    if "\n" in value or not value:
+    if not value:
         raise UsageError(str(secret), "it is empty or has several lines", "a password is one line")
     return value
 

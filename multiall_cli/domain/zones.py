@@ -81,7 +81,7 @@ class Zone:
     `share`, `at_most`: of our names, how many may change in a run and in an hour (whichever is more); `interval`:
     seconds between a change of a name and the next one that adds to it; `within`: seconds in which every server must
     have a change; `file`: where it lies on the primary and its `mirrors`, who are primaries too ('': it takes updates);
-    `fragment`: what that file includes, all of it ours.
+    `fragment`: what that file includes, all of it ours; `transfer_key`: for transfers, where `key` may not.
     """
 
     name: str
@@ -97,7 +97,13 @@ class Zone:
     fragment: str = ""
     mirrors: tuple[NameServer, ...] = ()
     label: str = ""
+    transfer_key: Key | None = None
     origin: Origin = field(default=NOWHERE, compare=False)
+
+    @property
+    def reading_key(self) -> Key | None:
+        """The key that transfers are signed with."""
+        return self.transfer_key or self.key
 
     @property
     def servers(self) -> tuple[NameServer, ...]:

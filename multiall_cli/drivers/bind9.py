@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 
-from multiall_cli.domain.zones import NameServer, Zone
+from multiall_cli.domain.zones import Key, NameServer, Zone
 
 
 def primary_lines(zone: Zone) -> tuple[str, ...]:
     """For the primary: our key may transfer the zone, and change what we keep in it, and nothing else."""
-    key = _key_name(zone)
+    key = _key_name(zone.key)
     return (
-        *_key_lines(zone),
+        *_key_lines(zone.key),
+        *(_key_lines(zone.transfer_key) if zone.transfer_key else ()),
         f'zone "{zone.shown}" {{',
         "    type primary;",
         f'    file "/var/lib/bind/{zone.shown}.zone";',
-        f'    allow-transfer {{ key "{key}"; {_addresses(zone.secondaries)}}};',
+        f'    allow-transfer {{ key "{_key_name(zone.reading_key)}"; {_addresses(zone.secondaries)}}};',
         f'    update-policy {{ grant "{key}" zonesub A AAAA CNAME SRV PTR TXT; }};',
         f"    also-notify {{ {_addresses(zone.secondaries)}}};",
         "    notify yes;",
@@ -23,9 +24,9 @@ def primary_lines(zone: Zone) -> tuple[str, ...]:
 
 def secondary_lines(zone: Zone) -> tuple[str, ...]:
     """For a secondary: it hears our notifications, which BIND would else send up to five seconds later."""
-    key = _key_name(zone)
+    key = _key_name(zone.key)
     return (
-        *_key_lines(zone),
+        *_key_lines(zone.key),
         f'zone "{zone.shown}" {{',
         "    type secondary;",
         f'    file "/var/cache/bind/{zone.shown}.zone";',
@@ -36,14 +37,14 @@ def secondary_lines(zone: Zone) -> tuple[str, ...]:
     )
 
 
-def _key_name(zone: Zone) -> str:
-    return zone.key.name.rstrip(".") if zone.key else "multiall"
+def _key_name(key: Key | None) -> str:
+    return key.name.rstrip(".") if key else "multiall"
 
 
-def _key_lines(zone: Zone) -> Iterator[str]:
+def _key_lines(key: Key | None) -> Iterator[str]:
     """Without the secret, which is never printed."""
-    yield f'key "{_key_name(zone)}" {{'
-    yield f"    algorithm {zone.key.algorithm if zone.key else 'hmac-sha256'};"
+    yield f'key "{_key_name(key)}" {{'
+    yield f"    algorithm {key.algorithm if key else 'hmac-sha256'};"
     yield '    secret "...";  // as in the site; `tsig-keygen` makes one'
     yield "};"
 

@@ -38,10 +38,10 @@ WAIT = 3600.0  # seconds that a push waits for another one
 def updates(fleet: "Fleet") -> "DnsServers":
     """Made once: it remembers the zones that it has read."""
     from multiall_cli.adapters.nameservers import DnsServers
-    from multiall_cli.adapters.secrets import reveal
+    from multiall_cli.adapters.secrets import reveal_text
 
     if fleet.name_servers is None:
-        fleet.name_servers = DnsServers(reveal, *_patience(fleet))
+        fleet.name_servers = DnsServers(reveal_text, *_patience(fleet))
     return fleet.name_servers
 
 

@@ -931,6 +931,27 @@ def test_the_doctor_names_what_is_missing(own: ZoneSite) -> None:
     assert SECRET not in told.out
 
 
+def test_transfers_and_updates_by_keys_of_their_own(own: ZoneSite, tmp_path: Path) -> None:
+    """The key's file is as `tsig-keygen` writes it; each key may do its own part, and no more."""
+    primary = own.servers.primary
+    primary.end()
+    primary.extra = f'key "reader" {{ algorithm hmac-sha512; secret "{INSIDE}"; }};'
+    before = 'allow-transfer { key "multiall"; };'
+    primary.zones = {
+        name: text.replace(before, 'allow-transfer { key "reader"; };') for name, text in primary.zones.items()
+    }
+    primary.start()
+    primary.wait()
+    own.up()
+    assert own.sync().exit is Exit.PARTIAL, "the key of updates may not read"
+    (own.folder / "reader.key").write_text(f'key "reader" {{\n\talgorithm hmac-sha512;\n\tsecret "{INSIDE}";\n}};\n')
+    own.more = {"transfer_key": {"name": "reader", "secret": "${file:./reader.key}"}}
+    own.write()
+    assert own.sync().changed == 1
+    assert own.told()[0] == at(1, 2, 3)
+    assert 'allow-transfer { key "reader"; ' in own.multiall("dns", "doctor", "--lines").out
+
+
 def test_the_doctor_tries_the_names_that_a_sync_would_write(own: ZoneSite) -> None:
     """A policy by name is enough where it grants them, and what it leaves out is named."""
     own.write({"name": "www"}, {"name": "api"})

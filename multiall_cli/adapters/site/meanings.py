@@ -89,6 +89,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "mirrors": "Further primaries, each with the same file.",
         "secondaries": "Who else answers for it: each is told of a change, and looked at afterwards.",
         "key": "The TSIG key for transfers, updates and notifications.",
+        "transfer_key": "The TSIG key for transfers, where they need another one.",
         "owner": "What our marks in the zone say; two sites that share a zone need two. Else `multiall`.",
         "share": "How many of our names may lose records in one run, and in an hour; else 20%.",
         "at_most": "That many always may; else 10.",

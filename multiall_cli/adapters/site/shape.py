@@ -248,6 +248,7 @@ class ZoneShape(Struct, forbid_unknown_fields=True):
     zone: DnsName | UnsetType = UNSET
     secondaries: list[NameServerText] | UnsetType | None = UNSET
     key: TsigShape | UnsetType | None = UNSET
+    transfer_key: TsigShape | UnsetType | None = UNSET
     owner: Keeper | UnsetType = UNSET
     file: Absolute | UnsetType = UNSET
     fragment: Absolute | UnsetType = UNSET

@@ -45,7 +45,7 @@ def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Serve
         name,
         primary,
         tuple(each for each in found if each is not None and each != primary),
-        _key(entry, root, tell),
+        _key(entry, "key", root, tell),
         owner or usual.owner,
         int(share.rstrip("%")) / 100 if share else usual.share,
         int(text_of(entry, "at_most") or usual.at_most),
@@ -55,6 +55,7 @@ def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Serve
         text_of(entry, "fragment") or "",
         mirrors,
         label if label != name else "",
+        _key(entry, "transfer_key", root, tell),
         origin=place,
     )
 
@@ -103,20 +104,20 @@ def _name_server(written: Written | None, servers: Mapping[str, Server], tell: T
     return None
 
 
-def _key(entry: Written, root: str, tell: Tell) -> Key | None:
-    if not isinstance(under(entry, "key"), Table):
+def _key(entry: Written, key: str, root: str, tell: Tell) -> Key | None:
+    if not isinstance(under(entry, key), Table):
         return None
-    name, reference = text_of(entry, "key", "name") or "", text_of(entry, "key", "secret")
+    name, reference = text_of(entry, key, "name") or "", text_of(entry, key, "secret")
     if reference is None:
         return None  # told when it was held against its shape
     if fault := fault_of(name):
         tell(
-            origin_of(entry, "key", "name"),
+            origin_of(entry, key, "name"),
             f"the key's name {shown(name)} {fault}",
             "write it as its named.conf has it",
         )
         return None
-    algorithm = text_of(entry, "key", "algorithm") or "hmac-sha256"
+    algorithm = text_of(entry, key, "algorithm") or "hmac-sha256"
     return Key(absolute(name, "."), algorithm, secret(reference, root))
 
 
