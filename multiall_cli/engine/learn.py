@@ -7,7 +7,7 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.world import World
-from multiall_cli.planning.learning import Learned, Survey, learned
+from multiall_cli.planning.learning import Learned, Survey, learned, unwritable
 
 ENDS = 60.0  # seconds in which a server must have told all
 MOST = 2000  # things of one kind that are taken of one server
@@ -23,11 +23,19 @@ def learn(world: World, servers: Sequence[Server]) -> Learned:
             troubles[server.name] = result.what
             continue
         surveys.append(survey_of(server.name, result))
-        missing = result.get("troubles")
-        if isinstance(missing, dict) and missing:
-            troubles[server.name] = "; ".join(f"{key}: {words}" for key, words in missing.items())[:500]
+        if words := _troubles(surveys[-1], result.get("troubles")):
+            troubles[server.name] = words[:500]
     surveys.sort(key=lambda each: each.server)
     return Learned(learned(surveys), tuple(each.server for each in surveys), troubles)
+
+
+def _troubles(survey: Survey, told: object) -> str:
+    """What could not be read there, and what no rule can name."""
+    found = [f"{key}: {words}" for key, words in told.items()] if isinstance(told, dict) else []
+    odd = unwritable(survey)
+    if odd:
+        found.append(f"no rule can name {', '.join(map(repr, odd))}")
+    return "; ".join(found)
 
 
 def _ask(world: World, server: Server) -> Mapping[str, object]:

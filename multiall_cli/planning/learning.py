@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.planning.likeness import address_of
 
 EPHEMERAL = 32768  # ports from here on are given out by the kernel: they are others each time
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 WILD = ("0.0.0.0", "::")  # noqa: S104  (addresses that are compared, nothing is bound)
 Words = Mapping[str, object]
 Thing = TypeVar("Thing", str, tuple[str, str], tuple[int, tuple[str, ...]])
@@ -35,21 +37,37 @@ class Learned:
 
 def learned(surveys: Sequence[Survey]) -> dict[str, Words]:
     """What more than half of them have; of one server, all of it."""
-    services = _shared(each.services for each in surveys)
+    services = filter(is_writable, _shared(each.services for each in surveys))
     found: list[tuple[str, str, Words]] = [
         ("service", name, {"check": "service", "name": name, "enabled": True}) for name in services
     ]
     for port, addresses in _shared(each.ports for each in surveys):
         if port < EPHEMERAL:
             # Who listens everywhere may listen on one address less tomorrow; who does not must not be seen elsewhere.
-            where = {} if set(addresses) & set(WILD) else {"addresses": list(addresses)}
+            known = all(address_of(each) is not None for each in addresses)
+            where = {} if set(addresses) & set(WILD) or not known else {"addresses": list(addresses)}
             found.append(("port", str(port), {"check": "port", "port": port, **where}))
     for path, kind in _shared(each.mounts for each in surveys):
+        if not (is_writable(path) and is_writable(kind)):
+            continue
         found.append(("mount", path, {"check": "mount", "path": path, "type": kind}))
         found.append(("disk", path, {"check": "disk", "path": path, "used": ["85%", "95%"]}))
     for name, shell in _shared(each.users for each in surveys):
-        found.append(("user", name, {"check": "user", "name": name, **({"shell": shell} if shell else {})}))
+        if is_writable(name):
+            told = {"shell": shell} if is_writable(shell) else {}
+            found.append(("user", name, {"check": "user", "name": name, **told}))
     return _named(found)
+
+
+def is_writable(text: str) -> bool:
+    """Whether a site's file can hold it: such files have no hidden characters."""
+    return bool(text) and _HIDDEN.search(text) is None
+
+
+def unwritable(survey: Survey) -> list[str]:
+    """What a server has, and no rule can name."""
+    names = [*survey.services, *(path for path, _ in survey.mounts), *(name for name, _ in survey.users)]
+    return sorted({each for each in names if not is_writable(each)})
 
 
 def _shared(things: Iterable[Sequence[Thing]]) -> list[Thing]:

@@ -77,11 +77,16 @@ def service(name):
     """present, running, enabled, masked: as systemd says, else as its pid file and its links in /etc do."""
     if not os.path.isdir("/run/systemd/system"):
         return _of_scripts(name)
-    unit = name if "." in name else name + ".service"
+    unit = unit_of(name)
     found = _properties(unit, SHOWN)
     if found.get("UnitFileState") == "alias" and found.get("Id") not in (None, "", unit):
         found = dict(_properties(found["Id"], SHOWN))
     return service_of(found)
+
+
+def unit_of(name):
+    """The unit that a name is of: a service, where it does not end as another kind does."""
+    return name if name.endswith(KINDS) else name + ".service"
 
 
 def service_of(found):
@@ -101,6 +106,19 @@ def service_of(found):
     return told
 
 
+KINDS = (
+    ".service",
+    ".socket",
+    ".target",
+    ".timer",
+    ".mount",
+    ".automount",
+    ".swap",
+    ".path",
+    ".slice",
+    ".scope",
+    ".device",
+)
 BROKEN = ("error", "bad-setting")
 THERE = ("loaded", "merged", "masked") + BROKEN
 AT_START = ("enabled",)

@@ -50,7 +50,13 @@ LISTED = 1 << 20  # letters of a list of units
 
 def _names(text):
     words = [line.split()[0] for line in text.splitlines() if line.strip()]
-    return {word[: -len(".service")] for word in words if word.endswith(".service")}
+    return {_short(word) for word in words if word.endswith(".service")}
+
+
+def _short(unit):
+    """A service's name without its end, where that is the same one: `x.timer.service` is not `x.timer`."""
+    short = unit[: -len(".service")]
+    return short if gauge_software.unit_of(short) == unit else unit
 
 
 def _ports():

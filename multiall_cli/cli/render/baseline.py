@@ -373,8 +373,7 @@ def learned(found: Learned, to: Path | None) -> View:
     """The text of a pack's file, where there is anything to learn; what was not told is said beside it. Errors:
     UsageError where it cannot be written.
     """
-    head = safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
-    text = f"{head}\n{as_yaml({'rules': found.rules})}"
+    text = pack_text(found)
     if to is not None and found.rules:
         _write_anew(to, text)
 
@@ -393,6 +392,12 @@ def learned(found: Learned, to: Path | None) -> View:
     code = Exit.PARTIAL if found.troubles or not found.rules else Exit.OK
     items = [{"rule": name, **words} for name, words in found.rules.items()]
     return View("baseline.learn", found, human, items, list(found.rules), exit=code, well=False)
+
+
+def pack_text(found: Learned) -> str:
+    """A file of rules/."""
+    head = safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
+    return f"{head}\n{as_yaml({'rules': found.rules})}"
 
 
 def _write_anew(file: Path, text: str) -> None:

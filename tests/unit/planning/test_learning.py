@@ -1,11 +1,15 @@
 """Rules that are learnt of servers: what most of them share, and nothing that a server makes up."""
 
-from hypothesis import given
+from pathlib import Path
+
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from multiall_cli.adapters.site.read import read_site
+from multiall_cli.cli.render.baseline import pack_text
 from multiall_cli.engine.learn import survey_of
-from multiall_cli.planning.learning import Survey, learned
-from multiall_cli.planning.rules import is_id
+from multiall_cli.planning.learning import Learned, Survey, learned, unwritable
+from multiall_cli.planning.rules import is_id, rules_of
 
 ONE = Survey(
     "web1",
@@ -46,3 +50,53 @@ ANYTHING = st.recursive(
 @given(st.dictionaries(st.sampled_from(["services", "ports", "mounts", "users"]), ANYTHING))
 def test_whatever_a_server_tells_is_rules_or_nothing(told: dict[str, object]) -> None:
     assert all(is_id(name) for name in learned([survey_of("web1", told)]))
+
+
+ODD = (
+    "getty@tty1", "a:b", "on", "null", "1.2", "0x1F", "1_000", "~", "[a]", "{a: b}", "- a", "a #b", "#", "'", '"', "*a",
+    "&a", "!a", "|", ">", "%a", "@a", "`a`", "a: ", " a ", "", "..", "a..b", "${env:HOME}", "a\nb", "a\tb", "\\x2d",
+    "systemd-fsck@dev-disk-by\\x2duuid-1.service", "é", "\u202e", "\udcff", "\x1b", "\x00", "\x85", "\ufeffa", "=",
+    "<<", "2026-01-01", "x" * 255, ".a", "-a", "--", "\u2028", "y", "012", "1e3", "\U0001f600", "\uffff",
+)  # fmt: skip
+_odd = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=()), max_size=12)
+_surveys = st.builds(
+    Survey,
+    st.just("web1"),
+    st.lists(_odd, max_size=5).map(tuple),
+    st.lists(st.tuples(st.integers(1, 65535), st.lists(_odd | st.just("127.0.0.1"), max_size=2).map(tuple))).map(tuple),
+    st.lists(st.tuples(_odd, _odd), max_size=3).map(tuple),
+    st.lists(st.tuples(_odd, _odd), max_size=3).map(tuple),
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_surveys)
+@example(Survey("web1", ODD, tuple((at, (each,)) for at, each in enumerate(ODD, 1)), tuple(zip(ODD, ODD, strict=True))))
+@example(Survey("web1", users=tuple(zip(ODD, ODD, strict=True))))
+def test_whatever_is_learnt_loads_again_and_means_the_same(tmp_path: Path, survey: Survey) -> None:
+    """Written as `baseline learn --to` writes it, read as every command reads it."""
+    found = learned([survey])
+    (tmp_path / "inventory").mkdir(exist_ok=True)
+    (tmp_path / "rules").mkdir(exist_ok=True)
+    site = "servers: {web1: }\npools: {web: {members: web1, baseline: [learnt]}}\n"
+    (tmp_path / "inventory" / "site.yaml").write_text(site if found else "servers: {web1: }\n")
+    text = pack_text(Learned(found, ("web1",), {}))
+    (tmp_path / "rules" / "learnt.yaml").write_text(text, encoding="utf-8")
+    faults: list[str] = []
+    read = read_site(tmp_path)
+    rules = rules_of(read.inventory, read.packs, "web1", lambda _, what, todo: faults.append(what)) if found else ()
+    assert faults == []
+    subjects = {rule.id: (rule.check, {**rule.subject, **{e.value: e.wanted for e in rule.expects}}) for rule in rules}
+    assert set(subjects) == set(found)
+    for name, words in found.items():
+        has = subjects[name][1]
+        for key in set(words) - {"check", "used"}:
+            wanted = tuple(words[key]) if isinstance(words[key], list) else words[key]  # type: ignore[arg-type]
+            assert has[key] == wanted, name
+
+
+def test_what_no_rule_can_name_is_reported() -> None:
+    assert unwritable(Survey("web1", ("a", "b\udcff"), (), (("/x\x1b", "ext4"),), (("ann", ""),))) == [
+        "/x\x1b",
+        "b\udcff",
+    ]

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from multiall_cli.remote import gauge_storage
+from multiall_cli.remote import gauge_storage, survey
 from multiall_cli.remote.gauge_databases import replication_of_mysql, replication_of_postgresql
 from multiall_cli.remote.gauge_logs import entries
 from multiall_cli.remote.gauge_ping import ping_of
-from multiall_cli.remote.gauge_software import container_of, service_of, timer_of, versions_of
+from multiall_cli.remote.gauge_software import container_of, service_of, timer_of, unit_of, versions_of
 from multiall_cli.remote.gauge_sources import Trouble, failed, since
 
 MIRROR = """\
@@ -232,3 +232,17 @@ def test_packages_by_name_and_architecture() -> None:
     block = "Package: ssh\nStatus: install ok installed\nArchitecture: %s\nVersion: %s\n"
     found = versions_of("\n".join((block % ("amd64", "1"), block % ("i386", "2"))))
     assert found == {"ssh": "1", "ssh:amd64": "1", "ssh:i386": "2"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [
+        ("nginx.service", "nginx"),
+        ("dbus-org.freedesktop.timedate1.service", "dbus-org.freedesktop.timedate1"),
+        ("postgresql@15-main.service", "postgresql@15-main"),
+        ("odd.timer.service", "odd.timer.service"),
+    ],
+)
+def test_services_that_were_learnt_are_asked_for_by_the_same_unit(unit: str, name: str) -> None:
+    assert survey._names(f"{unit} loaded active running\n") == {name}
+    assert unit_of(name) == unit
