@@ -24,11 +24,16 @@ def prefix(become: Become) -> tuple[str, ...]:
     """What stands before an argv that is run without a password: none of these ever asks for one."""
     match become.method:
         case BecomeMethod.SUDO:
-            return ("sudo", "-n", "-u", become.user, "--")
+            return ("sudo", "-n", "-u", _sudo_user(become), "--")
         case BecomeMethod.DOAS:
             return ("doas", "-n", "-u", become.user, "--")
         case _:
             return ()
+
+
+def _sudo_user(become: Become) -> str:
+    """A number needs a sign before it, or sudo takes it for a name."""
+    return f"#{become.user}" if become.user.isdigit() else become.user
 
 
 def takes_password(become: Become) -> bool:
@@ -45,7 +50,7 @@ def gated(become: Become, argv: Sequence[str], signs: Signs) -> tuple[str, ...]:
     gate = ("sh", "-c", GATE, signs.through, signs.go, *argv)
     if become.method is BecomeMethod.SU:
         return ("su", become.user, "-c", "exec " + shlex.join(gate))
-    return ("sudo", "-k", "-S", "-p", signs.prompt, "-u", become.user, "--", *gate)
+    return ("sudo", "-k", "-S", "-p", signs.prompt, "-u", _sudo_user(become), "--", *gate)
 
 
 def wants_password(become: Become, stderr: bytes) -> bool:
@@ -99,5 +104,12 @@ def refusal(become: Become, stderr: bytes) -> str:
 def sudoers(servers: Iterable[Server]) -> tuple[str, ...]:
     """The sudoers lines that let us work without a password, one per login."""
     wanted = (each for each in servers if each.become.method is BecomeMethod.SUDO)
-    lines = (f"{each.ssh.user or 'USER'} ALL=({each.become.user}) NOPASSWD: ALL" for each in wanted)
+    lines = (
+        f"{_word(each.ssh.user or 'USER')} ALL=({_word(_sudo_user(each.become))}) NOPASSWD: ALL" for each in wanted
+    )
     return tuple(dict.fromkeys(lines))
+
+
+def _word(name: str) -> str:
+    """A name as sudoers takes it: the backslash of `CORP\\x` is written twice."""
+    return name.replace("\\", "\\\\")

@@ -14,7 +14,7 @@ import pytest
 from multiall_cli.adapters.ssh.channel import command_line
 from multiall_cli.adapters.ssh.config import leads_astray, read, straight
 from multiall_cli.adapters.ssh.link import _resolve
-from multiall_cli.adapters.ssh.route import Route, Routes
+from multiall_cli.adapters.ssh.route import Route, Routes, split_hop
 from multiall_cli.adapters.ssh.settings import Question, settings
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Server, Ssh
@@ -280,3 +280,17 @@ def test_the_family_of_addresses(tmp_path: Path) -> None:
     assert len(_resolve(route("AddressFamily inet\n", tmp_path, web1()), 0.0)) == 1
     with pytest.raises(Unreachable, match="no address of AddressFamily inet6"):
         _resolve(route("AddressFamily inet6\n", tmp_path, web1()), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("hop", "parts"),
+    [
+        ("bastion", ("", "bastion", 0)),
+        ("x@corp.example@bastion:2200", ("x@corp.example", "bastion", 2200)),
+        ("CORP\\x@[2001:db8::1]:22", ("CORP\\x", "2001:db8::1", 22)),
+        ("ssh://a@b:3/", ("a", "b", 3)),
+        ("2001:db8::1", ("", "2001:db8::1", 0)),
+    ],
+)
+def test_a_hop_and_its_parts(hop: str, parts: tuple[str, str, int]) -> None:
+    assert split_hop(hop) == parts

@@ -33,21 +33,30 @@ Path = Annotated[str, _word(r"(?:/|~/)[^\r\n]*", "a path from / or ~/")]
 Absolute = Annotated[str, _word(r"/[^\r\n]*[^\r\n/]", "a path from /")]
 Place = Annotated[str, _word(r"(?:\./|\.\./|/|~/)[^\r\n]+", "a path from ./, ../, / or ~/; ./ is the site's folder")]
 Source = Annotated[str, _word(r"[^\s-][^\r\n]*", "a folder of the site (./trees/www), or a member's name (web1)")]
-User = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}\$?|[0-9]{1,10}", "a user's name or number")]
+_ID = (
+    "[0-9]{1,9}|[0-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}|4294[0-8][0-9]{5}|42949[0-5][0-9]{4}"
+    "|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-4]"
+)
+"""A user's or group's number: up to 4294967294, since the next one means `unchanged` to the kernel."""
+_LOGIN = r"(?:[A-Za-z0-9][A-Za-z0-9.-]{0,62}\\)?[A-Za-z_][A-Za-z0-9._-]{0,62}\$?(?:@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?"
+"""A user's or group's name, of a directory's domain too: `CORP\\x`, `x@corp.example`."""
+User = Annotated[str, _word(f"{_LOGIN}|{_ID}", "a user's name or number")]
 Owner = Annotated[
     str,
     _word(
-        r"(?:[A-Za-z_][A-Za-z0-9._-]{0,62}\$?|[0-9]{1,10})(?::(?:[A-Za-z_][A-Za-z0-9._-]{0,62}\$?|[0-9]{1,10}))?",
+        f"(?:{_LOGIN}|{_ID})(?::(?:{_LOGIN}|{_ID}))?",
         "user or user:group",
     ),
 ]
 Mode = Annotated[str, _word("0?[0-7]{3,4}", "an octal mode such as '0644'")]
 Service = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9@._:-]{0,254}", "a service's name, such as nginx")]
+_BRACKETED = r"\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\](?::[0-9]{1,5})?"
+"""An IPv6 address, perhaps with its interface and a port."""
 Jump = Annotated[
     str,
     _word(
-        r"(?:[A-Za-z_][A-Za-z0-9._-]*@)?[A-Za-z0-9_][A-Za-z0-9._:-]*"
-        r"(?:,(?:[A-Za-z_][A-Za-z0-9._-]*@)?[A-Za-z0-9_][A-Za-z0-9._:-]*)*",
+        rf"(?:{_LOGIN}@)?(?:[A-Za-z0-9_][A-Za-z0-9._:-]*|{_BRACKETED})"
+        rf"(?:,(?:{_LOGIN}@)?(?:[A-Za-z0-9_][A-Za-z0-9._:-]*|{_BRACKETED}))*",
         "a server's name or [user@]address[:port]; several with commas",
     ),
 ]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from multiall_cli.domain.inventory import After, Become, BecomeMethod
+from multiall_cli.domain.inventory import After, Become, BecomeMethod, Server, Ssh
 from multiall_cli.drivers import become, service
 
 NONE, SUDO, DOAS = (Become(method) for method in (BecomeMethod.NONE, BecomeMethod.SUDO, BecomeMethod.DOAS))
@@ -18,6 +18,7 @@ NONE, SUDO, DOAS = (Become(method) for method in (BecomeMethod.NONE, BecomeMetho
         (SUDO, ("sudo", "-n", "-u", "root", "--")),
         (DOAS, ("doas", "-n", "-u", "root", "--")),
         (Become(BecomeMethod.SUDO, "www"), ("sudo", "-n", "-u", "www", "--")),
+        (Become(BecomeMethod.SUDO, "1000"), ("sudo", "-n", "-u", "#1000", "--")),
     ],
 )
 def test_what_stands_before_a_command(how: Become, argv: tuple[str, ...]) -> None:
@@ -97,6 +98,12 @@ def test_whether_a_password_is_wanted(how: Become, stderr: bytes, wants: bool) -
 def test_why_it_was_refused(how: Become, stderr: bytes, words: str) -> None:
     """The program's own first line, or nothing where it is not its fault."""
     assert become.refusal(how, stderr) == words
+
+
+def test_sudoers_lines_of_a_directorys_names() -> None:
+    """sudoers takes a backslash for a sign that hides the next one."""
+    server = Server("a", "a", ssh=Ssh(user="CORP\\x"), become=Become(BecomeMethod.SUDO, "y@corp.example"))
+    assert become.sudoers([server]) == ("CORP\\\\x ALL=(y@corp.example) NOPASSWD: ALL",)
 
 
 def test_a_services_name_is_an_argument_and_never_part_of_a_script() -> None:

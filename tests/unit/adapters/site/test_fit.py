@@ -96,12 +96,32 @@ def test_descriptions_complete_a_sentence():
     assert describe(complex) == "a table of keys"
 
 
-@pytest.mark.parametrize("user", ["root", "john.doe", "svc$", "1000", "_x", "A"])
+@pytest.mark.parametrize(
+    "user", ["root", "john.doe", "svc$", "1000", "_x", "A", "4294967294", "CORP\\x", "x@corp.example", "A.B\\svc$"]
+)
 def test_users(user):
     assert matches(user, User)
 
 
-@pytest.mark.parametrize("user", ["-x", "a b", "root\n", "a:b", "", "a;b", "x" * 70, "\x1b"])
+@pytest.mark.parametrize(
+    "user",
+    [
+        "-x",
+        "a b",
+        "root\n",
+        "a:b",
+        "",
+        "a;b",
+        "x" * 70,
+        "\x1b",
+        "4294967295",
+        "9999999999",
+        "a\\\\b",
+        "\\x",
+        "x@",
+        "@x",
+    ],
+)
 def test_hostile_users(user):
     assert not matches(user, User)
 

@@ -182,6 +182,13 @@ ONE_FAULT = {
     "servers: {web: {address: -1}}": "'-1' cannot be an address",
     "servers: {web: {ssh: {user: -1}}}": "'user' is '-1'",
     "servers: {web: {become: {method: sudo, user: -1}}}": "'user' is '-1'",
+    # -1 for the kernel, which means `unchanged`: nothing would become anyone else.
+    "servers: {web: {become: {method: sudo, user: 4294967295}}}": "'user' is '4294967295'",
+    "servers: {web: {ssh: {user: '4294967295'}}}": "'user' is '4294967295'",
+    "servers: {w: {}}\npools: {p: {members: [w], files: [{path: /x, source: ./a, owner: 4294967295}]}}": "'owner' is",
+    "servers: {w: {}}\npools: {p: {members: [w], files: [{path: /x, source: ./a, owner: '0:4294967295'}]}}": (
+        "'owner' is"
+    ),
     "servers: {web: {labels: {x: -1}}}": "'x' is '-1'",
     "servers: {web: {labels: {state: up}}}": "no label can be called 'state'",
     "servers: {a: }\npools: {failed: {members: a}}": "2:9: 'failed' cannot be the name of a pool",
