@@ -154,10 +154,12 @@ def _measured() -> dict[str, object]:
 class LocalTransport:
     """Opens sessions with the admin host."""
 
-    def __init__(self, timeout: float = 60.0, reveal: Reveal = reveal_secret) -> None:
+    def __init__(
+        self, timeout: float = 60.0, reveal: Reveal = reveal_secret, passwords: Passwords | None = None
+    ) -> None:
         self._timeout = timeout
         self._reveal = reveal
-        self._passwords = Passwords(reveal)
+        self._passwords = passwords or Passwords(reveal)
 
     def open(self, server: Server) -> LocalSession:
         start = partial(_start, server)

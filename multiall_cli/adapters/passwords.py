@@ -14,6 +14,10 @@ Reveal = Callable[[Secret], str]
 """Gives what a reference to a secret means. Errors: UsageError."""
 
 
+ASKED = Secret("asked", "become")
+"""The password that --ask-become-pass asks for."""
+
+
 @dataclass(slots=True)
 class Trial:
     """What is known of one password in this run. `verdict` is set by who tries it: None where it was not wanted."""
@@ -37,13 +41,18 @@ class Passwords:
     A directory service counts failures for all members together, so a typo must cost one failure, not one for each.
     """
 
-    def __init__(self, reveal: Reveal) -> None:
-        self._reveal = reveal
+    def __init__(self, reveal: Reveal, asked: str | None = None) -> None:
+        """`asked`: the password that was typed for this run, for all servers that declare none."""
+        self._look_up = reveal
+        self._typed = asked
         self._trials: dict[tuple[str, str], Trial] = {}
         self._lock = threading.Lock()
 
     def declared(self, become: Become) -> Secret | None:
-        return become.password
+        return become.password or (ASKED if self._typed is not None else None)
+
+    def _reveal(self, secret: Secret) -> str:
+        return self._look_up(secret) if secret is not ASKED or self._typed is None else self._typed
 
     @contextmanager
     def attempt(self, secret: Secret, purpose: str, who: str) -> Iterator[Attempt]:
@@ -64,7 +73,7 @@ class Passwords:
     def _try(self, trial: Trial, attempt: Attempt, secret: Secret, who: str) -> Iterator[Attempt]:
         before = who if who in trial.wrong_on else next(iter(trial.wrong_on), "")
         if before and (before == who or not trial.right):
-            what = f"the password {secret} was wrong on {before} and is not tried again"
+            what = f"the password {_name(secret)} was wrong on {before} and is not tried again"
             raise MemberFault(who, what, "mend it and run again")
         try:
             yield attempt
@@ -73,3 +82,7 @@ class Passwords:
                 trial.right = trial.right or attempt.taken
             if attempt.taken is False:
                 trial.wrong_on[who] = None
+
+
+def _name(secret: Secret) -> str:
+    return "of --ask-become-pass" if secret is ASKED else str(secret)

@@ -1,7 +1,7 @@
 """A command that runs somewhere, as seen from here: bytes in, two streams out, an exit code."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from multiall_cli.domain.errors import MemberFault, Unreachable
@@ -80,10 +80,16 @@ def _feed(pipe: Pipe, stdin: bytes) -> None:
         return  # the command did not want its input, or the link was cut: how it ended tells why
 
 
+def _so_far(kept: Mapping[str, Capture]) -> tuple[bytes, bytes]:
+    return kept["stdout"].captured().whole(), kept["stderr"].captured().whole()
+
+
 def complete(
     pipe: Pipe, argv: Sequence[str], stdin: bytes, timeout: float, on_output: OnOutput | None, who: str
 ) -> Completed:
-    """Give the command its input, take its output until it ends. Errors: MemberFault after a silent `timeout`."""
+    """Give the command its input, take its output until it ends. Errors: MemberFault after a silent `timeout`,
+    Unreachable; what had come until then is in `so_far`.
+    """
     feeder = threading.Thread(target=_feed, args=(pipe, stdin), daemon=True)
     if len(stdin) > 1 << 16:
         feeder.start()
@@ -98,11 +104,16 @@ def complete(
                 on_output(stream, piece)
         code = pipe.exit_code()
     except TimeoutError:
-        raise MemberFault(
+        fault = MemberFault(
             who,
             f"`{argv[0]}` gave no output for {timeout:g} s and was let go; it may still run there",
             "give it longer with --timeout SECONDS",
-        ) from None
+        )
+        fault.so_far = _so_far(kept)
+        raise fault from None
+    except (MemberFault, Unreachable) as fault:
+        fault.so_far = _so_far(kept)
+        raise
     finally:
         pipe.close()
     return Completed(tuple(argv), code, kept["stdout"].captured(), kept["stderr"].captured())

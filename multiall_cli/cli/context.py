@@ -4,6 +4,7 @@ import select
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -32,7 +33,29 @@ def fleet(context: Context) -> "Iterator[Fleet]":
     said = given(context)
     with Fleet.load(said.site, Limits(said.parallel, said.timeout)) as found:
         found.warn = warn
+        if said.ask_become_pass:
+            found.become_password = _become_password()
         yield found
+
+
+def _become_password() -> str:
+    """The password that is typed once for the run. Errors: UsageError without a terminal, Interrupted."""
+    from getpass import GetPassWarning, getpass
+
+    if not can_ask():
+        todo = "declare it: `become: {method: sudo, password: '${env:NAME}'}`"
+        raise UsageError("--ask-become-pass", "there is no terminal to ask on", todo)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GetPassWarning)  # it would be shown while it is typed
+            typed = getpass("become password: ", sys.stderr)
+    except (EOFError, KeyboardInterrupt):
+        raise Interrupted("multiall", "interrupted at the question; nothing was changed", "run it again") from None
+    except GetPassWarning:
+        raise UsageError("--ask-become-pass", "the terminal would show what is typed", "use another one") from None
+    if not typed:
+        raise UsageError("--ask-become-pass", "nothing was typed", "run it again")
+    return typed
 
 
 def warn(words: str) -> None:

@@ -47,6 +47,7 @@ class Given:
     yes: bool = False
     quiet: bool = False
     debug: bool = False
+    ask_become_pass: bool = False
     understood: bool = False
 
 
@@ -110,6 +111,9 @@ def every_verb(*, hidden: bool = False, drawings: Sequence[str] = ()) -> list[Ty
         ),
         _option(["-y", "--yes"], "Do not ask; for scripts.", is_flag=True, hidden=hidden),
         _option(["-q", "--quiet"], "Say nothing where all is well; for cron.", is_flag=True, hidden=hidden),
+        _option(
+            ["--ask-become-pass"], "Ask once for the password of sudo or su.", is_flag=True, hidden=hidden,
+        ),
         _option(["--debug"], "Tracebacks, for reporting a fault.", is_flag=True, hidden=hidden),
     ]  # fmt: skip
 

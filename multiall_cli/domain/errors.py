@@ -41,6 +41,8 @@ class MultiAllError(Exception):
     """`<subject>: <what happened, with numbers>; <the command or flag that moves you on>`."""
 
     exit_code: Exit = Exit.ERROR
+    so_far: tuple[bytes, bytes] = (b"", b"")
+    """What a command had printed before it was cut short: standard output, standard error."""
 
     def __init__(self, subject: str, what: str, todo: str) -> None:
         # Words of members and of files end up here: they must not steer the terminal that shows them.

@@ -32,11 +32,11 @@ def execute(
         try:
             done = session.run(argv, stdin, timeout, told if on_output else None)
         except MultiAllError as fault:
-            return Executed(server.name, None, trouble=fault.what, todo=fault.todo)
+            stdout, stderr = map(_text, fault.so_far)
+            return Executed(server.name, None, stdout, stderr, trouble=fault.what, todo=fault.todo)
         finally:
             session.close()
-        stdout, stderr = done.stdout.whole(), done.stderr.whole()
-        return Executed(server.name, done.exit_code, _text(stdout), _text(stderr))
+        return Executed(server.name, done.exit_code, _text(done.stdout.whole()), _text(done.stderr.whole()))
 
     for server, result in fan_out(servers, run, world.parallel, world.stop):
         world.watch(Step("ran", server.name))

@@ -49,6 +49,7 @@ from multiall_cli.planning.whom import away, inherited, serving, through
 if TYPE_CHECKING:
     from multiall_cli.adapters.nameservers import DnsServers
     from multiall_cli.adapters.network import Elsewhere
+    from multiall_cli.adapters.passwords import Passwords
     from multiall_cli.adapters.signing import Seal
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.adapters.ssh.transport import SshTransport
@@ -115,6 +116,9 @@ class Fleet:
     _recent: "Recent | None" = field(default=None, repr=False)
     book: "tuple[RuleBook, list[Fault]] | None" = field(default=None, repr=False)
     name_servers: "DnsServers | None" = field(default=None, repr=False)
+    become_password: str | None = field(default=None, repr=False)
+    """For all servers with a `become` that declare no password."""
+    _passwords: "Passwords | None" = field(default=None, repr=False)
     _making: Lock = field(default_factory=Lock, repr=False)
     """Logins are made by many threads, and the first of them makes what they all need."""
 
@@ -873,9 +877,17 @@ class Fleet:
             from multiall_cli.adapters.links import LinkTransport
             from multiall_cli.adapters.local import LocalTransport
 
+            local = LocalTransport(self._timeout, passwords=self._passwords_of_the_run())
             _ = self.network  # that it is not there is told once, not by every member
-            self._transport = LinkTransport(self._ssh_transport, LocalTransport(self._timeout))
+            self._transport = LinkTransport(self._ssh_transport, local)
         return self._transport
+
+    def _passwords_of_the_run(self) -> "Passwords":
+        from multiall_cli.adapters.passwords import Passwords
+
+        if self._passwords is None:
+            self._passwords = Passwords(reveal, self.become_password)
+        return self._passwords
 
     def _ssh_transport(self) -> "SshTransport":
         with self._making:
@@ -894,6 +906,7 @@ class Fleet:
             reveal=reveal,
             config_files=config_files(self.site.settings),
             network=self.network.entered if self.network else nullcontext,
+            passwords=self._passwords_of_the_run(),
         )
         return self._ssh
 

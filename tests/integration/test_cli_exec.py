@@ -252,3 +252,17 @@ def test_a_command_that_was_let_go_is_not_said_to_be_not_run(desk: Desk) -> None
     done = desk.call("exec", "--timeout", "0.3", "web1", "--", "sh", "-c", "echo $$; exec sleep 600")
     assert done.exit == 3
     assert "no result: `sh` gave no output for 0.3 s and was let go; it may still run there; give it longer" in done.out
+
+
+def test_output_before_a_silence_is_shown(desk: Desk) -> None:
+    """What a command said before it hung is what tells why."""
+    line = ("exec", "--timeout", "0.3", "web1", "--", "sh", "-c", "echo half; echo why >&2; exec sleep 600")
+    assert "\nhalf\nwhy\n" in desk.call(*line).out
+    (told,) = desk.call("-o", "json", *line).json()["servers"]
+    assert (told["exit_code"], told["stdout"], told["stderr"]) == (None, "half\n", "why\n")
+
+
+def test_off_a_terminal_no_password_is_asked_for(desk: Desk) -> None:
+    done = desk.call("exec", "--ask-become-pass", "web1", "--", "true")
+    assert done.exit == 2
+    assert "--ask-become-pass: there is no terminal to ask on; declare it" in done.err

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from multiall_cli.adapters.passwords import Passwords
 from multiall_cli.adapters.secrets import reveal
 from multiall_cli.adapters.ssh.hostkeys import pin
 from multiall_cli.adapters.ssh.transport import SshTransport
@@ -534,6 +535,23 @@ def test_commands_are_not_allowed(tmp_path: Path) -> None:
         session.close()
 
 
+def test_what_came_before_a_silence_or_a_cut_is_kept(daemon: Sshd) -> None:
+    session = transport(daemon.known_hosts).open(daemon.server())
+    with pytest.raises(MemberFault, match=r"gave no output for 0\.5 s") as silent:
+        session.run(["sh", "-c", "echo out; echo err >&2; exec sleep 60"], timeout=0.5)
+    assert silent.value.so_far == (b"out\n", b"err\n")
+    seen: list[bytes] = []
+
+    def cut(stream: str, piece: bytes) -> None:
+        seen.append(piece)
+        daemon.cut()
+
+    with pytest.raises(Unreachable, match="was cut") as gone:
+        session.run(["sh", "-c", "echo out; exec sleep 60"], on_output=cut)
+    assert gone.value.so_far == (b"out\n", b"")
+    session.close()
+
+
 # ---- ~/.ssh/config and jumps
 
 
@@ -882,6 +900,21 @@ class TestSudo:
                 with pytest.raises(MemberFault, match=r"`become` was refused.*; write `Defaults:USER !requiretty`"):
                     session.call("ping").value()
                 session.close()
+
+    def test_a_password_that_was_typed_for_the_run(self, daemon: Sshd, user: str) -> None:
+        through = transport(daemon.known_hosts, passwords=Passwords(reveal, "pass word'1"))
+        with sudoers(f"{user} ALL=(ALL) ALL"):
+            session = through.open(self.server(daemon, user, SUDO))
+            assert session.run(["id", "-un"]).stdout.head == b"root\n"
+            session.close()
+        wrong = transport(daemon.known_hosts, passwords=Passwords(reveal, "typo"))
+        with sudoers(f"{user} ALL=(ALL) ALL"):
+            session = wrong.open(self.server(daemon, user, SUDO))
+            with pytest.raises(MemberFault, match="did not take the password"):
+                session.run(["id"])
+            with pytest.raises(MemberFault, match="the password of --ask-become-pass was wrong on web1"):
+                session.run(["id"])
+            session.close()
 
     def test_su_with_a_password(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Its prompt is PAM's own, whatever the language."""

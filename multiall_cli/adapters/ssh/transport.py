@@ -34,15 +34,17 @@ class SshTransport:
         reveal: Reveal,
         config_files: Sequence[str] = CONFIG_FILES,
         network: Callable[[], AbstractContextManager[None]] = nullcontext,
+        passwords: Passwords | None = None,
     ) -> None:
         """Times in seconds: until a session is open (each step), and of silence where a call names none.
 
         `known_hosts`: the site's files, beside the user's; `servers`: by name, for jumps; `cache` remembers which
-        key each server took; `network`: the one in which sockets are made and ProxyCommands run.
+        key each server took; `network`: the one in which sockets are made and ProxyCommands run; `passwords`: those of
+        the run.
         """
         self._routes = Routes(servers, known_hosts, connect_timeout, config_files)
         self._known = KnownHosts()
-        self._passwords = Passwords(reveal)
+        self._passwords = passwords or Passwords(reveal)
         self._login = login.Login(self._known, cache, self._passwords)
         self._network = network
         self._timeout = timeout
