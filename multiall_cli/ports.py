@@ -10,7 +10,7 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.health import Change as HealthChange
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
 from multiall_cli.domain.inventory import After, Server
-from multiall_cli.domain.records import Content, Place, RRset, Written
+from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written
 from multiall_cli.domain.run import Entry, Holder, OutboxEntry, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Event, Evidence, Planned
 from multiall_cli.domain.zones import NameServer, Zone
@@ -153,11 +153,21 @@ class NameServers(Protocol):
         """The zone as its primary has it, whole or not at all."""
         ...
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
+    def write(
+        self,
+        zone: Zone,
+        changes: Sequence[tuple[Change[RRset], str]],
+        soa: str,
+        lease: Leasing | None = None,
+    ) -> Written:
         """Changes, each with the mark that is to stand beside it ('': none), in messages that are done whole or not at
         all: what is wrong with one name is not the others' trouble. `soa`: the data of the SOA record as it was read,
-        which must still hold where an alias takes the place of others.
+        which must still hold where an alias takes the place of others; `lease`: to be taken in the same messages.
         """
+        ...
+
+    def release(self, zone: Zone, lease: Leasing) -> None:
+        """Give a lease back, if it is still ours."""
         ...
 
     def notify(self, zone: Zone, server: NameServer) -> None:

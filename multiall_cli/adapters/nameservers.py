@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import dns.exception
 import dns.flags
@@ -21,10 +22,21 @@ import dns.zone
 from multiall_cli.adapters.keys import tsig_of
 from multiall_cli.adapters.queries import CUT, Network, Queries, exchanged, reaching
 from multiall_cli.adapters.transfers import LIMITS, Limits, Transfer
-from multiall_cli.adapters.updates import MOST, Marked, Update, as_name, as_rdata, fill, halves, names_of, parts_of
+from multiall_cli.adapters.updates import (
+    MOST,
+    Hold,
+    Marked,
+    Update,
+    as_name,
+    as_rdata,
+    fill,
+    halves,
+    names_of,
+    parts_of,
+)
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable
-from multiall_cli.domain.records import Content, Place, RRset, Written, key_of
+from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written, key_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
@@ -143,14 +155,18 @@ class DnsServers:
 
     # --- changing -----------------------------------------------------------------------------------------------
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
+    def write(
+        self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
+    ) -> Written:
+        hold = Hold(lease)
         leaving = {each.key for each, _ in changes if each.after is None}
         done: set[str] = set()
         refused: dict[str, tuple[str, str]] = {}
         todo = list(reversed(list(parts_of(changes, leaving))))
         while todo:
             part = todo.pop()
-            code = self._sent(zone, part, soa, leaving) if not done else self._sent_on(todo, zone, part, soa, leaving)
+            send = partial(self._sent, zone, part, soa, leaving, hold)
+            code = send() if not done else self._sent_on(todo, send)
             if code == dns.rcode.NOERROR:
                 done |= {each.key for each, _ in part}
             elif code is None or (code not in _STALE and names_of(part) > 1):
@@ -161,28 +177,49 @@ class DnsServers:
                     self._accepted(zone.primary, code)
         if refused and not done:
             self._accepted(zone.primary, code or dns.rcode.SERVFAIL)
-        return Written(frozenset(done), refused)
+        return Written(frozenset(done), refused, hold.is_taken)
 
-    def _sent_on(
-        self, todo: "list[list[Marked]]", zone: Zone, part: "Sequence[Marked]", soa: str, leaving: Set[str]
-    ) -> dns.rcode.Rcode | None:
+    def _sent_on(self, todo: list[list[Marked]], send: Callable[[], dns.rcode.Rcode | None]) -> dns.rcode.Rcode | None:
         """Where others are done already: they are not forgotten for a fault, and nothing more is tried after one.
         Whoever reads the zone again finds out what is wrong.
         """
         try:
-            return self._sent(zone, part, soa, leaving)
+            return send()
         except (Unreachable, MemberFault):
             todo.clear()
             return dns.rcode.NXRRSET
 
-    def _sent(self, zone: Zone, part: "Sequence[Marked]", soa: str, leaving: Set[str]) -> dns.rcode.Rcode | None:
-        """What came of a message; None: it would be too large."""
+    def _sent(
+        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: Hold
+    ) -> dns.rcode.Rcode | None:
+        """What came of a message; None: it would be too large. Where the key may not write the lease, it goes
+        without.
+        """
+        code = self._sent_once(zone, part, soa, leaving, hold)
+        if code == dns.rcode.REFUSED and hold.is_wanted and not hold.is_taken:
+            hold.is_wanted = False
+            code = self._sent_once(zone, part, soa, leaving, hold)
+            hold.is_wanted = code == dns.rcode.REFUSED  # then it is not the lease that is refused
+        elif code == dns.rcode.NOERROR and hold.is_wanted:
+            hold.is_taken = True
+        return code
+
+    def _sent_once(
+        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: Hold
+    ) -> dns.rcode.Rcode | None:
         update = Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
         fill(update, part, soa, zone, leaving)
+        hold.fill(update)
         try:
             return self._ask(zone, zone.primary, update.message, tcp=True).rcode()
         except Overfull:
             return None
+
+    def release(self, zone: Zone, lease: Leasing) -> None:
+        update = Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
+        update.present(lease.name, "TXT", lease.after)
+        update.delete(lease.name, "TXT")
+        self._ask(zone, zone.primary, update.message, tcp=True)
 
     def notify(self, zone: Zone, server: NameServer) -> None:
         message = dns.message.make_query(zone.name, "SOA")
@@ -204,6 +241,10 @@ class DnsServers:
             if code == dns.rcode.REFUSED:
                 self._name_refused(zone, part)
             self._accepted(zone.primary, code)
+
+    def may_lease(self, zone: Zone, place: Place) -> None:
+        """Whether the key may write the lease. Errors: MemberFault where it may not."""
+        self._accepted(zone.primary, self._may(zone, [place]))
 
     def _may(self, zone: Zone, places: Sequence[Place]) -> dns.rcode.Rcode:
         message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key))

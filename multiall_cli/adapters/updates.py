@@ -10,7 +10,7 @@ import dns.update
 
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MultiAllError
-from multiall_cli.domain.records import MANAGED, RRset, key_of, place_of
+from multiall_cli.domain.records import MANAGED, Leasing, RRset, key_of, place_of
 from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones.markers import marker_name
 
@@ -132,3 +132,24 @@ def _put(message: Update, change: Change[RRset], marker: str) -> None:
         message.replace(mark, change.after.ttl if change.after else 0, "TXT", f'"{marker}"')
     elif change.before is not None and change.before.marker:
         message.delete(mark, "TXT")
+
+
+class Hold:
+    """The lease of one run, message after message. `is_wanted`: whether the key may write it; `is_taken`: it stands."""
+
+    def __init__(self, lease: Leasing | None) -> None:
+        self._lease = lease
+        self.is_wanted = lease is not None
+        self.is_taken = False
+
+    def fill(self, message: Update) -> None:
+        """Demand that the lease is as it was read, or ours by now, and take it."""
+        if self._lease is None or not self.is_wanted:
+            return
+        before = (self._lease.after,) if self.is_taken else self._lease.before
+        if before:
+            message.present(self._lease.name, "TXT", *before)
+        else:
+            message.absent(self._lease.name, "TXT")
+        if not self.is_taken:
+            message.replace(self._lease.name, 0, "TXT", self._lease.after)

@@ -14,7 +14,7 @@ from multiall_cli.adapters.nameservers import DnsServers, content_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.records import Content, Place, RRset, Written, key_of, place_of
+from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written, key_of, place_of
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.planning.zones import files, serials
 from multiall_cli.ports import Completed, Session
@@ -112,7 +112,12 @@ class ZoneFiles:
                 session.server.name, what, f"run `named-checkzone -D {zone.shown} {file}` there"
             ) from None
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
+    def release(self, zone: Zone, lease: Leasing) -> None:
+        """There is none: a file is replaced only if it is still as it was read."""
+
+    def write(
+        self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
+    ) -> Written:
         """Written aside on all primaries, checked on the first, taken on each, reloaded."""
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)

@@ -135,13 +135,25 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
+class Leasing:
+    """A lease that is taken together with changes. `name`: of its TXT record; `before`: the record's data as it was
+    read, which must still hold; `after`: its data from then on.
+    """
+
+    name: str
+    before: tuple[str, ...]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a primary made of changes, by their keys: those that it did, and those that it refuses, each with why and
-    what to do. What is in neither is no longer as it was planned.
+    what to do. What is in neither is no longer as it was planned. `leased`: the lease was taken with them.
     """
 
     done: frozenset[str] = frozenset()
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    leased: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What zones are kept with, and what is remembered of each between runs."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import field
 
@@ -94,6 +95,14 @@ def is_late(store: Store, zone: Zone) -> bool:
 
 def note_late(store: Store, zone: Zone, *, late: bool) -> None:
     store.keep(_late(zone), b"1" if late else b"")
+
+
+def store_id(store: Store) -> str:
+    """Stands for this store in leases: a run that was killed here does not keep the next one from here out."""
+    kept = store.cached("store id")
+    if kept is None:
+        store.keep("store id", kept := secrets.token_hex(4).encode())
+    return kept.decode("ascii")
 
 
 def _late(zone: Zone) -> str:

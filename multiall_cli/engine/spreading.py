@@ -40,6 +40,11 @@ class Spreading:
             world.store.remember(world.vantage, {}, told, [])
         return served
 
+    def followed(self) -> None:
+        """Wait until each server has the serial, or a while has passed; who lags is not reported."""
+        for _ in fan_out(self.zone.servers, self._arrived, len(self.zone.servers)):
+            continue
+
     def _evidence(self, each: Served) -> Evidence:
         words = f"its zone {self.zone.shown} {each.trouble}"
         world = self.desk.world

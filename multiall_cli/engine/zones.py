@@ -3,15 +3,17 @@
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 
 from multiall_cli.domain.change import Change, Conflict
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
+from multiall_cli.domain.errors import Locked, MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import (
     Content,
+    Leasing,
     Place,
     RRset,
     Served,
@@ -35,11 +37,12 @@ from multiall_cli.engine.desk import (
     note_seen,
     remember,
     seen_before,
+    store_id,
 )
 from multiall_cli.engine.spreading import POLLS, Spreading, stands
 from multiall_cli.engine.sync import holder, new_run_id
 from multiall_cli.planning.guard_names import NAMES, flags
-from multiall_cli.planning.zones import bounds, markers, serials
+from multiall_cli.planning.zones import bounds, leases, markers, serials
 from multiall_cli.planning.zones.brakes import UNSEEN, brakes, losses_of
 from multiall_cli.planning.zones.decide import place_of_record, short_lived, standing
 from multiall_cli.planning.zones.markers import Marker
@@ -59,6 +62,8 @@ TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
 ROLLOUT = "dns rollout"  # the verb of runs that take members out for a while, and put them back
 RUNS = 1000  # of the journal that are looked at for what the last hour changed
+FOLLOW = 2.0  # seconds in which servers should hear that a lease was given back
+HELD_AGAIN = 0.5  # seconds between two looks whether another host has ended
 READ_AGAIN = 600.0  # seconds after which a zone is read though its serial is as it was
 PUSHED_AGAIN = 3600.0  # seconds after which a file is pushed anew to a primary that serves an older one
 
@@ -98,6 +103,7 @@ def put(desk: Desk, zone: Zone, wish: ZoneWish, wanted: Callable[[Content], Iter
         plan = replace(plan, id=plan_id(zone.name, changes))
         if not changes:
             return ZoneReport(plan)
+        refuse_held(desk, zone, content)
         _check(desk, plan, wish)
         if not wish.confirm(plan):
             return ZoneReport(plan, stopped="not confirmed; nothing was changed", exit=Exit.REFUSED)
@@ -122,6 +128,9 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
         return known
     content = _read(desk, zone)
     plan = _planned(desk, zone, content, wish)
+    if plan.changes:
+        content = _free(desk, zone, wish, content)
+        plan = _planned(desk, zone, content, wish)
     note_seen(desk, zone, lambda: owned(content, zone))
     note_members(desk, zone, lambda: _places_given(content, zone))
     _hold(zone, plan, wish)
@@ -131,6 +140,29 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     if not wish.confirm(plan):
         return ZoneReport(plan, stopped="not confirmed; nothing was changed", exit=Exit.REFUSED)
     return _Writing(desk, zone, wish, lambda content: _planned(desk, zone, content, wish)).run(content, plan)
+
+
+def _free(desk: Desk, zone: Zone, wish: ZoneWish, content: Content) -> Content:
+    """The zone once no other host writes to it, read anew if that took a while. Errors: Locked."""
+    until = desk.world.clock.monotonic() + wish.lock_wait
+    while True:
+        try:
+            refuse_held(desk, zone, content)
+            return content
+        except Locked:
+            if desk.world.clock.monotonic() >= until or desk.world.stop():
+                raise
+        desk.world.pause(HELD_AGAIN)
+        content = _read(desk, zone)
+
+
+def refuse_held(desk: Desk, zone: Zone, content: Content) -> None:
+    """Errors: Locked, where another admin host has the lease of the zone."""
+    now = desk.world.clock.now()
+    held = None if zone.file else leases.held_by_another(content, zone, store_id(desk.world.store), now)
+    if held is not None:
+        what = f"it is held by {held.by} (run {held.run}), for {held.expires - now:.0f} s at most"
+        raise Locked(f"zone {zone.shown}", what, "wait for it, or use --lock-wait SECONDS")
 
 
 def _hold(zone: Zone, plan: ZonePlan, wish: ZoneWish) -> None:
@@ -328,6 +360,9 @@ class _Writing:
         self._refused: list[Conflict] = []
         self._held = departed(desk.world.store, zone, desk.world.clock.now())
         self._late = is_late(desk.world.store, zone)
+        self._lease: Leasing | None = None
+        self._current: set[str] = set()
+        """The servers that had all changes."""
 
     def run(self, content: Content, plan: ZonePlan) -> ZoneReport:
         run = _begun(self._desk, self._zone, self._wish, plan)
@@ -345,8 +380,24 @@ class _Writing:
                 self._depart(self._done, self._zone.within)
             raise
         finally:
+            self._release()
             self._world.store.end(run.id, ended, self._world.clock.now())
         return report
+
+    def _release(self) -> None:
+        """Give the lease back, and let the servers that had the changes have that too. Where it fails, it ends by
+        itself.
+        """
+        if self._lease is None:
+            return
+        zone, began = self._zone, self._world.clock.monotonic()
+        with suppress(Unreachable, MemberFault):
+            self._desk.servers.release(zone, self._lease)
+            followers = tuple(each for each in zone.secondaries if each.name in self._current)
+            if followers:
+                serial = self._desk.servers.serial(zone, zone.primary)
+                near = replace(zone, secondaries=followers, mirrors=(), within=min(zone.within, FOLLOW))
+                Spreading(self._desk, near, serial, {}, began).followed()
 
     def _written(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
         """Until all is done or refused, or others come in between too often: what is done is not lost by that."""
@@ -361,6 +412,7 @@ class _Writing:
             tries += not made.done
             self._world.pause(random.uniform(0.01, 0.1))  # noqa: S311  (so that two writers do not meet again)
             content = self._desk.servers.read(self._zone)
+            self._refuse_held(run, rest, content)
             foreign = list(differing(rest, content))
             plan = self._replanned(run, replace(plan, changes=tuple(rest)), content)
             if not plan.changes:
@@ -404,11 +456,29 @@ class _Writing:
             now = before.epoch if before else 0.0  # nothing comes or goes: what comes next need not wait
         return Marker(self._zone.owner, pool, digest, int(now)).text
 
+    def _refuse_held(self, run: str, left: Sequence[Change[RRset]], content: Content) -> None:
+        try:
+            refuse_held(self._desk, self._zone, content)
+        except Locked:
+            self._note(run, left, Stage.CONFLICT, _RACE)
+            raise
+
+    def _taking(self, run: str, content: Content) -> Leasing | None:
+        if self._zone.file:
+            return None
+        world = self._world
+        me, ends = holder(world, ""), world.clock.now() + leases.lasts(self._zone)
+        lease = leases.Lease(self._zone.owner, run, f"{me.who}@{me.host}", store_id(world.store), int(ends))
+        return leases.taking(content, self._zone, lease)
+
     def _write(self, run: str, plan: ZonePlan, content: Content) -> Written:
         now = self._world.clock.now()
         try:
             marked = [(each, self._mark(each, now)) for each in plan.changes]
-            return self._desk.servers.write(self._zone, marked, content.soa)
+            taking = self._taking(run, content)
+            made = self._desk.servers.write(self._zone, marked, content.soa, taking)
+            self._lease = taking if made.leased else self._lease
+            return made
         except MemberFault as fault:
             self._note(run, plan.changes, Stage.FAILED, f"{fault.subject} {fault.what}")
             raise
@@ -428,6 +498,7 @@ class _Writing:
         self._note(run, done, Stage.DONE, "")
         until = self._depart(done, max((each.lag or zone.within for each in served), default=0.0))
         lagging = [each for each in served if each.trouble]
+        self._current = {each.server for each in served if not each.trouble}
         note_late(self._world.store, zone, late=bool(lagging))
         if not lagging and not self._wish.pool:
             _close_books(self._desk, zone, run)

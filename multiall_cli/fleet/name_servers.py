@@ -12,6 +12,7 @@ from multiall_cli.domain.change import Change
 from multiall_cli.domain.inventory import Pool, Server
 from multiall_cli.domain.records import (
     Content,
+    Leasing,
     Place,
     RRset,
     Written,
@@ -79,8 +80,13 @@ class NameServersOfSite:
     def read(self, zone: Zone) -> Content:
         return self.of(zone).read(zone)
 
-    def write(self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str) -> Written:
-        return self.of(zone).write(zone, changes, soa)
+    def write(
+        self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
+    ) -> Written:
+        return self.of(zone).write(zone, changes, soa, lease)
+
+    def release(self, zone: Zone, lease: Leasing) -> None:
+        self.of(zone).release(zone, lease)
 
     def notify(self, zone: Zone, server: NameServer) -> None:
         self.of(zone).notify(zone, server)

@@ -45,6 +45,7 @@ from multiall_cli.planning.whom import away
 from multiall_cli.planning.zones import bounds
 from multiall_cli.planning.zones.claims import addresses_of, claims_of, host_of
 from multiall_cli.planning.zones.decide import standing
+from multiall_cli.planning.zones.leases import place_of_lease
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
 from multiall_cli.planning.zones.proposals import Proposal, proposals, unlisted
@@ -356,13 +357,23 @@ def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Findi
         yield from _tried(name, lambda: held.append(read(zone)), "hands over the zone")
         if not zone.file:
             places = [each.place for each in desk(fleet).of(zone)]
-            yield from _tried(name, lambda: dns.may_update(zone, places), "takes our updates")
+            if (yield from _tried(name, lambda: dns.may_update(zone, places), "takes our updates")):
+                yield from _of_lease(dns, zone, name)
     for server in unlisted(zone, held[0]) if held else ():
         what = f"{server} is a name server of the zone, and none of `zones:`: no one looks what it answers"
         yield Finding(name, Well.ODD, what, "add it to `secondaries:`")
     if zone.key is None and not zone.file:
         what = "there is no `key:`: who can send from our address could do what we do"
         yield Finding(name, Well.ODD, what, "make one with `tsig-keygen multiall`")
+
+
+def _of_lease(dns: "DnsServers", zone: Zone, subject: str) -> Iterator[Finding]:
+    place = place_of_lease(zone)
+    try:
+        dns.may_lease(zone, place)
+    except (Unreachable, MemberFault):
+        what = "a run does not keep a second admin host out: our key may not write the TXT record of its lease"
+        yield Finding(subject, Well.ODD, what, f"let `update-policy` grant {place[0].rstrip('.')} TXT too")
 
 
 def _of_files(fleet: "Fleet", zone: Zone) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ class Both:
     def by_hand(self) -> None:
         name, kind = self.luck.choice(AT), self.luck.choice([*VALUES])
         values = self.luck.sample(VALUES[kind], self.luck.choice([0, 0, 1, 1 if kind == "CNAME" else 2]))
-        message = dns.update.UpdateMessage(NAME, keyring=self.servers._tsig(self.zone))
+        message = dns.update.UpdateMessage(NAME, keyring=self.servers._tsig(self.zone.key))
         message.replace(name, 300, kind, *values) if values else message.delete(name, kind)
         assert self.servers._ask(self.zone, self.zone.primary, message, tcp=True).rcode() == 0
         self.model.put(name, kind, *values)
