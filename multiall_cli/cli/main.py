@@ -7,7 +7,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from multiall_cli.cli.options import HUMAN, Given, output_said
+from multiall_cli.cli.options import HUMAN, Format, Given, output_said
+from multiall_cli.cli.render.runners import is_runner, write_commands
 from multiall_cli.cli.streams import leave, prepare, silence
 from multiall_cli.domain.errors import InputFaults, MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
@@ -21,7 +22,7 @@ COMPLETE = "_MULTIALL_COMPLETE"
 
 def run(argv: Sequence[str]) -> int:
     """The exit code of a command line."""
-    prepare()
+    prepare(to_runner=is_runner(os.environ) or output_said(argv) is Format.GITHUB)
     try:
         return _run(argv, Given())
     except BrokenPipeError:
@@ -123,7 +124,7 @@ def _tell(given: Given, fault: MultiAllError, code: Exit) -> int:
         from multiall_cli.cli.render.failure import failure
 
         try:
-            sys.stdout.write(failure(given.output, fault, code))
+            write_commands(sys.stdout, failure(given.output, fault, code))
             sys.stdout.flush()
         except OSError as full:
             silence(code)

@@ -7,8 +7,11 @@ import sys
 from typing import NoReturn
 
 
-def prepare() -> None:
-    """Streams that were closed before we began are as /dev/null; what their encoding lacks is shown as an escape."""
+def prepare(*, to_runner: bool = False) -> None:
+    """Streams that were closed before we began are as /dev/null; what their encoding lacks is shown as an escape.
+
+    `to_runner`: a CI runner reads them, and nothing from outside may be a command of it.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  (open to the end)
@@ -17,6 +20,12 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # as in argv: bytes that are no text are no name that we know
+    if to_runner:
+        from multiall_cli.cli.render.runners import Unobeyed
+
+        for name in ("stdout", "stderr"):
+            if not isinstance(getattr(sys, name), Unobeyed):
+                setattr(sys, name, Unobeyed(getattr(sys, name)))
 
 
 def silence(code: int) -> int:

@@ -432,7 +432,7 @@ def test_forms_that_other_programs_read(desk: Desk) -> None:
     place = sarif[0]["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("rules/own.yaml", 6)
     table = desk.call("baseline", "check", "web1", "-o", "markdown").out
-    assert "| 404 missing | gone | web1 | not there |  |" in table
+    assert "| 404 missing | `gone` | `web1` | `not there` |  |" in table
 
 
 def test_packs_are_tried_on_their_examples(desk: Desk) -> None:

@@ -138,6 +138,19 @@ def test_output_of_members_cannot_steer_the_terminal(desk: Desk, options: list[s
         assert r"\x1b[31mred\x1b]0;title\x07 \x9b2J [red]x[/red] [/x] \u202egpj.exe \xff\r" in shown.text
 
 
+@pytest.mark.parametrize(
+    "options", [[], ["--diff"], ["--stream"], ["-q"], ["--json"], ["-o", "yaml"], ["-o", "github"]], ids=str
+)
+def test_output_of_members_is_no_command_of_a_runner(desk: Desk, options: list[str]) -> None:
+    script = "for to in 1 2; do printf '::error::a\\n ##vso[task.x]b\\n  ::warning::c\\n' >&$to; done; exit 1"
+    process = desk.started("exec", *options, "web1", "--", "sh", "-c", script, env={"GITHUB_ACTIONS": "true"})
+    lines = "".join(process.communicate(timeout=30)).splitlines()
+    assert process.returncode == 3
+    own = [line for line in lines if line.startswith("::error title=")]
+    assert len(own) == (options == ["-o", "github"])
+    assert [line for line in lines if re.search(r"^\s*::[a-z]|##vso\[", line) and line not in own] == []
+
+
 def test_100_mb_of_one_member_cost_the_admin_little(desk: Desk) -> None:
     """The head and the tail are kept, the rest is counted."""
     script = desk.folder / "measure.py"

@@ -1,10 +1,13 @@
 """Health as other programs read it: TAP, Nagios plugins, Prometheus, SARIF, and Markdown for a pull request."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite, isnan
 from urllib.parse import quote
 
+from multiall_cli.cli.render.plain import as_json
+from multiall_cli.cli.render.runners import broken
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.domain.baseline import Code, Status, worst
 from multiall_cli.domain.health import Health
@@ -139,7 +142,7 @@ def _sample(value: float | None) -> str:
 
 
 def _labels(**labels: str) -> str:
-    told = {key: safe_text(value).replace("\\", "\\\\").replace('"', '\\"') for key, value in labels.items()}
+    told = {key: broken(safe_text(value)).replace("\\", "\\\\").replace('"', '\\"') for key, value in labels.items()}
     return "{" + ",".join(f'{key}="{value}"' for key, value in told.items()) + "}"
 
 
@@ -155,7 +158,7 @@ def sarif(health: Health) -> str:
         "results": [*(_result(each) for each in bad), *(_lost(name, words) for name, words in health.lost.items())],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
-    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return as_json({"$schema": schema, "version": "2.1.0", "runs": [run]})
 
 
 def _described(status: Status) -> dict[str, object]:
@@ -209,15 +212,18 @@ def markdown(health: Health) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(map(_cell, cells)) + " |"
+def _row(code: str, *cells: str) -> str:
+    return "| " + " | ".join([code, *map(_cell, cells)]) + " |"
 
 
 def _cell(text: str) -> str:
-    """Text from outside is no markup."""
-    shown = safe_text(text).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
-    plain = "".join(f"\\{each}" if each in "|*_`[]#>" else each for each in shown)
-    return plain.replace("@", "&#64;").replace("://", ":&#47;&#47;")  # nobody is called, and nothing becomes a link
+    """Text from outside as code: in that, nothing is markup, and no name, address or number of a commit a link."""
+    shown = safe_text(text)
+    while "\\|" in shown:
+        shown = shown.replace("\\|", "\\ |")  # a table takes the stroke behind two backslashes for its own
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    space = " " if shown[:1] in ("`", " ") or shown[-1:] in ("`", " ") else ""
+    return f"{fence}{space}{shown}{space}{fence}".replace("|", "\\|") if shown.strip() else ""
 
 
 FORMS = {"tap": tap, "nagios": nagios, "prometheus": prometheus, "sarif": sarif, "markdown": markdown}

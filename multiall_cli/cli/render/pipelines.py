@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from multiall_cli.cli.render.runners import COMMAND, broken
 from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.render.view import Case
 from multiall_cli.domain.errors import Origin
@@ -20,7 +21,7 @@ def junit(suite: str, cases: Sequence[Case]) -> str:
         words = safe_text(case.fault)
         body = f"><failure message={quoteattr(words)}>{escape(words)}</failure></testcase>" if words else "/>"
         lines.append(head + body)
-    return "\n".join([*lines, "</testsuite>", ""])
+    return COMMAND.sub(r"&#35;#", "\n".join([*lines, "</testsuite>", ""]))
 
 
 def github(cases: Sequence[Case]) -> str:
@@ -42,7 +43,7 @@ def _place(origin: Origin) -> str:
 
 def _message(text: str) -> str:
     """As the runners read it back: of what they escape, only the percent sign survives `safe_text`."""
-    return safe_text(text).replace("%", "%25")
+    return broken(safe_text(text)).replace("%", "%25")
 
 
 def _property(text: str) -> str:

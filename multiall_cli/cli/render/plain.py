@@ -8,6 +8,7 @@ from enum import Enum
 from math import isfinite
 from pathlib import PurePath
 
+from multiall_cli.cli.render.runners import COMMAND
 from multiall_cli.cli.render.text import HIDDEN, safe_text
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.topology import Rung
@@ -64,7 +65,7 @@ def document(schema: str, value: object) -> dict[str, object]:
 def as_json(told: object, indent: int | None = 2) -> str:
     """JSON that a terminal can be shown: what is hidden in its strings is an escape, also beyond what JSON asks."""
     text = json.dumps(told, ensure_ascii=False, indent=indent)
-    return HIDDEN.sub(_escaped, text) + "\n"
+    return COMMAND.sub(r"\\u0023#", HIDDEN.sub(_escaped, text)) + "\n"
 
 
 def as_yaml(told: object) -> str:
@@ -72,6 +73,8 @@ def as_yaml(told: object) -> str:
     from multiall_cli.fleet import to_yaml
 
     text = to_yaml(told)
+    if COMMAND.search(text):
+        return as_json(told)  # it is YAML too, and a runner finds no command in it
     return to_yaml(told, ascii_only=True) if HIDDEN.search(text) else text
 
 

@@ -7,6 +7,7 @@ from dataclasses import field
 
 from multiall_cli.cli.options import Format, Given
 from multiall_cli.cli.render.plain import as_json, as_yaml, document, plain
+from multiall_cli.cli.render.runners import write_commands
 from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.streams import silence
 from multiall_cli.domain.dataclass import dataclass
@@ -119,7 +120,7 @@ def _junit(given: Given, view: View) -> None:
 def _github(given: Given, view: View) -> None:
     from multiall_cli.cli.render.pipelines import github
 
-    sys.stdout.write(github(view.cases))
+    write_commands(sys.stdout, github(view.cases))
 
 
 _WRITERS: dict[Format, Callable[[Given, View], None]] = {

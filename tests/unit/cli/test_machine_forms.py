@@ -11,12 +11,14 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
+from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 from rfc3986_validator import validate_rfc3986
 
-from multiall_cli.cli.render.health_forms import nagios, prometheus, sarif, tap
+from multiall_cli.cli.render.health_forms import markdown, nagios, prometheus, sarif, tap
 from multiall_cli.cli.render.pipelines import junit
 from multiall_cli.cli.render.plain import as_json, as_yaml, document
+from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.render.view import Case
 from multiall_cli.domain.baseline import Checked, Code, Status
 from multiall_cli.domain.errors import Origin
@@ -146,3 +148,35 @@ def test_junit_is_what_its_schema_says(cases: list[Case]) -> None:
 def test_json_and_yaml_are_strict_and_say_the_same(health: Health) -> None:
     told = document("baseline.check", health)
     assert _strictly(as_json(told)) == yaml.load(as_yaml(told), yaml.CSafeLoader) == told
+
+
+LINKS = (
+    "www.example.net",
+    "a@b.example",
+    "3f786850e387550fdab836ed7e6dc881de23001b",
+    "#12",
+    "GH-1",
+    "https://x.example",
+)
+
+
+@given(healths | st.sampled_from(LINKS).map(lambda each: Health((Checked(each, Code.MISSING, 1.0, (_link(each),)),))))
+def test_markdown_cells_are_code_and_nothing_else(health: Health) -> None:
+    """In code no renderer finds markup, names, addresses or commits."""
+    read = MarkdownIt("commonmark").enable("table").parse(markdown(health))
+    rows = sum(len(each.problems) for each in health.servers) if not health.is_idle else 0
+    cells = [read[at + 1] for at, each in enumerate(read) if each.type == "td_open"]
+    assert len(cells) == 5 * rows
+    for at, cell in enumerate(cells):
+        kinds = [each.type for each in cell.children or ()]
+        assert kinds == ["text"] if at % 5 == 0 else kinds in ([], ["code_inline"]), cell.content
+    said = {_plain(text) for each in health.servers for status in each.problems for text in (status.rule, status.shows)}
+    assert {_plain(each.content) for cell in cells for each in cell.children or ()} >= said - {""}
+
+
+def _plain(text: str) -> str:
+    return "".join(safe_text(text).split())
+
+
+def _link(text: str) -> Status:
+    return Status("web1", text, Code.MISSING, 0.0, text, text)
