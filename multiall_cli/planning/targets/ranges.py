@@ -94,6 +94,8 @@ def _alternatives(pattern: str) -> list[list[tuple[str, ...]]]:
             alternatives[-1].append((match["text"],))
         else:
             numbers = _numbers(pattern, match["choices"])
+            if alternatives[-1] and pattern[match.start() - 1].isdigit() | (pattern[match.start() - 1] == "]"):
+                _same_as_joined(pattern, numbers)
             alternatives[-1].append(numbers)
             many *= len(numbers)
         _limit(pattern, before + many)
@@ -111,6 +113,18 @@ def _numbers(pattern: str, choices: str) -> tuple[str, ...]:
         numbers.update(dict.fromkeys(_range(pattern, choice)))
         _limit(pattern, len(numbers))
     return tuple(numbers)
+
+
+def _same_as_joined(pattern: str, numbers: tuple[str, ...]) -> None:
+    """ClusterShell joins digits before a bracket to its numbers, so `2[8-12]` counts from 28 to 212 there.
+
+    That is another set where the numbers go on from 9 to 10, from 99 to 100, and so on.
+    """
+    have = set(numbers)
+    over = next((each for each in numbers if set(each) == {"9"} and str(int(each) + 1) in have), None)
+    if over is not None:
+        what = f"goes on from {over} to {int(over) + 1} behind a digit, which is another set in ClusterShell"
+        _refuse(pattern, what, "write the whole number in brackets: web[28-29,210-212], not web2[8-12]")
 
 
 def _range(pattern: str, choice: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from multiall_cli.adapters.site.compose import Scalar, Table, Written, compose
 from multiall_cli.adapters.site.imports.ansible_ini import read_ini
 from multiall_cli.adapters.site.imports.ansible_yaml import read_yaml
 from multiall_cli.adapters.site.imports.groups import Groups, Variable
@@ -23,13 +24,15 @@ _KEYS = {
     "ansible_become_user": "become_user",
     "ansible_become_method": "become",
 }
+_DECISIVE = (*_KEYS, "ansible_become", "ansible_connection")
+"""Who logs in where, and with whose rights: without them a host would be reached as somebody else, or another one."""
 _SECRET = ("pass", "secret", "token", "key", "vault", "credential")
 _YES = ("true", "yes", "1", "on", "y", "t")
 _OF_ALL = ("all", "ungrouped")
 
 
 def import_ansible(path: Path) -> Imported:
-    """The hosts and groups of an Ansible inventory file; `.yaml`/`.yml` is read as YAML, all else as INI.
+    """The hosts and groups of an Ansible inventory file: YAML, JSON (also of `ansible-inventory --list`) or INI.
 
     Templates, vaults, secrets and variables that are no plain value are dropped, never evaluated; so are
     group_vars/ and host_vars/. Errors: InputFaults where the file cannot be read.
@@ -41,11 +44,23 @@ def import_ansible(path: Path) -> Imported:
         fault = Fault(Origin(str(path), 1, 1), "is a program", "save what it prints as a YAML inventory")
         raise InputFaults((fault,))
     groups = Groups()
-    (read_yaml if path.suffix in (".yaml", ".yml") else read_ini)(text, str(path), groups)
+    (read_yaml if _is_yaml(path, text) else read_ini)(text, str(path), groups)
     for folder in ("group_vars", "host_vars"):
         if (path.parent / folder).is_dir():
             groups.drop(Origin(str(path.parent / folder), 1, 1), f"the variables in {folder}/")
     return _imported(groups)
+
+
+def _is_yaml(path: Path, text: str) -> bool:
+    """As Ansible decides: by the file's ending; without one, YAML goes before INI where it is a table of groups."""
+    if path.suffix:
+        return path.suffix in (".yaml", ".yml", ".json")
+    written, faults = compose(text, str(path), tags=True)
+    return not faults and isinstance(written, Table) and all(map(_may_be_group, written.entries.values()))
+
+
+def _may_be_group(written: Written) -> bool:
+    return isinstance(written, Table) or (isinstance(written, Scalar) and written.value is None)
 
 
 def _imported(groups: Groups) -> Imported:
@@ -53,9 +68,10 @@ def _imported(groups: Groups) -> Imported:
     for name, variables in groups.variables().items():
         for variable in variables:
             _take(hosts[name], variable, groups)
+    wrong = {host.name for host in hosts.values() if _is_elsewhere(host, groups)}
     pools = []
     for name, group in groups.groups.items():
-        members = groups.members_of(name)
+        members = tuple(member for member in groups.members_of(name) if member not in wrong)
         why = refused("pool", name)
         if name in _OF_ALL:
             continue
@@ -63,9 +79,7 @@ def _imported(groups: Groups) -> Imported:
             groups.drop(group.origin, why or f"the group {shown(name)}, which has no hosts")
         else:
             pools.append(Pool(name, members, origin=group.origin))
-    for host in hosts.values():
-        _settle_become(host)
-    servers = tuple(host.server() for host in hosts.values())
+    servers = tuple(host.server() for host in hosts.values() if host.name not in wrong)
     return Imported(servers, tuple(pools), tuple(dict.fromkeys(groups.dropped)))
 
 
@@ -91,6 +105,8 @@ def _take(host: Gathered, variable: Variable, groups: Groups) -> None:
         why = _label(host, variable.name, value)
     if why:
         groups.drop(variable.origin, f"the variable {shown(variable.name)}, which {why}")
+        if variable.name in _DECISIVE:
+            host.missing.setdefault(_KEYS.get(variable.name, ""), variable.name)
 
 
 def _connect(host: Gathered, value: str, origin: Origin) -> str:
@@ -117,11 +133,18 @@ def _label(host: Gathered, name: str, value: str) -> str:
     return ""
 
 
-def _settle_become(host: Gathered) -> None:
-    """`ansible_become` says whether, `ansible_become_method` says how; sudo where nothing is said."""
+def _is_elsewhere(host: Gathered, groups: Groups) -> bool:
+    """Whether the host cannot be imported, since what decides who logs in where was not taken over.
+
+    `ansible_become` says whether, `ansible_become_method` says how; sudo where nothing is said.
+    """
     wanted = host.values.pop("become_wanted", None)
     if wanted is None or wanted[0] != "True":
-        host.values.pop("become", None)
-        host.values.pop("become_user", None)
+        for key in ("become", "become_user"):
+            host.values.pop(key, None)
+            host.missing.pop(key, None)
     else:
         host.put("become", "sudo", wanted[1])
+    if host.missing:
+        groups.drop(host.origin, f"the host {shown(host.name)}, since {', '.join(host.missing.values())} was left out")
+    return bool(host.missing)

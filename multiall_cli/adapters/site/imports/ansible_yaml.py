@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from multiall_cli.adapters.site.compose import Scalar, Table, Written, compose
+from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written, compose
 from multiall_cli.adapters.site.imports.groups import Groups, Variable
 from multiall_cli.domain.errors import Fault, InputFaults
 from multiall_cli.planning.targets.ranges import shown
+
+_META = "_meta"
 
 
 def read_yaml(text: str, file: str, groups: Groups) -> None:
@@ -17,8 +19,42 @@ def read_yaml(text: str, file: str, groups: Groups) -> None:
         if written is not None:
             raise InputFaults((Fault(written.origin, "is no inventory", "name a file with groups and hosts"),))
         return
+    listed = _META in written.entries  # as `ansible-inventory --list` prints it
     for name, group in written.entries.items():
-        _group(name, written, group, groups)
+        if name == _META:
+            _host_variables(group, groups)
+        elif listed:
+            _listed(name, written, group, groups)
+        else:
+            _group(name, written, group, groups)
+
+
+def _host_variables(meta: Written, groups: Groups) -> None:
+    hosts = meta.entries.get("hostvars") if isinstance(meta, Table) else None
+    if isinstance(hosts, Table):
+        for name, variables in hosts.entries.items():
+            groups.add_hosts(name, "ungrouped", list(_variables(variables)), hosts.keys[name])
+
+
+def _listed(name: str, parent: Table, group: Written, groups: Groups) -> None:
+    """A group whose hosts and children are lists of names."""
+    grouped = groups.group(name, parent.keys[name])
+    if not isinstance(group, Table):
+        return
+    for key, section in group.entries.items():
+        if key == "vars" and isinstance(section, Table):
+            grouped.variables += _variables(section)
+        elif key in ("hosts", "children") and isinstance(section, Listing):
+            for each in section.items:
+                if not isinstance(each, Scalar):
+                    groups.drop(each.origin, f"one of the {key} of the group {shown(name)}, which is no name")
+                elif key == "hosts":
+                    groups.add_hosts(each.text, name, [], each.origin)
+                else:
+                    grouped.children[each.text] = None
+                    groups.group(each.text, each.origin)
+        else:
+            groups.drop(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
 
 
 def _group(name: str, parent: Table, group: Written, groups: Groups) -> None:

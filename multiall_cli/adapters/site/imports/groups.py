@@ -1,15 +1,20 @@
 """Hosts, groups and variables as Ansible means them, whatever file they were read from."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import field
+from itertools import product
+from string import ascii_letters
 
 from multiall_cli.adapters.site.build import MOST_SERVERS
 from multiall_cli.adapters.site.imports.imported import Dropped, refused
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.errors import Origin, UsageError
-from multiall_cli.planning.targets.ranges import expand, shown
+from multiall_cli.domain.errors import Origin
+from multiall_cli.planning.targets.ranges import LIMIT, shown
 
-_RANGE = re.compile(r"\[([0-9]+):([0-9]+)(?::([0-9]+))?\]")
+_RANGE = re.compile(r"\[(?P<first>[0-9]*|[A-Za-z]):(?P<last>[0-9]+|[A-Za-z])(?::(?P<step>[0-9]{1,9}))?\]")
+MOST_DIGITS = 15
+PRIORITY = "ansible_group_priority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,19 @@ class Groups:
         """Each host's variables, the strongest first: its own, then those of its groups from the innermost out."""
         found = {host: list(own) for host, own in self._own.items()}
         depths = self._depths()
-        for name in sorted(self.groups, key=lambda name: (depths.get(name, 1), name), reverse=True):
-            given = self.groups[name].variables[::-1]
+        for name in sorted(
+            self.groups, key=lambda name: (depths.get(name, 1), self._priority(name), name), reverse=True
+        ):
+            given = [each for each in self.groups[name].variables[::-1] if each.name != PRIORITY]
             if given:
                 for host in self.hosts if name == "all" else self.members_of(name):
                     found[host] += given
         return found
+
+    def _priority(self, name: str) -> int:
+        """Of groups that are equally deep, the one with the higher number holds."""
+        said = [each.value or "" for each in self.groups[name].variables if each.name == PRIORITY]
+        return int(said[-1]) if said and re.fullmatch("-?[0-9]{1,9}", said[-1]) else 1
 
     def members_of(self, group: str) -> tuple[str, ...]:
         """A group's hosts and those of the groups below it; a circle of groups ends where it began."""
@@ -88,10 +100,8 @@ class Groups:
         return {**depths, "all": 0}
 
     def _names(self, pattern: str, origin: Origin) -> tuple[str, ...]:
-        ranged = _RANGE.sub(lambda match: f"[{match[1]}-{match[2]}{'/' + match[3] if match[3] else ''}]", pattern)
-        try:
-            names = expand(ranged)
-        except UsageError:
+        names = _expanded(pattern)
+        if names is None:
             self.drop(origin, f"the hosts {shown(pattern)}, whose range is not read")
             return ()
         if len(self.hosts.keys() | set(names)) > MOST_SERVERS:
@@ -102,3 +112,33 @@ class Groups:
             more = f" (nor {len(refusals) - 1} more of {shown(pattern)})" if len(refusals) > 1 else ""
             self.drop(origin, refusals[0] + more)
         return tuple(name for name in names if not refused("name", name))
+
+
+def _expanded(pattern: str) -> tuple[str, ...] | None:
+    """The names of Ansible's ranges: `[1:3]`, `[01:10]`, `[0:9:2]`, `[a:f]`; None where one cannot be read."""
+    parts: list[Sequence[str]] = []
+    end, many = 0, 1
+    for match in _RANGE.finditer(pattern):
+        choices = _choices(match["first"] or "0", match["last"], int(match["step"] or 1))
+        many *= len(choices)
+        if not choices or many > LIMIT:
+            return None
+        parts += [(pattern[end : match.start()],), choices]
+        end = match.end()
+    rest = pattern[end:]
+    if any(sign in "[]" for part in [*parts[::2], (rest,)] for sign in part[0]):
+        return None
+    return tuple(dict.fromkeys("".join(each) for each in product(*parts, (rest,))))
+
+
+def _choices(first: str, last: str, step: int) -> Sequence[str]:
+    """The values of one range; none where its ends do not fit together, or are too far from each other."""
+    if first.isdigit() != last.isdigit() or not step:
+        return ()
+    if not first.isdigit():
+        return ascii_letters[ascii_letters.index(first) : ascii_letters.index(last) + 1 : step]
+    width = len(first) if len(first) > 1 and first[0] == "0" else 0
+    if (width and len(last) != width) or len(last) > MOST_DIGITS:
+        return ()
+    numbers = range(int(first), int(last) + 1, step)
+    return [str(number).zfill(width) for number in numbers] if len(numbers) <= LIMIT else ()

@@ -47,6 +47,8 @@ class Gathered:
     values: dict[str, tuple[str, Origin]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Keys that were said and could not be taken over, and what says them."""
 
     def put(self, key: str, value: str, origin: Origin) -> None:
         self.values.setdefault(key, (value, origin))

@@ -1,7 +1,9 @@
 """Ranges of names, with ClusterShell's NodeSet as the oracle."""
 
+import random
+
 import pytest
-from ClusterShell.NodeSet import NodeSet
+from ClusterShell.NodeSet import NodeSet, NodeSetException
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,3 +158,29 @@ def test_hostile_names_are_no_names(name):
 @pytest.mark.parametrize("name", ["web1", "1", "_x", "a.b-c_d", "A" * 253])
 def test_plain_names_are_names(name):
     assert is_name(name)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["prod-2[10-320]", "p2[8-12]", "p2[9,10]", "p0[8-12]", "p[1-3][8-12]", "a,p1[98-101]x"]
+)
+def test_a_range_that_is_another_set_in_clustershell(pattern: str) -> None:
+    """Digits before a bracket are part of its numbers there: whoever knows one notation would reach other servers."""
+    with pytest.raises(UsageError, match="which is another set in ClusterShell; write the whole number in brackets"):
+        expand(pattern)
+
+
+def test_digits_before_a_bracket_mean_the_same_or_are_refused() -> None:
+    chosen = random.Random(5)
+    for _ in range(250):
+        first = chosen.choice((0, 1, 5, 8, 9, 10, 90, 99, 100, chosen.randrange(1200)))
+        last = first + chosen.choice((0, 1, 2, 4, 15, 120))
+        step = chosen.choice(("", "", "", "/2", "/10"))
+        more = chosen.choice(("", "", f",{chosen.randrange(120)}"))
+        tail = chosen.choice(("", "", "x", "0", "n[1-2]"))
+        pattern = f"p{chosen.choice(('', '1', '20', '2n', 'x'))}[{first}-{last}{step}{more}]{tail}"
+        try:
+            theirs = set(NodeSet(pattern))
+            ours = set(expand(pattern))
+        except (NodeSetException, UsageError):
+            continue
+        assert ours == theirs, pattern

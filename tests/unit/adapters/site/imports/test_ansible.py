@@ -99,7 +99,9 @@ DROPPED = {
     "a hunter2": "a word behind a host that is no variable",
     "a x='hunter2": "a line with a quote without its brother",
     "-oProxyCommand=x": "'-oProxyCommand=x' is not taken as name",
-    "web[a:c]": "the hosts 'web[a:c]', whose range is not read",
+    "web[a:3]": "the hosts 'web[a:3]', whose range is not read",
+    "web[c:a]": "the hosts 'web[c:a]', whose range is not read",
+    "web[1-3]": "the hosts 'web[1-3]', whose range is not read",
     "web[1:999999999]": "whose range is not read",
     "[-x]\na": "'-x' is not taken as pool",
     "[failed]\na": "'failed' is not taken as pool",
@@ -191,3 +193,83 @@ def test_more_hosts_than_a_site_may_have_are_told(imported):
     found = imported("a[1:60000]\nb[1:60000]\n")
     assert len(found.servers) == 60000
     assert told(found) == ["2: the hosts 'b[1:60000]', which are more than 100,000 in all"]
+
+
+@pytest.mark.parametrize("method", ["su", "doas", "sudo"])
+def test_the_method_of_other_rights_is_kept(imported, method):
+    found = imported(f"a ansible_become=yes ansible_become_method={method}\n")
+    assert found.servers[0].become == Become(BecomeMethod(method))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        "ansible_user={{ who }}",
+        "ansible_user='a b'",
+        "ansible_host={{ where }}",
+        "ansible_port=x",
+        "ansible_become=yes ansible_become_method=runas",
+        "ansible_become=yes ansible_become_user=4294967295",
+        "ansible_connection=winrm",
+        "ansible_ssh_private_key_file=./key",
+    ],
+)
+def test_a_host_is_not_imported_with_another_login(imported, variables):
+    """It would be reached as somebody else, or be another host."""
+    found = imported(f"[web]\na {variables}\nb\n")
+    assert [server.name for server in found.servers] == ["b"]
+    assert [pool.members for pool in found.pools] == [("b",)]
+    assert any("2: the host 'a', since ansible_" in one and one.endswith(" was left out") for one in told(found))
+
+
+def test_a_method_that_is_not_used_is_no_trouble(imported):
+    assert [each.name for each in imported("a ansible_become_method=runas\n").servers] == ["a"]
+
+
+JSON = """{"all": {"hosts": {"a": {"ansible_user": "x", "rack": "r1"}}, "children": {"web": {"hosts": {"b": null}}}}}"""
+LISTED = """{"_meta": {"hostvars": {"a": {"ansible_user": "x", "rack": "r1"}}},
+"all": {"children": ["ungrouped", "web"]}, "ungrouped": {"hosts": ["a"]},
+"web": {"hosts": ["b"], "vars": {"env": "prod"}}}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [(JSON, "hosts.json"), (LISTED, "hosts.json"), (JSON, "hosts"), (YAML, "hosts")]
+)
+def test_json_and_files_without_an_ending(imported, text, name):
+    found = imported(text, name)
+    named = servers(found)
+    assert "ungrouped" not in named
+    if text != YAML:
+        assert sorted(named) == ["a", "b"]
+        assert (named["a"].ssh.user, named["a"].labels["rack"]) == ("x", "r1")
+        assert [(pool.name, pool.members) for pool in found.pools] == [("web", ("b",))]
+    else:
+        assert "db5" in named
+
+
+@pytest.mark.parametrize("text", ["a\n", "a:22\n", "[web]\na\n", "a ansible_user=x\n"])
+def test_ini_without_an_ending_stays_ini(imported, text):
+    assert list(servers(imported(text))) == ["a"]
+
+
+def test_the_priority_of_groups(imported):
+    """Of groups that are equally deep; the depth goes before it."""
+    groups = "[a]\nh\n[b]\nh\n[a:vars]\nx=a\nansible_group_priority=10\n[b:vars]\nx=b\n"
+    text = f"{groups}[all:vars]\nx=all\nansible_group_priority=99\n"
+    found = imported(text)
+    assert found.servers[0].labels == {"x": "a"}
+    assert not found.dropped
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("db-[a:c].x", ["db-a.x", "db-b.x", "db-c.x"]),
+        ("[1:2][a:c:2]", ["1a", "1c", "2a", "2c"]),
+        ("n[y:B]", ["ny", "nz", "nA", "nB"]),
+        ("n[:2]", ["n0", "n1", "n2"]),
+        ("n2[9:11]", ["n29", "n210", "n211"]),
+    ],
+)
+def test_ranges_of_letters_and_numbers(imported, pattern, names):
+    assert list(servers(imported(pattern))) == names
