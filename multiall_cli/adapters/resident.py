@@ -38,6 +38,7 @@ MORE = {
     "reach": ("reach",),
     "neighbours": ("neighbours",),
     "publish": ("publish",),
+    "follow": ("links",),
     "survey": ("gauge_sources", "gauge_versions", "gauge_files", "gauge_network", "gauge_software", "survey"),
     "gauge": (
         "gauge_sources",

@@ -56,6 +56,8 @@ class ZoneFiles:
         self._push = push
         self._last: dict[str, tuple[str, str, Content]] = {}
         """zone → the texts of its file and its fragment, and what both gave: reading a large one takes a second."""
+        self._real: dict[tuple[str, str], str] = {}
+        """(server, path) → the file that this leads to there, as it was found for the last write."""
         self._folders: dict[str, str] = {}
         """server → the folder that its named works in."""
 
@@ -146,10 +148,47 @@ class ZoneFiles:
         out of it as they are meant.
         """
         staged = self._staged(zone, content, changes)
-        absent = self._push(self._primaries(zone), {path: text.encode() for path, text in staged.items()})
+        self._find(zone, zone.primary, session)
+        absent = self._found_elsewhere(zone)
+        by_paths: dict[tuple[str, ...], list[Server]] = {}
+        for server in (each for each in self._primaries(zone) if each.name not in absent):
+            by_paths.setdefault(tuple(self._aside(server.name, path) for path in staged), []).append(server)
+        for paths, servers in by_paths.items():
+            contents = {path: text.encode() for path, text in zip(paths, staged.values(), strict=True)}
+            absent |= self._push(servers, contents)
         if zone.primary.name in absent:
             raise MemberFault(zone.primary.name, absent[zone.primary.name], "mend that, and run it again")
         return absent, self._check(session, zone, content, changes, staged)
+
+    def _found_elsewhere(self, zone: Zone) -> dict[str, str]:
+        """Find the files of all mirrors; why those of some are not found, by name."""
+        absent: dict[str, str] = {}
+
+        def found(server: NameServer) -> None:
+            try:
+                with self._session(server) as session:
+                    self._find(zone, server, session)
+            except (Unreachable, MemberFault) as fault:
+                absent[server.name] = fault.what
+
+        with ThreadPoolExecutor(len(zone.mirrors) or 1) as pool:
+            for done in [pool.submit(found, server) for server in zone.mirrors]:
+                done.result()
+        return absent
+
+    def _find(self, zone: Zone, server: NameServer, session: Session) -> None:
+        """Look where the zone's files are on a server. A link is followed if only root or we can have put it there:
+        what is written goes where it leads to. Errors: MemberFault where it is not to be trusted.
+        """
+        for path in filter(None, (zone.file, zone.fragment)):
+            is_link = session.run(["test", "-L", path]).exit_code == 0
+            real = str(session.call("follow", path=path).value()["path"]) if is_link else path
+            self._real[server.name, path] = real
+
+    def _aside(self, server: str, staged: str) -> str:
+        """What is written aside under a declared name, beside the file that it is for."""
+        path = staged.removesuffix(STAGED)
+        return self._real.get((server, path), path) + STAGED
 
     def _staged(self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> dict[str, str]:
         """path → text of what is written aside."""
@@ -193,10 +232,10 @@ class ZoneFiles:
         """The changes that come out otherwise. named-checkzone passes a file that was cut: what else it holds must be
         what it held.
         """
-        file = zone.file + STAGED
+        file = self._aside(session.server.name, zone.file + STAGED)
         if zone.fragment:
             text = self._including(session, zone, staged)
-            file = zone.file + STAGED + ".check"
+            file += ".check"
             self._push([session.server], {file: text.encode()})
         try:
             main = staged[zone.file + STAGED]
@@ -207,7 +246,7 @@ class ZoneFiles:
         lost = files.lost(before, after, [place_of(each.key) for each, _ in changes])
         odd = [place for place, wanted in _expected(changes).items() if after.rrsets.get(place) != wanted]
         if lost or odd:
-            session.run(["rm", "-f", "--", *staged])
+            session.run(["rm", "-f", "--", *(self._aside(session.server.name, path) for path in staged)])
         if lost:
             what = f"the new file would give something else for {key_of(lost[0])}, which was not meant"
             raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"look at {zone.file}")
@@ -216,7 +255,8 @@ class ZoneFiles:
     def _including(self, session: Session, zone: Zone, staged: Mapping[str, str]) -> str:
         """The new file with the new fragment in it. Errors: MemberFault."""
         main, folder = staged[zone.file + STAGED], self._folder(session)
-        text = files.including(main, zone.fragment, zone.fragment + STAGED, folder)
+        aside = self._aside(session.server.name, zone.fragment + STAGED)
+        text = files.including(main, zone.fragment, aside, folder)
         if text is None:
             what = f"{zone.file} does not include {zone.fragment}"
             raise MemberFault(zone.primary.name, what, f"add `$INCLUDE {zone.fragment}` to it")
@@ -229,7 +269,8 @@ class ZoneFiles:
 
     def _take(self, zone: Zone, server: NameServer, before: Sequence[str]) -> bool:
         """Whether it was taken: not where a file is no longer as it was before ('': however it is)."""
-        paths = [(path, text) for path, text in zip((zone.file, zone.fragment), before, strict=True) if path]
+        declared = [(path, text) for path, text in zip((zone.file, zone.fragment), before, strict=True) if path]
+        paths = [(self._real.get((server.name, path), path), text) for path, text in declared]
         with self._session(server) as session:
             for path, text in reversed(paths):  # the serial last
                 known = sha256(text.encode("utf-8", "surrogateescape")).hexdigest() if text else ""
@@ -248,7 +289,8 @@ class ZoneFiles:
         """Whether a primary would take a file of ours, by questions that change nothing. Errors: MemberFault."""
         with self._session(server) as session:
             self._refuse_dynamic(session, zone)
-            for path in filter(None, (zone.file, zone.fragment)):
+            self._find(zone, server, session)
+            for path in (self._real[server.name, each] for each in (zone.file, zone.fragment) if each):
                 tried = session.run(["sh", "-c", TRY, "multiall", path])
                 if tried.exit_code == LINK:
                     raise _link(server, path, tried)

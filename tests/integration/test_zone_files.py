@@ -45,6 +45,9 @@ class Here:
     def run(self, argv: Sequence[str], *more: Any, **named: Any) -> Completed:
         return self.session.run(["env", f"PATH={self.path}", *argv], *more, **named)
 
+    def call(self, *more: Any, **named: Any) -> Any:
+        return self.session.call(*more, **named)
+
     def close(self) -> None:
         self.session.close()
 
@@ -130,22 +133,54 @@ def test_the_doctor_finds_a_fragment_that_is_not_included(primary: Primary) -> N
         primary.files.may_write(replace(primary.zone, fragment=str(primary.folder / "names")))
 
 
-def test_a_link_is_not_replaced_by_a_plain_file(primary: Primary) -> None:
-    """A zone file in a checkout: the link stays, and what it leads to is named."""
+def _linked(primary: Primary) -> tuple[Path, Path]:
+    """The zone's file as a link into a checkout, over another link."""
     primary.write(ZONE.format(zone="f.test", more=""))
-    file, checkout = primary.folder / "f.zone", primary.folder.parent / "checkout.zone"
-    os.rename(file, checkout)
-    file.symlink_to(checkout)
-    before = checkout.read_text()
+    file, checkout = primary.folder / "f.zone", primary.folder.parent / "checkout"
+    checkout.mkdir()
+    os.rename(file, checkout / "real.zone")
+    (checkout / "current").symlink_to("real.zone")
+    file.symlink_to("../checkout/current")
+    return file, checkout / "real.zone"
+
+
+def test_what_a_trusted_link_leads_to_is_written(primary: Primary) -> None:
+    """A zone file in a checkout: the link stays a link."""
+    file, real = _linked(primary)
+    primary.files.may_reload(primary.zone, primary.zone.primary)
     content = primary.files.read(primary.zone)
+    assert primary.files.write(primary.zone, [(WWW, MARK)], content.soa).done == {"www.f.test A"}
+    assert (file.is_symlink(), real.is_symlink(), MARK in real.read_text()) == (True, False, True)
+    assert primary.named.lookup("www.f.test") == {"192.0.2.1"}
+    assert not [*primary.folder.glob("*.multiall*"), *real.parent.glob("*.multiall*")]
+
+
+def test_a_fragment_that_is_a_link_is_written_where_it_leads_to(primary: Primary) -> None:
+    names, real = primary.folder / "names", primary.folder.parent / "real.names"
+    real.write_text("")
+    names.symlink_to(real)
+    primary.write(ZONE.format(zone="f.test", more="$INCLUDE names"))
+    zone = replace(primary.zone, fragment=str(names))
+    content = primary.files.read(zone)
+    assert primary.files.write(zone, [(WWW, MARK)], content.soa).done == {"www.f.test A"}
+    assert (names.is_symlink(), MARK in real.read_text()) == (True, True)
+    assert primary.named.lookup("www.f.test") == {"192.0.2.1"}
+
+
+def test_a_link_that_others_can_have_put_there_is_refused(primary: Primary) -> None:
+    """In a folder that everyone may write to; nothing is written, and what it leads to is named."""
+    file, real = _linked(primary)
+    before = real.read_text()
+    content = primary.files.read(primary.zone)
+    real.parent.chmod(0o777)
     for act in (
         lambda: primary.files.write(primary.zone, [(WWW, MARK)], content.soa),
         lambda: primary.files.may_reload(primary.zone, primary.zone.primary),
     ):
-        with pytest.raises(MemberFault, match=rf"is a link to {checkout}, and a link is not replaced"):
+        with pytest.raises(MemberFault, match=r"current is a link of user \d+ to real\.zone .*not safe"):
             act()
-    assert (file.is_symlink(), checkout.read_text()) == (True, before)
-    assert not list(primary.folder.glob("*.multiall*"))
+    assert (file.is_symlink(), real.read_text()) == (True, before)
+    assert not [*primary.folder.glob("*.multiall*"), *real.parent.glob("*.multiall*")]
 
 
 def test_the_doctor_finds_a_file_that_is_not_there(primary: Primary) -> None:

@@ -1,0 +1,55 @@
+"""Where the name of a file leads to, over links that only root or we can have put there."""
+
+import os
+import stat
+
+from multiall_cli.remote import trust
+from multiall_cli.remote.handles import MOST_LINKS, open_directory, root_identity, to_bytes, to_text
+from multiall_cli.remote.loop import Refusal
+
+
+def follow(exchange, path):
+    """path: that of the file itself. Refusal where a link of the way is not to be trusted, or leads nowhere."""
+    list(exchange.payload())
+    wanted = to_bytes(path)
+    for _ in range(MOST_LINKS):
+        folder, name = os.path.split(wanted)
+        holder = open_directory(folder)
+        try:
+            real = _named(holder, folder)
+            target = _target(holder, real, name)
+        finally:
+            os.close(holder)
+        if target is None:
+            return {"path": to_text(os.path.join(real, name))}
+        wanted = os.path.join(real, target)
+    raise Refusal("%s leads to too many links" % path, "name the file itself")
+
+
+def _named(holder, folder):
+    """The name of an open folder without links."""
+    real = os.path.realpath(folder)
+    found = os.stat(real)
+    if [found.st_dev, found.st_ino] != root_identity(holder):
+        raise Refusal("%s was moved meanwhile" % to_text(folder), "run it again")
+    return real
+
+
+def _target(holder, folder, name):
+    """What a link says; None where it is a file."""
+    shown = to_text(os.path.join(folder, name))
+    found = os.stat(name, dir_fd=holder, follow_symlinks=False)
+    if stat.S_ISREG(found.st_mode):
+        return None
+    if not stat.S_ISLNK(found.st_mode):
+        raise Refusal("%s is no file" % shown, "name a file")
+    target = os.readlink(name, dir_fd=holder)
+    users = trust.trusted_users()
+    others = trust.strangers(holder, os.fstat(holder), users)
+    if found.st_uid not in users or others:
+        where = " in a folder that %s can write to" % trust.words(others) if others else ""
+        raise Refusal(
+            "%s is a link of user %d to %s%s; following it is not safe" % (shown, found.st_uid, to_text(target), where),
+            "write in `zones:` what it leads to",
+        )
+    return target
