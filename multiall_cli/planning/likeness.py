@@ -3,7 +3,10 @@
 import posixpath
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from multiall_cli.planning.idn import to_ascii
 
 Subject = Mapping[str, object]
 """The arguments of the check whose values are compared."""
@@ -28,7 +31,9 @@ def covers(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
 
 
 def name_of(text: str) -> str:
-    """A name of the DNS without its final dot, in small letters."""
+    """A name of the DNS without its final dot, in small letters, each label as the DNS has it."""
+    with suppress(ValueError):  # what is no name in the DNS equals no other
+        text = to_ascii(text.strip())
     return text.strip().removesuffix(".").lower()
 
 

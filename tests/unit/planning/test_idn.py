@@ -3,6 +3,7 @@
 import pytest
 
 from multiall_cli.planning.idn import to_ascii
+from multiall_cli.planning.likeness import covers, same_record
 from multiall_cli.planning.measures import Measure, read
 from multiall_cli.planning.zones.names import absolute, fault_of
 
@@ -58,3 +59,10 @@ def test_what_a_check_asks_for_goes_to_members_as_a_labels(measure: Measure, tex
 def test_what_cannot_be_asked_is_refused(measure: Measure, text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  (its words are the caller's)
         read(measure, text)
+
+
+def test_what_a_check_wants_is_compared_as_the_dns_has_it() -> None:
+    assert covers({}, "straße.example", "xn--strae-oqa.example")
+    assert not covers({}, "straße.example", "strasse.example")
+    assert same_record({"type": "CNAME"}, "straße.example", "xn--strae-oqa.example.")
+    assert same_record({"type": "MX"}, "10 bücher.example", "10 XN--BCHER-KVA.example.")
