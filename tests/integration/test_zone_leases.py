@@ -154,3 +154,20 @@ def test_a_lease_lasts_as_long_as_all_servers_may_take(hosts: tuple[ZoneSite, Zo
     zone = hosts[0].servers.zone(hosts[0].zone)
     assert lasts(replace(zone, within=7.0)) == 27.0
     assert DnsServers(lambda secret: SECRET, 1.0, nullcontext).read(replace(zone, key=zone.key)).serial >= 1
+
+
+def test_a_run_without_a_change_is_one_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the server's own log has it: no lease, no transfer, no update."""
+    monkeypatch.setenv("DNS_SECRET", SECRET)
+    with servers(tmp_path / "named", {"own.test": ""}, secondaries=0, options="querylog yes;") as made:
+        site = ZoneSite(tmp_path / "site", made, "own.test")
+        site.write()
+        site.up()
+        log = made.primary.folder / "log"
+        for _ in range(2):  # the change, and the look that finds nothing more to do
+            assert site.sync().exit is Exit.OK
+        before = len(log.read_text().splitlines())
+        assert site.sync().changed == 0
+        lines = log.read_text().splitlines()[before:]
+        assert [line.partition("query: ")[2].split()[2] for line in lines if "query: " in line] == ["SOA"]
+        assert not [line for line in lines if "updat" in line or "transfer" in line], lines
