@@ -27,14 +27,14 @@ def _world(value: object) -> World:
 @pytest.mark.parametrize("now", [10**400, -(10**400), float("inf"), float("nan"), True, "x", [1]])
 def test_a_clock_may_say_anything(now: object) -> None:
     """Also numbers that no float holds."""
-    found = list(examine(_world({"python": "3.11.2", "now": now}), [BAD]))
+    found = list(examine(_world({"python": "3.11.2", "now": now}), [BAD], {}))
     assert all(isinstance(each, Finding) for each in found)
 
 
 @pytest.mark.parametrize("python", ["²", "3.²", "9" * 5000, "", ".", "x.y", None, [3, 11]])
 def test_a_python_that_is_no_version_is_too_old(python: object) -> None:
     """Digits that are no numbers, and rows of them that are no number."""
-    found = list(examine(_world({"python": python}), [BAD]))
+    found = list(examine(_world({"python": python}), [BAD], {}))
     assert Health.ILL in [each.health for each in found]
 
 
