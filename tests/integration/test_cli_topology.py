@@ -50,7 +50,7 @@ def test_a_word_has_an_end_and_a_reason_and_can_be_withdrawn(desk: Desk) -> None
     desk.call("topology", "scan", "--quiet")
     said = desk.call("topology", "maintenance", "web[2-3]", "--for", "1d12h", "--because", "disks\x1b[31m")
     assert said.exit == 0
-    assert said.out.count("maintenance from ") == 2
+    assert said.out.count("maintenance until ") == 2
     assert "\x1b" not in said.out
     shown = desk.call("topology", "show")
     assert shown.out.count("up, maintenance") == 2
