@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from multiall_cli.adapters.ssh.keywords import KNOWN, LINES, LISTS, SYNONYMS
@@ -221,8 +222,15 @@ def split_words(text: str) -> list[str] | None:
 
 def fits(text: str, pattern: str) -> bool:
     """match_pattern() of OpenSSH: `*` and `?`, nothing else; letters differ by case."""
+    if "*" not in pattern and "?" not in pattern:
+        return text == pattern
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(4096)  # a scan asks for each server and each pattern
+def _compiled(pattern: str) -> re.Pattern[str]:
     wild = {"*": ".*", "?": "."}
-    return re.fullmatch("".join(wild.get(sign) or re.escape(sign) for sign in pattern), text, re.DOTALL) is not None
+    return re.compile("".join(wild.get(sign) or re.escape(sign) for sign in pattern), re.DOTALL)
 
 
 def fits_list(text: str, patterns: str) -> bool:
