@@ -1,11 +1,11 @@
 """How a server is reached: what the ssh config says of its name and address, with the inventory's own words on top."""
 
 import os
-import pwd
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
 from multiall_cli.adapters.ssh.settings import Question, Settings, settings
@@ -14,6 +14,9 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.domain.values import Secret
+
+if TYPE_CHECKING:
+    from multiall_cli.adapters.ssh.parameters import Parameters
 
 USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -92,23 +95,27 @@ class Routes:
             self._asked[asked] = settings(self._files, asked)
         return self._asked[asked]
 
+    def _parameters(self, asked: Question, says: Settings) -> "Parameters":
+        from multiall_cli.adapters.ssh.parameters import parameters
+
+        return parameters(asked, says)
+
     def _of(self, server: Server, asked: Question, passed: tuple[str, ...]) -> Route:
         if server.name in passed:
             circle = " → ".join((*passed, server.name))
             raise UsageError(server.name, f"its jumps go in a circle: {circle}", "take one of them out")
         passed = (*passed, server.name)
         says = self._settings(asked)
-        port = asked.port or int(says.text("port", "22"))
-        user = asked.user or says.text("user") or pwd.getpwuid(os.getuid()).pw_name
-        known = tokens(asked.alias, says.hostname, port, user, says.text("hostkeyalias").lower())
+        place = self._parameters(asked, says)
+        known = tokens(asked.alias, place.address, place.port, place.user, says.text("hostkeyalias").lower())
         own = (Path(server.ssh.identity).expanduser(),) if server.ssh.identity else ()
         proxy = "" if server.ssh.jump else says.text("proxycommand", "none")
         return Route(
             name=server.name,
-            address=says.hostname,
-            port=port,
-            user=user,
-            key_name=says.text("hostkeyalias").lower() or _host_and_port(says.hostname, port),
+            address=place.address,
+            port=place.port,
+            user=place.user,
+            key_name=says.text("hostkeyalias").lower() or _host_and_port(place.address, place.port),
             pinned=self._pinned,
             known_hosts=_known_hosts(says, known),
             connect_timeout=says.connect_timeout or self._connect_timeout,

@@ -1,0 +1,38 @@
+"""Merges the parameters of a connection by fabric's rules: the inventory, then the ssh config, then the defaults."""
+
+import fabric
+import paramiko
+
+from multiall_cli.adapters.ssh.settings import Question, Settings
+from multiall_cli.domain.dataclass import dataclass
+
+_KEYWORDS = ("user", "port")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Where a connection goes, and as whom."""
+
+    address: str
+    port: int
+    user: str
+
+
+def parameters(asked: Question, says: Settings) -> Parameters:
+    """`asked`: what the inventory says; `says`: what the ssh config says of that server."""
+    connection = fabric.Connection(
+        asked.alias,
+        user=asked.user or None,
+        port=asked.port or None,
+        config=fabric.Config(ssh_config=_as_config(says), lazy=True),
+        gateway=False,
+        connect_kwargs={"key_filename": []},
+    )
+    return Parameters(str(connection.host), int(connection.port), str(connection.user))
+
+
+def _as_config(says: Settings) -> paramiko.SSHConfig:
+    """What holds for the server, in the form that fabric reads: the blocks have been decided already."""
+    lines = [f"HostName {says.hostname}"]
+    lines += [f"{keyword} {says.text(keyword)}" for keyword in _KEYWORDS if keyword in says.values]
+    return paramiko.SSHConfig.from_text("Host *\n" + "\n".join(f"    {line}" for line in lines))
