@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from multiall_cli.adapters.trusted import open_own
 from multiall_cli.domain.errors import Locked, MultiAllError
 from multiall_cli.domain.run import Holder
 
@@ -37,7 +38,7 @@ def pool_lock(folder: Path, pool: str, holder: Holder, wait: float) -> Iterator[
     """
     path = folder / f"{pool}.lock"
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_own(path)
     except OSError as fault:
         raise MultiAllError(
             f"pool {pool}", f"its lock {path} cannot be opened ({fault.strerror})", "give it to the user who runs this"

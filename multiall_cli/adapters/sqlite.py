@@ -7,11 +7,12 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from multiall_cli.adapters.locks import alone, pool_lock
+from multiall_cli.adapters.trusted import check_folder, check_own, open_own
 from multiall_cli.domain.baseline import AHEAD, Code, Latest
 from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
@@ -148,6 +149,29 @@ def _decode(text: str) -> str:
     return str(json.loads(text[1:])) if text.startswith("\0") else text
 
 
+MADE = "state.made"
+"""Stands beside a store that was made: an empty file in its place is not a new store."""
+
+
+def _must_be_sound(path: Path) -> None:
+    """Errors: OSError; MultiAllError where a file of the store is not ours alone, or was emptied."""
+    beside = [each for each in path.parent.iterdir() if each.name == MADE or each.suffix == ".lock"]
+    for suffix in ("-wal", "-shm"):
+        each = path.with_name(path.name + suffix)
+        with suppress(FileNotFoundError):  # who closed the store last took it away
+            check_own(each, each.lstat())
+            beside.append(each)
+    was_there = path.exists()
+    handle = open_own(path)
+    try:
+        emptied = was_there and os.fstat(handle).st_size == 0 and beside
+    finally:
+        os.close(handle)
+    if emptied:
+        what = f"it is empty, and {beside[0].name} shows that there was a store: backlog, handlers and journal are gone"
+        raise MultiAllError(str(path), what, "restore it, or remove it to begin anew without them")
+
+
 class SqliteStore:
     """The store of a site. One connection, one thread at a time; locks are kernel file locks beside it."""
 
@@ -160,11 +184,13 @@ class SqliteStore:
         self._forgotten = -math.inf  # up to when health was forgotten last
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            check_folder(folder)
             path = folder / "state.sqlite"
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
             with alone(folder):  # SQLite does not wait while another connection turns its journal to WAL
+                _must_be_sound(path)
+                self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
                 self._prepare()
+                os.close(open_own(folder / MADE))
         except (OSError, sqlite3.Error) as fault:
             raise MultiAllError(
                 str(folder),

@@ -62,8 +62,11 @@ def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> N
 
 def members_before(store: Store, zone: Zone) -> Mapping[str, Set[str]] | None:
     """Where the members of a zone's names were when it was synced from here; None: it never was."""
-    kept = store.cached(_members_of(zone))
-    return {name: set(places) for name, places in json.loads(kept).items()} if kept else None
+    try:
+        kept = json.loads(store.cached(_members_of(zone)) or b"")
+        return {str(name): set(map(str, [*places])) for name, places in kept.items() if not isinstance(places, str)}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None  # there is none, or it has another shape
 
 
 def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> None:

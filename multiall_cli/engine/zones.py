@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 from multiall_cli.domain.change import Change, Conflict
 from multiall_cli.domain.dataclass import dataclass
@@ -257,7 +258,10 @@ def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
     if not any(serials.is_after(plan.serial, each) for each in served):
         return False
     key, now = f"zone pushed:{zone.id}", desk.world.clock.now()
-    last = float(desk.world.store.cached(key) or 0.0)
+    try:
+        last = float(desk.world.store.cached(key) or 0.0)
+    except ValueError:
+        last = 0.0  # nothing that makes sense is remembered
     note_late(desk.world.store, zone, late=True)
     if 0 <= now - last < PUSHED_AGAIN:
         return False
@@ -272,15 +276,23 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     world = desk.world
     if zone.file or zone.primary.name in world.away or _open(desk, zone) or is_late(world.store, zone):
         return None
-    kept = world.store.cached(f"zone:{zone.id}")
-    told = json.loads(kept) if kept else {}
-    age = world.clock.now() - told.get("at", 0.0)
-    if told.get("wish") != _wish(desk, zone) or not 0 <= age < READ_AGAIN:
+    told = _remembered(world.store.cached(f"zone:{zone.id}"))
+    if told is None or told["wish"] != _wish(desk, zone) or not 0 <= world.clock.now() - told["at"] < READ_AGAIN:
         return None
     if desk.servers.serial(zone, zone.primary) != told["serial"]:
         return None
     plan = ZonePlan(zone, (), ours=told["ours"], serial=told["serial"], id=plan_id(zone.name, ()))
     return ZoneReport(plan)
+
+
+def _remembered(kept: bytes | None) -> dict[str, Any] | None:
+    """What was found when nothing was to be done; None where there is none, or it has another shape."""
+    try:
+        told = json.loads(kept or b"")
+        shapes: dict[str, Any] = {"at": (int, float), "serial": int, "ours": int, "wish": str}
+        return told if all(isinstance(told[key], shape) for key, shape in shapes.items()) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:

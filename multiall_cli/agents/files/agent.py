@@ -328,5 +328,8 @@ def _concerns(action: After, changes: Sequence[Change[FileItem]]) -> bool:
 def _recall(packed: bytes | None) -> Mapping[str, str]:
     if packed is None:
         return {}
-    told = json.loads(zlib.decompress(packed))
+    try:
+        told = json.loads(zlib.decompress(packed))
+    except (ValueError, RecursionError, zlib.error):
+        return {}  # of another shape: nothing that a sync put there is known, and nothing is deleted for it
     return told if isinstance(told, dict) else {}

@@ -40,6 +40,8 @@ def load(packed: bytes | None) -> Known:
             start = place + _IDENTITY.size + DIGEST
             (length,) = _LENGTH.unpack_from(raw, start)
             end = start + _LENGTH.size + length
+            if end > len(raw):
+                return {}
             known[raw[start + _LENGTH.size : end]] = raw[place:start]
             place = end
     except (zlib.error, struct.error):

@@ -13,6 +13,7 @@ from multiall_cli.agents.files.scanned import (
     RootIdentity,
     Scanned,
     garbage,
+    inflate,
     names,
     number,
     paths_of,
@@ -23,6 +24,7 @@ from multiall_cli.agents.files.scanned import (
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import FilesDeclaration
 from multiall_cli.ports import Cache, Session
+from multiall_cli.remote import records
 
 MOST_PACKED = 1 << 29  # bytes of compressed records
 MOST_WORDS = 500  # letters of a path or a reason that a member tells
@@ -144,12 +146,19 @@ def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) ->
 
 
 def _recall(server: str, value: bytes | None) -> Records | None:
-    """The last look; None where it is lost or broken."""
+    """The last look; None where it is lost, broken or of another shape: then all is asked for anew."""
     if value is None or zlib.crc32(value[4:]).to_bytes(4, "big") != value[:4]:
         return None
     start = 8 + int.from_bytes(value[4:8], "big")
-    digest, users, groups = json.loads(value[8:start])
-    return Records(server, digest, value[start:], names(users), names(groups))
+    try:
+        digest, users, groups = json.loads(value[8:start])
+        if not (isinstance(users, dict) and isinstance(groups, dict)):
+            return None
+        found = Records(server, digest if isinstance(digest, str) else "", value[start:], names(users), names(groups))
+        next(iter(records.unpack(inflate(server, [found.packed]))), None)  # all of them would cost a run too much
+    except (ValueError, TypeError, RecursionError, MemberFault, records.BadRecord):
+        return None
+    return found if re.fullmatch("[0-9a-f]{64}", found.digest) else None
 
 
 def _check(server: str, root: str, told: Mapping[str, object]) -> None:

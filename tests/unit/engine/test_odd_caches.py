@@ -1,0 +1,75 @@
+"""What a cache holds may be of another shape than this release's: then it is as if nothing were there."""
+
+import json
+import zlib
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from multiall_cli.agents.files.agent import _recall as agreed
+from multiall_cli.agents.files.digests import load
+from multiall_cli.agents.files.judged import Judged
+from multiall_cli.agents.files.look import _recall
+from multiall_cli.domain.zones import NameServer, Zone
+from multiall_cli.engine.desk import members_before
+from multiall_cli.engine.publish import standing
+from multiall_cli.engine.zones import _remembered
+
+ODD = (None, True, 1, 1.5, "x", [], {}, [1], [[]], {"a": 1}, {"a": [1, None]}, ["x", {}, {}], ["0" * 64, 3, []],
+       [1, 2, 3, 4], ["a", "b", "c", [1]], {"wish": 1, "at": "x", "serial": [], "ours": None}, [1, "x", 5])  # fmt: skip
+_odd = st.sampled_from(ODD).map(lambda each: json.dumps(each).encode("ascii")) | st.binary(max_size=40)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A cache with one value under every key."""
+
+    value: bytes
+
+    def cached(self, key: str) -> bytes | None:
+        return self.value
+
+    def keep(self, key: str, value: bytes) -> None:
+        raise NotImplementedError
+
+
+def summed(head: bytes, rest: bytes) -> bytes:
+    value = len(head).to_bytes(4, "big") + head + rest
+    return zlib.crc32(value).to_bytes(4, "big") + value
+
+
+@example(json.dumps(["0" * 64, 3, []]).encode("ascii"), zlib.compress(b""))
+@given(_odd, st.binary(max_size=30) | st.binary(max_size=30).map(zlib.compress))
+def test_a_look_whose_sum_is_right_and_whose_shape_is_not(head: bytes, rest: bytes) -> None:
+    assert _recall("web1", summed(head, rest)) is None
+    assert _recall("web1", rest) is None
+
+
+def test_a_look_that_is_whole_is_known_again() -> None:
+    kept = summed(json.dumps(["0" * 64, {"0": "root"}, {}]).encode("ascii"), zlib.compress(b""))
+    found = _recall("web1", kept)
+    assert found is not None
+    assert (found.digest, found.users) == ("0" * 64, {0: "root"})
+
+
+@given(_odd | _odd.map(zlib.compress))
+def test_every_other_memory(value: bytes) -> None:
+    zone = Zone("example.net.", NameServer("ns1", "192.0.2.1"))
+    held = Held(value)
+    assert all(isinstance(each, bytes) for each in load(value))
+    assert all(len(each) == 64 for each in load(value).values())
+    told = members_before(held, zone)  # type: ignore[arg-type]
+    assert told is None or all(isinstance(each, str) for places in told.values() for each in places)
+    Judged.recall("x", held)
+    standing(held)
+    assert isinstance(agreed(value), dict)
+    assert _remembered(value) is None or set(json.loads(value)) >= {"wish", "at"}
+
+
+@pytest.mark.parametrize("told", ODD)
+def test_what_a_zone_was_like_is_known_or_not(told: object) -> None:
+    assert _remembered(json.dumps(told).encode("ascii")) is None
+    known = {"serial": 1, "ours": 2, "wish": "x", "at": 1.5}
+    assert _remembered(json.dumps(known).encode("ascii")) == known
