@@ -107,7 +107,7 @@ def test_any_facts_are_shown(told: dict[str, object], form: Format) -> None:
     said = greeted(answer(told))
     answers = list(facts(_world(ToldPipe(said)), [BAD]))
     ended_well(printed(lambda: show(Given(output=form), render.facts(answers))))
-    found = list(examine(_world(ToldPipe(said)), [BAD]))
+    found = list(examine(_world(ToldPipe(said)), [BAD], {}))
     ended_well(printed(lambda: show(Given(output=form), render.findings(found))))
 
 
