@@ -86,6 +86,18 @@ def test_an_owner_by_number_is_reached_whatever_the_member_calls_it(bench: Bench
 
 
 @pytest.mark.root
+def test_a_new_owner_of_a_shared_top_directory_does_not_open_it(bench: Bench) -> None:
+    """A tree that deletes nothing has no say in the mode of its directory, also where it gives it an owner."""
+    bench.declared = replace(bench.declared, delete=Delete.NOTHING, owner=str(STRANGER))
+    (bench.source / "a").write_text("a")
+    bench.member().mkdir(parents=True)
+    bench.member().chmod(0o700)
+    assert bench.sync().exit is Exit.OK
+    found = bench.member().stat()
+    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (STRANGER, 0o700)
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_a_file_that_is_replaced_keeps_its_owner_where_none_is_declared(bench: Bench, kind: str) -> None:
     """A file of a service stays readable for it; setuid bits survive the change of owner."""

@@ -187,6 +187,8 @@ def settling(
         if change.after is not None and change.after.kind is Kind.DIRECTORY:
             path = "" if change.key == TOP else change.key
             told[path] = {"path": path, "index": index} | attributes(change.after)
+            if change.before is not None and change.before.kind is Kind.DIRECTORY:
+                told[path]["mode"] = change.after.mode  # one that is not looked at stays as it is
     return list(told.values())
 
 
