@@ -119,12 +119,11 @@ class Scan(object):
     def _named(self, level, name):
         """Take in one entry of a directory; a Level where there is more below it."""
         path = level.path + b"/" + name if level.path else name
-        if name.startswith(WORKSHOP):
-            level.left_out = True  # another tree's, or ours: it keeps files, so what holds it is not to be deleted
-            if not is_workshop(level.handle, name) and not (self.excluded and self.excluded.match(path, False)):
-                self.ours.append(to_text(path))
-            return None
         try:
+            if name.startswith(WORKSHOP):
+                level.left_out = True  # another tree's, or ours: it keeps files, so what holds it is not to be deleted
+                self._ours(level.handle, name, path)
+                return None
             if len(path) > MOST_PATH:
                 raise OSError(errno.ENAMETOOLONG, "a path of %d bytes; the limit is %d" % (len(path), MOST_PATH))
             found = os.stat(name, dir_fd=level.handle, follow_symlinks=False)
@@ -137,6 +136,14 @@ class Scan(object):
         except OSError as fault:
             self.problems.append((to_text(path), fault.strerror))
         return None
+
+    def _ours(self, parent, name, path):
+        """Take note of a name that only looks like one of ours."""
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if self.excluded and self.excluded.match(path, stat.S_ISDIR(found.st_mode)):
+            return
+        if not is_workshop(parent, name):
+            self.ours.append(to_text(path))
 
     def _is_left_out(self, path, found):
         """Whether no record is made of an entry: it is excluded, or of a kind that cannot be made elsewhere."""

@@ -16,6 +16,7 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete
 from multiall_cli.domain.run import MemberState
 from multiall_cli.engine.sync import Wish
+from multiall_cli.remote.scan import Scan
 from tests.fixtures.bench import MEANT, Bench, contents, not_done, only, small_disk
 from tests.fixtures.pipes import socket_at
 
@@ -239,6 +240,38 @@ def test_holes_are_kept_and_do_not_travel(bench: Bench) -> None:
 
 
 # --- what is no plain file ---------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_the_source_whose_name_begins_as_ours_can_be_excluded_as_a_folder(bench: Bench) -> None:
+    (bench.source / "a").write_text("a")
+    (bench.source / ".multiall-notes").mkdir()
+    bench.declared = replace(bench.declared, exclude=(".multiall-notes/",))
+    assert bench.sync().exit is Exit.OK
+    assert contents(bench.member()) == {"a": b"a"}
+
+
+class _Removes:
+    """An exchange that removes a folder at its first sign of life, when the names beside it have been read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def beat(self) -> None:
+        if self._path.exists():
+            self._path.rmdir()
+
+
+def test_a_staging_folder_that_vanishes_during_a_scan_spoils_nothing(tmp_path: Path) -> None:
+    """Another run ends meanwhile, whose tree lies in this one."""
+    (tmp_path / ".a").mkdir()
+    (tmp_path / ".multiall-x").mkdir(mode=0o700)
+    handle = os.open(tmp_path, os.O_RDONLY)
+    try:
+        scan = Scan(_Removes(tmp_path / ".multiall-x"), None, xattrs=False)
+        scan.below(handle)
+    finally:
+        os.close(handle)
+    assert (len(scan.packed), scan.problems, scan.ours) == (1, [], [])
 
 
 def test_special_files_of_the_source_are_named_in_the_plan(bench: Bench) -> None:
