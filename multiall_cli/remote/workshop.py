@@ -43,13 +43,16 @@ def _enter(parent, name, path):
 def _bind(parent, handle, root, path):
     """Mark the folder as this tree's. Where strangers can rename it, they could hand us another tree's."""
     try:
-        os.symlink(root, TREE, dir_fd=handle)
-        empty = os.listdir(handle) == [os.fsdecode(TREE)]
-    except FileExistsError:
-        empty = os.readlink(TREE, dir_fd=handle) == root
-    if not empty and trust.can_rename(parent, os.fstat(parent), trust.trusted_users()):
+        is_ours = os.readlink(TREE, dir_fd=handle) == root
+    except FileNotFoundError:
+        is_ours = not os.listdir(handle)
+    if not is_ours and trust.can_rename(parent, os.fstat(parent), trust.trusted_users()):
         what = "%s is not the staging folder of %s, and others can rename what lies beside it"
         raise Refusal(what % (to_text(path), to_text(root)), "remove or rename it")
+    try:
+        os.symlink(root, TREE, dir_fd=handle)
+    except FileExistsError:
+        return  # our own, or that of a tree which was renamed by whom we trust
 
 
 def _folder(root, handle):

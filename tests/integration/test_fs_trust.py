@@ -209,6 +209,17 @@ def test_a_staging_folder_of_another_tree_is_refused(home: Bench) -> None:
     assert "is not the staging folder of" in only(report).reason
 
 
+def test_a_staging_folder_that_bears_no_name_is_refused_each_time(home: Bench) -> None:
+    """That of an earlier release, which the user may have taken from any tree: a second try is no answer."""
+    workshop = home.workshop()
+    workshop.mkdir(mode=0o700)
+    (workshop / "trash").mkdir(mode=0o700)
+    (workshop / "trash" / "precious").mkdir()
+    (home.source / "a").write_text("a")
+    for _ in range(2):
+        assert "is not the staging folder of" in only(home.sync()).reason
+
+
 def test_syncs_while_a_user_swaps_the_root_never_write_outside(home: Bench) -> None:
     """An unprivileged process names its own directory, root's link and root's folder as the tree is named."""
     ended, swaps = _FORKED.Event(), _FORKED.Value("q", 0)
