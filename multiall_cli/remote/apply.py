@@ -22,7 +22,7 @@ from multiall_cli.remote.handles import (
 from multiall_cli.remote.place import discard, look, name_beside, put
 from multiall_cli.remote.scan import SPECIAL
 from multiall_cli.remote.shelves import Shelves
-from multiall_cli.remote.staging import Part, Stale, adopt, dress, inherit, make_durable, owner_ids
+from multiall_cli.remote.staging import Part, Stale, adopt, dress, inherit, make_durable, owner_ids, unless_inherited
 from multiall_cli.remote.workshop import Workshop
 
 CHANGE, SETTLE = b"C", b"T"  # what a piece of the payload is; a block's piece is one of `read`
@@ -248,7 +248,9 @@ class Applying(object):
         os.symlink(to_bytes(change["target"]), aside, dir_fd=stage)
         try:
             uid, gid = owner_ids(change.get("owner"), change.get("group"))
-            if (uid != -1 or gid != -1) and not (change.get("inherits") and os.geteuid()):
+            if os.geteuid():
+                uid, gid = unless_inherited(change, uid, gid)
+            if uid != -1 or gid != -1:
                 os.chown(aside, uid, gid, dir_fd=stage, follow_symlinks=False)
             if change.get("mtime") is not None:
                 os.utime(aside, ns=(change["mtime"], change["mtime"]), dir_fd=stage, follow_symlinks=False)

@@ -52,16 +52,19 @@ def dress(target, change):
 
 
 def _give(target, uid, gid, inherited):
-    """Owner and group; what is only inherited is given as far as our rights go."""
+    """Owner and group; which of them are only inherited is given as far as our rights go."""
     try:
         os.fchown(target, uid, gid)
+        return
     except PermissionError:
         if not inherited:
             raise
+    for key, ids in (("owner", (uid, -1)), ("group", (-1, gid))):  # the group may be one of ours
         try:
-            os.fchown(target, -1, gid)  # a group of ours
+            os.fchown(target, *ids)
         except PermissionError:
-            return
+            if key not in inherited:
+                raise
 
 
 def inherit(change, old):
@@ -69,7 +72,13 @@ def inherit(change, old):
     for key, number in (("owner", old.st_uid), ("group", old.st_gid)):
         if not change.get(key):
             change[key] = number
-            change["inherits"] = True
+            change.setdefault("inherits", []).append(key)
+
+
+def unless_inherited(change, uid, gid):
+    """The numbers that were declared; -1 for those that are only inherited."""
+    inherited = change.get("inherits", ())
+    return -1 if "owner" in inherited else uid, -1 if "group" in inherited else gid
 
 
 def set_xattrs(handle, packed):

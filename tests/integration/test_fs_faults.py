@@ -179,6 +179,23 @@ def test_a_source_whose_every_entry_is_excluded_is_refused(bench: Bench) -> None
 
 
 @pytest.mark.root
+def test_a_declared_owner_that_cannot_be_given_is_said_and_nothing_is_replaced(open_bench: Bench) -> None:
+    """Only what nobody declared may be left as it is: here the group is inherited, the owner is not."""
+    bench = open_bench
+    bench.machine.python["s0"] = as_user(STRANGER)
+    bench.declared = replace(bench.declared, owner="1")
+    (bench.source / "a").write_text("new")
+    bench.member().mkdir(parents=True)
+    (bench.member() / "a").write_text("old")
+    for path in (bench.member().parent, bench.member(), bench.member() / "a"):
+        os.chown(path, STRANGER, STRANGER)
+    member = only(bench.sync())
+    assert member.state is MemberState.FAILED
+    assert "not permitted" in member.reason
+    assert (bench.member() / "a").read_text() == "old"
+
+
+@pytest.mark.root
 def test_an_unreadable_file_of_the_source_is_named(open_bench: Bench) -> None:
     """Read with a stranger's rights: the file is named, and nothing is changed."""
     (open_bench.source / "secret").write_text("a")
