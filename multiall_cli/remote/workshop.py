@@ -16,9 +16,10 @@ from multiall_cli.remote.handles import DIRECTORY, WORKSHOP, open_directory, to_
 from multiall_cli.remote.loop import Refusal
 
 STAGE, TRASH, REPLACED = b"stage", b"trash", b"replaced"
-TREE = b"tree"  # a link whose text is the root of the tree that the folder belongs to
-RUN = b"run"  # a link whose text says which run was the last to change the tree
+TREE = b"tree"  # a mark whose text is the root of the tree that the folder belongs to
+RUN = b"run"  # a mark whose text says which run was the last to change the tree
 DAY = 86400.0
+LONGEST_MARK = 1 << 12  # bytes
 ASK_AGAIN = 0.05  # seconds between two tries to lock; flock has no wait with a limit
 
 
@@ -40,17 +41,45 @@ def _enter(parent, name, path):
     return handle
 
 
+def _put_mark(folder, name, text):
+    """A link with this text; a file where the file system has no links (FAT). FileExistsError where it is there."""
+    try:
+        os.symlink(text, name, dir_fd=folder)
+    except OSError as fault:
+        if fault.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        mark = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+        try:
+            os.write(mark, text)
+        finally:
+            os.close(mark)
+
+
+def _mark(folder, name):
+    """The text of a mark. Errors: OSError, FileNotFoundError where there is none."""
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError as fault:
+        if fault.errno != errno.EINVAL:
+            raise
+    mark = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return os.read(mark, LONGEST_MARK)
+    finally:
+        os.close(mark)
+
+
 def _bind(parent, handle, root, path):
     """Mark the folder as this tree's. Where strangers can rename it, they could hand us another tree's."""
     try:
-        is_ours = os.readlink(TREE, dir_fd=handle) == root
+        is_ours = _mark(handle, TREE) == root
     except FileNotFoundError:
         is_ours = not os.listdir(handle)
     if not is_ours and trust.can_rename(parent, os.fstat(parent), trust.trusted_users()):
         what = "%s is not the staging folder of %s, and others can rename what lies beside it"
         raise Refusal(what % (to_text(path), to_text(root)), "remove or rename it")
     try:
-        os.symlink(root, TREE, dir_fd=handle)
+        _put_mark(handle, TREE, root)
     except FileExistsError:
         return  # our own, or that of a tree which was renamed by whom we trust
 
@@ -82,10 +111,10 @@ def is_workshop(parent, name):
     if os.geteuid() not in (0, found.st_uid):
         return True
     try:
-        os.readlink(os.path.join(name, TREE), dir_fd=parent)
+        mark = os.stat(os.path.join(name, TREE), dir_fd=parent, follow_symlinks=False)
     except OSError:
         return False
-    return True
+    return not stat.S_ISDIR(mark.st_mode)
 
 
 def last_run(root, handle):
@@ -111,7 +140,7 @@ def last_run(root, handle):
 
 def _noted(folder):
     try:
-        noted = json.loads(os.fsdecode(os.readlink(RUN, dir_fd=folder)))
+        noted = json.loads(os.fsdecode(_mark(folder, RUN)))
     except (OSError, ValueError):
         return {}
     return noted if isinstance(noted, dict) else {}
@@ -231,7 +260,7 @@ class Workshop(object):
         new = RUN + b".new"
         for _ in range(2):
             try:
-                os.symlink(text.encode("ascii"), new, dir_fd=self.handle)
+                _put_mark(self.handle, new, text.encode("ascii"))
                 break
             except FileExistsError:
                 os.unlink(new, dir_fd=self.handle)

@@ -178,6 +178,25 @@ def test_a_source_whose_every_entry_is_excluded_is_refused(bench: Bench) -> None
         bench.sync()
 
 
+def test_a_tree_on_a_file_system_without_links_is_synced(bench: Bench) -> None:
+    """As FAT is, that of an EFI partition: neither symbolic nor hard links."""
+    program = bench.folder / "without-links"
+    program.write_text(
+        "import errno, os, sys\n"
+        "def refuse(*given, **named):\n"
+        "    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))\n"
+        "os.symlink = os.link = refuse\n"
+        "exec(sys.argv[-1])\n"
+    )
+    bench.machine.python["s0"] = (sys.executable, "-IS", os.fspath(program))
+    for text in ("1", "2"):
+        (bench.source / "a").write_text(text)
+        report = bench.sync()
+        assert (only(report).reason, report.exit) == ("", Exit.OK)
+        assert bench.sync().plan.changes == 0
+    assert contents(bench.member()) == {"a": b"2"}
+
+
 @pytest.mark.root
 def test_a_declared_owner_that_cannot_be_given_is_said_and_nothing_is_replaced(open_bench: Bench) -> None:
     """Only what nobody declared may be left as it is: here the group is inherited, the owner is not."""
