@@ -27,6 +27,7 @@ from multiall_cli.remote.workshop import Workshop
 
 CHANGE, SETTLE = b"C", b"T"  # what a piece of the payload is; a block's piece is one of `read`
 CHANGED = "it is no longer what was observed"
+UNMADE = "the file that it is another name of was not put in its place; see there"
 VANISHED = "it vanished, or the directory that it belongs in did"
 
 
@@ -44,6 +45,7 @@ class Applying(object):
             raise
         self.changes, self.staged, self.settled, self.outcomes = [], {}, [], []
         self._told = set()
+        self._unmade = set()  # paths whose change did not come out
         self._written = {}  # change's index → identity
         self._shelves = Shelves(self.workshop, run, trash > 0, trash > 0 and alone)
         self._touched = {}  # directory in which something changed → its inode
@@ -148,6 +150,8 @@ class Applying(object):
         """
         if change["index"] not in self._told:
             self._told.add(change["index"])
+            if result != "done":
+                self._unmade.add(change["path"])
             self.outcomes.append(json.dumps([change["index"], result, detail, written]).encode("ascii") + b"\n")
 
     def _in_the_way(self, change):
@@ -261,6 +265,8 @@ class Applying(object):
 
     def _hardlink(self, change, path, parent, name, old):
         """Another name of a file of the tree; where something is replaced, made aside first."""
+        if change["target"] in self._unmade:
+            raise Stale(UNMADE)  # what is there is someone else's
         source = Tree(os.dup(self.tree.handle))  # its own chain: ours holds the link's directory open
         try:
             keeper, named = source.parent(proper(change["target"]))

@@ -294,6 +294,22 @@ def test_a_special_file_in_the_way_is_named_in_the_plan(bench: Bench) -> None:
     assert not_done(bench.sync())["a"][1] == "a named pipe is in its place; remove it, or exclude it"
 
 
+def test_what_is_in_the_way_of_a_file_gets_no_other_names(bench: Bench) -> None:
+    """The first name of a file could not be put in its place: the second one would be a name of what is there."""
+    (bench.source / "a").write_text("a")
+    os.link(bench.source / "a", bench.source / "b")
+    bench.member().mkdir(parents=True)
+    os.mkfifo(bench.member() / "a")
+    (bench.member() / "b").write_text("old")
+    said = not_done(bench.sync())
+    assert said["b"] == (Result.CONFLICT, "the file that it is another name of was not put in its place; see there")
+    assert (bench.member() / "a").stat().st_nlink == 1
+    assert (bench.member() / "b").read_text() == "old"
+    (bench.member() / "a").unlink()
+    assert bench.sync().exit is Exit.OK
+    assert contents(bench.member()) == {"a": b"a", "b": b"a"}
+
+
 def test_a_directory_that_holds_more_and_must_become_a_file_is_named_in_the_plan(bench: Bench) -> None:
     bench.declared = replace(bench.declared, exclude=("*.log",))
     (bench.source / "d").write_text("a file")
