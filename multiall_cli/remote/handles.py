@@ -63,7 +63,7 @@ class Walk(object):
             return
         holder, found = os.fstat(self.handle), os.fstat(child)
         others = trust.can_rename(self.handle, holder, self.users)
-        if not all(trust.controls(each, found) for each in others):
+        if not all(trust.controls(each, child, found) for each in others):
             os.close(child)
             raise Refusal(
                 "%s of %s belongs to user %d, but %s can put something else there"

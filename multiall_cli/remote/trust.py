@@ -8,8 +8,13 @@ import grp
 import os
 import pwd
 import stat
+import struct
 
 ACL = "system.posix_acl_access"
+ENTRY = struct.Struct("<HHI")  # of an ACL: kind, rights, number
+VERSION = 4  # bytes before the first
+NAMED_USER, OWN_GROUP, NAMED_GROUP, MASK = 2, 4, 8, 16
+WRITES = 2
 
 
 def trusted_users():
@@ -29,24 +34,42 @@ def _callers():
         return set()
 
 
-def strangers(handle, found, users):
-    """Who besides the trusted users may write to an open folder: ("user", uid), ("group", gid), ("everyone", 0)."""
-    others = set()
-    if found.st_uid not in users:
-        others.add(("user", found.st_uid))
-    if found.st_mode & stat.S_IWGRP and (_has_acl(handle) or not _is_private(found.st_gid, users)):
-        others.add(("group", found.st_gid))
+def writers(handle, found):
+    """Who may write to an open folder: ("user", uid), ("group", gid), ("everyone", 0)."""
+    who = {("user", found.st_uid)}
+    acl = _acl(handle)
+    if acl is None and found.st_mode & stat.S_IWGRP:
+        who.add(("group", found.st_gid))
+    for tag, number in acl or ():
+        who.add(("user", number) if tag == NAMED_USER else ("group", found.st_gid if tag == OWN_GROUP else number))
     if found.st_mode & stat.S_IWOTH:
-        others.add(("everyone", 0))
-    return others
+        who.add(("everyone", 0))
+    return who
 
 
-def _has_acl(handle):
-    """With an ACL, the group's bits are the mask of all who are named in it."""
+def _acl(handle):
+    """[(kind, number)] of whom an ACL lets write, besides the owner and everyone; None where there is none.
+
+    With an ACL, the group's bits of the mode are the most that any of these has.
+    """
     try:
-        return ACL in os.listxattr(handle)
+        packed = os.getxattr(handle, ACL)
     except (OSError, AttributeError):
-        return False
+        return None
+    entries = list(ENTRY.iter_unpack(packed[VERSION:]))
+    most = next((rights for tag, rights, _ in entries if tag == MASK), WRITES)
+    kinds = (NAMED_USER, OWN_GROUP, NAMED_GROUP)
+    return [(tag, number) for tag, rights, number in entries if tag in kinds and rights & most & WRITES]
+
+
+def strangers(handle, found, users):
+    """Who besides the trusted users may write to an open folder."""
+    return {each for each in writers(handle, found) if not _is_trusted(each, users)}
+
+
+def _is_trusted(who, users):
+    what, number = who
+    return number in users if what == "user" else what == "group" and _is_private(number, users)
 
 
 def _is_private(gid, users):
@@ -72,14 +95,21 @@ def can_rename(handle, found, users):
     return {(what, number) for what, number in strangers(handle, found, users) if what != "group" or number not in ours}
 
 
-def controls(stranger, found):
-    """Whether a stranger could do to this directory what we may be led to do to it."""
-    what, number = stranger
-    if found.st_mode & stat.S_IWOTH:
+def controls(stranger, handle, found):
+    """Whether a stranger could do to this open directory what we may be led to do to it."""
+    theirs = writers(handle, found)
+    if stranger in theirs or ("everyone", 0) in theirs:
         return True
-    if what == "user":
-        return found.st_uid == number
-    return what == "group" and found.st_gid == number and bool(found.st_mode & stat.S_IWGRP)
+    what, number = stranger
+    return what == "user" and any(_is_member(number, gid) for kind, gid in theirs if kind == "group")
+
+
+def _is_member(uid, gid):
+    try:
+        user = pwd.getpwuid(uid)
+        return user.pw_gid == gid or user.pw_name in grp.getgrgid(gid).gr_mem
+    except KeyError:
+        return False
 
 
 def words(others):

@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import pwd
 import stat
+import struct
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -99,6 +101,54 @@ def test_a_group_of_one_trusted_user_alone_is_no_stranger(tmp_path: Path) -> Non
     holder.chmod(0o775)
     (holder / "child").mkdir()
     os.close(open_directory(os.fsencode(holder / "child")))
+
+
+def _with_acl(path: Path, users: dict[int, int], group: int) -> None:
+    """An ACL: rights by user, and those of the folder's own group; the mask lets all of them be."""
+    entries = [(1, 7, _NOBODY), *((2, rights, user) for user, rights in sorted(users.items()))]
+    entries += [(4, group, _NOBODY), (16, 7, _NOBODY), (32, 5, _NOBODY)]
+    packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    os.setxattr(path, "system.posix_acl_access", packed)
+
+
+_NOBODY = 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("holder", "child", "refused"),
+    [
+        (({STRANGER: 7}, 5), ({}, 7), f"user {STRANGER}"),
+        (({STRANGER: 7}, 5), ({STRANGER: 5}, 5), f"user {STRANGER}"),
+        (({}, 7), ({STRANGER: 7}, 5), f"group {STRANGER}"),
+        (({STRANGER: 7}, 5), ({STRANGER: 7}, 5), ""),
+        (({STRANGER: 5}, 5), ({}, 5), ""),
+    ],
+    ids=["another's child", "read only child", "mask is not the group", "theirs", "nobody writes"],
+)
+def test_who_an_acl_names_counts_by_its_rights(
+    tmp_path: Path, holder: tuple[dict[int, int], int], child: tuple[dict[int, int], int], refused: str
+) -> None:
+    """The group's bits of the mode are the mask, and say nothing of the group or of who is named."""
+    path = _make(_make(tmp_path, "holder", Folder()), "child", Folder())
+    for each, (users, group) in ((path.parent, holder), (path, child)):
+        os.chown(each, 0, STRANGER)
+        _with_acl(each, users, group)
+    if refused:
+        with pytest.raises(Refusal, match=f"but {refused} can put something else there"):
+            open_directory(os.fsencode(path))
+    else:
+        os.close(open_directory(os.fsencode(path)))
+
+
+def test_a_user_controls_what_a_group_of_theirs_can_write_to(tmp_path: Path) -> None:
+    """`www-data` owns a site; its folder for uploads is a deployer's, and open to that user's group."""
+    user = pwd.getpwnam("www-data")
+    path = _make(_make(tmp_path, "holder", Folder(user.pw_uid)), "child", Folder(STRANGER, 0o775))
+    os.chown(path, STRANGER, user.pw_gid)
+    os.close(open_directory(os.fsencode(path)))
+    path.chmod(0o755)
+    with pytest.raises(Refusal):
+        open_directory(os.fsencode(path))
 
 
 def test_who_shares_a_folder_with_a_group_of_theirs_may_use_it() -> None:
