@@ -43,6 +43,7 @@ class Walk(object):
         self.left = [part for part in path.split(b"/") if part]
         self._declared = len(self.left)  # so many of what is left are the path's own, the others are of a link's text
         self._links = 0
+        self._above = []  # identities of the directories through which we came
 
     def step(self):
         """Go on by one component. Errors: OSError, Refusal where someone else may have put it there."""
@@ -50,8 +51,17 @@ class Walk(object):
         if part not in (b".", b".."):
             self._enter(part)
         elif part == b"..":
-            self._go(os.open(part, DIRECTORY, dir_fd=self.handle))
+            self._leave()
         del self.left[0]
+
+    def _leave(self):
+        """Back to where we came from: whoever moves the directory meanwhile decides what is above it."""
+        holder = os.open(b"..", DIRECTORY, dir_fd=self.handle)
+        came_from = self._above.pop() if self._above else root_identity(self.handle)
+        if root_identity(holder) != came_from:
+            os.close(holder)
+            raise Refusal("a directory on the way to %s was moved meanwhile" % to_text(self.path), "run it again")
+        self._go(holder)
 
     def _enter(self, name):
         try:
@@ -70,6 +80,7 @@ class Walk(object):
                 % (to_text(name), to_text(self.path), found.st_uid, trust.words(others)),
                 _remedy(others),
             )
+        self._above.append([holder.st_dev, holder.st_ino])
         self._go(child)
 
     def _follow(self, name):
@@ -92,6 +103,7 @@ class Walk(object):
         self._declared = min(self._declared, len(self.left) - 1)
         self.left[1:1] = [piece for piece in target.split(b"/") if piece]
         if target.startswith(b"/"):
+            self._above = []
             self._go(os.open(b"/", DIRECTORY))
 
     def make(self, for_all):

@@ -16,7 +16,7 @@ import pytest
 
 from multiall_cli.domain.exits import Exit
 from multiall_cli.engine.sync import Wish
-from multiall_cli.remote.handles import make_directory, open_directory
+from multiall_cli.remote.handles import Walk, make_directory, open_directory
 from multiall_cli.remote.loop import Refusal
 from tests.fixtures.bench import MEANT, Bench, only
 from tests.fuzz.cases import SOAK
@@ -101,6 +101,22 @@ def test_a_group_of_one_trusted_user_alone_is_no_stranger(tmp_path: Path) -> Non
     holder.chmod(0o775)
     (holder / "child").mkdir()
     os.close(open_directory(os.fsencode(holder / "child")))
+
+
+def test_the_way_back_leads_where_the_way_there_came_from(tmp_path: Path) -> None:
+    """A link's text may have `..`: a user moves the directory that we are in, to where other things are above it."""
+    _make(_make(tmp_path, "holder", Folder(STRANGER)), "child", Folder(STRANGER))
+    walk = Walk(os.fsencode(tmp_path / "holder" / "child" / ".."))
+    try:
+        while walk.left != [b".."]:
+            walk.step()
+        os.rename(tmp_path / "holder" / "child", tmp_path / "child")
+        with pytest.raises(Refusal, match="was moved meanwhile"):
+            walk.step()
+        os.rename(tmp_path / "child", tmp_path / "holder" / "child")
+    finally:
+        walk.close()
+    os.close(open_directory(os.fsencode(tmp_path / "holder" / "child" / ".." / ".." / "holder")))
 
 
 def _with_acl(path: Path, users: dict[int, int], group: int) -> None:
