@@ -29,7 +29,12 @@ def _enter(parent, name, path):
         os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:
         pass
-    handle = os.open(name, DIRECTORY, dir_fd=parent)
+    try:
+        handle = os.open(name, DIRECTORY, dir_fd=parent)
+    except OSError as fault:
+        if fault.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        raise Refusal("%s is no directory, so it is not ours" % to_text(path), "remove or rename it")
     found = os.fstat(handle)
     if found.st_uid != os.geteuid() or found.st_mode & 0o077:
         os.close(handle)

@@ -197,6 +197,15 @@ def test_a_tree_on_a_file_system_without_links_is_synced(bench: Bench) -> None:
     assert contents(bench.member()) == {"a": b"2"}
 
 
+def test_a_file_in_place_of_the_staging_folder_is_named(bench: Bench) -> None:
+    (bench.source / "a").write_text("a")
+    bench.member().mkdir(parents=True)
+    bench.workshop().write_text("")
+    member = only(bench.sync())
+    assert f"{bench.workshop()} is no directory, so it is not ours" in member.reason
+    assert member.todo == "remove or rename it"
+
+
 @pytest.mark.root
 def test_a_declared_owner_that_cannot_be_given_is_said_and_nothing_is_replaced(open_bench: Bench) -> None:
     """Only what nobody declared may be left as it is: here the group is inherited, the owner is not."""
