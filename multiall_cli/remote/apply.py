@@ -8,7 +8,7 @@ import json
 import os
 import stat
 
-from multiall_cli.remote import content
+from multiall_cli.remote import content, staging
 from multiall_cli.remote.content import identity_of
 from multiall_cli.remote.handles import (
     DIRECTORY,
@@ -122,6 +122,7 @@ class Applying(object):
 
     def commit(self):
         """Make each change that has no outcome yet. A path that fails does not stop the others."""
+        staging.tighten(self.tree.handle, self.settled)
         for change in self.changes:
             if change["index"] in self._told:
                 continue

@@ -4,6 +4,7 @@ import grp
 import hashlib
 import os
 import pwd
+import stat
 import zlib
 
 from multiall_cli.remote import records
@@ -49,6 +50,19 @@ def dress(target, change):
         set_xattrs(target, bytes.fromhex(change["xattrs"]))
     if change.get("mtime") is not None:
         os.utime(target, ns=(change["mtime"], change["mtime"]))
+
+
+def tighten(root, settled):
+    """Take from a tree's open root what it is not to allow, before anything is put into it; the rest comes last.
+
+    `settled`: the directories that are dressed at the end.
+    """
+    for change in settled:
+        if change["path"] == "" and change.get("mode") is not None:
+            try:
+                os.fchmod(root, stat.S_IMODE(os.fstat(root).st_mode) & (change["mode"] | 0o7700))
+            except PermissionError:
+                return  # its own turn will say so
 
 
 def _give(target, uid, gid, inherited):

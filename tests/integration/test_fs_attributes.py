@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -84,6 +85,22 @@ def test_an_owner_by_number_is_reached_whatever_the_member_calls_it(bench: Bench
         assert (not_done(report), report.exit) == ({}, Exit.OK)
         assert ((bench.member() / "a").stat().st_uid, (bench.member() / "a").stat().st_gid) == (int(owner), int(owner))
         assert bench.sync().plan.changes == 0
+
+
+def test_a_new_tree_is_not_open_until_it_is_whole(bench: Bench) -> None:
+    """Its directory is closed at the source: it is on the member before the first file is put in its place."""
+    bench.source.chmod(0o700)
+    (bench.source / "a").write_text("secret")
+    program = bench.folder / "ends-at-the-first-file"
+    program.write_text(
+        "import ctypes, os, sys\n"
+        "ctypes.CDLL = lambda *given, **named: type('Ends', (), {'renameat2': lambda *given: os._exit(9)})\n"
+        "exec(sys.argv[-1])\n"
+    )
+    bench.machine.python["s0"] = (sys.executable, "-IS", os.fspath(program))
+    assert only(bench.sync()).state is not MemberState.CHANGED
+    assert not (bench.member() / "a").exists()
+    assert stat.S_IMODE(bench.member().stat().st_mode) == 0o700
 
 
 @pytest.mark.root
