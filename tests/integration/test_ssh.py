@@ -155,6 +155,36 @@ def test_hashed_names_and_the_users_own_file(daemon: Sshd, nobody: Path) -> None
     assert works(transport(), daemon.server())
 
 
+@pytest.mark.parametrize("with_certificate", [False, True])
+def test_a_key_that_is_known_without_the_port(tmp_path: Path, with_certificate: bool) -> None:
+    """As ssh: `[address]:port` goes first; the same key under the address alone is enough, another one says nothing."""
+    authority, host, other = (keygen(tmp_path / name) for name in ("ca", "key", "other"))
+    signed = sign(authority, host.with_suffix(".pub"), "-h", "-n", "127.0.0.1")
+    known = tmp_path / "known"
+    with sshd([f"HostKey {host}", *([f"HostCertificate {signed}"] if with_certificate else [])]) as running:
+        named = f"[{running.address}]:{running.port}"
+        # What known_hosts has, and why we refuse then.
+        cases: list[tuple[list[tuple[str, Path]], str]] = [
+            ([("127.0.0.1", host)], ""),
+            ([("@cert-authority 127.0.0.*", authority)], "" if with_certificate else "host-key-unknown"),
+            ([("127.0.0.1", other)], "host-key-unknown"),
+            ([("@cert-authority 127.0.0.*", other)], "host-key-unknown"),
+            ([("127.0.0.1", host), ("@revoked 127.0.0.1", host)], "host-key-changed"),
+        ]
+        if not with_certificate:  # with one, ssh takes it although the key of that port is another
+            cases.append(([(named, other), ("127.0.0.1", host)], "host-key-changed"))
+        for lines, why in cases:
+            known.write_text("".join(f"{hosts} {key.with_suffix('.pub').read_text()}" for hosts, key in lines))
+            options = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
+            options += ["-o", f"UserKnownHostsFile={known}", "-i", str(running.folder / "user"), "-p", str(running.port)]
+            theirs = subprocess.run(["ssh", *options, running.address, "true"], capture_output=True).returncode
+            assert (theirs == 0) == (not why), lines
+            if why:
+                assert failure(transport(known), running.server()).reason == why
+            else:
+                assert works(transport(known), running.server())
+
+
 def test_what_the_site_pinned_goes_before_the_users_file(daemon: Sshd, nobody: Path, tmp_path: Path) -> None:
     """After `trust --replace` an old key in ~/.ssh/known_hosts opens no door."""
     (nobody / ".ssh").mkdir()

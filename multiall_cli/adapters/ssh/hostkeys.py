@@ -130,10 +130,17 @@ class KnownHosts:
     def of(self, route: Route) -> Sequence[Line]:
         """The entries about a server: those of the site where it has any, else all others; revocations always.
 
+        As in ssh, a server on a port of its own that is not known so is looked up without the port.
         Errors: Unreachable where a file is there and cannot be read.
         """
-        pinned = self._about(route, route.pinned)
-        others = self._about(route, route.known_hosts)
+        found = self._of(route, route.key_name)
+        if any(line.marker == "" for line in found) or _bare(route) == route.key_name:
+            return found
+        return [*found, *self._of(route, _bare(route))]
+
+    def _of(self, route: Route, name: str) -> Sequence[Line]:
+        pinned = self._about(route, route.pinned, name)
+        others = self._about(route, route.known_hosts, name)
         if any(line.marker == "" for line in pinned):
             others = [line for line in others if line.marker == REVOKED]
         return [*pinned, *others, *self._revoked(route)]
@@ -155,8 +162,8 @@ class KnownHosts:
             found += [line for each in lines for line in parse(f"{REVOKED} * {each.lstrip()}", str(file))]
         return found
 
-    def _about(self, route: Route, files: Iterable[Path]) -> list[Line]:
-        return [line for file in files for line in self._lines(route, file) if line.means(route.key_name)]
+    def _about(self, route: Route, files: Iterable[Path], name: str) -> list[Line]:
+        return [line for file in files for line in self._lines(route, file) if line.means(name)]
 
     def _lines(self, route: Route, file: Path) -> tuple[Line, ...]:
         """The entries of a file; none where there is no such file. Errors: Unreachable where it cannot be read."""
@@ -252,6 +259,7 @@ def _check_plain(route: Route, known: Sequence[Line], offered: HostKey) -> None:
     plain = [line for line in known if line.marker == ""]
     if any(line.blob == offered.blob for line in plain):
         return
+    plain = [line for line in plain if line.means(route.key_name)]  # of other ports another key tells nothing
     if not plain:
         raise Unreachable(
             route.name,
