@@ -176,7 +176,14 @@ def test_a_key_that_is_known_without_the_port(tmp_path: Path, with_certificate: 
         for lines, why in cases:
             known.write_text("".join(f"{hosts} {key.with_suffix('.pub').read_text()}" for hosts, key in lines))
             options = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
-            options += ["-o", f"UserKnownHostsFile={known}", "-i", str(running.folder / "user"), "-p", str(running.port)]
+            options += [
+                "-o",
+                f"UserKnownHostsFile={known}",
+                "-i",
+                str(running.folder / "user"),
+                "-p",
+                str(running.port),
+            ]
             theirs = subprocess.run(["ssh", *options, running.address, "true"], capture_output=True).returncode
             assert (theirs == 0) == (not why), lines
             if why:

@@ -31,6 +31,7 @@ VALUES = (
     "GSSAPIAuthentication yes", "USER ann",
     "\fUser q", "User q\f", "User q\r", "User", "=User x", '"User" x', "User a\\ b", "User a\\qb",
     "CanonicalizeHostname no", "CanonicalizeHostname yes", "IdentityAgent none", "IdentityAgent /k/agent",
+    "ProxyJump None", "ProxyCommand NONE",
     "Host", "Match", "Include inner", "Include none-there", "Include 'inner", "Include inner*",
 )  # fmt: skip
 CRITERIA = (

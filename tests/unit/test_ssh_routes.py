@@ -191,6 +191,12 @@ def test_proxy_command_and_proxy_jump_exclude_each_other(tmp_path: Path) -> None
     assert route("Host web1\nProxyCommand none\nProxyJump b\n", tmp_path, web1()).jump is None
 
 
+def test_none_is_none_in_capitals_too(tmp_path: Path) -> None:
+    found = route("ProxyJump None\nProxyCommand nc %h %p\n", tmp_path, web1())
+    assert (found.jump, found.proxy_command) == (None, "nc 192.0.2.1 22")
+    assert route("ProxyCommand None\n", tmp_path, web1()).proxy_command == ""
+
+
 def test_tokens_and_variables(tmp_path: Path) -> None:
     config = (
         "HostName %h.example.net\nUser ann\nHostKeyAlias Alias\nIdentityFile ~/.ssh/%h-%n-%r-%p-%k\n"

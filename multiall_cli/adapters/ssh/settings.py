@@ -194,6 +194,7 @@ class _Pass:
             text = text.partition("#")[0].rstrip()
             if not text or any(not hop or any(sign.isspace() for sign in hop) for hop in text.split(",")):
                 raise line.fault(f"{text or 'nothing'} is no ProxyJump")
+        text = "none" if text.lower() == "none" else text
         if "proxyjump" not in self.values and "proxycommand" not in self.values:
             self.values[line.keyword] = [Value((text,), line)]
         elif line.keyword == "proxycommand" and self.text("proxyjump") == "none" and "proxycommand" not in self.values:
