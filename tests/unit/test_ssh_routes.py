@@ -191,6 +191,39 @@ def test_proxy_command_and_proxy_jump_exclude_each_other(tmp_path: Path) -> None
     assert route("Host web1\nProxyCommand none\nProxyJump b\n", tmp_path, web1()).jump is None
 
 
+@pytest.mark.parametrize("keyword", ["IdentityFile", "CertificateFile", "UserKnownHostsFile", "GlobalKnownHostsFile"])
+def test_a_file_in_the_home_of_nobody(keyword: str, tmp_path: Path) -> None:
+    words = r"config:1: ~no-such-user/x is in the home of nobody; mend that line"
+    with pytest.raises(UsageError, match=words):
+        route(f"{keyword} ~no-such-user/x\n", tmp_path, web1())
+    assert route("Include ~no-such-user/x\nUser ann\n", tmp_path, web1()).user == "ann"
+
+
+def test_a_folder_that_a_pattern_of_include_finds(tmp_path: Path) -> None:
+    """As for ssh there is nothing in it."""
+    (tmp_path / "conf.d" / "old").mkdir(parents=True)
+    (tmp_path / "conf.d" / "work").write_text("User ann\n")
+    assert route(f"Include {tmp_path}/conf.d/*\n", tmp_path, web1()).user == "ann"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files to groups")
+def test_a_config_that_a_group_may_write_to(tmp_path: Path) -> None:
+    """With umask 002, as some systems have it, each user has a group of their own."""
+    inner = tmp_path / "inner"
+    inner.write_text("User ann\n")
+    inner.chmod(0o664)
+    os.chown(inner, 0, 0)
+    assert route(f"Include {inner}\n", tmp_path, web1()).user == "ann"
+    os.chown(inner, 0, pwd.getpwnam("nobody").pw_gid)
+    with pytest.raises(UsageError, match=r"inner: it cannot be read \(others own it or may write to it"):
+        route(f"Include {inner}\n", tmp_path, web1())
+
+
+def test_obsolete_keywords_of_distributions(tmp_path: Path) -> None:
+    config = "SetupTimeOut 5\nProtocolKeepAlives 30\nUseBlacklistedKeys no\nRSAMinSize 2048\nUser ann\n"
+    assert route(config, tmp_path, web1()).user == "ann"
+
+
 def test_none_is_none_in_capitals_too(tmp_path: Path) -> None:
     found = route("ProxyJump None\nProxyCommand nc %h %p\n", tmp_path, web1())
     assert (found.jump, found.proxy_command) == (None, "nc 192.0.2.1 22")

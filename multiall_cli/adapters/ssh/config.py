@@ -5,7 +5,9 @@ readconf.c of OpenSSH, and the tests compare it with `ssh -G`.
 """
 
 import glob
+import grp
 import os
+import pwd
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -136,15 +138,16 @@ class _Reader:
             if not word or (word.startswith("~") and self.system):
                 raise line.fault(f"it cannot include {word or 'nothing'}")
             place = self.base or (Path(SYSTEM) if self.system else Path("~/.ssh").expanduser())
-            for name in sorted(glob.glob(str(place / Path(word).expanduser()))):
+            for name in sorted(glob.glob(str(place / os.path.expanduser(word)))):
                 self.left -= 1
                 if depth >= DEEPEST or self.left < 0:
                     raise line.fault(f"Includes go more than {DEEPEST} deep, or over more than {MOST_FILES} files")
                 try:
                     text = _text(Path(name), checked=True)
-                except FileNotFoundError:
-                    continue
                 except OSError as fault:
+                    # `conf.d/*` may find a folder, in which ssh sees nothing; one that is named is a mistake.
+                    if isinstance(fault, FileNotFoundError | IsADirectoryError) and name != str(place / word):
+                        continue
                     raise _unreadable(name, fault) from None
                 yield tuple(self._lines(text, name, depth + 1))
 
@@ -153,9 +156,22 @@ def _text(path: Path, *, checked: bool) -> str:
     """Errors: OSError. `checked`: others may not have been able to write it, as ssh asks of the user's own files."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as opened:
         state = os.fstat(opened.fileno())
-        if checked and (state.st_uid not in (0, os.getuid()) or state.st_mode & 0o022):
+        if checked and not _is_ours(state):
             raise PermissionError(1, "others own it or may write to it, which ssh refuses")
         return opened.read()
+
+
+def _is_ours(state: os.stat_result) -> bool:
+    """Whether nobody but us and root may write to it. A group of its owner alone may, as Debian's ssh has it."""
+    if state.st_uid not in (0, os.getuid()) or state.st_mode & 0o002:
+        return False
+    if not state.st_mode & 0o020:
+        return True
+    try:
+        group, owner = grp.getgrgid(state.st_gid), pwd.getpwuid(state.st_uid).pw_name
+    except KeyError:
+        return False
+    return {*group.gr_mem, *(each.pw_name for each in pwd.getpwall() if each.pw_gid == state.st_gid)} == {owner}
 
 
 def _unreadable(file: str, fault: OSError) -> UsageError:

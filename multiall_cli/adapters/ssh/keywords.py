@@ -16,6 +16,7 @@ _WITHOUT_EFFECT = """
     versionaddendum visualhostkey warnweakcrypto xauthlocation serveralivecountmax serveraliveinterval
     cipher compressionlevel fallbacktorsh globalknownhostsfile2 protocol rsaauthentication rhostsrsaauthentication
     rhostsauthentication useprivilegedport userknownhostsfile2 useroaming usersh dsaauthentication keepalive
+    protocolkeepalives setuptimeout useblacklistedkeys
     compressionlevel afstokenpassing kerberosauthentication kerberostgtpassing
 """
 _NOT_HONOURED = """
@@ -38,6 +39,7 @@ KNOWN = HONOURED | WITHOUT_EFFECT | NOT_HONOURED
 SYNONYMS = {
     "dsaauthentication": "pubkeyauthentication",
     "identityfile2": "identityfile",
+    "rsaminsize": "requiredrsasize",
     "skeyauthentication": "kbdinteractiveauthentication",
     "tisauthentication": "kbdinteractiveauthentication",
     "challengeresponseauthentication": "kbdinteractiveauthentication",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
 from multiall_cli.adapters.ssh.settings import Question, Settings, settings
-from multiall_cli.adapters.ssh.tokens import expand, only, tokens
+from multiall_cli.adapters.ssh.tokens import at_home, expand, only, tokens
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Server, Ssh
@@ -187,7 +187,7 @@ def _expanded(says: Settings, keyword: str, text: str, known: Mapping[str, str],
 def _paths(says: Settings, keyword: str, known: Mapping[str, str]) -> tuple[Path, ...]:
     """Files with their tokens and variables; `none` is none."""
     return tuple(
-        Path(expand(word, known, value.line.where, environment=True)).expanduser()
+        at_home(expand(word, known, value.line.where, environment=True), value.line.where)
         for value in says.values.get(keyword, ())
         for word in value.words
         if word.lower() != "none"
@@ -208,8 +208,8 @@ def _agent(says: Settings, known: Mapping[str, str]) -> str | None:
 def _known_hosts(says: Settings, known: Mapping[str, str]) -> tuple[Path, ...]:
     user = _paths(says, "userknownhostsfile", known) if "userknownhostsfile" in says.values else _plain(USER_FILES)
     first = says.first("globalknownhostsfile")
-    return (*user, *_plain(GLOBAL_FILES if first is None else first.words))
+    return (*user, *(_plain(GLOBAL_FILES) if first is None else _plain(first.words, first.line.where)))
 
 
-def _plain(files: Sequence[str]) -> tuple[Path, ...]:
-    return tuple(Path(file).expanduser() for file in files if file.lower() != "none")
+def _plain(files: Sequence[str], where: str = "") -> tuple[Path, ...]:
+    return tuple(at_home(file, where) for file in files if file.lower() != "none")

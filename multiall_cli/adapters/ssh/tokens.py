@@ -60,5 +60,13 @@ def expand(text: str, known: Mapping[str, str], where: str, *, environment: bool
     )
 
 
+def at_home(file: str, where: str) -> Path:
+    """A file whose name may begin with `~`. Errors: UsageError where there is no such user."""
+    try:
+        return Path(file).expanduser()
+    except RuntimeError:
+        raise UsageError(where, f"{file} is in the home of nobody", "mend that line of the ssh config") from None
+
+
 def only(known: Mapping[str, str], signs: str) -> dict[str, str]:
     return {sign: known[sign] for sign in signs}
