@@ -1,0 +1,25 @@
+"""References to secrets that cannot be looked up."""
+
+import pytest
+
+from multiall_cli.adapters.secrets import reveal
+from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.values import Secret
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "why"),
+    [
+        ("cmd", "pass 'open", "no closing quotation"),
+        ("cmd", " ", "it names no command"),
+        ("cmd", "sh -c 'exit 3'", "its command ended with 3"),
+        ("cmd", "printf '\\377'", "UnicodeDecodeError"),
+        ("file", "~no-such-user/x", "No such file or directory"),
+        ("file", "a\0b", "embedded null byte"),
+        ("env", "NOT_SET_HERE", "not set"),
+    ],
+)
+def test_a_reference_that_gives_nothing(kind: str, name: str, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        reveal(Secret(kind, name))
+    assert (caught.value.what, caught.value.todo) == (f"it gives nothing ({why})", "set it, or mend the reference")
