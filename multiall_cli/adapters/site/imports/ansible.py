@@ -27,6 +27,8 @@ _KEYS = {
 _DECISIVE = (*_KEYS, "ansible_become", "ansible_connection")
 """Who logs in where, and with whose rights: without them a host would be reached as somebody else, or another one."""
 _SECRET = ("pass", "secret", "token", "key", "vault", "credential")
+_COLLECTIONS = ("ansible.builtin.", "ansible.legacy.", "community.general.")
+"""A plugin may be named with its collection."""
 _YES = ("true", "yes", "1", "on", "y", "t")
 _OF_ALL = ("all", "ungrouped")
 
@@ -66,7 +68,8 @@ def _may_be_group(written: Written) -> bool:
 def _imported(groups: Groups) -> Imported:
     hosts = {name: Gathered(name, origin) for name, origin in groups.hosts.items()}
     for name, variables in groups.variables().items():
-        for variable in variables:
+        # Of `ansible_ssh_user` and `ansible_user` the first holds, whichever group says it.
+        for variable in sorted(variables, key=lambda each: not each.name.startswith("ansible_ssh_")):
             _take(hosts[name], variable, groups)
     wrong = {host.name for host in hosts.values() if _is_elsewhere(host, groups)}
     pools = []
@@ -100,7 +103,7 @@ def _take(host: Gathered, variable: Variable, groups: Groups) -> None:
     elif variable.name == "ansible_connection":
         why = _connect(host, value, variable.origin)
     elif key is not None:
-        why = _put(host, key, value, variable.origin)
+        why = _put(host, key, _without_collection(value) if key == "become" else value, variable.origin)
     else:
         why = _label(host, variable.name, value)
     if why:
@@ -113,6 +116,10 @@ def _connect(host: Gathered, value: str, origin: Origin) -> str:
     if value == "local":
         host.put("transport", "local", origin)
     return "" if value in ("local", "ssh", "smart", "paramiko", "ansible.builtin.ssh") else "names another connection"
+
+
+def _without_collection(method: str) -> str:
+    return method.removeprefix(next((each for each in _COLLECTIONS if method.startswith(each)), ""))
 
 
 def _put(host: Gathered, key: str, value: str, origin: Origin) -> str:

@@ -57,7 +57,7 @@ class Groups:
             self.hosts.setdefault(name, origin)
             self.group(group, origin).hosts[name] = None
             # The last value of a variable holds.
-            self._own.setdefault(name, [])[:0] = variables
+            self._own.setdefault(name, [])[:0] = variables[::-1]
 
     def variables(self) -> dict[str, list[Variable]]:
         """Each host's variables, the strongest first: its own, then those of its groups from the innermost out."""

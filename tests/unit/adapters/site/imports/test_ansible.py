@@ -273,3 +273,20 @@ def test_the_priority_of_groups(imported):
 )
 def test_ranges_of_letters_and_numbers(imported, pattern, names):
     assert list(servers(imported(pattern))) == names
+
+
+def test_the_last_value_of_a_line_holds(imported):
+    assert servers(imported("h ansible_port=1 ansible_port=2\n"))["h"].ssh.port == 2
+
+
+def test_the_older_names_of_variables_go_before(imported):
+    """As in Ansible, whose ssh plugin takes the last of its names that is set, wherever it is."""
+    text = "[g]\nh ansible_user=a ansible_private_key_file=/a ansible_ssh_private_key_file=/b\n[g:vars]\n"
+    found = servers(imported(f"{text}ansible_ssh_user=b\n"))["h"]
+    assert (found.ssh.user, found.ssh.identity) == ("b", "/b")
+
+
+@pytest.mark.parametrize("method", ["ansible.builtin.sudo", "ansible.legacy.sudo", "community.general.doas"])
+def test_a_become_plugin_with_its_collection(imported, method):
+    found = servers(imported(f"h ansible_become=yes ansible_become_method={method}\n"))["h"]
+    assert found.become.method is BecomeMethod(method.rpartition(".")[2])
