@@ -62,7 +62,7 @@ class Elevation:
             raise driver.no_password(self._who, self._become)
         self._sent = True
         try:
-            self._pipe.send(attempt.password.encode() + b"\n")
+            self._pipe.send(attempt.password.encode("utf-8", "surrogateescape") + b"\n")
         except BrokenPipeError:
             return  # it has ended: what it said tells why
 

@@ -953,6 +953,15 @@ class TestSudo:
                 session.run(["id"])
             session.close()
 
+    def test_a_password_in_another_encoding(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        subprocess.run(["chpasswd"], input=f"{user}:".encode() + b"caf\xe9", check=True)
+        monkeypatch.setitem(os.environb, b"SUDO_PASSWORD", b"caf\xe9")
+        become = Become(BecomeMethod.SUDO, password=Secret("env", "SUDO_PASSWORD"))
+        with sudoers(f"{user} ALL=(ALL) ALL"):
+            session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
+            assert session.run(["id", "-un"]).stdout.head == b"root\n"
+            session.close()
+
     def test_su_with_a_password(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Its prompt is PAM's own, whatever the language."""
         monkeypatch.setenv("SU_PASSWORD", "pass word'1")

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import paramiko
 
@@ -153,7 +153,8 @@ class Login:
         route = tried.route
         try:
             with self._passwords.attempt(secret, "login", route.name) as attempt:
-                right = tried(partial(tried.transport.auth_password, route.user, attempt.password), "the password")
+                word: Any = attempt.password.encode("utf-8", "surrogateescape")  # it may be in another encoding
+                right = tried(partial(tried.transport.auth_password, route.user, word), "the password")
                 attempt.taken = tried.accepted
                 return right
         except MemberFault as fault:
