@@ -98,6 +98,18 @@ def test_a_jump_of_the_config_in_several_hops(tmp_path: Path) -> None:
     assert str(found.jump and found.jump.jump) == "one@192.0.2.7"
 
 
+def test_a_later_hop_is_reached_through_the_one_before_it_alone(tmp_path: Path) -> None:
+    """What the config says of jumps to `second` itself is not asked for, as with `ssh -J first second`."""
+    found = route("Host * !first\n ProxyJump first,second\n", tmp_path, web1("web1"))
+    assert (str(found.jump).partition("@")[2], str(found.jump and found.jump.jump).partition("@")[2]) == (
+        "second",
+        "first",
+    )
+    assert found.jump
+    assert found.jump.jump
+    assert found.jump.jump.jump is None
+
+
 def test_no_jump_where_it_says_none(tmp_path: Path) -> None:
     config = "Host *\n ProxyJump bastion\n"
     assert route(config, tmp_path, web1(jump="none"), bastion=BASTION).jump is None

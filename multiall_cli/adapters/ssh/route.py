@@ -100,7 +100,7 @@ class Routes:
 
         return parameters(asked, says)
 
-    def _of(self, server: Server, asked: Question, passed: tuple[str, ...]) -> Route:
+    def _of(self, server: Server, asked: Question, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
         if server.name in passed:
             circle = " → ".join((*passed, server.name))
             raise UsageError(server.name, f"its jumps go in a circle: {circle}", "take one of them out")
@@ -129,7 +129,7 @@ class Routes:
             family=says.text("addressfamily", "any").lower(),
             revoked=_paths(says, "revokedhostkeys", {}),
             bind_address=says.text("bindaddress"),
-            jump=self._jump(server.ssh.jump or says.text("proxyjump"), passed),
+            jump=self._jump(server.ssh.jump or says.text("proxyjump"), passed) if jumps else None,
         )
 
     def _jump(self, hops: str, passed: tuple[str, ...]) -> Route | None:
@@ -138,17 +138,19 @@ class Routes:
             return None
         route: Route | None = None
         for hop in hops.split(","):
-            nearer = self._hop(hop.strip(), passed)
-            route = nearer if route is None else replace(nearer, jump=route, proxy_command="")
+            if route is None:
+                route = self._hop(hop.strip(), passed)
+            else:  # its own jumps are not asked for, as with `ssh -J`: it is reached through the hop before it
+                route = replace(self._hop(hop.strip(), passed, jumps=False), jump=route, proxy_command="")
         return route
 
-    def _hop(self, hop: str, passed: tuple[str, ...]) -> Route:
+    def _hop(self, hop: str, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
         """A server of the site by its name, or `user@alias:port` as the ssh config knows it."""
         if hop in self._servers:
-            return self._of(self._servers[hop], _question(self._servers[hop]), passed)
+            return self._of(self._servers[hop], _question(self._servers[hop]), passed, jumps=jumps)
         user, host, port = split_hop(hop)
         server = Server(name=hop, address=host, ssh=Ssh(user=user or None, port=port or None))
-        return self._of(server, Question(host, user=user, port=port), passed)
+        return self._of(server, Question(host, user=user, port=port), passed, jumps=jumps)
 
 
 def _question(server: Server) -> Question:
