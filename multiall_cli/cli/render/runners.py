@@ -6,7 +6,9 @@ from typing import Any, TextIO
 
 DETECTED = ("GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
 """Variables by which GitHub's runners and those like them, Azure Pipelines and TeamCity are known."""
-COMMAND = re.compile(r"^[^\S\n]*(?P<colons>::)(?=[A-Za-z])|(?P<hashes>##)(?=[A-Za-z]*\[)", re.MULTILINE)
+COMMAND = re.compile(
+    r"(?:^|(?<=\r))[^\S\n]*(?P<colons>::)(?=[A-Za-z])|(?P<hashes>##)(?=(?P<word>[A-Za-z]*)\[)", re.MULTILINE
+)
 REMEMBERED = 200  # letters of a line that is not ended yet
 
 
@@ -20,8 +22,10 @@ def broken(text: str, since: int = 0) -> str:
     """
     parts, at = [], since
     for match in COMMAND.finditer(text):
-        if match.end() >= since:
-            place = max(match.start(match.lastgroup or 0) + 1, since)
+        sign = "hashes" if match["hashes"] else "colons"
+        end = match.end("word") if match["hashes"] else match.end()  # a command that is cut has no `[` yet
+        if end >= since:
+            place = max(match.start(sign) + 1, since)
             parts += [text[at:place], "\\"]
             at = place
     return "".join([*parts, text[at:]])
@@ -37,7 +41,8 @@ class Unobeyed:
     def write(self, text: str) -> int:
         told = broken(self._line + text, len(self._line))
         line = (self._line + told).rpartition("\n")[2]
-        self._line = line if len(line) <= REMEMBERED else "x" + line[-REMEMBERED:]
+        first = "x" if line.strip() else " "  # however many blanks there are, a command may follow them
+        self._line = line if len(line) <= REMEMBERED else first + line[-REMEMBERED:]
         self._stream.write(told)
         return len(text)
 
