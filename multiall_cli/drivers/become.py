@@ -7,7 +7,7 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import Become, BecomeMethod, Server
 
-GATE = 'printf %s "$0"; go=$1; shift; while IFS= read -r line; do [ "$line" = "$go" ] && exec "$@"; done; exit 1'
+GATE = 'printf %s "$1"; go=$2; shift 2; while IFS= read -r line; do [ "$line" = "$go" ] && exec "$@"; done; exit 1'
 """Says that it runs, and drops its input until the line that lets the command begin."""
 
 
@@ -47,7 +47,7 @@ def gated(become: Become, argv: Sequence[str], signs: Signs) -> tuple[str, ...]:
     sudo's cached credentials are ignored (-k), so that a wrong password is noticed on the first member. su has no
     option that all systems share but -c, and gives its value to the user's own shell.
     """
-    gate = ("sh", "-c", GATE, signs.through, signs.go, *argv)
+    gate = ("sh", "-c", GATE, "sh", signs.through, signs.go, *argv)
     if become.method is BecomeMethod.SU:
         return ("su", become.user, "-c", "exec " + shlex.join(gate))
     return ("sudo", "-k", "-S", "-p", signs.prompt, "-u", _sudo_user(become), "--", *gate)

@@ -31,7 +31,7 @@ SIGNS = become.Signs("prompt", "through", "go")
 
 def test_a_command_behind_a_gate() -> None:
     """su gives one line to the user's shell, so each word of it is quoted."""
-    gate = ("sh", "-c", become.GATE, "through", "go", "cat", "a b")
+    gate = ("sh", "-c", become.GATE, "sh", "through", "go", "cat", "a b")
     assert become.gated(SUDO, ["cat", "a b"], SIGNS) == (
         "sudo", "-k", "-S", "-p", "prompt", "-u", "root", "--", *gate
     )  # fmt: skip
@@ -45,7 +45,9 @@ def test_a_command_behind_a_gate() -> None:
 
 def test_the_gate_drops_all_input_until_its_line() -> None:
     done = subprocess.run(
-        ["sh", "-c", become.GATE, "through", "go", "cat"], input=b"password\ngone\ngo\nours\ngo\n", capture_output=True
+        ["sh", "-c", become.GATE, "sh", "through", "go", "cat"],
+        input=b"password\ngone\ngo\nours\ngo\n",
+        capture_output=True,
     )
     assert (done.returncode, done.stdout) == (0, b"throughours\ngo\n")
 
