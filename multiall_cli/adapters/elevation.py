@@ -14,6 +14,7 @@ from multiall_cli.drivers import become as driver
 
 MOST_SAID = 1 << 16  # bytes that sudo, PAM and login scripts may say before the command starts
 PAUSE = 0.3  # seconds after which a line that is not ended is a prompt, and no message on its way
+DECIDES = 30.0  # seconds that a member may always take over a password: one given up undecided is tried elsewhere
 
 
 class Elevation:
@@ -44,7 +45,7 @@ class Elevation:
                 raise self._refused(attempt, "it asked again", wrong=True)
             if asks and (self._prompts() or not self._hear(attempt, time.monotonic() + PAUSE, quiet=True)):
                 self._answer(attempt)
-                until = time.monotonic() + timeout
+                until = time.monotonic() + max(timeout, DECIDES)
             elif not asks:
                 self._hear(attempt, until)
         if self._sent and attempt is not None:

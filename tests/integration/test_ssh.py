@@ -890,6 +890,30 @@ class TestSudo:
         # sudo asks again at once, and its PAM counts that this gets no answer.
         assert 1 <= counted() < 3
 
+    def test_a_short_timeout_does_not_spread_a_wrong_password(self, daemon: Sshd, user: str) -> None:
+        """PAM waits for some seconds before it says that a password is wrong."""
+        through = transport(daemon.known_hosts, passwords=Passwords(reveal, "typo"))
+        with sudoers(f"{user} ALL=(ALL) ALL"):
+            told = []
+            for name in ("web1", "web2"):
+                session = through.open(replace(self.server(daemon, user, SUDO), name=name))
+                with pytest.raises(MemberFault) as caught:
+                    session.run(["id"], timeout=0.5)
+                told.append(caught.value.what)
+                session.close()
+        assert "it asked again" in told[0]
+        assert "was wrong on web1 and is not tried again" in told[1]
+
+    def test_a_command_that_is_not_there(self, daemon: Sshd, user: str) -> None:
+        """Every server says the same of it, so that it is shown once."""
+        through = transport(daemon.known_hosts, passwords=Passwords(reveal, "pass word'1"))
+        with sudoers(f"{user} ALL=(ALL) ALL"):
+            session = through.open(self.server(daemon, user, SUDO))
+            done = session.run(["no-such-command"])
+            session.close()
+        assert done.exit_code == 127
+        assert b"multiall" not in done.stderr.head
+
     def test_a_right_password_is_no_failure(
         self, daemon: Sshd, user: str, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
