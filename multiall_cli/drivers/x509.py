@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.planning.likeness import address_of
 
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----([^-]*)-----END [A-Z0-9 ]*CERTIFICATE-----\s*")
 _FAULTS = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
@@ -93,7 +94,9 @@ def _length(der: bytes) -> int:
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Those that clients go by (RFC 6125): DNS names and addresses, and not the subject."""
+    """Those that clients go by (RFC 6125): DNS names and addresses, and not the subject. A DNS name that looks like an
+    address stands for no host: clients compare an address with addresses only.
+    """
     try:
         found = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except x509.ExtensionNotFound:
@@ -101,4 +104,5 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     if not isinstance(found, x509.SubjectAlternativeName):
         return ()
     addresses = found.get_values_for_type(x509.IPAddress)
-    return (*found.get_values_for_type(x509.DNSName), *map(str, addresses))
+    names = [each for each in found.get_values_for_type(x509.DNSName) if address_of(each) is None]
+    return (*names, *map(str, addresses))

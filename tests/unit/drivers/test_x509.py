@@ -1,10 +1,13 @@
 """Certificates: how long they hold, since when and for whom; and texts that are none."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +25,16 @@ def test_how_long_and_for_whom() -> None:
     assert told == {"present": True, "left": 200 * DAY, "started": True, "names": names}
     assert values({"pem": pem(made("own", "own", now=NOW))}, NOW)["names"] == [], "no name by its subject"
     assert values({"present": False}, NOW) == {"present": False}
+
+
+def test_a_dns_name_that_looks_like_an_address_stands_for_none() -> None:
+    """OpenSSL refuses it for 192.0.2.1: it compares an address with addresses only."""
+    alike = x509.SubjectAlternativeName([x509.DNSName("192.0.2.1"), x509.DNSName("a.example")])
+    moment, key = datetime.fromtimestamp(NOW, UTC), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a")])
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, moment, moment + timedelta(9))
+    signed = built.add_extension(alike, critical=False).sign(key, hashes.SHA256())
+    assert values({"pem": [pem(signed)]}, NOW)["names"] == ["a.example"]
 
 
 def test_every_certificate_of_a_chain_counts() -> None:
