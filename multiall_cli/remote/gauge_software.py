@@ -134,7 +134,7 @@ NOT_AT_START = {
     "transient": "transient: it is gone with the next start",
     "bad": "its unit file makes no sense",
 }
-WANTS = ("WantedBy", "RequiredBy", "RequisiteOf", "UpheldBy", "TriggeredBy")
+WANTS = ("WantedBy", "RequiredBy", "UpheldBy", "TriggeredBy")
 SHOWN = ",".join(("Id", "LoadState", "ActiveState", "UnitFileState") + WANTS)
 
 

@@ -200,6 +200,7 @@ WANTED = {"WantedBy": "multi-user.target"}
         ("loaded", "disabled", {}, (True, False, False)),
         ("loaded", "static", WANTED, (True, True, False)),
         ("loaded", "static", {}, (True, False, False)),
+        ("loaded", "static", {"RequisiteOf": "x.service"}, (True, False, False)),  # Requisite= starts nothing
         ("loaded", "indirect", {"TriggeredBy": "x.socket"}, (True, True, False)),
         ("loaded", "indirect", {}, (True, False, False)),
         ("loaded", "generated", WANTED, (True, True, False)),  # a script of SysV
