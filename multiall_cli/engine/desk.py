@@ -1,9 +1,11 @@
 """What zones are kept with, and what is remembered of each between runs."""
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import field
+from hashlib import sha256
 
 from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.dataclass import dataclass
@@ -19,6 +21,8 @@ from multiall_cli.planning.zones import seen
 from multiall_cli.planning.zones.bounds import settled, while_given
 from multiall_cli.planning.zones.decide import place_of_record
 from multiall_cli.ports import NameServers, Store
+
+_STORE_ID = re.compile(rb"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,14 @@ def note_late(store: Store, zone: Zone, *, late: bool) -> None:
     store.keep(_late(zone), b"1" if late else b"")
 
 
-def store_id(store: Store) -> str:
-    """Stands for this store in leases: a run that was killed here does not keep the next one from here out."""
+def store_id(store: Store, host: str) -> str:
+    """Stands for this store on this host in leases: a run that was killed here does not keep the next one from here
+    out. A copy of the state folder on another host is another store.
+    """
     kept = store.cached("store id")
-    if kept is None:
+    if kept is None or _STORE_ID.fullmatch(kept) is None:
         store.keep("store id", kept := secrets.token_hex(4).encode())
-    return kept.decode("ascii")
+    return sha256(kept + host.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _late(zone: Zone) -> str:

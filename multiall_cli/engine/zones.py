@@ -159,8 +159,8 @@ def _free(desk: Desk, zone: Zone, wish: ZoneWish, content: Content) -> Content:
 
 def refuse_held(desk: Desk, zone: Zone, content: Content) -> None:
     """Errors: Locked, where another admin host has the lease of the zone."""
-    now = desk.world.clock.now()
-    held = None if zone.file else leases.held_by_another(content, zone, store_id(desk.world.store), now)
+    now, me = desk.world.clock.now(), holder(desk.world, "")
+    held = None if zone.file else leases.held_by_another(content, zone, store_id(desk.world.store, me.host), now)
     if held is not None:
         what = f"it is held by {held.by} (run {held.run}), for {held.expires - now:.0f} s at most"
         raise Locked(f"zone {zone.shown}", what, "wait for it, or use --lock-wait SECONDS")
@@ -480,7 +480,7 @@ class _Writing:
             return None
         world = self._world
         me, ends = holder(world, ""), world.clock.now() + leases.lasts(self._zone)
-        lease = leases.Lease(self._zone.owner, run, f"{me.who}@{me.host}", store_id(world.store), int(ends))
+        lease = leases.Lease(self._zone.owner, run, f"{me.who}@{me.host}", store_id(world.store, me.host), int(ends))
         return leases.taking(content, self._zone, lease)
 
     def _write(self, run: str, plan: ZonePlan, content: Content) -> Written:

@@ -1,6 +1,7 @@
 """Two admin hosts at one zone: the second is kept out while the first writes, and never for longer."""
 
 import itertools
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -12,6 +13,7 @@ import pytest
 from multiall_cli.adapters.nameservers import DnsServers
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.run import Step
+from multiall_cli.engine.desk import store_id
 from multiall_cli.planning.zones.leases import Lease, lasts, place_of_lease
 from tests.fixtures.bind9 import NAMED, SECRET, Servers, servers
 from tests.fixtures.zone_site import ZoneSite, at
@@ -23,7 +25,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    zones = {f"l{number}.test": "" for number in range(10)}
+    zones = {f"l{number}.test": "" for number in range(20)}
     with servers(tmp_path_factory.mktemp("named"), zones, secondaries=0) as made:
         yield made
 
@@ -102,9 +104,35 @@ def test_a_lease_that_has_ended_or_never_could_be_blocks_nobody(hosts: tuple[Zon
 def test_a_run_that_was_killed_here_does_not_keep_the_next_one_out(hosts: tuple[ZoneSite, ZoneSite]) -> None:
     one, _ = hosts
     with one.fleet() as found:
-        found.store.keep("store id", b"77777777")
-    _put(one, time.time() + 25, store="77777777")
+        here = store_id(found.store, socket.gethostname())
+    _put(one, time.time() + 25, store=here)
     assert one.sync().exit is Exit.OK
+
+
+def test_a_copy_of_the_state_folder_on_another_host_is_kept_out(hosts: tuple[ZoneSite, ZoneSite]) -> None:
+    one, _ = hosts
+    with one.fleet() as found:
+        there = store_id(found.store, "standby")
+    _put(one, time.time() + 25, store=there)
+    assert one.sync().exit is Exit.LOCKED
+
+
+@pytest.mark.parametrize("odd", [b"", b"\xff\x00", b"ZZ", b"77777777 "])
+def test_a_lease_can_be_read_by_others_whatever_the_store_remembers(
+    hosts: tuple[ZoneSite, ZoneSite], odd: bytes
+) -> None:
+    one, two = hosts
+    with one.fleet() as found:
+        found.store.keep("store id", odd)
+    seen: list[int] = []
+
+    def watch(step: Step) -> None:
+        if step.name == "written":
+            seen.append(two.multiall("dns", "sync", "--yes").exit)
+
+    two.down("web1")
+    assert one.sync(watch=watch).exit is Exit.OK
+    assert seen == [5]
 
 
 def test_another_owner_is_not_kept_out(hosts: tuple[ZoneSite, ZoneSite]) -> None:
