@@ -35,15 +35,16 @@ def log(path, pattern, mark=None):
         if not _is_mark(mark):
             return {"present": True}, _mark(opened, os.fstat(opened.fileno()).st_size, path)
         older, begins, gap = _since(path, opened, mark)
-        count, left = 0, MOST
+        count, left, old = 0, MOST, mark.get("old")
         for each, at in older:
-            more, rest, read = _of_old(each, at, wanted, left)
-            count, left = count + more, left - read
+            more, rest, old = _of_old(each, at, wanted, left)
+            count, left = count + more, left - (old["at"] - at if old else 0)
             if rest is not None:  # more than one look reads
                 told = {"present": True, "count": count, "gap": gap}
                 return told, dict(rest, newest=mark.get("newest", _NEVER), file=each)
         more, at = _counted(opened, begins, wanted, left)
-        return {"present": True, "count": count + more, "gap": gap}, _mark(opened, at, path)
+        made = _mark(opened, at, path)
+        return {"present": True, "count": count + more, "gap": gap}, dict(made, old=old) if old else made
 
 
 def _is_mark(mark):
@@ -120,7 +121,11 @@ def _since(path, opened, mark):
     later = [(changed, name) for changed, name, rotated in siblings if rotated and changed > newest]
     if _goes_on(opened, mark) and not any(_was_emptied(name, opened, mark) for _, name in later):
         older = later if mark["at"] == 0 else []  # of an empty one nothing tells whether it is another by now
-        return [(name, 0) for _, name in older], mark["at"], any(_is_packed(name) for _, name in older)
+        return (
+            [(name, _read_to(name, mark)) for _, name in older],
+            mark["at"],
+            any(_is_packed(name) for _, name in older),
+        )
     places = [(newest, mark["file"])] if isinstance(mark.get("file"), str) else []
     places += [(changed, name) for changed, name, _ in siblings]
     copies = [each for each in places if each[0] >= mark.get("newest", 0)] if mark["at"] else []
@@ -131,6 +136,12 @@ def _since(path, opened, mark):
     gap = (found is None and mark["at"] > 0) or any(_is_packed(name) for _, name in later)
     first = [(found[1], mark["at"])] if found is not None else []
     return first + [(name, 0) for _, name in later], 0, gap
+
+
+def _read_to(name, mark):
+    """Up to where a file that was moved away is counted: a program that was not told may go on writing to it."""
+    old = mark.get("old")
+    return old["at"] if _is_mark(old) and _is(name, _goes_on, old) else 0
 
 
 def _was_emptied(name, opened, mark):
@@ -158,20 +169,21 @@ def _is(name, same, mark):
 
 
 def _of_old(name, at, wanted, most):
-    """(lines with the pattern, a mark where more is left, bytes read) of a file that nothing is added to any more."""
+    """(lines with the pattern, a mark where more is left, a mark of what is read) of a file that was moved away."""
     if _is_packed(name):
-        return 0, None, 0
+        return 0, None, None
     try:
         with open(name, "rb") as opened:
             count, end = _counted(opened, at, wanted, most)
             size = os.fstat(opened.fileno()).st_size
             if size - at > most:
-                return count, _mark(opened, end), end - at
+                return count, _mark(opened, end), _mark(opened, end)
             opened.seek(end)
-            last = opened.read(max(0, size - end)).split(b"\n")  # a line that has no end, and what came just now
-            return count + sum(1 for line in last if line and wanted.search(line)), None, size - at
+            last = opened.read(max(0, size - end))  # a line that has no end, and what came just now
+            found = sum(1 for line in last.split(b"\n") if line and wanted.search(line))
+            return count + found, None, _mark(opened, end + len(last))
     except FileNotFoundError:
-        return 0, None, 0  # it was moved on just now
+        return 0, None, None  # it was moved on just now
 
 
 def _counted(opened, at, wanted, most):

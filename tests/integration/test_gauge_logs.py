@@ -130,6 +130,26 @@ def test_two_rotations_between_looks(tmp_path: Path) -> None:
     assert (writer.counted, writer.gaps) == (4, 0)
 
 
+def test_a_program_that_goes_on_writing_to_the_old_file_counts_nothing_twice(tmp_path: Path) -> None:
+    """Until it is told to open its log anew, or for good where no one tells it."""
+    writer = Writer(tmp_path / "app.log")
+    writer.write(b"start\n")
+    writer.look()
+    writer.write(b"error\n")
+    writer.renamed()
+    writer.look()
+    for line in (b"well\n", b"error\n", b"well\n"):
+        with Path(f"{writer.path}.1").open("ab") as opened:
+            opened.write(line)
+        writer.errors += line.startswith(b"error")
+        writer._touched(Path(f"{writer.path}.1"))
+        writer.look()
+        assert (writer.counted, writer.gaps) == (writer.errors, 0)
+    writer.write(b"error\n")
+    writer.look()
+    assert (writer.counted, writer.gaps) == (3, 0)
+
+
 def test_a_copy_of_a_log_that_goes_on_counts_nothing_twice(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "app.log")
     writer.write(b"start\n")
