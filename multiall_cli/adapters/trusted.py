@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from multiall_cli.domain.errors import MultiAllError
@@ -33,6 +34,17 @@ def open_own(path: Path) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def faults_of(paths: Iterable[Path]) -> Iterator[MultiAllError]:
+    """Yield what is wrong with files that may be missing, as `open_own` would raise it. Errors: OSError."""
+    for path in paths:
+        try:
+            check_own(path, path.lstat())
+        except FileNotFoundError:
+            continue
+        except MultiAllError as fault:
+            yield fault
 
 
 def check_own(path: Path, found: os.stat_result) -> None:

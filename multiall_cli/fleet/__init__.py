@@ -378,6 +378,7 @@ class Fleet:
 
     def examine_site(self) -> Iterator[Finding]:
         """What is wrong on the admin host itself: the store, and who may read it."""
+        from multiall_cli.adapters.trusted import faults_of
         from multiall_cli.domain.answer import Health
         from multiall_cli.fleet import ssh_config
 
@@ -390,6 +391,8 @@ class Fleet:
                     yield Finding(f"pool {pool.name}", Health.ILL, what, f"make it, or mend `source:` at {each.origin}")
         yield from ssh_config.unheeded(self, tuple(self.inventory.servers.values()))
         self.store.runs(1)
+        for fault in faults_of(sorted(Path(self.state_folder).glob("*.lock"))):
+            yield Finding("store", Health.ILL, f"{fault.subject}: {fault.what}", fault.todo)
         free = os.statvfs(self.state_folder)
         room = free.f_bavail * free.f_frsize
         if room < LEAST_ROOM:

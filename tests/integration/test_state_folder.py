@@ -117,3 +117,16 @@ def test_every_command_ends_with_1_and_doctor_names_it(tmp_path: Path, victim: P
         words = f"{tmp_path}/state/state.sqlite: it is a link, and would change another file; see who made it"
         assert (done.exit, words in done.out + done.err) == (1, True), done
     assert victim.read_bytes() == VICTIM
+
+
+def test_doctor_names_a_lock_that_a_sync_would_refuse(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (site / "inventory").mkdir(parents=True)
+    (site / "inventory" / "a.yaml").write_text("servers: {}\n")
+    (site / "multiall.yaml").write_text("store: ./state\n")
+    SqliteStore(site / "state").close()
+    (site / "state" / "web.lock").touch(0o600)
+    assert called(["--site", str(site), "doctor"]).exit == 0
+    (site / "state" / "web.lock").chmod(0o666)
+    done = called(["--site", str(site), "doctor"])
+    assert (done.exit != 0, "web.lock: other accounts may write it" in " ".join(done.out.split())) == (True, True), done
