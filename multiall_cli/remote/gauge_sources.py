@@ -59,10 +59,14 @@ def captured(argv, most, cwd=None, enough=False, whole=False):
 
 
 def found_in(pattern, content, most, name="matches"):
-    """Whether a pattern is found in bytes; of more than `most` of them that is not known."""
+    """Whether a pattern is found in bytes; of more than `most` of them that is not known. As with grep, no line begins
+    behind the last newline: `^$` is found in what is empty or has an empty line.
+    """
     if len(content) > most:
         return {"why": {name: "it is longer than %d bytes, of which no more are searched" % most}}
-    return {name: bool(re.search(pattern.encode("utf-8"), content, re.MULTILINE))}
+    end = len(content) if content.endswith(b"\n") else -1
+    found = re.finditer(pattern.encode("utf-8"), content, re.MULTILINE)
+    return {name: any(each.start() != end for each in found)}
 
 
 def _more(kept, left, patience, most):

@@ -9,7 +9,7 @@ from multiall_cli.remote.gauge_databases import replication_of_mysql, replicatio
 from multiall_cli.remote.gauge_logs import entries
 from multiall_cli.remote.gauge_ping import ping_of
 from multiall_cli.remote.gauge_software import container_of, service_of, timer_of, unit_of, versions_of
-from multiall_cli.remote.gauge_sources import Trouble, failed, since
+from multiall_cli.remote.gauge_sources import Trouble, failed, found_in, since
 
 MIRROR = """\
 Personalities : [raid1] [raid6] [raid5] [raid4] [raid0]
@@ -247,3 +247,22 @@ def test_packages_by_name_and_architecture() -> None:
 def test_services_that_were_learnt_are_asked_for_by_the_same_unit(unit: str, name: str) -> None:
     assert survey._names(f"{unit} loaded active running\n") == {name}
     assert unit_of(name) == unit
+
+
+@pytest.mark.parametrize(
+    ("pattern", "content", "found"),
+    [
+        ("^$", b"", True),
+        ("^$", b"a complaint\n", False),
+        ("^$", b"a complaint", False),
+        ("^$", b"one\n\ntwo\n", True),
+        ("^$", b"one\n\n", True),
+        ("^", b"one\n", True),
+        ("one$", b"one\n", True),
+        ("one\n", b"one\n", True),
+        (r"one\n\Z", b"one\n", True),
+    ],
+)
+def test_no_line_begins_behind_the_last_newline(pattern: str, content: bytes, found: bool) -> None:
+    """As with grep: a rule that wants no complaints must not be well where there is one."""
+    assert found_in(pattern, content, 100) == {"matches": found}
