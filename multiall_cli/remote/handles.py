@@ -116,11 +116,11 @@ class Walk(object):
             raise FileNotFoundError(errno.ENOENT, "a link on the way leads nowhere", self.path)
         holder, name = os.fstat(self.handle), self.left[0]
         others = trust.can_rename(self.handle, holder, self.users)
-        if others - {("user", holder.st_uid)}:
+        if others - {("user", holder.st_uid)} or (others and os.geteuid()):  # only root can give a directory away
             raise Refusal(
                 "%s of %s would be made in a folder in which %s can rename it"
                 % (to_text(name), to_text(self.path), trust.words(others)),
-                "let only root write to that folder, or set its sticky bit",
+                _remedy(others),
             )
         try:
             os.mkdir(name, 0o755, dir_fd=self.handle)

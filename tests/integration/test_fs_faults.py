@@ -197,6 +197,21 @@ def test_a_tree_on_a_file_system_without_links_is_synced(bench: Bench) -> None:
     assert contents(bench.member()) == {"a": b"2"}
 
 
+@pytest.mark.root
+def test_a_tree_that_a_user_may_not_make_is_refused_and_leaves_nothing(open_bench: Bench) -> None:
+    """In another user's folder that their group shares: what they make there would have to be that user's."""
+    open_bench.machine.python["s0"] = as_user(STRANGER)
+    (open_bench.source / "a").write_text("a")
+    holder = open_bench.member().parent
+    holder.mkdir()
+    os.chown(holder, STRANGER + 1, STRANGER)
+    holder.chmod(0o2775)
+    member = only(open_bench.sync())
+    assert f"would be made in a folder in which user {STRANGER + 1} can rename it" in member.reason
+    assert member.todo.startswith("give the folder that holds it to root")
+    assert list(holder.iterdir()) == []
+
+
 def test_a_file_in_place_of_the_staging_folder_is_named(bench: Bench) -> None:
     (bench.source / "a").write_text("a")
     bench.member().mkdir(parents=True)
