@@ -211,6 +211,13 @@ def test_a_file_in_the_home_of_nobody(keyword: str, tmp_path: Path) -> None:
     assert route("Include ~no-such-user/x\nUser ann\n", tmp_path, web1()).user == "ann"
 
 
+def test_a_user_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"# B\xfcro\nHost web1\n User j\xf6rg\n")
+    with pytest.raises(UsageError, match="latin:3: user is not UTF-8; mend that line"):
+        route(f"Include {tmp_path}/latin\n", tmp_path, web1())
+    assert route(f"Include {tmp_path}/latin\n", tmp_path, web1(user="deploy")).user == "deploy"
+
+
 def test_a_folder_that_a_pattern_of_include_finds(tmp_path: Path) -> None:
     """As for ssh there is nothing in it."""
     (tmp_path / "conf.d" / "old").mkdir(parents=True)

@@ -19,7 +19,13 @@ class Parameters:
 
 
 def parameters(asked: Question, says: Settings) -> Parameters:
-    """`asked`: what the inventory says; `says`: what the ssh config says of that server."""
+    """`asked`: what the inventory says; `says`: what the ssh config says of that server.
+
+    Errors: UsageError for a user that is no text.
+    """
+    named = says.first("user")
+    if named is not None and not asked.user and not _is_text(named.text):
+        raise named.line.fault("user is not UTF-8")
     connection = fabric.Connection(
         asked.alias,
         user=asked.user or None,
@@ -31,8 +37,15 @@ def parameters(asked: Question, says: Settings) -> Parameters:
     return Parameters(str(connection.host), int(connection.port), str(connection.user))
 
 
+def _is_text(word: str) -> bool:
+    try:
+        return bool(word.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _as_config(says: Settings) -> paramiko.SSHConfig:
     """What holds for the server, in the form that fabric reads: the blocks have been decided already."""
     lines = [f"HostName {says.hostname}"]
-    lines += [f"{keyword} {says.text(keyword)}" for keyword in _KEYWORDS if keyword in says.values]
+    lines += [f"{keyword} {says.text(keyword)}" for keyword in _KEYWORDS if _is_text(says.text(keyword))]
     return paramiko.SSHConfig.from_text("Host *\n" + "\n".join(f"    {line}" for line in lines))
