@@ -479,8 +479,9 @@ class _Writing:
         if self._zone.file:
             return None
         world = self._world
-        me, ends = holder(world, ""), world.clock.now() + leases.lasts(self._zone)
-        lease = leases.Lease(self._zone.owner, run, f"{me.who}@{me.host}", store_id(world.store, me.host), int(ends))
+        me, length = holder(world, ""), int(leases.lasts(self._zone))
+        ends, here = int(world.clock.now()) + length, store_id(world.store, me.host)
+        lease = leases.Lease(self._zone.owner, run, f"{me.who}@{me.host}", here, length, ends)
         return leases.taking(content, self._zone, lease)
 
     def _write(self, run: str, plan: ZonePlan, content: Content) -> Written:

@@ -129,9 +129,11 @@ class Walk(object):
         os.fsync(self.handle)
         made = os.open(name, DIRECTORY, dir_fd=self.handle)
         try:
+            if not _is_new(made):
+                return  # someone put another in its place: it must not get our mode and their owner
             if for_all:
                 os.fchmod(made, 0o755)
-            if others and _is_new(made):
+            if others:
                 os.fchown(made, holder.st_uid, holder.st_gid)
         finally:
             os.close(made)

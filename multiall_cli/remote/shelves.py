@@ -19,6 +19,9 @@ class Shelves(object):
 
     def put(self, folder, staged, path, parent, name, old):
         """Put a staged thing in its place, and keep what it replaces (`old`: its stat, None for nothing)."""
+        keeper = None
+        if old is not None and self._keeps_replaced and old.st_nlink == 1:
+            keeper = self._shelf("replaced").make_parent(path)  # before the change: what fails here changes nothing
         place.put(folder, staged, parent, name, old)
         if old is None:
             return
@@ -26,10 +29,9 @@ class Shelves(object):
             left = place.look(folder, staged)
         except FileNotFoundError:
             return  # another file system within the tree: nothing to keep it in
-        if not self._keeps_replaced or left.st_nlink > 1:  # what has other names is still there under those
+        if keeper is None or left.st_nlink > 1:  # what has other names is still there under those
             place.discard(folder, staged)
             return
-        keeper = self._shelf("replaced").make_parent(path)
         os.rename(staged, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=keeper)
 
     def take_out(self, path, parent, name, old):

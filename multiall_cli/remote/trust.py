@@ -15,6 +15,7 @@ ENTRY = struct.Struct("<HHI")  # of an ACL: kind, rights, number
 VERSION = 4  # bytes before the first
 NAMED_USER, OWN_GROUP, NAMED_GROUP, MASK = 2, 4, 8, 16
 WRITES = 2
+FIRST_OF_USERS = 1000  # lower groups are the system's: whose they are is in its own files
 
 
 def trusted_users():
@@ -73,7 +74,7 @@ def _is_trusted(who, users):
 
 
 def _is_private(gid, users):
-    """Whether a group is root's, or that of one trusted user alone, as many systems give to each user."""
+    """Whether nobody but trusted users is in a group: root's, an empty one of the system, or the one of each user."""
     try:
         group = grp.getgrgid(gid)
         trusted = [pwd.getpwuid(uid) for uid in users]
@@ -81,7 +82,11 @@ def _is_private(gid, users):
         return False
     if any(name not in {user.pw_name for user in trusted} for name in group.gr_mem):
         return False
-    return gid == 0 or any((user.pw_gid, user.pw_name) == (gid, group.gr_name) for user in trusted)
+    if gid == 0:
+        return True
+    if gid < FIRST_OF_USERS:
+        return not any(user.pw_gid == gid and user.pw_uid not in users for user in pwd.getpwall())
+    return any((user.pw_gid, user.pw_name) == (gid, group.gr_name) for user in trusted)
 
 
 def can_rename(handle, found, users):

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pwd
+import shutil
 import stat
 import struct
 import tempfile
@@ -165,6 +166,20 @@ def test_a_user_controls_what_a_group_of_theirs_can_write_to(tmp_path: Path) -> 
     path.chmod(0o755)
     with pytest.raises(Refusal):
         open_directory(os.fsencode(path))
+
+
+@pytest.mark.parametrize(("group", "is_safe"), [("staff", True), ("www-data", False)])
+def test_an_empty_group_of_the_system_is_no_stranger(tmp_path: Path, group: str, is_safe: bool) -> None:
+    """/var/local is root:staff with mode 2775 on Debian; a service's own group has that service in it."""
+    holder = tmp_path / "holder"
+    (holder / "child").mkdir(parents=True)
+    shutil.chown(holder, 0, group)
+    holder.chmod(0o2775)
+    if is_safe:
+        os.close(open_directory(os.fsencode(holder / "child")))
+        return
+    with pytest.raises(Refusal):
+        open_directory(os.fsencode(holder / "child"))
 
 
 def test_who_shares_a_folder_with_a_group_of_theirs_may_use_it() -> None:

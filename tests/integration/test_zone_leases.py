@@ -49,10 +49,10 @@ def _lease(site: ZoneSite) -> set[str]:
     return site.servers.primary.lookup(name, "TXT")
 
 
-def _put(site: ZoneSite, expires: float, store: str = "0a1b2c3d") -> str:
+def _put(site: ZoneSite, expires: float, store: str = "0a1b2c3d", lasts: int = 30) -> str:
     """The lease of a run elsewhere, as it would be if that was killed."""
     zone = site.servers.zone(site.zone)
-    lease = Lease(zone.owner, "r1", "ann@adm1", store, int(expires))
+    lease = Lease(zone.owner, "r1", "ann@adm1", store, lasts, int(expires))
     site.other(place_of_lease(zone)[0].removesuffix(f".{zone.name}"), f'"{lease.text}"', 0, "TXT")
     return lease.text
 
@@ -82,6 +82,16 @@ def test_a_host_that_was_killed_keeps_others_out_until_its_lease_ends(hosts: tup
     refused = one.multiall("dns", "sync", "--yes")
     assert (refused.exit, "held by ann@adm1 (run r1), for 2" in " ".join(refused.out.split())) == (5, True), refused
     assert one.told()[0] == set()
+
+
+@pytest.mark.parametrize(("left", "lasts", "code"), [(130, 140, Exit.LOCKED), (90_000, 99_999, Exit.OK)])
+def test_a_lease_holds_for_as_long_as_its_host_said(
+    hosts: tuple[ZoneSite, ZoneSite], left: int, lasts: int, code: Exit
+) -> None:
+    """That host has a longer `within:`; none is believed for more than an hour."""
+    one, _ = hosts
+    _put(one, time.time() + left, lasts=lasts)
+    assert one.sync().exit is code
 
 
 def test_who_waits_gets_it_when_the_lease_ends(hosts: tuple[ZoneSite, ZoneSite]) -> None:

@@ -1,6 +1,6 @@
 """Our lease on a zone that takes updates: a TXT record that keeps a second admin host out while one of them writes.
 
-`_multiall-lock-1f0c2d3e.example.net. TXT "multiall-lock=1 owner=multiall run=… by=ann@adm1 store=0a1b2c3d expires=…"`.
+`_multiall-lock-1f0c2d3e.example.net. TXT "multiall-lock=1 owner=… run=… by=ann@adm1 store=0a1b2c3d lasts=30 expires=…"`.
 It is taken in the first message of a run, whose prerequisites demand that it is free, and ends by itself.
 """
 
@@ -12,28 +12,34 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import Content, Leasing, Place
 from multiall_cli.domain.zones import Zone
 
+LONGEST = 3600.0  # seconds; a lease that says more blocks nobody for longer
 MARGIN = 20.0  # seconds for the messages of a run, besides those in which all servers must have them
 _TEXT = re.compile(
     r"multiall-lock=1 owner=(?P<owner>\S+) run=(?P<run>\S+) by=(?P<by>\S+) store=(?P<store>[0-9a-f]+) "
-    r"expires=(?P<expires>[0-9]{1,12})"
+    r"lasts=(?P<lasts>[0-9]{1,6}) expires=(?P<expires>[0-9]{1,12})"
 )
 _ODD = re.compile(r"[^A-Za-z0-9@_.-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who writes to a zone. `store`: stands for the store of the site there; `expires`: seconds since the epoch."""
+    """Who writes to a zone. `store`: stands for the store of the site there; `expires`: seconds since the epoch.
+
+    `lasts`: for how many seconds it was taken, by the settings of the host that took it.
+    """
 
     owner: str
     run: str
     by: str
     store: str
+    lasts: int
     expires: int
 
     @property
     def text(self) -> str:
         by = _ODD.sub("-", self.by)[:64] or "-"
-        return f"multiall-lock=1 owner={self.owner} run={self.run} by={by} store={self.store} expires={self.expires}"
+        ends = f"lasts={self.lasts} expires={self.expires}"
+        return f"multiall-lock=1 owner={self.owner} run={self.run} by={by} store={self.store} {ends}"
 
 
 def place_of_lease(zone: Zone) -> Place:
@@ -43,7 +49,7 @@ def place_of_lease(zone: Zone) -> Place:
 
 def lasts(zone: Zone) -> float:
     """Return for how many seconds a lease is taken."""
-    return MARGIN + zone.within
+    return min(MARGIN + zone.within, LONGEST)
 
 
 def held_by_another(content: Content, zone: Zone, store: str, now: float) -> Lease | None:
@@ -54,8 +60,9 @@ def held_by_another(content: Content, zone: Zone, store: str, now: float) -> Lea
     there = content.rrsets.get(place_of_lease(zone))
     found = [_TEXT.fullmatch(value.strip('"')) for value in there.values] if there else []
     for each in filter(None, found):
-        lease = Lease(each["owner"], each["run"], each["by"], each["store"], int(each["expires"]))
-        if lease.store != store and now < lease.expires <= now + lasts(zone) + AHEAD:
+        length, ends = int(each["lasts"]), int(each["expires"])
+        lease = Lease(each["owner"], each["run"], each["by"], each["store"], length, ends)
+        if lease.store != store and now < ends <= now + min(length, LONGEST) + AHEAD:
             return lease
     return None
 
