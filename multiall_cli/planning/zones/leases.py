@@ -1,6 +1,6 @@
 """Our lease on a zone that takes updates: a TXT record that keeps a second admin host out while one of them writes.
 
-`_multiall-lock-1f0c2d3e.example.net. TXT "multiall-lock=1 owner=… run=… by=ann@adm1 store=0a1b2c3d lasts=30 expires=…"`.
+`_multiall-lock-1f0c2d3e.example.net. TXT "multiall-lock=1 owner=… run=… by=ann@adm1 store=0a1b2c3d lasts=9 expires=…"`.
 It is taken in the first message of a run, whose prerequisites demand that it is free, and ends by itself.
 """
 
