@@ -12,6 +12,7 @@ Subject = Mapping[str, object]
 """The arguments of the check whose values are compared."""
 Others = Collection[str]
 """All words that are there, of a list of them."""
+IPV6_ONLY = " (IPv6 only)"  # what a member puts behind an address that takes no IPv4
 EVERY4, EVERY6 = "0.0.0.0", "::"  # noqa: S104  (addresses that are compared, nothing is bound)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*')
 _NUMBERS = {"MX": 1, "SRV": 3}
@@ -52,10 +53,13 @@ def same_address(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
 
 
 def same_listener(subject: Subject, wanted: str, has: str, others: Others) -> bool:
-    """Whether a port is listened on there. `::` alone takes IPv4 too; beside `0.0.0.0` it does not."""
+    """Whether a port is listened on there.
+
+    `::` takes IPv4 too, but not beside `0.0.0.0`, and not where the member says that it takes IPv6 only.
+    """
     if name_of(has) == EVERY6 and address_of(wanted) == ip_address(EVERY4):
         return EVERY4 not in others
-    return same_address(subject, wanted, has)
+    return same_address(subject, wanted, has.removesuffix(IPV6_ONLY))
 
 
 def same_word(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from multiall_cli.remote.gauge_files import mount_of
+from multiall_cli.remote.gauge_network import on_addresses
 from multiall_cli.remote.gauge_processes import is_meant, number_of, summed
 from multiall_cli.remote.gauge_sources import Unsupported, since
 
@@ -212,7 +213,7 @@ def port(port, protocol="tcp"):
     psutil = _library()
     ours = [each for each in psutil.net_connections(protocol) if each.laddr and each.laddr.port == port]
     found = {each.laddr.ip for each in ours if protocol == "udp" or each.status == psutil.CONN_LISTEN}
-    return {"open": bool(found), "addresses": sorted(found)}
+    return on_addresses(port, protocol, found)
 
 
 def interface(name, mark=None):

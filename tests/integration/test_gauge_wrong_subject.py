@@ -1,6 +1,7 @@
 """Disks, mounts and commands: what is shown is of the thing that was meant, or unknown."""
 
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,20 @@ def test_a_file_that_is_longer_than_what_is_searched(tmp_path: Path) -> None:
     path = tmp_path / "long"
     path.write_bytes(b"x" * gauge_files.MOST + b"\nsecret\n")
     assert judged("file", path=path, match="secret").code is Code.BAD_OUTPUT
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["tcp", "udp"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_listener_on_every_address_of_ipv6_may_take_no_ipv4(kind: socket.SocketKind, alone: bool) -> None:
+    """The kernel's tables show both alike; a connection to 127.0.0.1 is refused by the one and taken by the other."""
+    protocol = "tcp" if kind is socket.SOCK_STREAM else "udp"
+    with socket.socket(socket.AF_INET6, kind) as listener:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
+        listener.bind(("::", 0))
+        if kind is socket.SOCK_STREAM:
+            listener.listen()
+        port = listener.getsockname()[1]
+        both = judged("port", port=port, protocol=protocol, addresses=["0.0.0.0"])
+        assert both.code is (Code.WRONG_ACCESS if alone else Code.OK), both.shows
+        assert ("IPv6 only" in both.shows) == alone
+        assert judged("port", port=port, protocol=protocol, addresses=["::"]).code is Code.OK

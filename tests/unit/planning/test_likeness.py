@@ -15,6 +15,7 @@ from tests.fixtures.certified import key_pem, made, pem
 from tests.fixtures.judging import ruled
 
 EVERY = ("0.0.0.0", "::")
+ONLY6 = ":: (IPv6 only)"
 NAMES = (
     "www.example.net", "WWW.Example.NET", "*.example.net", "*.net", "*.www.example.net", "w*.example.net",
     "192.0.2.1", "2001:db8::1", "example.net", "*",
@@ -91,6 +92,8 @@ def test_a_name_with_a_star_may_be_wanted_itself(wanted: str, has: str, is_so: b
         ("port", {"port": 80, "addresses": ["0.0.0.0", "::"]}, {"open": True, "addresses": ["::"]}, Code.OK),
         ("port", {"port": 8, "addresses": "0.0.0.0"}, {"open": True, "addresses": [*EVERY]}, Code.WRONG_ACCESS),
         ("port", {"port": 80, "addresses": "::"}, {"open": True, "addresses": ["0.0.0.0"]}, Code.WRONG_ACCESS),
+        ("port", {"port": 8, "addresses": "0.0.0.0"}, {"open": True, "addresses": [ONLY6]}, Code.WRONG_ACCESS),
+        ("port", {"port": 80, "addresses": "::"}, {"open": True, "addresses": [ONLY6]}, Code.OK),
         ("port", {"port": 80, "addresses": "127.0.0.1"}, {"open": True, "addresses": ["::ffff:127.0.0.1"]}, Code.OK),
         ("port", {"port": 80, "addresses": "0:0::1"}, {"open": True, "addresses": ["::1"]}, Code.OK),
         ("sysctl", {"name": "x", "value": "4096\t1  2"}, {"value": "4096 1 2"}, Code.OK),
