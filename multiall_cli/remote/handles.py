@@ -87,13 +87,11 @@ class Walk(object):
         found = os.stat(name, dir_fd=self.handle, follow_symlinks=False)
         if not stat.S_ISLNK(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path)
-        others = trust.strangers(self.handle, os.fstat(self.handle), self.users)
-        if found.st_uid not in self.users or others:
-            # A sticky bit is no help: whoever finds a link of root's in a folder of their own can move it here.
-            where = " in a folder that %s can write to" % trust.words(others) if others else ""
+        doubt = trust.doubt_about(found, self.handle, self.users)
+        if doubt:
             raise Refusal(
-                "%s of %s is a symbolic link of user %d%s; following it as user %d is not safe"
-                % (to_text(name), to_text(self.path), found.st_uid, where, os.geteuid()),
+                "%s of %s is a symbolic link of %s; following it as user %d is not safe"
+                % (to_text(name), to_text(self.path), doubt, os.geteuid()),
                 "name the real path in the inventory",
             )
         self._links += 1

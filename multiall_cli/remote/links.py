@@ -44,12 +44,10 @@ def _target(holder, folder, name):
     if not stat.S_ISLNK(found.st_mode):
         raise Refusal("%s is no file" % shown, "name a file")
     target = os.readlink(name, dir_fd=holder)
-    users = trust.trusted_users()
-    others = trust.strangers(holder, os.fstat(holder), users)
-    if found.st_uid not in users or others:
-        where = " in a folder that %s can write to" % trust.words(others) if others else ""
+    doubt = trust.doubt_about(found, holder, trust.trusted_users())
+    if doubt:
         raise Refusal(
-            "%s is a link of user %d to %s%s; following it is not safe" % (shown, found.st_uid, to_text(target), where),
+            "%s is a link of %s, to %s; following it is not safe" % (shown, doubt, to_text(target)),
             "write in `zones:` what it leads to",
         )
     return target

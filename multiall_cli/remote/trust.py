@@ -89,6 +89,18 @@ def _is_private(gid, users):
     return any((user.pw_gid, user.pw_name) == (gid, group.gr_name) for user in trusted)
 
 
+def doubt_about(link, handle, users):
+    """Why a link in an open folder is not to be followed: whose it is, and who else could have put it there.
+
+    `link`: its stat; "" where only trusted users could. A sticky bit is no help: whoever finds a link of root's in a
+    folder of their own can move it into a sticky one.
+    """
+    others = strangers(handle, os.fstat(handle), users)
+    if link.st_uid in users and not others:
+        return ""
+    return "user %d%s" % (link.st_uid, " in a folder that %s can write to" % words(others) if others else "")
+
+
 def can_rename(handle, found, users):
     """The strangers who can rename what others own in a folder; none where it is sticky and a trusted user's.
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
 from multiall_cli.adapters.ssh.settings import Question, Settings, settings
@@ -14,9 +13,6 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.domain.values import Secret
-
-if TYPE_CHECKING:
-    from multiall_cli.adapters.ssh.parameters import Parameters
 
 USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -95,18 +91,15 @@ class Routes:
             self._asked[asked] = settings(self._files, asked)
         return self._asked[asked]
 
-    def _parameters(self, asked: Question, says: Settings) -> "Parameters":
-        from multiall_cli.adapters.ssh.parameters import parameters
-
-        return parameters(asked, says)
-
     def _of(self, server: Server, asked: Question, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
         if server.name in passed:
             circle = " → ".join((*passed, server.name))
             raise UsageError(server.name, f"its jumps go in a circle: {circle}", "take one of them out")
         passed = (*passed, server.name)
+        from multiall_cli.adapters.ssh.parameters import parameters  # it loads fabric: a knock does without
+
         says = self._settings(asked)
-        place = self._parameters(asked, says)
+        place = parameters(asked, says)
         known = tokens(asked.alias, place.address, place.port, place.user, says.text("hostkeyalias").lower())
         own = (Path(server.ssh.identity).expanduser(),) if server.ssh.identity else ()
         proxy = "" if server.ssh.jump else says.text("proxycommand", "none")
