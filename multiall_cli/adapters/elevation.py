@@ -65,7 +65,7 @@ class Elevation:
         try:
             self._pipe.send(attempt.password.encode("utf-8", "surrogateescape") + b"\n")
         except BrokenPipeError:
-            return  # it has ended: what it said tells why
+            return  # the command has ended; its output says why
 
     def _hear(self, attempt: Attempt | None, until: float, *, quiet: bool = False) -> bool:
         """Take what comes next; `quiet`: it may be nothing. Errors: MemberFault."""

@@ -20,7 +20,7 @@ ASKED = Secret("asked", "become")
 
 @dataclass(slots=True)
 class Trial:
-    """What is known of one password in this run. `verdict` is set by who tries it: None where it was not wanted."""
+    """Results of one password in this run, by member."""
 
     right: bool = False
     wrong_on: dict[str, None] = field(default_factory=dict)
@@ -56,10 +56,10 @@ class Passwords:
 
     @contextmanager
     def attempt(self, secret: Secret, purpose: str, who: str) -> Iterator[Attempt]:
-        """Try a password. Until it was right once, one thread at a time does; the others wait for how it comes out.
+        """Try a password. Until it was right once, one thread at a time tries it and the others wait for the result.
 
-        `purpose`: what it is for (`sudo`, `login`): the same secret may be right for one and wrong for the other.
-        Errors: MemberFault where it was wrong before, UsageError.
+        `purpose`: `sudo root`, `login` and the like: one secret may be right for one purpose and wrong for another.
+        Raises MemberFault if it was wrong before, UsageError.
         """
         value = self._reveal(secret)
         with self._lock:

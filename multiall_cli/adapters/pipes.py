@@ -88,7 +88,7 @@ def complete(
     pipe: Pipe, argv: Sequence[str], stdin: bytes, timeout: float, on_output: OnOutput | None, who: str
 ) -> Completed:
     """Give the command its input, take its output until it ends. Errors: MemberFault after a silent `timeout`,
-    Unreachable; what had come until then is in `so_far`.
+    Unreachable; both carry the output received until then in `so_far`.
     """
     feeder = threading.Thread(target=_feed, args=(pipe, stdin), daemon=True)
     if len(stdin) > 1 << 16:

@@ -1,6 +1,6 @@
-"""Puts things in their places and takes them out, so that nothing is lost which someone else put there meanwhile.
+"""Puts entries in place and takes them out, without losing a version that another program put there meanwhile.
 
-What is replaced comes out at the same moment, and is looked at: if it is not what was observed it is put back.
+The old entry comes out in the moment in which the new one goes in. If it is not the observed one, it is put back.
 """
 
 import errno
@@ -16,7 +16,7 @@ MOST_TURNS = 1000  # that a writer can win against us, before its version is lef
 
 
 def signature(found):
-    """What must not have changed since the look just before: all but the change time, which a rename sets."""
+    """Return all that must be unchanged since the look just before, except the change time, which a rename sets."""
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode, found.st_uid, found.st_gid)
 
 
@@ -27,8 +27,8 @@ def look(folder, name):
 def put(stage, staged, parent, name, old):
     """Put a staged thing in its place, across a mount within the tree if need be.
 
-    `old`: the stat of what it replaces, None for nothing. What was replaced lies in the stage afterwards, under the
-    same name. Errors: Stale, FileExistsError, OSError; then nothing has changed.
+    `old`: the stat of the entry to replace, None for a new path. Afterwards the old entry is in the stage, under the
+    same name. Raises Stale, FileExistsError or OSError; then nothing has changed.
     """
     try:
         if old is None:
@@ -47,7 +47,7 @@ def put(stage, staged, parent, name, old):
 
 
 def _put_new(stage, staged, parent, name):
-    """What is new never overwrites."""
+    """Put an entry at a path that is free. Raises FileExistsError if it is not."""
     if swap.move_new(stage, staged, parent, name):
         return
     try:

@@ -16,11 +16,11 @@ from multiall_cli.remote.workshop import Workshop
 
 
 def prepare(exchange, root, trash=7, identity=None, last=None, run="", by=""):
-    """Make the root where it is missing; tell what is staged, and for each requested path its blocks' hashes.
+    """Make the root if it is missing. Return the staged names, and the block hashes of each requested path.
 
-    `identity`: the [device, inode] that the root was observed to have, None where it was missing. `last`: the run
-    that was the last to change the tree then; Refusal where another one did since. None: runs need not be kept apart,
-    and this one is not noted. `run`, `by`: what is noted of this one.
+    `identity`: [device, inode] of the root when it was observed, None if it was missing. `last`: the last run that had
+    changed the tree by then; raises Refusal if another run began since. None: other runs do not matter, and this run
+    leaves no note. `run`, `by`: its id, user and host for that note.
     """
     wanted = content.requests(exchange)
     path = absolute(root)

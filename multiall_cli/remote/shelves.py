@@ -29,7 +29,7 @@ class Shelves(object):
             left = place.look(folder, staged)
         except FileNotFoundError:
             return  # another file system within the tree: nothing to keep it in
-        if keeper is None or left.st_nlink > 1:  # what has other names is still there under those
+        if keeper is None or left.st_nlink > 1:  # the file still has its other names
             place.discard(folder, staged)
             return
         os.rename(staged, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=keeper)

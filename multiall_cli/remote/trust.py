@@ -1,7 +1,8 @@
-"""Decides who else could redirect a path: in a folder that others write to, a name means what they say it means.
+"""Decides which users could redirect a path.
 
-Whoever may write to a folder can rename everything in it, whoever owns it. So a link counts only where nobody but
-root or we can have put it there, and a folder that others write to leads only to directories that are theirs anyway.
+A user with write access to a folder can rename every entry in it, even entries of other users. So a link counts only
+if nobody but root and the session's user can have put it there, and a folder that others can write to leads only to
+directories that those others control anyway.
 """
 
 import grp
@@ -15,11 +16,11 @@ ENTRY = struct.Struct("<HHI")  # of an ACL: kind, rights, number
 VERSION = 4  # bytes before the first
 NAMED_USER, OWN_GROUP, NAMED_GROUP, MASK = 2, 4, 8, 16
 WRITES = 2
-FIRST_OF_USERS = 1000  # lower groups are the system's: whose they are is in its own files
+FIRST_OF_USERS = 1000  # lower group numbers belong to the system, and its own files list their members
 
 
 def trusted_users():
-    """The users whose doing we take for our own: root, ourselves, and whoever became root to run us."""
+    """Return root, the session's user, and the user who became root to run this program."""
     users = {0, os.geteuid()}
     if os.geteuid() == 0:
         users |= _callers()
@@ -27,7 +28,7 @@ def trusted_users():
 
 
 def _callers():
-    """Whoever may start this program as root through sudo or doas is root in all but name."""
+    """Return the users who started this program through sudo or doas: they can do as root what it can."""
     number, name = os.environ.get("SUDO_UID", ""), os.environ.get("DOAS_USER", "")
     try:
         return ({int(number)} if number.isdigit() else set()) | ({pwd.getpwnam(name).pw_uid} if name else set())
@@ -36,7 +37,7 @@ def _callers():
 
 
 def writers(handle, found):
-    """Who may write to an open folder: ("user", uid), ("group", gid), ("everyone", 0)."""
+    """Return the accounts with write access to an open folder: ("user", uid), ("group", gid), ("everyone", 0)."""
     who = {("user", found.st_uid)}
     acl = _acl(handle)
     if acl is None and found.st_mode & stat.S_IWGRP:
@@ -49,7 +50,7 @@ def writers(handle, found):
 
 
 def _acl(handle):
-    """[(kind, number)] of whom an ACL lets write, besides the owner and everyone; None where there is none.
+    """Return (kind, number) of each entry of an ACL that grants writing, except owner and everyone; None without ACL.
 
     With an ACL, the group's bits of the mode are the most that any of these has.
     """
@@ -90,9 +91,9 @@ def _is_private(gid, users):
 
 
 def doubt_about(link, handle, users):
-    """Why a link in an open folder is not to be followed: whose it is, and who else could have put it there.
+    """Return the reason not to follow a link in an open folder: its owner, and the others who could have put it there.
 
-    `link`: its stat; "" where only trusted users could. A sticky bit is no help: whoever finds a link of root's in a
+    `link`: its stat; "" if only trusted users could. A sticky bit does not help: a user who has a link of root's in a
     folder of their own can move it into a sticky one.
     """
     others = strangers(handle, os.fstat(handle), users)
@@ -104,7 +105,7 @@ def doubt_about(link, handle, users):
 def can_rename(handle, found, users):
     """The strangers who can rename what others own in a folder; none where it is sticky and a trusted user's.
 
-    A user who is no root and shares a folder with a group of theirs has chosen to: it is not held against that group.
+    A session that is not root's trusts the groups of its own user with the folders that they share.
     """
     if found.st_mode & stat.S_ISVTX and found.st_uid in users:
         return set()

@@ -177,7 +177,10 @@ def test_a_link_that_others_can_have_put_there_is_refused(primary: Primary) -> N
         lambda: primary.files.write(primary.zone, [(WWW, MARK)], content.soa),
         lambda: primary.files.may_reload(primary.zone, primary.zone.primary),
     ):
-        with pytest.raises(MemberFault, match=r"current is a link of user \d+ in a folder that .* can write to, to real\.zone; .*not safe"):
+        with pytest.raises(
+            MemberFault,
+            match=r"current is a link of user \d+ in a folder that .* can write to, to real\.zone; .*not safe",
+        ):
             act()
     assert (file.is_symlink(), real.read_text()) == (True, before)
     assert not [*primary.folder.glob("*.multiall*"), *real.parent.glob("*.multiall*")]

@@ -9,7 +9,7 @@ MOST_NAMED = 3  # paths of one kind that are named one by one
 
 
 def on_source(source: Scanned) -> tuple[str, ...]:
-    """What of the source no member gets."""
+    """Return the entries of the source that are not copied."""
     by_kind: dict[str, list[str]] = {}
     for path, kind in source.special.items():
         by_kind.setdefault(kind, []).append(path)
@@ -20,7 +20,7 @@ def on_source(source: Scanned) -> tuple[str, ...]:
 
 
 def on_member(member: Scanned, tree: Mapping[str, FileItem]) -> tuple[str, ...]:
-    """What a member has in the way of the wanted tree."""
+    """Return the entries of a member that are in the way of the wanted tree."""
     special = [
         f"{path}: a {kind} is there, where a {tree[path].kind.value} belongs; remove it, or exclude it"
         for path, kind in member.special.items()

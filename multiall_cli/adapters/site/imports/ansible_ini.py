@@ -42,7 +42,7 @@ def _host(content: str, group: str, origin: Origin, groups: Groups) -> None:
         pattern, *words = shlex.split(content, comments=True)
     except ValueError:
         # The line is not told: it may hold a password.
-        return groups.drop(origin, "a line with a quote without its brother")
+        return groups.drop(origin, "a line with an unmatched quote")
     variables = []
     for word in words:
         name, equals, value = word.partition("=")

@@ -121,7 +121,7 @@ class _Reader:
             except ValueError:
                 # What follows a broken Host line belongs to no host.
                 self._block = None if keyword.lower() in ("host", "match") else self._block
-                self._drop(origin, f"{shown(content)} has a quote without its brother")
+                self._drop(origin, f"{shown(content)} has an unmatched quote")
 
     def _host(self, patterns: list[str], origin: Origin) -> None:
         hosts: list[Gathered] = []

@@ -97,7 +97,7 @@ DROPPED = {
     "a note='hunter2 hunter2'": "which does not fit a label",
     "a state=up": "which does not fit a label",
     "a hunter2": "a word behind a host that is no variable",
-    "a x='hunter2": "a line with a quote without its brother",
+    "a x='hunter2": "a line with an unmatched quote",
     "-oProxyCommand=x": "'-oProxyCommand=x' is not taken as name",
     "web[a:3]": "the hosts 'web[a:3]', whose range is not read",
     "web[c:a]": "the hosts 'web[c:a]', whose range is not read",

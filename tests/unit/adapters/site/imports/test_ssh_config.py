@@ -60,7 +60,7 @@ DROPPED = {
     "Host a\n User -x": "2: '-x' is not taken as user of a",
     "Host a\n Port 70000": "2: '70000' is not taken as port of a",
     "Host a\n ProxyJump -x": "2: '-x' is not taken as jump of a",
-    'Host "a': "1: 'Host \"a' has a quote without its brother",
+    'Host "a': "1: 'Host \"a' has an unmatched quote",
     "Host a\n Foo \x1b[31m": "2: 'foo' of a",
     "Match exec \x1b": r"1: \"the block 'Match exec \\x1b'\"",
 }
