@@ -84,6 +84,7 @@ def escaped(seen: Seen) -> bool:
 
 
 def grows(more_than: float) -> Check:
+    """A bound well below what was measured: another allocator or a busy machine moves peaks by a third."""
     return lambda seen: seen.grown > more_than
 
 
