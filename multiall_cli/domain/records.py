@@ -26,7 +26,8 @@ class RRset:
 
     ttl: int
     values: tuple[str, ...]
-    marker: str = field(default="", compare=False)
+    marker: str = field(default="", compare=False, repr=False)
+    """Not compared, so not part of `repr` either: plan ids are made from it, and a marker holds a time."""
 
     def brief(self) -> str:
         return f"{self.ttl} {', '.join(self.values)}" if self.values else "no records"
