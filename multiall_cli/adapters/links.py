@@ -5,7 +5,8 @@ from threading import Lock
 
 from multiall_cli.adapters.local import LocalTransport
 from multiall_cli.domain.inventory import Link, Server
-from multiall_cli.ports import Session, Transport
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.transport import Transport
 
 
 class LinkTransport:

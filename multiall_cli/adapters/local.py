@@ -16,7 +16,7 @@ from multiall_cli.adapters.piped import PipedSession
 from multiall_cli.adapters.secrets import reveal as reveal_secret
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
-from multiall_cli.ports import Reply
+from multiall_cli.ports.session import Reply
 
 CHUNK = 1 << 16
 

@@ -8,7 +8,7 @@ from multiall_cli.adapters.pipes import Pipe, Start, complete
 from multiall_cli.adapters.resident import ARGUMENTS, Answer, NotStarted, Resident
 from multiall_cli.domain.inventory import BecomeMethod, Server
 from multiall_cli.drivers import become
-from multiall_cli.ports import Completed, OnOutput
+from multiall_cli.ports.session import Completed, OnOutput
 
 
 class PipedSession:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from multiall_cli.domain.errors import MemberFault, Unreachable
-from multiall_cli.ports import HEAD, TAIL, Captured, Completed, OnOutput
+from multiall_cli.ports.session import HEAD, TAIL, Captured, Completed, OnOutput
 
 
 class Pipe(Protocol):

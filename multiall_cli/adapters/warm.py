@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
-from multiall_cli.ports import Completed, OnOutput, Reply, Session, Transport
+from multiall_cli.ports.session import Completed, OnOutput, Reply, Session
+from multiall_cli.ports.transport import Transport
 
 
 class WarmTransport:

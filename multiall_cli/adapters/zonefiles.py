@@ -17,7 +17,7 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written, key_of, place_of
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.planning.zones import files, serials
-from multiall_cli.ports import Completed, Session
+from multiall_cli.ports.session import Completed, Session
 
 STAGED = ".multiall"  # what a file is called beside the one that it is to replace
 CHANGED = 99  # the exit code where someone has written to the file meanwhile

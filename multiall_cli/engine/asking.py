@@ -10,7 +10,8 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.engine.held import MARK, fact_key, mark_of
 from multiall_cli.planning.checks import CHECKS
 from multiall_cli.planning.judge import MOST, NEEDED
-from multiall_cli.ports import Clock, Session
+from multiall_cli.ports.clock import Clock
+from multiall_cli.ports.session import Session
 
 WITHIN = 5.0  # seconds that the reading of one subject may take
 ENDING = 0.3  # seconds that the end of one that hangs may take there

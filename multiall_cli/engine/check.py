@@ -17,7 +17,7 @@ from multiall_cli.engine.world import World
 from multiall_cli.planning.again import Stood, stood, stood_again
 from multiall_cli.planning.consensus import Consensus
 from multiall_cli.planning.evaluate import LONGEST, Circumstances, is_due, remembered, status_of
-from multiall_cli.ports import Store
+from multiall_cli.ports.store import Store
 
 BATCH = 64  # servers whose records are written at once
 Most = Mapping[str, Mapping[str, str | None]]

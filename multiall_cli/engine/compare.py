@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from multiall_cli.domain.answer import Difference
 from multiall_cli.engine.look import Seen, Sight
-from multiall_cli.ports import Legible
+from multiall_cli.ports.agent import Legible
 
 MOST_LINES = 2000  # of one file's diff
 

@@ -20,7 +20,8 @@ from multiall_cli.engine.world import World
 from multiall_cli.planning.zones import seen
 from multiall_cli.planning.zones.bounds import settled, while_given
 from multiall_cli.planning.zones.decide import place_of_record
-from multiall_cli.ports import NameServers, Store
+from multiall_cli.ports.dns import NameServers
+from multiall_cli.ports.store import Store
 
 _STORE_ID = re.compile(rb"[0-9a-f]{8}")
 

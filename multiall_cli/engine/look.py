@@ -16,7 +16,8 @@ from multiall_cli.engine.fanout import Stragglers, fan_out
 from multiall_cli.engine.world import Agent, Assignment, World
 from multiall_cli.planning.diff import diff
 from multiall_cli.planning.order import plan_id
-from multiall_cli.ports import Remarking, Session, Sourced, Watched
+from multiall_cli.ports.agent import Remarking, Sourced, Watched
+from multiall_cli.ports.session import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from multiall_cli.drivers.service import argv
 from multiall_cli.engine.look import Seen
 from multiall_cli.engine.world import Agent, World
 from multiall_cli.planning.diff import diff
-from multiall_cli.ports import Remembering, Sourced, Watched
+from multiall_cli.ports.agent import Remembering, Sourced, Watched
 
 RECORDED = 5000  # outcomes that are written to the journal in one transaction
 ACTION_TIMEOUT = 300.0  # seconds of silence that an `after` action may keep

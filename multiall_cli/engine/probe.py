@@ -13,7 +13,9 @@ from multiall_cli.engine.remembered import pack, recall
 from multiall_cli.planning.liveness import LAG, Liveness, Profile
 from multiall_cli.planning.neighbours import picture
 from multiall_cli.planning.whom import about, domain_of, labels_of, ring
-from multiall_cli.ports import Clock, Prober, Store
+from multiall_cli.ports.clock import Clock
+from multiall_cli.ports.probes import Prober
+from multiall_cli.ports.store import Store
 
 _Asked = tuple[Sequence[Evidence], Sequence[Evidence], bool | None]
 

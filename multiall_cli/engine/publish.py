@@ -8,7 +8,8 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.publication import LastPublished, Published
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.world import World
-from multiall_cli.ports import Cache, Session
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.store import Cache
 
 KEPT = "topology:published"
 PIECE = 1 << 15

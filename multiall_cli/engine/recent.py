@@ -10,7 +10,7 @@ from multiall_cli.domain.health import Held, Memory, Samples
 from multiall_cli.engine.asking import Asked
 from multiall_cli.engine.held import fact_key, joined, rows, unpack
 from multiall_cli.planning.again import Stood, are_same
-from multiall_cli.ports import Store
+from multiall_cli.ports.store import Store
 
 MOST_RULES = 100_000  # of which something is kept: of each it is 2 kB
 MOST_ASKED = 4  # requests of one server that are kept: not all of its rules are due each time

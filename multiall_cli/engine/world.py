@@ -9,7 +9,10 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
-from multiall_cli.ports import Clock, Store, SyncAgent, Transport
+from multiall_cli.ports.agent import SyncAgent
+from multiall_cli.ports.clock import Clock
+from multiall_cli.ports.store import Store
+from multiall_cli.ports.transport import Transport
 
 Agent = SyncAgent[Any]
 """Any agent: the engine never looks into its items."""

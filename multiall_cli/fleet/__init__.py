@@ -66,7 +66,9 @@ if TYPE_CHECKING:
     from multiall_cli.planning.rules import RuleBook
     from multiall_cli.planning.trials import Trial
     from multiall_cli.planning.zones.proposals import Proposal
-    from multiall_cli.ports import Session, Store, Transport
+    from multiall_cli.ports.session import Session
+    from multiall_cli.ports.store import Store
+    from multiall_cli.ports.transport import Transport
 
 RUNS_SHOWN = 20
 VANTAGE = socket.gethostname()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.zonefiles import ZoneFiles
     from multiall_cli.engine.world import World
     from multiall_cli.fleet import Fleet
-    from multiall_cli.ports import NameServers
+    from multiall_cli.ports.dns import NameServers
 
 FILES = "(dns files)"  # what pushes of zones' files are journalled and locked as
 _THERE = (MemberState.SAME, MemberState.CHANGED)

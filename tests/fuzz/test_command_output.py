@@ -16,7 +16,7 @@ from multiall_cli.cli.render.view import show
 from multiall_cli.domain.inventory import Become, BecomeMethod, Link, Server
 from multiall_cli.engine.execute import execute
 from multiall_cli.engine.world import World
-from multiall_cli.ports import HEAD, TAIL
+from multiall_cli.ports.session import HEAD, TAIL
 from tests.fixtures.desk import printed
 from tests.fixtures.told import Said, ToldPipe, ToldTransport
 from tests.fuzz.cases import cases

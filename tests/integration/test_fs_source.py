@@ -13,7 +13,7 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Pool, Server
 from multiall_cli.engine.sync import Wish, sync
 from multiall_cli.engine.world import Assignment, World
-from multiall_cli.ports import Reply, Session
+from multiall_cli.ports.session import Reply, Session
 from tests.fixtures.bench import contents, server
 from tests.fixtures.pipes import Kept
 

@@ -17,7 +17,7 @@ from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.engine.check import Duty, check
 from multiall_cli.engine.recent import Recent
 from multiall_cli.engine.world import World
-from multiall_cli.ports import Session
+from multiall_cli.ports.session import Session
 
 HERE = Server("here", "localhost", Link.LOCAL)
 Told = dict[str, Any]

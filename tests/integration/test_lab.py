@@ -20,7 +20,7 @@ from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.lab import Lab
 from multiall_cli.lab.demo.lab import collect
-from multiall_cli.ports import Session
+from multiall_cli.ports.session import Session
 from tests.fixtures.desk import called
 from tests.laws.doubles import Kept
 

@@ -12,7 +12,7 @@ from multiall_cli.domain.inventory import Server, TopologySettings
 from multiall_cli.domain.topology import Evidence, Round, Rung, State, Topology
 from multiall_cli.engine.probe import Watcher, recalled, scan
 from multiall_cli.planning.whom import away
-from multiall_cli.ports import Observer
+from multiall_cli.ports.probes import Observer
 
 NAMES = ("a", "b", "c", "d", "e")
 

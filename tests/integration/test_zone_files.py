@@ -18,7 +18,7 @@ from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.planning.zones.markers import Marker, digest
-from multiall_cli.ports import Completed, Session
+from multiall_cli.ports.session import Completed, Session
 from tests.fixtures.bind9 import NAMED, PATH, SECRET, ZONE, Named, ports
 
 pytestmark = pytest.mark.skipif(NAMED is None, reason="there is no named: install bind9")

@@ -7,7 +7,8 @@ from threading import Lock
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Report, Step
 from multiall_cli.fleet import Fleet
-from multiall_cli.ports import Session, Transport
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.transport import Transport
 from tests.fixtures.pipes import Kept
 
 FORCED = ("deletions", "changes", "empties")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from multiall_cli.domain.inventory import ADMIN, Server, Ssh
-from multiall_cli.ports import Transport
+from multiall_cli.ports.transport import Transport
 
 
 def made(recipe: dict[str, object]) -> tuple[Transport, Server]:

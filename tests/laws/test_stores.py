@@ -19,7 +19,7 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Change, HealthRecord, Sample, Samples, Waiver
 from multiall_cli.domain.run import Entry, Holder, MemberState, OwedAction, Run, Stage, Standing
 from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
-from multiall_cli.ports import Store
+from multiall_cli.ports.store import Store
 
 ODD = ("plain", "\udcff\udcfe", "new\nline", "\0nul", "ünï", "'; DROP TABLE runs; --", '"\\')
 """Names and words as members may give them: any bytes."""

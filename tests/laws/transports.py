@@ -13,7 +13,8 @@ import pytest
 
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.inventory import Server
-from multiall_cli.ports import Session, Transport
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.transport import Transport
 
 HOSTILE = (
     "a b",

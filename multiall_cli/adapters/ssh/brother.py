@@ -13,7 +13,7 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Become, Server
 from multiall_cli.domain.topology import FORWARDS_NOTHING, Evidence, Rung
-from multiall_cli.ports import Session
+from multiall_cli.ports.session import Session
 
 LONGEST = 3600.0  # seconds that a connection may be said to have taken
 ANSWER = 10.0  # seconds beyond a probe's own that a brother's loop may take to start and to answer

@@ -17,7 +17,7 @@ from multiall_cli.adapters.ssh.link import Patient, Stream
 from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.values import Secret
-from multiall_cli.ports import Cache
+from multiall_cli.ports.store import Cache
 
 Opened = TypeVar("Opened")
 

@@ -11,7 +11,8 @@ from multiall_cli.adapters.ssh.kept import Kept
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.domain.topology import Evidence, Rung, failed
-from multiall_cli.ports import Observer, Session
+from multiall_cli.ports.probes import Observer
+from multiall_cli.ports.session import Session
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.ssh.brother import Brother

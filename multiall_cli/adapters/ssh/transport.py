@@ -17,7 +17,7 @@ from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts
 from multiall_cli.adapters.ssh.route import Route, Routes
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
-from multiall_cli.ports import Cache
+from multiall_cli.ports.store import Cache
 
 
 class SshTransport:

@@ -21,7 +21,8 @@ from multiall_cli.domain.change import Apart, Change, Outcome, Snapshot
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import ADMIN, After, Delete, FilesDeclaration, Server
 from multiall_cli.domain.sayings import NOWHERE
-from multiall_cli.ports import Session, Store
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.store import Store
 from multiall_cli.remote.patterns import Patterns
 
 

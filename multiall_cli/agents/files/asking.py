@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from multiall_cli.domain.errors import MemberFault
-from multiall_cli.ports import Reply
+from multiall_cli.ports.session import Reply
 
 MOST_HASHES = 1 << 28  # bytes; the blocks of two terabytes
 

@@ -9,7 +9,8 @@ from multiall_cli.agents.files.asking import batches, whole
 from multiall_cli.agents.files.item import FileItem, Identity, Kind, as_bytes
 from multiall_cli.agents.files.scanned import RootIdentity
 from multiall_cli.domain.errors import MemberFault
-from multiall_cli.ports import Cache, Session
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.store import Cache
 
 FRESH = 2_000_000_000  # ns; a file that changed less than this before it was read may change again unseen
 

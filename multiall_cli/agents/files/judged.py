@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import Self
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.ports import Cache
+from multiall_cli.ports.store import Cache
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from multiall_cli.agents.files.scanned import (
 )
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import FilesDeclaration
-from multiall_cli.ports import Cache, Session
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.store import Cache
 from multiall_cli.remote import records
 
 MOST_PACKED = 1 << 29  # bytes of compressed records

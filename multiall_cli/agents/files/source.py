@@ -16,7 +16,8 @@ from multiall_cli.agents.files.scanned import Records, Scanned
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration
-from multiall_cli.ports import Cache, Session
+from multiall_cli.ports.session import Session
+from multiall_cli.ports.store import Cache
 from multiall_cli.remote.content import FAILED, PIECE_HEAD, unpack_piece
 from multiall_cli.remote.records import FILE, HARDLINK, IDENTITY
 
