@@ -14,7 +14,7 @@ from multiall_cli.fleet import Fleet
 
 def main(site: str, target: str) -> None:
     with Fleet.load(site) as fleet:
-        fleet.keep_warm()
+        fleet.topology.keep_warm()
         _look(fleet, target)
         for line in sys.stdin:
             print(json.dumps(_lap(fleet, target, int(line))), flush=True)
@@ -31,7 +31,7 @@ def _lap(fleet: Fleet, target: str, count: int) -> dict[str, float]:
 
 def _look(fleet: Fleet, target: str) -> None:
     """Errors: SystemExit where anything is not well: its time would mean nothing."""
-    bad = [each for each in fleet.check(target) if each.code.is_problem]
+    bad = [each for each in fleet.baseline.check(target) if each.code.is_problem]
     if bad:
         sys.exit(f"{bad[0].server} is not well: {bad[0].problems or bad[0].trouble}"[:2000])
 

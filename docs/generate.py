@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from multiall_cli.cli.app import ROOMS, app
 from multiall_cli.domain.exits import MEANINGS
-from multiall_cli.fleet import schemas
+from multiall_cli.fleet.sites import schemas
 from tests.peers import table
 
 DOCS = Path(__file__).parent

@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from multiall_cli.fleet import Fleet, Limits
+    from multiall_cli.fleet import Fleet, FleetOptions
 
 __version__ = "0.1.0"
 
-__all__ = ["Fleet", "Limits", "__version__"]
+__all__ = ["Fleet", "FleetOptions", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,13 +10,14 @@ from pathlib import Path
 import dns.exception
 import dns.zone
 
-from multiall_cli.adapters.nameservers import DnsServers, content_of
+from multiall_cli.adapters.nameservers import content_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written, key_of, place_of
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.planning.zones import files, serials
+from multiall_cli.ports.dns import DynamicNameServers
 from multiall_cli.ports.session import Completed, Session
 
 STAGED = ".multiall"  # what a file is called beside the one that it is to replace
@@ -45,7 +46,7 @@ class ZoneFiles:
 
     def __init__(
         self,
-        queries: DnsServers,
+        queries: DynamicNameServers,
         servers: Mapping[str, Server],
         opened: Callable[[Server], Session],
         push: Push,

@@ -63,17 +63,17 @@ def check(
 ) -> int:
     """Look at every rule of servers, one call each. Exit 0: all well; 10: problems; 3: some are not known."""
     with busy_fleet(context, "check") as (found, pause):
-        answers = list(found.check(target, drift=drift))
+        answers = list(found.baseline.check(target, drift=drift))
         pause()
         left = not_reached(found, target, [each.server for each in answers])
-        return show(given(context), render.checked(found.health_of(answers), left, _LEAST[fail_on].rank))
+        return show(given(context), render.checked(found.baseline.summarize(answers), left, _LEAST[fail_on].rank))
 
 
 @app.command("status", cls=Formed)
 def status(context: Context, target: Target = "", fail_on: Least = FailOn.WARNING) -> int:
     """How servers stood when they were last looked at; none is asked. Exit codes as of `check`."""
     with fleet(context) as found:
-        health = found.health_of(found.remembered_health(target))
+        health = found.baseline.summarize(found.baseline.saved(target))
         return show(given(context), render.checked(health, (), _LEAST[fail_on].rank, "baseline.status"))
 
 
@@ -86,20 +86,20 @@ def watch(
 ) -> int:
     """Look again and again over open sessions, and print what changes as it changes. Ctrl-C ends it."""
     pause = pause_of(every, "baseline watch")
-    with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
-        found.stop = interrupt.asked
-        found.keep_warm()
+    interrupt = Interrupt(b"\nending the watch\n")
+    with fleet(context, stop=interrupt.asked) as found, interrupt:
+        found.topology.keep_warm()
         stood: dict[str, Checked] = {}
         drifted = -DRIFT_EVERY
         for number in range(rounds):
             began = time.monotonic()
             drifts = time.monotonic() - drifted >= DRIFT_EVERY
             drifted = began if drifts else drifted
-            answers = list(found.check(target, drift=drifts))
+            answers = list(found.baseline.check(target, drift=drifts))
             if interrupt.asked():
                 break
             if not number:
-                show(given(context), render.checked(found.health_of(answers), (), Code.WARN_LIMIT.rank))
+                show(given(context), render.checked(found.baseline.summarize(answers), (), Code.WARN_LIMIT.rank))
             else:
                 _tell_changes(context, stood, answers)
             stood = {each.server: each for each in answers}
@@ -138,15 +138,15 @@ def history(
     """How a rule stood over a time: each look as a bar, and when it went into another class."""
     since = time.time() - seconds_of(span, "baseline history")
     with fleet(context) as found:
-        return show(given(context), render.history(found.health_history(rule, on, since)))
+        return show(given(context), render.history(found.baseline.history(rule, on, since)))
 
 
 @app.command("rules", cls=Verb)
 def rules(context: Context, target: Target = "") -> int:
     """Which rules servers have."""
     with fleet(context) as found:
-        servers = found.select(target) if target else tuple(found.inventory.servers.values())
-        return show(given(context), render.rules({each.name: found.rules(each.name) for each in servers}))
+        servers = found.servers.select_or_all(target)
+        return show(given(context), render.rules({each.name: found.baseline.rules(each.name) for each in servers}))
 
 
 @app.command("explain", cls=Verb)
@@ -157,7 +157,7 @@ def explain(
 ) -> int:
     """The rules of a server, and which file:line:col gave each of their values."""
     with fleet(context) as found:
-        return show(given(context), render.explained(server, found.rules(server, rule)))
+        return show(given(context), render.explained(server, found.baseline.rules(server, rule)))
 
 
 @app.command("waive", cls=Verb)
@@ -181,7 +181,7 @@ def waive(
         raise UsageError(_WAIVE, "no reason is given", "add --because TEXT: whoever finds it later will ask")
     ends = time.time() + seconds_of(span, _WAIVE) if span else _zoned(until)
     with fleet(context) as found:
-        return show(given(context), render.waived(found.waive(rule, on, ends, because.strip())))
+        return show(given(context), render.waived(found.baseline.waive(rule, on, ends, because.strip())))
 
 
 _WAIVE = "baseline waive"
@@ -198,7 +198,7 @@ def _zoned(text: str) -> float:
 def waivers(context: Context) -> int:
     """The waivers that hold: of the store, with their numbers, and of the inventory."""
     with fleet(context) as found:
-        return show(given(context), render.waivers(found.waivers()))
+        return show(given(context), render.waivers(found.baseline.waivers()))
 
 
 @app.command("revoke", cls=Verb)
@@ -211,7 +211,7 @@ def revoke(
         what = "a waiver is named by its number, and this is none"
         raise UsageError(f"waiver {number}", what, "its number stands in `multiall baseline waivers`")
     with fleet(context) as found:
-        return show(given(context), render.revoked(found.revoke(int(number))))
+        return show(given(context), render.revoked(found.baseline.revoke(int(number))))
 
 
 @app.command("remedy", cls=Verb)
@@ -228,7 +228,7 @@ def remedy(
     """
     asks = not dry_run and must_ask(context)
     with busy_fleet(context, "remedy") as (found, pause):
-        planned = found.remedies(target)
+        planned = found.baseline.remedies(target)
         pause()
         whole(found, "baseline remedy")
         if dry_run or not planned.chosen:
@@ -237,7 +237,7 @@ def remedy(
             render.show_remedies(planned)
             if not ask(f"remedy: {len(planned.chosen)} to apply. Go on?"):
                 raise Refused("baseline remedy", "not confirmed; nothing was done", "run it again, or add --yes")
-        done = found.remedy(planned.chosen)
+        done = found.baseline.remedy(planned.chosen)
         pause()
         return show(given(context), render.remedied(planned, done))
 
@@ -252,7 +252,7 @@ def learn(
 ) -> int:
     """A pack of rules of what servers run and hold now: of several, what most share. Exit 3: some did not tell."""
     with busy_fleet(context, "learn") as (found, pause):
-        learned = found.learn(target)
+        learned = found.baseline.learn(target)
         pause()
         whole(found, "baseline learn")
         return show(given(context), render.learned(learned, to))
@@ -264,14 +264,14 @@ def try_out(
 ) -> int:
     """Try the rules of packs on the examples under their `tests:`. Exit 10: one does not do what it should."""
     with fleet(context) as found:
-        return show(given(context), render.tried(found.test_pack(pack)))
+        return show(given(context), render.tried(found.baseline.test_pack(pack)))
 
 
 @app.command("lint", cls=Verb)
 def lint(context: Context) -> int:
     """What is odd about the site's rules, though it can be used. Exit 10: something is."""
     with fleet(context) as found:
-        return show(given(context), render.linted(found.lint()))
+        return show(given(context), render.linted(found.baseline.lint()))
 
 
 @app.command("packs", cls=Verb)

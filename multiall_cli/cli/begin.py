@@ -19,7 +19,7 @@ def begin(
     context: Context, folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]
 ) -> int:
     """Make a site in DIR, with the servers of ~/.ssh/config where there is one. Asks nothing, overwrites nothing."""
-    from multiall_cli.fleet import make_site
+    from multiall_cli.fleet.sites import make_site
 
     written = make_site(folder)
     lines = [f"wrote {path}" for path in written]

@@ -14,6 +14,7 @@ from typer import Context
 from multiall_cli.cli.options import Given
 from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import Interrupted, UsageError
+from multiall_cli.domain.run import Step
 
 if TYPE_CHECKING:
     from multiall_cli.fleet import Fleet
@@ -26,20 +27,26 @@ def given(context: Context) -> Given:
 
 
 @contextmanager
-def fleet(context: Context) -> "Iterator[Fleet]":
-    """The site's Fleet, closed afterwards."""
-    from multiall_cli.fleet import Fleet, Limits
+def fleet(
+    context: Context, watch: Callable[[Step], None] = lambda step: None, stop: Callable[[], bool] = lambda: False
+) -> "Iterator[Fleet]":
+    """The site's Fleet, closed afterwards. `watch`, `stop`: as of FleetOptions."""
+    from multiall_cli.fleet import Fleet
+    from multiall_cli.fleet.options import FleetOptions
 
     said = given(context)
-    with Fleet.load(said.site, Limits(said.parallel, said.timeout)) as found:
-        found.warn = warn
-        if said.ask_become_pass:
-            found.become_password = _become_password()
+    options = FleetOptions(said.parallel, said.timeout, watch, stop, warn, _become_password(said))
+    with Fleet.load(said.site, options) as found:
         yield found
 
 
-def _become_password() -> str:
-    """The password that is typed once for the run. Errors: UsageError without a terminal, Interrupted."""
+def _become_password(said: Given) -> str | None:
+    """The password that is typed once for the run; None if none is asked for.
+
+    Raises UsageError without a terminal, Interrupted.
+    """
+    if not said.ask_become_pass:
+        return None
     from getpass import GetPassWarning, getpass
 
     if not can_ask():
@@ -71,23 +78,22 @@ def busy_fleet(context: Context, what: str) -> "Iterator[tuple[Fleet, Callable[[
     from multiall_cli.cli.interrupt import Interrupt
     from multiall_cli.cli.progress import Progress
 
-    with fleet(context) as found, Interrupt() as interrupt, Progress(what, quiet=given(context).quiet) as progress:
-        found.watch = progress
-        found.stop = interrupt.asked
+    interrupt, progress = Interrupt(), Progress(what, quiet=given(context).quiet)
+    with fleet(context, progress, interrupt.asked) as found, interrupt, progress:
         yield found, progress.pause
 
 
 def whole(found: "Fleet", what: str) -> None:
     """Before an answer that makes sense only as a whole. Errors: Interrupted where a part of it is missing."""
-    if found.stop():
+    if found.options.stop():
         raise Interrupted(what, "interrupted before all members were looked at; nothing was changed", "run it again")
 
 
 def not_reached(found: "Fleet", target: str, answered: Sequence[str]) -> tuple[str, ...]:
     """The servers of a target that an interrupted verb did not come to."""
-    if not found.stop():
+    if not found.options.stop():
         return ()
-    servers = found.select(target) if target else tuple(found.inventory.servers.values())
+    servers = found.servers.select_or_all(target)
     return tuple(server.name for server in servers if server.name not in set(answered))
 
 

@@ -40,14 +40,14 @@ def copy(
         return _copy(context, source, *upload)
     assert download is not None  # noqa: S101  (one of the two is not None)
     with busy_fleet(context, "cp") as (found, pause):
-        reports = found.fetch(*download, destination)
+        reports = found.servers.fetch(*download, destination)
         pause()
         return show(given(context), render.fetched(reports))
 
 
 def _copy(context: Context, source: str, target: str, path: str) -> int:
     with busy_fleet(context, "cp") as (found, pause):
-        among = count(len(found.select(target)), "server")
+        among = count(len(found.servers.select(target)), "server")
         asks = must_ask(context)
 
         def confirm(plan: Plan) -> bool:
@@ -57,7 +57,7 @@ def _copy(context: Context, source: str, target: str, path: str) -> int:
             render.show_before_asking(plan)
             return ask(question(plan, "cp", among))
 
-        report = found.copy(source, target, path, confirm=confirm)
+        report = found.servers.copy(source, target, path, confirm=confirm)
         pause()
         return show(given(context), render.report(report))
 

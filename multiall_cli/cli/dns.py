@@ -87,14 +87,14 @@ def wish_of(
 def status(context: Context, zone: ZoneName = "") -> int:
     """How each name server stands to its primary, and what clients may still hold. Exit 3: one is behind."""
     with fleet(context) as found:
-        return show(given(context), render.status(found.zone_status(zone)))
+        return show(given(context), render.status(found.zones.status(zone)))
 
 
 @app.command("plan", cls=Verb)
 def plan(context: Context, zone: ZoneName = "") -> int:
     """What a sync would change; exit code 10 where there is anything."""
     with busy_fleet(context, "plan of zones") as (found, pause):
-        told = found.zone_plans(zone)
+        told = found.zones.plan(zone)
         pause()
         return show(given(context), render.plans(told))
 
@@ -115,7 +115,7 @@ def sync(
         if plan and not zone and len(found.inventory.zones) > 1:
             raise UsageError("dns sync", "a plan is of one zone, and none is named", f"dns sync ZONE --plan {plan}")
         wish = wish_of(context, "sync", pause, forced=force_guard, plan=plan, lock_wait=lock_wait)
-        told = found.sync_zones(zone, wish)
+        told = found.zones.sync(zone, wish)
         pause()
         return show(given(context), render.reports(told))
 
@@ -127,7 +127,7 @@ _plan = plan
 def show_names(context: Context, zone: ZoneName = "") -> int:
     """What each name gives now, and who is out of it and why; -o wide: also the names that follow nothing."""
     with fleet(context) as found:
-        return show(given(context), render.names(found.zone_plans(zone)))
+        return show(given(context), render.names(found.zones.plan(zone)))
 
 
 @app.command("explain", cls=Verb)
@@ -137,14 +137,14 @@ def explain(
 ) -> int:
     """All about a name: who declares it, who is in it and why, its floor, its mark."""
     with fleet(context) as found:
-        return show(given(context), render.explained(found.explain_name(name)))
+        return show(given(context), render.explained(found.zones.explain(name)))
 
 
 @app.command("drift", cls=Verb)
 def drift(context: Context, zone: ZoneName = "") -> int:
     """What is not as we wrote it, and which servers are behind; exit code 10 where there is anything."""
     with fleet(context) as found:
-        return show(given(context), render.drift(found.zone_drift(zone)))
+        return show(given(context), render.drift(found.zones.drift(zone)))
 
 
 @app.command("watch", cls=Verb)
@@ -158,10 +158,11 @@ def watch(
     pause = pause_of(every, "dns watch")
     if not given(context).yes:
         raise UsageError("dns watch", "it changes zones and asks no one", "add --yes")
-    with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
+    interrupt = Interrupt(b"\nending the watch\n")
+    with fleet(context, stop=interrupt.asked) as found, interrupt:
         wish, before = wish_of(context, "watch", lambda: None), None
         for _ in scans(found, interrupt, pause, rounds):
-            told = found.sync_zones(zone, wish)
+            told = found.zones.sync(zone, wish)
             if interrupt.asked() and not any(each.changed for each in told):
                 break
             said = render.amiss(told)
@@ -184,17 +185,18 @@ def wait(
 ) -> int:
     """Wait until no name gives servers that are to leave, and no client holds them. Exit 3: one still may."""
     longest = time.time() + seconds_of(within, "dns wait")
-    with fleet(context) as found, Interrupt(b"\nending the wait\n") as interrupt:
+    interrupt = Interrupt(b"\nending the wait\n")
+    with fleet(context, stop=interrupt.asked) as found, interrupt:
         until, told = 0.0, False
         while True:
-            names, left = found.given_names(target), found.departures(target)
+            names, left = found.zones.names_serving(target), found.zones.departures(target)
             until = max([until, *(each.until for each in left)])
             if not (names or left) or any(each.stand is not Stand.OUT for _, each in names) or time.time() >= longest:
                 break  # all have let go, or some would be waited for in vain
             told = told or render.still_given(given(context), names)
             if interrupt.wait(min(LOOKS, longest - time.time())):
                 raise Interrupted("dns wait", "interrupted before clients had let go", "run it again")
-        return show(given(context), render.waited(names, left, until, found.late_zones() if left else ()))
+        return show(given(context), render.waited(names, left, until, found.zones.lagging() if left else ()))
 
 
 @app.command("adopt", cls=Verb)
@@ -215,7 +217,7 @@ def adopt(
         raise UsageError("dns adopt", "no name is given", "name one, or add --from-owner OWNER")
     with busy_fleet(context, "adoption") as (found, pause):
         wish = wish_of(context, "adopt", pause, forced=force_guard)
-        told = found.adopt_name(name, kind.upper(), wish, from_owner)
+        told = found.zones.adopt(name, kind.upper(), wish, from_owner)
         pause()
         return show(given(context), render.reports(told))
 
@@ -230,7 +232,7 @@ def import_zone(
 ) -> int:
     """Lines for the inventory: names of a zone that lead to members of a pool. Nothing is changed."""
     with fleet(context) as found:
-        return show(given(context), render.proposed(found.import_zone(zone, file)))
+        return show(given(context), render.proposed(found.zones.suggest(zone, file)))
 
 
 @app.command("history", cls=Verb)
@@ -241,7 +243,7 @@ def history(
 ) -> int:
     """The runs that changed zones, newest first; `multiall journal show ID` has each change."""
     with fleet(context) as found:
-        return show(given(context), render.history(found.zone_history(zone, limit)))
+        return show(given(context), render.history(found.zones.history(zone, limit)))
 
 
 @app.command("rollback", cls=Verb)
@@ -252,7 +254,7 @@ def rollback(
 ) -> int:
     """Undo what a run changed, where it is still as the run left it. A later sync may do it again."""
     with busy_fleet(context, "rollback") as (found, pause):
-        told = found.roll_back(run, wish_of(context, "rollback", pause, forced=force_guard))
+        told = found.zones.roll_back(run, wish_of(context, "rollback", pause, forced=force_guard))
         pause()
         return show(given(context), render.reports([told]))
 
@@ -265,5 +267,5 @@ def doctor(
 ) -> int:
     """Look whether the name servers let us do what we must; the lines of named.conf that are missing."""
     with fleet(context) as found:
-        told, needed = found.examine_zones(zone)
+        told, needed = found.zones.examine(zone)
         return show(given(context), render.findings(told, needed, all_lines=lines))

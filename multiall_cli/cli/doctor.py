@@ -29,14 +29,17 @@ def doctor(
     """Look at the site and at every connection, and say of each trouble what mends it."""
     if sudoers:
         with fleet(context) as found:
-            lines = found.sudoers(target)
+            lines = found.doctor.sudoers(target)
             if not lines:
                 say("no server has `become: sudo`: nothing is needed")
             view = View("doctor.sudoers", {"lines": lines}, lambda wide: iter(lines), lines, lines, well=False)
             return show(given(context), view)
     with busy_fleet(context, "doctor") as (found, pause):
         order = {name: place for place, name in enumerate(found.inventory.servers)}
-        findings = [*found.examine_site(), *sorted(found.examine(target), key=lambda each: order[each.subject])]
+        findings = [
+            *found.doctor.examine_site(),
+            *sorted(found.doctor.examine(target), key=lambda each: order[each.subject]),
+        ]
         pause()
         left = not_reached(found, target, [each.subject for each in findings])
         return show(given(context), render.findings(findings, left))

@@ -72,7 +72,7 @@ def execute(
     fed = sys.stdin.buffer.read() if stdin else b""
     with busy_fleet(context, "exec") as (found, pause):
         live = render.Live(pause) if stream else None
-        answers = list(found.execute(wanted, command, stdin=fed, on_output=live))
+        answers = list(found.servers.execute(wanted, command, stdin=fed, on_output=live))
         pause()
         order = {name: place for place, name in enumerate(found.inventory.servers)}
         answers.sort(key=lambda each: order[each.server])

@@ -54,7 +54,7 @@ def schema(
     name: Annotated[str, typer.Argument(metavar="NAME", help="inventory, settings or pack.")] = "inventory",
 ) -> int:
     """The JSON Schema of a site's files, for editors."""
-    from multiall_cli.fleet import schemas
+    from multiall_cli.fleet.sites import schemas
 
     known = {_SCHEMAS.get(file, file): text for file, text in schemas().items()}
     if name not in known:
@@ -75,10 +75,10 @@ def import_from(
     ] = None,
 ) -> int:
     """Take over another tool's inventory; what could not be taken over is told on stderr."""
-    from multiall_cli.fleet import imported
+    from multiall_cli.fleet.sites import import_inventory
 
     try:
-        text, dropped = imported(kind.value, file)
+        text, dropped = import_inventory(kind.value, file)
     except InputFaults as fault:
         fault.subject, fault.what = printable(str(file)), f"{count(len(fault.faults), 'fault')} in it"
         fault.todo = "mend it and import it again"

@@ -37,7 +37,9 @@ def list_runs(
 ) -> int:
     """Runs that changed something or found someone away, newest first."""
     with fleet(context) as found:
-        return show(given(context), _runs(found.runs(limit, found.pool(pool).name if pool else None), pool))
+        return show(
+            given(context), _runs(found.journal.runs(limit, found.pools.find(pool).name if pool else None), pool)
+        )
 
 
 @app.command("show", cls=Verb)
@@ -48,14 +50,14 @@ def show_run(
     if not run or not run.isascii():
         raise UsageError("journal show", f"'{run}' is no id", "`multiall journal list` shows them")
     with fleet(context) as found:
-        return show(given(context), _run(found.run(run)))
+        return show(given(context), _run(found.journal.run(run)))
 
 
 @app.command("pending", cls=Verb)
 def show_pending(context: Context, pool: PoolFilter = "") -> int:
     """What is still open: changes of cut-off runs, runs that members missed, actions that are owed."""
     with fleet(context) as found:
-        return show(given(context), _pending(found.pending(found.pool(pool).name if pool else None)))
+        return show(given(context), _pending(found.journal.pending(found.pools.find(pool).name if pool else None)))
 
 
 def _code(run: Run) -> str:

@@ -33,21 +33,21 @@ Only = Annotated[
 def list_pools(context: Context) -> int:
     """All pools with their members."""
     with fleet(context) as found:
-        return show(given(context), render.pool_list(tuple(found.inventory.pools.values())))
+        return show(given(context), render.pool_list(found.pools.all()))
 
 
 @app.command("show", cls=Verb)
 def show_pool(context: Context, pool: PoolName) -> int:
     """One pool: members and what it declares."""
     with fleet(context) as found:
-        return show(given(context), render.pool(found.pool(pool)))
+        return show(given(context), render.pool(found.pools.find(pool)))
 
 
 @app.command("plan", cls=Verb)
 def plan_pool(context: Context, pool: PoolName, only: Only = "") -> int:
     """What a sync would change, of files and names, under one id; exit code 10 where there is anything."""
     with busy_fleet(context, f"plan of {pool}") as (found, pause):
-        planned = found.pool_plan(pool, only)
+        planned = found.pools.plan(pool, only)
         pause()
         whole(found, f"plan of {pool}")
         return show(given(context), render_plans.plan(planned))
@@ -75,7 +75,7 @@ def sync_pool(
     if dry_run:
         return plan_pool(context, pool, only)
     with busy_fleet(context, f"sync of {pool}") as (found, pause):
-        declared = found.pool(pool)
+        declared = found.pools.find(pool)
         among = f"{count(len(declared.members), 'member')} of {pool}"
         has_names = bool(declared.names) and not only
         passed = _guards(force_guard or [], has_names=has_names)
@@ -97,7 +97,7 @@ def sync_pool(
             confirm_files=confirm,
             confirm_names=asking("sync", pause, asks=asks),
         )
-        done = found.sync_pool(pool, wish)
+        done = found.pools.sync(pool, wish)
         pause()
         return show(given(context), render_plans.report(done))
 
@@ -114,14 +114,14 @@ def _guards(names: list[str], *, has_names: bool) -> dict[str, tuple[str, ...]]:
 def status_of_pool(context: Context, pool: PoolName) -> int:
     """How the members came out last and what they missed; asks no server."""
     with fleet(context) as found:
-        return show(given(context), render.status(found.status(pool)))
+        return show(given(context), render.status(found.pools.status(pool)))
 
 
 @app.command("diff", cls=Verb)
 def diff_pool(context: Context, pool: PoolName, only: Only = "") -> int:
     """What a sync would change, line by line; equal differences are told once. Exit code 10 where there is any."""
     with busy_fleet(context, f"diff of {pool}") as (found, pause):
-        differences = found.diff(pool, only)
+        differences = found.pools.diff(pool, only)
         pause()
         whole(found, f"diff of {pool}")
         return show(given(context), render.differences(pool, differences))

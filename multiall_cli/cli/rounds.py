@@ -34,20 +34,19 @@ def rounds(found: "Fleet", interrupt: Interrupt, pause: float, number: int) -> "
 
     `pause`: seconds between the beginnings of two rounds; a round comes at once where something hints at work.
     """
-    found.stop = interrupt.asked
-    found.keep_warm()
+    found.topology.keep_warm()
     linked = -LINKS_EVERY
     for at in range(number):
         began = time.monotonic()
         links = began - linked >= LINKS_EVERY
         rest = pause
         try:
-            told = found.scan(links=None if links else False)
+            told = found.topology.scan(links=None if links else False)
         except Locked as fault:  # a scan of cron's, or another watch: what it saw is heard in the next round
             typer.echo(safe_text(f"{fault.subject}: {fault.what}"), err=True)
         else:
             linked = time.monotonic() if links else linked
             yield told
             rest = AGAIN if told.topology.doubts else pause
-        if at == number - 1 or interrupt.wait(rest - (time.monotonic() - began), found.hinted) or is_gone():
+        if at == number - 1 or interrupt.wait(rest - (time.monotonic() - began), found.topology.is_hinted) or is_gone():
             return

@@ -35,7 +35,7 @@ def list_servers(
 ) -> int:
     """The servers that a target means (all, where none is named)."""
     with fleet(context) as found:
-        servers = found.select(target) if target else tuple(found.inventory.servers.values())
+        servers = found.servers.select_or_all(target)
         return show(given(context), render.server_list(servers, found.inventory))
 
 
@@ -43,14 +43,14 @@ def list_servers(
 def show_server(context: Context, server: ServerName) -> int:
     """One server: how it is reached and its pools."""
     with fleet(context) as found:
-        return show(given(context), render.server(found.server(server), found.inventory))
+        return show(given(context), render.server(found.servers.find(server), found.inventory))
 
 
 @app.command("explain", cls=Verb)
 def explain_server(context: Context, server: ServerName) -> int:
     """Every effective value with the pool and the file:line:col that gave it."""
     with fleet(context) as found:
-        return show(given(context), render.explained(server, found.explain(server)))
+        return show(given(context), render.explained(server, found.servers.explain(server)))
 
 
 @app.command("facts", cls=Verb)
@@ -58,7 +58,7 @@ def facts_of_servers(context: Context, target: Target) -> int:
     """What servers say of themselves: system, kernel, python, memory."""
     with busy_fleet(context, "facts") as (found, pause):
         order = {name: place for place, name in enumerate(found.inventory.servers)}
-        answers = sorted(found.facts(target), key=lambda each: order[each.server])
+        answers = sorted(found.servers.facts(target), key=lambda each: order[each.server])
         pause()
         left = not_reached(found, target, [each.server for each in answers])
         return show(given(context), render.facts(answers, left))
@@ -73,7 +73,7 @@ def trust_server(
     """Show the host key of a server and pin it in the site's known_hosts."""
     said = given(context)
     with fleet(context) as found:
-        offer = found.offer(server)
+        offer = found.servers.offer(server)
         if offer.known == "known":
             return show(said, render.offer(offer, ""))
         if offer.known == "changed" and not replace:
@@ -86,7 +86,7 @@ def trust_server(
             render.show_offer(offer)
             if not ask("Compare it with what the server's console says. Trust it?"):
                 return show(said, render.offer(offer, "", "you said no; nothing was changed"))
-        pinned = found.trust(server, offer.fingerprint, replace=replace)
+        pinned = found.servers.trust(server, offer.fingerprint, replace=replace)
         return show(said, render.offer(offer, f"pinned in {pinned}"))
 
 
@@ -94,9 +94,8 @@ def trust_server(
 def shell_on_server(context: Context, server: ServerName) -> int:
     """Log in: the `ssh` client takes over, with this site's address, user, keys and known hosts."""
     with fleet(context) as found:
-        wanted = found.server(server)
+        wanted = found.servers.find(server)
         if wanted.link is Link.LOCAL:
             os.execvp(os.environ.get("SHELL", "/bin/sh"), ["-sh"])  # noqa: S606  (a login shell is what was asked for)
-        if found.network:
-            found.network.enter()
-        os.execvp("ssh", found.ssh_command(wanted))  # noqa: S606
+        found.enter_network()
+        os.execvp("ssh", found.servers.login_command(wanted))  # noqa: S606

@@ -59,7 +59,7 @@ def scan_servers(
 ) -> int:
     """Look at every server once. Exit 0: all as declared; 10: not."""
     with busy_fleet(context, "scan") as (found, pause):
-        round_ = found.scan(links=links, logins=logins)
+        round_ = found.topology.scan(links=links, logins=logins)
         pause()
         whole(found, "topology scan")
         return show(given(context), render.round_(round_, found.inventory))
@@ -69,7 +69,7 @@ def scan_servers(
 def show_topology(context: Context) -> int:
     """The picture as the last scan left it. `-o svg`, `html`, `dot`, `mermaid`, `graphml`, `matrix`, `tree` draw it."""
     with fleet(context) as found:
-        return show(given(context), render.picture(found.topology(), found.inventory))
+        return show(given(context), render.picture(found.topology.current(), found.inventory))
 
 
 @app.command("at", cls=Verb)
@@ -82,29 +82,32 @@ def show_then(
     if then > time.time():
         raise UsageError("topology at", f"{moment} is yet to come", "give a time that has been")
     with fleet(context) as found:
-        return show(given(context), render.then(found.events(MOST_EVENTS, until=then), found.inventory, then))
+        return show(given(context), render.then(found.topology.events(MOST_EVENTS, until=then), found.inventory, then))
 
 
 @app.command("links", cls=Verb)
 def show_links(context: Context) -> int:
     """Every way between servers that was tried: which are closed, one-way, and who saw it."""
     with fleet(context) as found:
-        return show(given(context), render.links(found.topology()))
+        return show(given(context), render.links(found.topology.current()))
 
 
 @app.command("why", cls=Verb)
 def show_why(context: Context, server: ServerName) -> int:
     """What is held of a server, by which rule, on whose evidence."""
     with fleet(context) as found:
-        name = found.server(server).name
-        return show(given(context), render.why(found.topology(), name, found.events(1000, name)))
+        name = found.servers.find(server).name
+        return show(given(context), render.why(found.topology.current(), name, found.topology.events(1000, name)))
 
 
 @app.command("path", cls=Verb)
 def show_path(context: Context, start: ServerName, end: ServerName) -> int:
     """The shortest way from one server to another over links that were seen open."""
     with fleet(context) as found:
-        return show(given(context), render.path(found.topology(), found.server(start).name, found.server(end).name))
+        return show(
+            given(context),
+            render.path(found.topology.current(), found.servers.find(start).name, found.servers.find(end).name),
+        )
 
 
 @app.command("events", cls=Verb)
@@ -119,15 +122,15 @@ def show_events(
 ) -> int:
     """What changed, newest first, with the rule that decided it."""
     with fleet(context) as found:
-        return show(given(context), render.events(found.events(limit, server or None)))
+        return show(given(context), render.events(found.topology.events(limit, server or None)))
 
 
 @app.command("history", cls=Verb)
 def show_history(context: Context, server: ServerName) -> int:
     """The states that a server was in, for how long, and why."""
     with fleet(context) as found:
-        name = found.server(server).name
-        return show(given(context), render.history(found.events(MOST_EVENTS, name), name, time.time()))
+        name = found.servers.find(server).name
+        return show(given(context), render.history(found.topology.events(MOST_EVENTS, name), name, time.time()))
 
 
 @app.command("discover", cls=Verb)
@@ -139,7 +142,7 @@ def discover(
 ) -> int:
     """Lines for the inventory: whom servers know and nobody declared. Nothing is changed anywhere."""
     with busy_fleet(context, "discover") as (found, pause):
-        told = found.discover(target)
+        told = found.topology.discover(target)
         pause()
         whole(found, "topology discover")
         return show(given(context), render.discovery(told))
@@ -152,7 +155,7 @@ def verify(
 ) -> int:
     """Whether a published topology is of this site, unchanged, and still holds. Exit 0: it does; 10: not."""
     with fleet(context) as found:
-        return show(given(context), render.verified(found.verify(file), found.seal.public))
+        return show(given(context), render.verified(found.topology.verify(file), found.topology.public_key))
 
 
 @app.command("watch", cls=Verb)
@@ -163,7 +166,8 @@ def watch(
 ) -> int:
     """Scan again and again, and print what changes as it changes. Ctrl-C ends it."""
     pause = pause_of(every, "topology watch")
-    with fleet(context) as found, Interrupt(b"\nending the watch\n") as interrupt:
+    interrupt = Interrupt(b"\nending the watch\n")
+    with fleet(context, stop=interrupt.asked) as found, interrupt:
         for number, told in enumerate(scans(found, interrupt, pause, rounds)):
             if number == 0:
                 show(given(context), render.picture(told.topology, found.inventory))
@@ -211,8 +215,8 @@ def pin(
 def undrain(context: Context, target: Target) -> int:
     """End what was said of servers: drains, maintenance, pins."""
     with fleet(context) as found:
-        ended, topology = found.withdraw(target), found.topology()
-        still = [word for server in found.select(target) if (word := topology.planned_of(server.name))]
+        ended, topology = found.topology.end_downtime(target), found.topology.current()
+        still = [word for server in found.servers.select(target) if (word := topology.planned_of(server.name))]
         return show(given(context), render.withdrawn(ended, still))
 
 
@@ -230,4 +234,6 @@ def _promise(context: Context, target: str, what: Downtime, span: str, until: st
     if end - (start or now) > LONGEST:
         raise UsageError(verb, "it would hold for more than a year", "give an earlier end; it can be said again")
     with fleet(context) as found:
-        return show(given(context), render.promised(found.promise(target, what, start, end, because.strip())))
+        return show(
+            given(context), render.promised(found.topology.set_downtime(target, what, start, end, because.strip()))
+        )

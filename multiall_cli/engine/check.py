@@ -10,10 +10,10 @@ from multiall_cli.domain.health import Change, HealthRecord, Held, Memory, Sampl
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
 from multiall_cli.engine.asking import Asked, Asker, Readings, Refine, ask, ask_again, to_ask
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.held import pack, unpack
 from multiall_cli.engine.recent import Kept, Past, Recent, Written, pasts, written
-from multiall_cli.engine.world import World
 from multiall_cli.planning.again import Stood, stood, stood_again
 from multiall_cli.planning.consensus import Consensus
 from multiall_cli.planning.evaluate import LONGEST, Circumstances, is_due, remembered, status_of
@@ -52,7 +52,7 @@ class Duty:
 
 
 def check(
-    world: World, duties: Sequence[Duty], refine: Refine, keep: float, recent: Recent | None = None
+    context: Context, duties: Sequence[Duty], refine: Refine, keep: float, recent: Recent | None = None
 ) -> Iterator[Checked]:
     """How each server stands, as they answer; what is held of them is remembered, and history for `keep` seconds.
 
@@ -60,33 +60,33 @@ def check(
     members are then asked to keep it too.
     """
     by_name = {duty.server.name: duty for duty in duties}
-    ledger = _Ledger(world.store, keep, recent)
+    ledger = _Ledger(context.store, keep, recent)
     groups = {duty.group for duty in duties if duty.compares}
-    known = pasts(world.store, [*by_name], recent)
+    known = pasts(context.store, [*by_name], recent)
     readings: dict[str, Readings] = {}
     waiting: list[tuple[Duty, Asked]] = []
     try:
         for server, result in fan_out(
             [duty.server for duty in duties],
-            lambda each: _read(world, by_name[each.name], known[each.name], refine, keeps=recent is not None),
-            world.parallel,
-            world.stop,
+            lambda each: _read(context, by_name[each.name], known[each.name], refine, keeps=recent is not None),
+            context.parallel,
+            context.stop,
         ):
-            world.watch(Step("checked", server.name))
+            context.watch(Step("checked", server.name))
             duty = by_name[server.name]
             if isinstance(result, MultiAllError):
-                yield ledger.frozen(duty, result, known[server.name].memory, world.clock.now())
+                yield ledger.frozen(duty, result, known[server.name].memory, context.clock.now())
                 continue
             readings[server.name] = result.readings
             if duty.compares:
                 waiting.append((duty, result))
                 continue
-            yield ledger.judged(duty, result, known[server.name], {}, world.clock.now())
+            yield ledger.judged(duty, result, known[server.name], {}, context.clock.now())
         others = {name for group in groups for name in group} - by_name.keys() if waiting else set()
-        consensus = Consensus(readings, _seen_last(world.store, sorted(others), known))
+        consensus = Consensus(readings, _seen_last(context.store, sorted(others), known))
         for duty, result in waiting:
             most = consensus.most(duty.rules, duty.group)
-            yield ledger.judged(duty, result, known[duty.server.name], most, world.clock.now())
+            yield ledger.judged(duty, result, known[duty.server.name], most, context.clock.now())
     finally:
         ledger.close()
 
@@ -221,16 +221,16 @@ def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Che
     return Checked(name, code, at, statuses, fault.what)
 
 
-def _read(world: World, duty: Duty, past: Past, refine: Refine, *, keeps: bool) -> Asked:
-    if duty.server.name in world.away:
-        raise world.away[duty.server.name]
-    due = _due(duty, past, world.clock.now())
+def _read(context: Context, duty: Duty, past: Past, refine: Refine, *, keeps: bool) -> Asked:
+    if duty.server.name in context.away:
+        raise context.away[duty.server.name]
+    due = _due(duty, past, context.clock.now())
     wanted = past.asked_of(due) or to_ask(due)
     if not due and not duty.all_rules:
         return wanted
-    session = world.transport.open(duty.server)
+    session = context.transport.open(duty.server)
     try:
-        asker = Asker(session, world.clock, refine)
+        asker = Asker(session, context.clock, refine)
         if not due:
             asker.is_there()  # of a server of which nothing is asked it is known now that it answers
             return wanted

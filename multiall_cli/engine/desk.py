@@ -16,7 +16,7 @@ from multiall_cli.domain.records import (
 )
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
-from multiall_cli.engine.world import World
+from multiall_cli.engine.context import Context
 from multiall_cli.planning.zones import seen
 from multiall_cli.planning.zones.bounds import settled, while_given
 from multiall_cli.planning.zones.decide import place_of_record
@@ -30,7 +30,7 @@ _STORE_ID = re.compile(rb"[0-9a-f]{8}")
 class Desk:
     """What zones are kept with. `claims`: zone → what pools ask of it, and what they contradict each other on there."""
 
-    world: World
+    context: Context
     servers: NameServers
     topology: Topology
     claims: Mapping[str, tuple[Sequence[Claim], Mapping[Place, Conflict]]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def seen_before(store: Store, zone: Zone) -> Set[bytes]:
 
 def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> None:
     """All that is declared now. `owned`: what bears our mark in the zone."""
-    store = desk.world.store
+    store = desk.context.store
     kept = store.cached(_seen_of(zone)) or b""
     declared = [*(claim.place for claim in desk.of(zone)), *desk.contested(zone)]
     if (now := seen.noted(kept, declared, owned)) != kept:
@@ -76,7 +76,7 @@ def members_before(store: Store, zone: Zone) -> Mapping[str, Set[str]] | None:
 
 def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> None:
     """Where they are now, and where they were while clients are still sent there. `given`: all our records' places."""
-    former, now = members_before(desk.world.store, zone) or {}, dict[str, set[str]]()
+    former, now = members_before(desk.context.store, zone) or {}, dict[str, set[str]]()
     for claim in desk.of(zone):
         for name, value in claim.values.items() if claim.follows else ():
             now.setdefault(name, set()).add(place_of_record(value))
@@ -84,8 +84,8 @@ def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> 
         there = set(given())
         now |= {name: now[name] | (places & there) for name, places in moved.items()}
     packed = json.dumps({name: sorted(places) for name, places in sorted(now.items())}).encode()
-    if packed != desk.world.store.cached(_members_of(zone)):
-        desk.world.store.keep(_members_of(zone), packed)
+    if packed != desk.context.store.cached(_members_of(zone)):
+        desk.context.store.keep(_members_of(zone), packed)
 
 
 def _members_of(zone: Zone) -> str:

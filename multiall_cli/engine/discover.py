@@ -8,8 +8,8 @@ from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
 from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.world import World
 from multiall_cli.planning.discovery import named, unknown
 
 Knock = Callable[[Sequence[Server], frozenset[str]], Sequence[Evidence]]
@@ -19,13 +19,13 @@ _LISTS = {"own": "own", "neighbours": "neighbour", "connections": "connection"}
 
 
 def discover(
-    world: World, asked: Sequence[Server], servers: Mapping[str, Server], ours: Sequence[str], knock: Knock
+    context: Context, asked: Sequence[Server], servers: Mapping[str, Server], ours: Sequence[str], knock: Knock
 ) -> Discovery:
     """`asked`: the members that are asked; `servers`: all that are declared; `ours`: the admin host's addresses."""
-    sightings = [Sighting(world.vantage, "own", address) for address in ours]
+    sightings = [Sighting(context.vantage, "own", address) for address in ours]
     failed: dict[str, str] = {}
-    for server, result in fan_out(asked, lambda each: _ask(world, each), world.parallel, world.stop):
-        world.watch(Step("asked", server.name))
+    for server, result in fan_out(asked, lambda each: _ask(context, each), context.parallel, context.stop):
+        context.watch(Step("asked", server.name))
         if isinstance(result, MultiAllError):
             failed[server.name] = result.what
         else:
@@ -34,10 +34,10 @@ def discover(
     return Discovery(found, tuple(each.name for each in asked if each.name not in failed), failed)
 
 
-def _ask(world: World, server: Server) -> list[Sighting]:
-    if server.name in world.away:
-        raise world.away[server.name]
-    session = world.transport.open(server)
+def _ask(context: Context, server: Server) -> list[Sighting]:
+    if server.name in context.away:
+        raise context.away[server.name]
+    session = context.transport.open(server)
     try:
         return list(_sightings(server.name, session.call("neighbours", ends=ENDS).value()))
     finally:

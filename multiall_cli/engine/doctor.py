@@ -7,22 +7,22 @@ from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.domain.errors import MultiAllError, Unreachable
 from multiall_cli.domain.inventory import BecomeMethod, Server
 from multiall_cli.domain.run import Step
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.world import World
 
 MOST_SKEW = 2.0  # seconds between a member's clock and ours before it is worth a word
 MOST_SECONDS = 1e11  # since the epoch; no clock says more
 OLDEST_PYTHON = (3, 6)
 
 
-def examine(world: World, servers: Sequence[Server], trees: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+def examine(context: Context, servers: Sequence[Server], trees: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     """At least one finding per server, in the order in which they answer. `trees`: server → its trees' roots."""
 
     def work(server: Server) -> list[Finding]:
-        return list(_examine(world, server, trees.get(server.name, ())))
+        return list(_examine(context, server, trees.get(server.name, ())))
 
-    for server, result in fan_out(servers, work, world.parallel, world.stop):
-        world.watch(Step("examined", server.name))
+    for server, result in fan_out(servers, work, context.parallel, context.stop):
+        context.watch(Step("examined", server.name))
         if isinstance(result, MultiAllError):
             reason = result.reason if isinstance(result, Unreachable) else ""
             yield Finding(server.name, Health.ILL, result.what, result.todo, reason)
@@ -30,14 +30,14 @@ def examine(world: World, servers: Sequence[Server], trees: Mapping[str, Sequenc
             yield from result
 
 
-def _examine(world: World, server: Server, trees: Sequence[str]) -> Iterator[Finding]:
-    began = world.clock.monotonic()
-    session = world.transport.open(server)
+def _examine(context: Context, server: Server, trees: Sequence[str]) -> Iterator[Finding]:
+    began = context.clock.monotonic()
+    session = context.transport.open(server)
     try:
-        opened = world.clock.monotonic() - began
-        asked = world.clock.now()
+        opened = context.clock.monotonic() - began
+        asked = context.clock.now()
         told = session.call("facts", roots=list(trees)).value()
-        answered = world.clock.now()
+        answered = context.clock.now()
     finally:
         session.close()
     user, python = str(told.get("user")), str(told.get("python"))

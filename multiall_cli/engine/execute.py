@@ -6,15 +6,15 @@ from multiall_cli.domain.answer import Executed, Facts
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.world import World
 
 OnLine = Callable[[str, str, bytes], None]
 """Told output as it comes: server, "stdout" | "stderr", bytes."""
 
 
 def execute(
-    world: World,
+    context: Context,
     servers: Sequence[Server],
     argv: Sequence[str],
     stdin: bytes = b"",
@@ -28,7 +28,7 @@ def execute(
             if on_output is not None:
                 on_output(server.name, stream, piece)
 
-        session = world.transport.open(server)
+        session = context.transport.open(server)
         try:
             done = session.run(argv, stdin, timeout, told if on_output else None)
         except MultiAllError as fault:
@@ -38,8 +38,8 @@ def execute(
             session.close()
         return Executed(server.name, done.exit_code, _text(done.stdout.whole()), _text(done.stderr.whole()))
 
-    for server, result in fan_out(servers, run, world.parallel, world.stop):
-        world.watch(Step("ran", server.name))
+    for server, result in fan_out(servers, run, context.parallel, context.stop):
+        context.watch(Step("ran", server.name))
         if isinstance(result, MultiAllError):
             yield Executed(server.name, None, trouble=result.what, todo=result.todo, begun=False)
         else:
@@ -50,18 +50,18 @@ def _text(output: bytes) -> str:
     return output.decode("utf-8", "surrogateescape")
 
 
-def facts(world: World, servers: Sequence[Server]) -> Iterator[Facts]:
+def facts(context: Context, servers: Sequence[Server]) -> Iterator[Facts]:
     """What each server says of itself, in the order in which they answer."""
 
     def ask(server: Server) -> Facts:
-        session = world.transport.open(server)
+        session = context.transport.open(server)
         try:
             return Facts(server.name, dict(session.call("facts").value()))
         finally:
             session.close()
 
-    for server, result in fan_out(servers, ask, world.parallel, world.stop):
-        world.watch(Step("asked", server.name))
+    for server, result in fan_out(servers, ask, context.parallel, context.stop):
+        context.watch(Step("asked", server.name))
         if isinstance(result, MultiAllError):
             yield Facts(server.name, {}, result.what, result.todo)
         else:

@@ -4,34 +4,34 @@ from collections.abc import Callable, Iterable
 
 from multiall_cli.domain.baseline import Checked, Code
 from multiall_cli.domain.inventory import Gate
-from multiall_cli.engine.world import World
+from multiall_cli.engine.context import Context
 from multiall_cli.planning.pools import works
 
 STEP = 0.1  # seconds
 INTERRUPTED = "interrupted"
 
 
-def closed(gate: Gate, world: World, look: Callable[[], Iterable[Checked]]) -> str:
+def closed(gate: Gate, context: Context, look: Callable[[], Iterable[Checked]]) -> str:
     """'' once all that are looked at were green `stable` times in a row; else, after `within`, who is not and why."""
-    until = world.clock.monotonic() + gate.within
+    until = context.clock.monotonic() + gate.within
     green = 0
-    while not world.stop():
+    while not context.stop():
         red = [each for each in look() if not is_green(each)]
         green = 0 if red else green + 1
         if green >= gate.stable:
             return ""
         why = "; ".join(map(_words, red[:3])) or f"green {green} of {gate.stable} times"
-        if world.clock.monotonic() + gate.every > until:
+        if context.clock.monotonic() + gate.every > until:
             return why
-        _wait(world, gate.every)
+        _wait(context, gate.every)
     return INTERRUPTED
 
 
-def _wait(world: World, seconds: float) -> None:
+def _wait(context: Context, seconds: float) -> None:
     """In short steps: whoever interrupts does not wait for the next look."""
-    until = world.clock.monotonic() + seconds
-    while not world.stop() and (left := until - world.clock.monotonic()) > 0:
-        world.pause(min(left, STEP))
+    until = context.clock.monotonic() + seconds
+    while not context.stop() and (left := until - context.clock.monotonic()) > 0:
+        context.pause(min(left, STEP))
 
 
 def is_green(checked: Checked) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.world import World
 from multiall_cli.planning.learning import Learned, Survey, learned, unwritable
 
 ENDS = 60.0  # seconds in which a server must have told all
@@ -14,11 +14,11 @@ MOST = 2000  # things of one kind that are taken of one server
 LONGEST = 255  # letters of a name
 
 
-def learn(world: World, servers: Sequence[Server]) -> Learned:
+def learn(context: Context, servers: Sequence[Server]) -> Learned:
     """What most of those who answer have."""
     surveys, troubles = [], {}
-    for server, result in fan_out(servers, lambda each: _ask(world, each), world.parallel, world.stop):
-        world.watch(Step("asked", server.name))
+    for server, result in fan_out(servers, lambda each: _ask(context, each), context.parallel, context.stop):
+        context.watch(Step("asked", server.name))
         if isinstance(result, MultiAllError):
             troubles[server.name] = result.what
             continue
@@ -38,10 +38,10 @@ def _troubles(survey: Survey, told: object) -> str:
     return "; ".join(found)
 
 
-def _ask(world: World, server: Server) -> Mapping[str, object]:
-    if server.name in world.away:
-        raise world.away[server.name]
-    session = world.transport.open(server)
+def _ask(context: Context, server: Server) -> Mapping[str, object]:
+    if server.name in context.away:
+        raise context.away[server.name]
+    session = context.transport.open(server)
     try:
         return session.call("survey", ends=ENDS).value()
     finally:

@@ -12,8 +12,8 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
 from multiall_cli.domain.topology import Evidence, Rung
 from multiall_cli.domain.topology import failed as failed_to_open
+from multiall_cli.engine.context import Agent, Assignment, Context
 from multiall_cli.engine.fanout import Stragglers, fan_out
-from multiall_cli.engine.world import Agent, Assignment, World
 from multiall_cli.planning.diff import diff
 from multiall_cli.planning.order import plan_id
 from multiall_cli.ports.agent import Remarking, Sourced, Watched
@@ -42,35 +42,35 @@ class Sight:
         self._open.close()
 
 
-def look(world: World, pool: str, assignments: Sequence[Assignment]) -> Sight:
+def look(context: Context, pool: str, assignments: Sequence[Assignment]) -> Sight:
     """Observe every member with each of its agents. Errors: Refused or Unreachable where a source cannot be read."""
     stack = ExitStack()
     try:
         sourced = [
-            Assignment(_read_source(world, each.agent, stack), each.servers) for each in assignments if each.servers
+            Assignment(_read_source(context, each.agent, stack), each.servers) for each in assignments if each.servers
         ]
-        return _look_at_members(world, pool, sourced, stack)
+        return _look_at_members(context, pool, sourced, stack)
     except BaseException:
         stack.close()
         raise
 
 
-def _read_source(world: World, agent: Agent, stack: ExitStack) -> Agent:
+def _read_source(context: Context, agent: Agent, stack: ExitStack) -> Agent:
     if not isinstance(agent, Sourced):
         return agent
     try:
-        session = world.transport.open(agent.source)
+        session = context.transport.open(agent.source)
     except Unreachable as fault:
         what = f"it is the source of {agent.name}, so nothing was done: {fault.what}"
         raise Unreachable(agent.source.name, what, fault.todo, fault.reason) from None
     stack.callback(session.close)
     ready = agent.read(session)
     stack.callback(ready.release)
-    world.watch(Step("source read", agent.source.name))
+    context.watch(Step("source read", agent.source.name))
     return cast(Agent, ready)  # Sourced is a second protocol of the same object
 
 
-def _look_at_members(world: World, pool: str, assignments: Sequence[Assignment], stack: ExitStack) -> Sight:
+def _look_at_members(context: Context, pool: str, assignments: Sequence[Assignment], stack: ExitStack) -> Sight:
     servers: dict[str, Server] = {}
     agents: dict[str, dict[str, Agent]] = {}
     for each in assignments:
@@ -82,10 +82,10 @@ def _look_at_members(world: World, pool: str, assignments: Sequence[Assignment],
     failed: dict[str, MultiAllError] = {}
     looked = fan_out(
         list(servers.values()),
-        lambda server: _look_at(world, server, agents.get(server.name, {})),
-        world.parallel,
-        world.stop,
-        Stragglers(world.silence, lambda server: server.name, lambda seen: seen.session.close()),
+        lambda server: _look_at(context, server, agents.get(server.name, {})),
+        context.parallel,
+        context.stop,
+        Stragglers(context.silence, lambda server: server.name, lambda seen: seen.session.close()),
     )
     for server, result in looked:
         if isinstance(result, MultiAllError):
@@ -93,31 +93,31 @@ def _look_at_members(world: World, pool: str, assignments: Sequence[Assignment],
         else:
             seen[server.name] = result
             stack.callback(result.session.close)
-        world.watch(Step("looked", server.name))
-    _testify(world, seen, failed)
+        context.watch(Step("looked", server.name))
+    _testify(context, seen, failed)
     ordered = {name: seen[name] for name in servers if name in seen}
     plans = tuple(plan for member in ordered.values() for plan in member.plans)
     deferred = tuple(_deferral(name, failed[name]) for name in servers if name in failed)
-    owed = tuple((each.server, each.action) for each in world.store.owed(pool) if each.server in ordered)
+    owed = tuple((each.server, each.action) for each in context.store.owed(pool) if each.server in ordered)
     plan = Plan(pool, tuple(servers), plans, deferred, plan_id(plans, owed), owed)
     return Sight(plan, ordered, stack)
 
 
-def _testify(world: World, seen: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
+def _testify(context: Context, seen: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
     """What we met on the way is evidence that costs nothing."""
-    now = world.clock.now()
-    met = [Evidence(world.observer_of(name), name, Rung.AUTH, now) for name in seen]
+    now = context.clock.now()
+    met = [Evidence(context.observer_of(name), name, Rung.AUTH, now) for name in seen]
     for name, fault in failed.items():
-        if isinstance(fault, Unreachable) and name not in world.away and fault.subject == name:
-            met += failed_to_open(world.observer_of(name), name, fault.reason, now)
-    if met and world.vantage:
-        world.store.remember(world.vantage, {}, met, ())
+        if isinstance(fault, Unreachable) and name not in context.away and fault.subject == name:
+            met += failed_to_open(context.observer_of(name), name, fault.reason, now)
+    if met and context.vantage:
+        context.store.remember(context.vantage, {}, met, ())
 
 
-def _look_at(world: World, server: Server, agents: Mapping[str, Agent]) -> Seen:
-    if server.name in world.away:
-        raise world.away[server.name]
-    session = world.transport.open(server)
+def _look_at(context: Context, server: Server, agents: Mapping[str, Agent]) -> Seen:
+    if server.name in context.away:
+        raise context.away[server.name]
+    session = context.transport.open(server)
     try:
         plans = tuple(plan_for(session, server, agent) for agent in agents.values())
     except BaseException:

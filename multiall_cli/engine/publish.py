@@ -1,13 +1,13 @@
 """Gives members the topology, so that what runs on them can read it when the admin host is gone."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.publication import LastPublished, Published
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.world import World
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.store import Cache
 
@@ -16,13 +16,15 @@ PIECE = 1 << 15
 ENDS = 60.0  # seconds in which a member must have taken it
 
 
-def publish(
-    world: World, servers: Sequence[Server], path: str, content: bytes, opened: Callable[[Server], Session]
-) -> Published:
-    """The content as a file on each; who could not be given it is told, and is due again."""
+def publish(context: Context, servers: Sequence[Server], path: str, content: bytes) -> Published:
+    """Write the content to a file on each server. Servers that could not take it are reported, and are due again."""
+
+    def give(server: Server) -> bool:
+        return _give(context.adapters.open_session(server) or context.transport.open(server), path, content)
+
     given: list[str] = []
     missed: dict[str, str] = {}
-    for server, result in fan_out(servers, lambda each: _give(opened(each), path, content), world.parallel, world.stop):
+    for server, result in fan_out(servers, give, context.parallel, context.stop):
         if isinstance(result, MultiAllError):
             missed[server.name] = result.what
         else:

@@ -9,9 +9,9 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.remedy import Remedied, Remedy
 from multiall_cli.domain.run import Entry, Run, Stage, Step
 from multiall_cli.drivers.service import argv
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.member import ACTION_TIMEOUT
 from multiall_cli.engine.sync import holder, new_run_id
-from multiall_cli.engine.world import World
 from multiall_cli.planning.remedies import cooling
 
 POOL = "(baseline)"  # what remedies are journalled and locked as: no pool of an inventory can be called so
@@ -20,49 +20,49 @@ Look = Callable[[Server], Iterable[Checked]]
 
 
 def applied(
-    world: World, chosen: Sequence[Remedy], servers: Sequence[Server], look: Look, cool_down: float
+    context: Context, chosen: Sequence[Remedy], servers: Sequence[Server], look: Look, cool_down: float
 ) -> tuple[Remedied, ...]:
     """What became of each, until one does not help: what it was to mend is not what was thought, so the others are
     left alone; and not what another run has applied meanwhile. Errors: Locked.
     """
-    me = holder(world, "baseline remedy")
-    with world.store.lock(POOL, me, 0.0):
-        now = world.clock.now()
-        cold = {each.remedy for each in cooling(chosen, last_applied(world, chosen), now, cool_down)}
+    me = holder(context, "baseline remedy")
+    with context.store.lock(POOL, me, 0.0):
+        now = context.clock.now()
+        cold = {each.remedy for each in cooling(chosen, last_applied(context, chosen), now, cool_down)}
         chosen = [each for each in chosen if each not in cold]
         targets = tuple(dict.fromkeys(each.server for each in chosen))
         run = Run(new_run_id(now), "remedy", POOL, targets, "", me.who, me.host, me.pid, now)
-        world.store.begin(run)
+        context.store.begin(run)
         for name in targets:
-            world.store.settle(POOL, name, [AGENT], now)
+            context.store.settle(POOL, name, [AGENT], now)
         ended = Exit.ERROR
         try:
-            done = tuple(_all(world, run.id, chosen, {each.name: each for each in servers}, look))
+            done = tuple(_all(context, run.id, chosen, {each.name: each for each in servers}, look))
             ended = Exit.OK if len(done) == len(chosen) and all(each.helped for each in done) else Exit.PARTIAL
         finally:
-            world.store.end(run.id, ended, world.clock.now())
+            context.store.end(run.id, ended, context.clock.now())
         return done
 
 
 def _all(
-    world: World, run: str, chosen: Sequence[Remedy], servers: dict[str, Server], look: Look
+    context: Context, run: str, chosen: Sequence[Remedy], servers: dict[str, Server], look: Look
 ) -> Iterator[Remedied]:
     for each in chosen:
-        if world.stop():
+        if context.stop():
             return
-        found = _one(world, run, each, servers[each.server], look)
+        found = _one(context, run, each, servers[each.server], look)
         yield found
         if not found.helped:
             return
 
 
-def _one(world: World, run: str, remedy: Remedy, server: Server, look: Look) -> Remedied:
-    now = world.clock.now()
-    world.store.intend([_entry(run, remedy, Stage.INTENT, "", now)], ())
-    world.store.keep(key(remedy), repr(now).encode("ascii"))
-    detail = _done(world, remedy, server)
-    world.store.record([_entry(run, remedy, Stage.FAILED if detail else Stage.DONE, detail, world.clock.now())])
-    world.watch(Step("acted", remedy.server))
+def _one(context: Context, run: str, remedy: Remedy, server: Server, look: Look) -> Remedied:
+    now = context.clock.now()
+    context.store.intend([_entry(run, remedy, Stage.INTENT, "", now)], ())
+    context.store.keep(key(remedy), repr(now).encode("ascii"))
+    detail = _done(context, remedy, server)
+    context.store.record([_entry(run, remedy, Stage.FAILED if detail else Stage.DONE, detail, context.clock.now())])
+    context.watch(Step("acted", remedy.server))
     if detail:
         return Remedied(run, remedy, detail)
     status = next((s for c in look(server) if not c.trouble for s in c.statuses if s.rule == remedy.rule), None)
@@ -72,12 +72,12 @@ def _one(world: World, run: str, remedy: Remedy, server: Server, look: Look) -> 
     return Remedied(run, remedy, why, Code.UNREACHABLE if status is None else status.code)
 
 
-def _done(world: World, remedy: Remedy, server: Server) -> str:
+def _done(context: Context, remedy: Remedy, server: Server) -> str:
     """'' where the action ended well; else why not."""
     try:
-        if remedy.server in world.away:
-            raise world.away[remedy.server]
-        session = world.transport.open(server)
+        if remedy.server in context.away:
+            raise context.away[remedy.server]
+        session = context.transport.open(server)
         try:
             ended = session.run(argv(remedy.action), timeout=ACTION_TIMEOUT)
         finally:
@@ -95,12 +95,12 @@ def _entry(run: str, remedy: Remedy, stage: Stage, detail: str, at: float) -> En
     return Entry(run, remedy.server, AGENT, remedy.rule, "update", before, str(remedy.action), stage, detail, at)
 
 
-def last_applied(world: World, chosen: Iterable[Remedy]) -> dict[Remedy, float]:
+def last_applied(context: Context, chosen: Iterable[Remedy]) -> dict[Remedy, float]:
     """When each was applied last; nothing of those that never were."""
     found = {}
     for each in chosen:
         try:
-            found[each] = float((world.store.cached(key(each)) or b"").decode("ascii"))
+            found[each] = float((context.store.cached(key(each)) or b"").decode("ascii"))
         except ValueError:
             continue
     return found

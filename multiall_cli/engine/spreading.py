@@ -34,10 +34,10 @@ class Spreading:
         found = dict(fan_out(self.zone.servers, self._arrived, len(self.zone.servers)))
         served = [each for server in self.zone.servers if isinstance(each := found[server], Served)]
         late = [each for each in served if each.trouble and each.serial is not None]
-        world = self.desk.world
+        context = self.desk.context
         if late:
             told = [self._evidence(each) for each in late if each.server in self.desk.topology.verdicts]
-            world.store.remember(world.vantage, {}, told, [])
+            context.store.remember(context.vantage, {}, told, [])
         return served
 
     def followed(self) -> None:
@@ -47,18 +47,18 @@ class Spreading:
 
     def _evidence(self, each: Served) -> Evidence:
         words = f"its zone {self.zone.shown} {each.trouble}"
-        world = self.desk.world
-        return Evidence(world.vantage, each.server, Rung.TCP, world.clock.now(), trouble=words)
+        context = self.desk.context
+        return Evidence(context.vantage, each.server, Rung.TCP, context.clock.now(), trouble=words)
 
     def _arrived(self, server: NameServer) -> Served:
-        clock, polls = self.desk.world.clock, iter(POLLS)
+        clock, polls = self.desk.context.clock, iter(POLLS)
         deaf, todo = ("", "") if server is self.zone.primary else self._told(server)
         while True:
             found = self._looked_at(server)
             late = clock.monotonic() - self.began > self.zone.within
-            if not found.trouble or late or self.desk.world.stop():
+            if not found.trouble or late or self.desk.context.stop():
                 break
-            self.desk.world.pause(next(polls, POLLS[-1]))
+            self.desk.context.pause(next(polls, POLLS[-1]))
         if found.trouble and deaf and found.serial is not None:  # else it is not our notification that is amiss
             return replace(found, trouble=f"{found.trouble} ({deaf})", todo=todo)
         return found
@@ -71,7 +71,7 @@ class Spreading:
                 words = f"is behind: serial {serial}, and the primary has {self.serial}"
                 return Served(server.name, serial, None, words, _LOOK)
             trouble, todo = self._amiss(server)
-            lag = self.desk.world.clock.monotonic() - self.began
+            lag = self.desk.context.clock.monotonic() - self.began
             return Served(server.name, serial, None if trouble else lag, trouble, todo)
         except (Unreachable, MemberFault) as fault:
             return Served(server.name, serial, None, fault.what, fault.todo)

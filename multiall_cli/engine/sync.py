@@ -14,10 +14,10 @@ from multiall_cli.domain.errors import MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Gate, GuardLimit, Pool
 from multiall_cli.domain.run import Holder, MemberReport, MemberState, Report, Run, Standing, Step
+from multiall_cli.engine.context import Assignment, Context
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.engine.look import Seen, Sight, look
 from multiall_cli.engine.member import bring_up_to_date
-from multiall_cli.engine.world import Assignment, World
 from multiall_cli.planning import guard
 from multiall_cli.planning.order import batches, too_many_failed
 from multiall_cli.planning.targets import fold
@@ -47,9 +47,9 @@ class Wish:
     restore: Callable[[Sequence[str]], str] = lambda servers: ""
 
 
-def holder(world: World, verb: str) -> Holder:
+def holder(context: Context, verb: str) -> Holder:
     """Who we are, for locks and the journal."""
-    return Holder(who(), socket.gethostname(), os.getpid(), world.clock.now(), verb)
+    return Holder(who(), socket.gethostname(), os.getpid(), context.clock.now(), verb)
 
 
 def who() -> str:
@@ -70,21 +70,21 @@ def new_run_id(now: float) -> str:
     return time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)
 
 
-def sync(world: World, pool: Pool, assignments: Sequence[Assignment], wish: Wish) -> Report:
+def sync(context: Context, pool: Pool, assignments: Sequence[Assignment], wish: Wish) -> Report:
     """Make the members of a pool as declared. Errors: Locked, Refused, Unreachable (a source)."""
-    me = holder(world, f"{wish.verb} {pool.name}")
-    with world.store.lock(pool.name, me, wish.lock_wait):
-        world.watch(Step("locked"))
-        sight = look(world, pool.name, assignments)
+    me = holder(context, f"{wish.verb} {pool.name}")
+    with context.store.lock(pool.name, me, wish.lock_wait):
+        context.watch(Step("locked"))
+        sight = look(context, pool.name, assignments)
         try:
-            return _sync(world, pool, sight, wish, me)
+            return _sync(context, pool, sight, wish, me)
         finally:
             sight.close()
 
 
-def _sync(world: World, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
+def _sync(context: Context, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
     plan = sight.plan
-    if world.stop():
+    if context.stop():
         return _report("", pool, plan, {}, "interrupted before anything was changed", Exit.INTERRUPTED)
     if wish.plan and wish.plan != (now := wish.id_of(plan)):
         raise Refused(
@@ -95,52 +95,52 @@ def _sync(world: World, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Rep
     guard.check(plan, wish.limits, wish.forced)
     if plan.does_something and not wish.confirm(plan):
         return _report("", pool, plan, {}, "not confirmed; nothing was changed", Exit.REFUSED)
-    if not _anything_to_do(world, pool, plan):
+    if not _anything_to_do(context, pool, plan):
         same = {name: MemberReport(name, MemberState.SAME) for name in sight.seen}
-        return _stand(world, _report("", pool, plan, same, ""))
-    return _run(world, pool, sight, wish, me)
+        return _stand(context, _report("", pool, plan, same, ""))
+    return _run(context, pool, sight, wish, me)
 
 
-def _anything_to_do(world: World, pool: Pool, plan: Plan) -> bool:
+def _anything_to_do(context: Context, pool: Pool, plan: Plan) -> bool:
     """Whether there is something that the journal must know of."""
-    waiting = {entry.server for entry in world.store.outbox(pool.name)}
+    waiting = {entry.server for entry in context.store.outbox(pool.name)}
     newly_away = any(each.server not in waiting for each in plan.deferred)
     back = waiting - {each.server for each in plan.deferred}
-    unfinished = {each.server for each in world.store.owed(pool.name)}
-    unfinished |= {each.server for each in world.store.pending(pool.name)}
+    unfinished = {each.server for each in context.store.owed(pool.name)}
+    unfinished |= {each.server for each in context.store.pending(pool.name)}
     here = (unfinished & set(plan.targets)) - {each.server for each in plan.deferred}
     return bool(plan.changes or newly_away or here or back & set(plan.targets))
 
 
-def _run(world: World, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
-    now = world.clock.now()
+def _run(context: Context, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
+    now = context.clock.now()
     run = Run(new_run_id(now), wish.verb, pool.name, sight.plan.targets, sight.plan.id, me.who, me.host, me.pid, now)
-    world.store.begin(run)
-    world.watch(Step("begun"))
+    context.store.begin(run)
+    context.watch(Step("begun"))
     if wish.catches_up:
-        _defer(world, pool, run.id, sight)
+        _defer(context, pool, run.id, sight)
     ended = Exit.ERROR  # what the journal says where the store or the admin host itself gives out
     try:
-        reports, stopped, code = _roll_out(world, pool, run.id, sight, wish)
-        report = _stand(world, _report(run.id, pool, sight.plan, reports, stopped, code))
+        reports, stopped, code = _roll_out(context, pool, run.id, sight, wish)
+        report = _stand(context, _report(run.id, pool, sight.plan, reports, stopped, code))
         ended = report.exit
     finally:
-        world.store.end(run.id, ended, world.clock.now())
-    world.watch(Step("ended"))
+        context.store.end(run.id, ended, context.clock.now())
+    context.watch(Step("ended"))
     return report
 
 
-def _defer(world: World, pool: Pool, run: str, sight: Sight) -> None:
+def _defer(context: Context, pool: Pool, run: str, sight: Sight) -> None:
     """Note what absent members miss: again only where this run changes something that they do not have yet."""
-    waiting = {entry.server for entry in world.store.outbox(pool.name)}
+    waiting = {entry.server for entry in context.store.outbox(pool.name)}
     for each in sight.plan.deferred:
         if each.server not in waiting or sight.plan.changes:
-            world.store.defer(pool.name, each.server, run, each.what, world.clock.now())
-            world.watch(Step("deferred", each.server))
+            context.store.defer(pool.name, each.server, run, each.what, context.clock.now())
+            context.watch(Step("deferred", each.server))
 
 
 def _roll_out(
-    world: World, pool: Pool, run: str, sight: Sight, wish: Wish
+    context: Context, pool: Pool, run: str, sight: Sight, wish: Wish
 ) -> tuple[dict[str, MemberReport], str, Exit | None]:
     """Batch after batch, until all are done or too many failed; why it stopped before ('' where it did not).
 
@@ -149,11 +149,11 @@ def _roll_out(
     reports: dict[str, MemberReport] = {}
     failed = len(sight.plan.deferred)
     total = len(sight.plan.targets)
-    owing = {each.server for each in world.store.owed(pool.name)}
+    owing = {each.server for each in context.store.owed(pool.name)}
     busy = [name for name, seen in sight.seen.items() if name in owing or any(plan.changes for plan in seen.plans)]
     idle = tuple(name for name in sight.seen if name not in busy)
     for batch in filter(None, [idle, *batches(busy, pool.rollout)]):
-        if world.stop():
+        if context.stop():
             return reports, "interrupted", Exit.INTERRUPTED
         if batch is not idle and too_many_failed(failed, total, pool.rollout):
             why = f"{failed} of {total} members failed or are away; max_fail is {pool.rollout.max_fail}"
@@ -161,8 +161,8 @@ def _roll_out(
         drains = pool.rollout.drain and batch is not idle
         if drains and (why := wish.drain(batch)):
             wish.restore(batch)
-            return _stopped(world, reports, f"{fold(batch)} could not be drained: {why}")
-        for report in _batch(world, pool.name, run, [sight.seen[name] for name in batch], wish):
+            return _stopped(context, reports, f"{fold(batch)} could not be drained: {why}")
+        for report in _batch(context, pool.name, run, [sight.seen[name] for name in batch], wish):
             reports[report.server] = report
             failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
         if why := _overtaken(reports.values()):
@@ -170,10 +170,10 @@ def _roll_out(
         made_so = [name for name in batch if name in reports and reports[name].state in _MADE_SO]
         # Those that have it already come first: what did them no good goes no further, however often it is tried.
         if busy and made_so and pool.rollout.gate and (why := wish.gate(pool.rollout.gate, made_so)):
-            return _stopped(world, reports, f"the gate is closed: {why}")
+            return _stopped(context, reports, f"the gate is closed: {why}")
         # Who failed stays out. As long as others are missing there, the next batch must not leave too.
         if drains and (why := wish.restore(made_so)):
-            return _stopped(world, reports, f"{fold(made_so)} could not be put back into names: {why}")
+            return _stopped(context, reports, f"{fold(made_so)} could not be put back into names: {why}")
     if len(reports) < len(sight.seen):
         return reports, "interrupted", Exit.INTERRUPTED
     return reports, "", None
@@ -185,41 +185,41 @@ def _overtaken(reports: Iterable[MemberReport]) -> str:
 
 
 def _stopped(
-    world: World, reports: dict[str, MemberReport], why: str
+    context: Context, reports: dict[str, MemberReport], why: str
 ) -> tuple[dict[str, MemberReport], str, Exit | None]:
-    return (reports, "interrupted", Exit.INTERRUPTED) if world.stop() else (reports, why, Exit.REFUSED)
+    return (reports, "interrupted", Exit.INTERRUPTED) if context.stop() else (reports, why, Exit.REFUSED)
 
 
 _MADE_SO = (MemberState.SAME, MemberState.CHANGED)
 
 
-def _batch(world: World, pool: str, run: str, members: Sequence[Seen], wish: Wish) -> list[MemberReport]:
+def _batch(context: Context, pool: str, run: str, members: Sequence[Seen], wish: Wish) -> list[MemberReport]:
     """Each member's report; what is owed to those that went away meanwhile is noted."""
     done: list[MemberReport] = []
     broken: list[MultiAllError] = []
     for _, result in fan_out(
         members,
-        lambda member: bring_up_to_date(world, pool, run, member),
-        world.parallel,
-        lambda: bool(broken) or world.stop(),
+        lambda member: bring_up_to_date(context, pool, run, member),
+        context.parallel,
+        lambda: bool(broken) or context.stop(),
     ):
         if isinstance(result, MultiAllError):
             broken.append(result)  # the store or the admin host itself failed: no member's fault
         else:
             done.append(result)
             if result.state is MemberState.DEFERRED and wish.catches_up:
-                world.store.defer(pool, result.server, run, result.reason, world.clock.now())
-            world.watch(Step("member done", result.server))
+                context.store.defer(pool, result.server, run, result.reason, context.clock.now())
+            context.watch(Step("member done", result.server))
     if broken:
         raise broken[0]
     return done
 
 
-def _stand(world: World, report: Report) -> Report:
+def _stand(context: Context, report: Report) -> Report:
     """Remember how each member came out; the report, as it was."""
-    now = world.clock.now()
+    now = context.clock.now()
     dealt_with = [each for each in report.members if each.state is not MemberState.LEFT]
-    world.store.stand(
+    context.store.stand(
         [Standing(report.pool, each.server, each.state, report.run, each.reason, now) for each in dealt_with]
     )
     return report

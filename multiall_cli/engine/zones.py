@@ -114,8 +114,8 @@ def put(desk: Desk, zone: Zone, wish: ZoneWish, wanted: Callable[[Content], Iter
 
 
 def _locked(desk: Desk, zone: Zone, wish: ZoneWish, work: Callable[[], ZoneReport]) -> ZoneReport:
-    world = desk.world
-    with world.store.lock(books(zone), holder(world, f"{wish.verb} {zone.shown}"), wish.lock_wait):
+    context = desk.context
+    with context.store.lock(books(zone), holder(context, f"{wish.verb} {zone.shown}"), wish.lock_wait):
         try:
             return work()
         except Unreachable as fault:
@@ -145,22 +145,22 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
 
 def _free(desk: Desk, zone: Zone, wish: ZoneWish, content: Content) -> Content:
     """The zone once no other host writes to it, read anew if that took a while. Errors: Locked."""
-    until = desk.world.clock.monotonic() + wish.lock_wait
+    until = desk.context.clock.monotonic() + wish.lock_wait
     while True:
         try:
             refuse_held(desk, zone, content)
             return content
         except Locked:
-            if desk.world.clock.monotonic() >= until or desk.world.stop():
+            if desk.context.clock.monotonic() >= until or desk.context.stop():
                 raise
-        desk.world.pause(HELD_AGAIN)
+        desk.context.pause(HELD_AGAIN)
         content = _read(desk, zone)
 
 
 def refuse_held(desk: Desk, zone: Zone, content: Content) -> None:
     """Errors: Locked, where another admin host has the lease of the zone."""
-    now, me = desk.world.clock.now(), holder(desk.world, "")
-    held = None if zone.file else leases.held_by_another(content, zone, store_id(desk.world.store, me.host), now)
+    now, me = desk.context.clock.now(), holder(desk.context, "")
+    held = None if zone.file else leases.held_by_another(content, zone, store_id(desk.context.store, me.host), now)
     if held is not None:
         what = f"it is held by {held.by} (run {held.run}), for {held.expires - now:.0f} s at most"
         raise Locked(f"zone {zone.shown}", what, "wait for it, or use --lock-wait SECONDS")
@@ -185,13 +185,13 @@ def _planned(desk: Desk, zone: Zone, content: Content, wish: ZoneWish) -> ZonePl
 
 def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
     """What a sync would change in a zone that was read."""
-    now, seen = desk.world.clock.now(), seen_before(desk.world.store, zone)
-    held = {each.value.split()[-1] for each in departed(desk.world.store, zone, now) if each.until > now}
+    now, seen = desk.context.clock.now(), seen_before(desk.context.store, zone)
+    held = {each.value.split()[-1] for each in departed(desk.context.store, zone, now) if each.until > now}
 
     def is_seen(place: Place) -> bool:
         return UNSEEN in forced or short(place) in seen
 
-    before = Remembered(held, is_seen, members_before(desk.world.store, zone))
+    before = Remembered(held, is_seen, members_before(desk.context.store, zone))
     plan = plan_zone(zone, desk.of(zone), desk.contested(zone), content, desk.topology, now, before)
     return of_pool(plan, pool, desk.of(zone), content, desk.contested(zone)) if pool else plan
 
@@ -203,11 +203,11 @@ def _places_given(content: Content, zone: Zone) -> set[str]:
 
 
 def _read(desk: Desk, zone: Zone) -> Content:
-    away = desk.world.away.get(zone.primary.name)
+    away = desk.context.away.get(zone.primary.name)
     if away is not None:
         raise away
     content = desk.servers.read(zone)
-    desk.world.watch(Step("read", zone.primary.name, len(content.rrsets)))
+    desk.context.watch(Step("read", zone.primary.name, len(content.rrsets)))
     return content
 
 
@@ -231,7 +231,7 @@ def lost_lately(desk: Desk, zone: Zone) -> dict[str, set[str]]:
     """The names and types that lost records in the last hour, and which, as the journal has it; rollouts take one batch
     at a time out on purpose, and do not count.
     """
-    store, since = desk.world.store, desk.world.clock.now() - HOUR
+    store, since = desk.context.store, desk.context.clock.now() - HOUR
     runs = [
         each for each in store.runs(RUNS, books(zone)) if each.started >= since and not each.verb.startswith(ROLLOUT)
     ]
@@ -257,15 +257,15 @@ def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
     served = [each.serial for each in stands(desk, zone) if each.server in primaries and each.serial is not None]
     if not any(serials.is_after(plan.serial, each) for each in served):
         return False
-    key, now = f"zone pushed:{zone.id}", desk.world.clock.now()
+    key, now = f"zone pushed:{zone.id}", desk.context.clock.now()
     try:
-        last = float(desk.world.store.cached(key) or 0.0)
+        last = float(desk.context.store.cached(key) or 0.0)
     except ValueError:
         last = 0.0  # nothing that makes sense is remembered
-    note_late(desk.world.store, zone, late=True)
+    note_late(desk.context.store, zone, late=True)
     if 0 <= now - last < PUSHED_AGAIN:
         return False
-    desk.world.store.keep(key, str(now).encode())
+    desk.context.store.keep(key, str(now).encode())
     return True
 
 
@@ -273,11 +273,11 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     """Where the zone and all that decides on it are as when nothing was to be done: one query, and no more. Now and
     then it is read all the same: a zone that was restored may have other records under the same serial.
     """
-    world = desk.world
-    if zone.file or zone.primary.name in world.away or _open(desk, zone) or is_late(world.store, zone):
+    context = desk.context
+    if zone.file or zone.primary.name in context.away or _open(desk, zone) or is_late(context.store, zone):
         return None
-    told = _remembered(world.store.cached(f"zone:{zone.id}"))
-    if told is None or told["wish"] != _wish(desk, zone) or not 0 <= world.clock.now() - told["at"] < READ_AGAIN:
+    told = _remembered(context.store.cached(f"zone:{zone.id}"))
+    if told is None or told["wish"] != _wish(desk, zone) or not 0 <= context.clock.now() - told["at"] < READ_AGAIN:
         return None
     if desk.servers.serial(zone, zone.primary) != told["serial"]:
         return None
@@ -297,7 +297,7 @@ def _remembered(kept: bytes | None) -> dict[str, Any] | None:
 
 def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:
     code, served = plan.code, list[Served]()
-    store, clock = desk.world.store, desk.world.clock
+    store, clock = desk.context.store, desk.context.clock
     if is_late(store, zone):
         served = Spreading(desk, zone, plan.serial, {}, clock.monotonic()).everywhere()
         late = any(each.trouble for each in served)
@@ -314,7 +314,7 @@ def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> Zo
 
 def _wish(desk: Desk, zone: Zone) -> str:
     """Stands for all that decides on what a zone is to hold, but for the zone."""
-    claims, now = desk.of(zone), desk.world.clock.now()
+    claims, now = desk.of(zone), desk.context.clock.now()
     members = sorted({name for each in claims if each.follows for name in each.values})
     stands = [(name, standing(desk.topology, name).stand.value) for name in members]
     low = [short_lived(each, desk.topology, now) for each in claims if each.follows]
@@ -324,12 +324,12 @@ def _wish(desk: Desk, zone: Zone) -> str:
 
 def _open(desk: Desk, zone: Zone) -> bool:
     """Whether the journal or the outbox still has something of this zone."""
-    return bool(desk.world.store.pending(books(zone)) or desk.world.store.outbox(books(zone)))
+    return bool(desk.context.store.pending(books(zone)) or desk.context.store.outbox(books(zone)))
 
 
 def _close_books(desk: Desk, zone: Zone, run: str) -> None:
     """The zone is as wanted: settle what cut-off runs left open, deliver what its primary missed."""
-    store, now = desk.world.store, desk.world.clock.now()
+    store, now = desk.context.store, desk.context.clock.now()
     if _open(desk, zone):
         store.settle(books(zone), zone.primary.name, [agent_of(zone)], now)
         store.deliver(books(zone), zone.primary.name, run, now)
@@ -337,24 +337,24 @@ def _close_books(desk: Desk, zone: Zone, run: str) -> None:
 
 def _deferred(desk: Desk, zone: Zone, wish: ZoneWish, fault: Unreachable) -> ZoneReport:
     """Its primary is away: the next sync that reaches it plans anew; nothing is replayed."""
-    world = desk.world
+    context = desk.context
     plan = ZonePlan(zone, ())
-    if not world.store.outbox(books(zone)):
+    if not context.store.outbox(books(zone)):
         run = _begun(desk, zone, wish, plan)
-        world.store.defer(books(zone), zone.primary.name, run.id, fault.what, world.clock.now())
-        world.store.end(run.id, Exit.PARTIAL, world.clock.now())
+        context.store.defer(books(zone), zone.primary.name, run.id, fault.what, context.clock.now())
+        context.store.end(run.id, Exit.PARTIAL, context.clock.now())
     words = f"its primary {fault.subject} {fault.what}"
     return ZoneReport(plan, stopped=words, todo=fault.todo, exit=Exit.PARTIAL)
 
 
 def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
-    world = desk.world
-    me, now = holder(world, wish.verb), world.clock.now()
+    context = desk.context
+    me, now = holder(context, wish.verb), context.clock.now()
     servers = tuple(each.name for each in zone.servers)
     verb = " ".join(filter(None, [wish.verb, flags(NAMES, sorted(wish.forced))]))
     run = Run(new_run_id(now), verb, books(zone), servers, plan.id, me.who, me.host, me.pid, now)
-    world.store.begin(run)
-    world.watch(Step("begun"))
+    context.store.begin(run)
+    context.watch(Step("begun"))
     return run
 
 
@@ -367,11 +367,11 @@ class _Writing:
     def __init__(self, desk: Desk, zone: Zone, wish: ZoneWish, again: Callable[[Content], ZonePlan | None]) -> None:
         """`again`: plans anew where the zone changed under us; None: such a plan makes no sense then."""
         self._desk, self._zone, self._wish, self._again = desk, zone, wish, again
-        self._world = desk.world
+        self._context = desk.context
         self._done: list[Change[RRset]] = []
         self._refused: list[Conflict] = []
-        self._held = departed(desk.world.store, zone, desk.world.clock.now())
-        self._late = is_late(desk.world.store, zone)
+        self._held = departed(desk.context.store, zone, desk.context.clock.now())
+        self._late = is_late(desk.context.store, zone)
         self._lease: Leasing | None = None
         self._current: set[str] = set()
         """The servers that had all changes."""
@@ -393,7 +393,7 @@ class _Writing:
             raise
         finally:
             self._release()
-            self._world.store.end(run.id, ended, self._world.clock.now())
+            self._context.store.end(run.id, ended, self._context.clock.now())
         return report
 
     def _release(self) -> None:
@@ -402,7 +402,7 @@ class _Writing:
         """
         if self._lease is None:
             return
-        zone, began = self._zone, self._world.clock.monotonic()
+        zone, began = self._zone, self._context.clock.monotonic()
         with suppress(Unreachable, MemberFault):
             self._desk.servers.release(zone, self._lease)
             followers = tuple(each for each in zone.secondaries if each.name in self._current)
@@ -422,7 +422,7 @@ class _Writing:
             if not rest:
                 return self._spread(run, before, plan)
             tries += not made.done
-            self._world.pause(random.uniform(0.01, 0.1))  # noqa: S311  (so that two writers do not meet again)
+            self._context.pause(random.uniform(0.01, 0.1))  # noqa: S311  (so that two writers do not meet again)
             content = self._desk.servers.read(self._zone)
             self._refuse_held(run, rest, content)
             foreign = list(differing(rest, content))
@@ -442,7 +442,7 @@ class _Writing:
                 self._refused.append(Conflict(each.key, f"{self._zone.primary.name} {what}", todo))
 
     def _left(self, plan: ZonePlan) -> ZoneReport:
-        remember(self._world.store, self._zone, self._held)
+        remember(self._context.store, self._zone, self._held)
         return _nothing_to_do(self._desk, self._zone, plan, self._wish.pool)
 
     def _replanned(self, run: str, before: ZonePlan, content: Content) -> ZonePlan:
@@ -478,14 +478,14 @@ class _Writing:
     def _taking(self, run: str, content: Content) -> Leasing | None:
         if self._zone.file:
             return None
-        world = self._world
-        me, length = holder(world, ""), int(leases.lasts(self._zone))
-        ends, here = int(world.clock.now()) + length, store_id(world.store, me.host)
+        context = self._context
+        me, length = holder(context, ""), int(leases.lasts(self._zone))
+        ends, here = int(context.clock.now()) + length, store_id(context.store, me.host)
         lease = leases.Lease(self._zone.owner, run, f"{me.who}@{me.host}", here, length, ends)
         return leases.taking(content, self._zone, lease)
 
     def _write(self, run: str, plan: ZonePlan, content: Content) -> Written:
-        now = self._world.clock.now()
+        now = self._context.clock.now()
         try:
             marked = [(each, self._mark(each, now)) for each in plan.changes]
             taking = self._taking(run, content)
@@ -498,9 +498,9 @@ class _Writing:
 
     def _spread(self, run: str, before: Content, plan: ZonePlan) -> ZoneReport:
         """The primary has said that it is done: is it, and do all others have it?"""
-        zone, began = self._zone, self._world.clock.monotonic()
+        zone, began = self._zone, self._context.clock.monotonic()
         done = tuple(self._done)
-        self._world.watch(Step("written", zone.primary.name, len(done)))
+        self._context.watch(Step("written", zone.primary.name, len(done)))
         serial = self._moved(before.serial, began) if done or not self._refused else before.serial
         if serial is None:
             words = f"{zone.primary.name} said that it was done, and its serial is still {before.serial}"
@@ -512,7 +512,7 @@ class _Writing:
         until = self._depart(done, max((each.lag or zone.within for each in served), default=0.0))
         lagging = [each for each in served if each.trouble]
         self._current = {each.server for each in served if not each.trouble}
-        note_late(self._world.store, zone, late=bool(lagging))
+        note_late(self._context.store, zone, late=bool(lagging))
         if not lagging and not self._wish.pool:
             _close_books(self._desk, zone, run)
         code = max(plan.code, Exit.PARTIAL if lagging or self._refused else Exit.OK)
@@ -526,13 +526,13 @@ class _Writing:
             serial = self._desk.servers.serial(self._zone, self._zone.primary)
             if serials.is_after(serial, before):
                 return serial
-            if self._world.clock.monotonic() - began > self._zone.within:
+            if self._context.clock.monotonic() - began > self._zone.within:
                 return None
-            self._world.pause(next(polls, POLLS[-1]))
+            self._context.pause(next(polls, POLLS[-1]))
 
     def _depart(self, changes: Sequence[Change[RRset]], lag: float) -> float:
         """Note what clients may still hold besides what they held before this run; until when, of what is taken out."""
-        store, zone, now = self._world.store, self._zone, self._world.clock.now()
+        store, zone, now = self._context.store, self._zone, self._context.clock.now()
         known = bounds.while_given(self._held, now) if self._late else self._held
         held = bounds.held_by_clients(known, changes, now, lag)
         remember(store, zone, held)
@@ -544,17 +544,17 @@ class _Writing:
     # --- the journal ---
 
     def _intend(self, run: str, changes: Iterable[Change[RRset]]) -> None:
-        self._world.store.intend([self._entry(run, each, Stage.INTENT, "") for each in changes], [])
-        self._world.watch(Step("intended", self._zone.primary.name))
+        self._context.store.intend([self._entry(run, each, Stage.INTENT, "") for each in changes], [])
+        self._context.watch(Step("intended", self._zone.primary.name))
 
     def _note(self, run: str, changes: Iterable[Change[RRset]], stage: Stage, detail: str) -> None:
-        self._world.store.record([self._entry(run, each, stage, detail) for each in changes])
-        self._world.watch(Step("recorded", self._zone.primary.name))
+        self._context.store.record([self._entry(run, each, stage, detail) for each in changes])
+        self._context.watch(Step("recorded", self._zone.primary.name))
 
     def _entry(self, run: str, change: Change[RRset], stage: Stage, detail: str) -> Entry:
         before = change.before.brief() if change.before is not None else ""
         after = change.after.brief() if change.after is not None else ""
-        server, at = self._zone.primary.name, self._world.clock.now()
+        server, at = self._zone.primary.name, self._context.clock.now()
         return Entry(run, server, agent_of(self._zone), change.key, change.action, before, after, stage, detail, at)
 
 

@@ -1,31 +1,28 @@
 """What syncs would change, read by the agents themselves, as facts of the servers that pools declare it for."""
 
 from collections.abc import Iterable, Sequence, Set
-from typing import TYPE_CHECKING
 
 from multiall_cli.domain.baseline import Code, Fact, Reading, Rule
 from multiall_cli.domain.errors import MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.inventory import Pool
 from multiall_cli.domain.records import Place, place_of
+from multiall_cli.engine.context import Context
 from multiall_cli.planning.checks.declarations import files_rule, names_rule
 from multiall_cli.planning.zones.claims import places_of
-
-if TYPE_CHECKING:
-    from multiall_cli.fleet import Fleet
 
 Drift = dict[str, dict[Fact, Reading]]
 """server → what its declarations show."""
 
 
-def drift_of(fleet: "Fleet", servers: Sequence[str]) -> Drift:
+def drift_of(context: Context, servers: Sequence[str]) -> Drift:
     """What pools declare for servers; nothing of declarations that could not be looked at, where no one knows why."""
     read: Drift = {name: {} for name in servers}
-    for pool in fleet.inventory.pools.values():
+    for pool in context.inventory.pools.values():
         members = [name for name in pool.members if name in read]
-        if pool.files and members and not fleet.stop():
-            _join(read, _of_files(fleet, pool, members))
-    if not fleet.stop():
-        _join(read, _of_names(fleet, servers))
+        if pool.files and members and not context.stop():
+            _join(read, _of_files(context, pool, members))
+    if not context.stop():
+        _join(read, _of_names(context, servers))
     return read
 
 
@@ -36,12 +33,14 @@ def _join(read: Drift, found: Drift) -> None:
         read[name] = {**read[name], **own, **known}
 
 
-def _of_files(fleet: "Fleet", pool: Pool, members: Sequence[str]) -> Drift:
+def _of_files(context: Context, pool: Pool, members: Sequence[str]) -> Drift:
     """As far as this pool's claim on them holds; nothing of who is away."""
-    facts = {(name, rule.id): rule.fact for name in members for rule in _rules(fleet, name)}
+    from multiall_cli.fleet.sync import plan_files
+
+    facts = {(name, rule.id): rule.fact for name in members for rule in _rules(context, name)}
     found: Drift = {name: {} for name in members}
     try:
-        plan = fleet.plan(pool.name, ",".join(members))
+        plan = plan_files(context, pool.name, ",".join(members))
     except UsageError:
         return found  # another pool decides what these members have
     except (Refused, Unreachable, MemberFault) as fault:
@@ -54,27 +53,27 @@ def _of_files(fleet: "Fleet", pool: Pool, members: Sequence[str]) -> Drift:
     return found
 
 
-def _of_names(fleet: "Fleet", servers: Iterable[str]) -> Drift:
+def _of_names(context: Context, servers: Iterable[str]) -> Drift:
     """By plans of the zones that these servers' names are in; a conflict is a difference too."""
     zones: dict[str, Set[Place] | str] = {}
     found: Drift = {name: {} for name in servers}
-    facts = {name: {rule.id: rule.fact for rule in _rules(fleet, name)} for name in found}
-    for pool in fleet.inventory.pools.values():
+    facts = {name: {rule.id: rule.fact for rule in _rules(context, name)} for name in found}
+    for pool in context.inventory.pools.values():
         for declared in pool.names:
             rule = names_rule(declared)
-            for name, places in places_of(declared, pool, fleet.inventory).items():
+            for name, places in places_of(declared, pool, context.inventory).items():
                 fact = facts.get(name, {}).get(rule)
                 if fact is not None and fact not in found[name]:
-                    found[name][fact] = _compared(fleet, places, zones)
+                    found[name][fact] = _compared(context, places, zones)
     return found
 
 
-def _compared(fleet: "Fleet", places: Set[tuple[str, Place]], zones: dict[str, Set[Place] | str]) -> Reading:
+def _compared(context: Context, places: Set[tuple[str, Place]], zones: dict[str, Set[Place] | str]) -> Reading:
     """What a sync would change of names and types, each with its zone. `zones`: those that have been read."""
     changes = 0
     for zone, place in sorted(places):
         if zone not in zones:
-            zones[zone] = _differing(fleet, zone)
+            zones[zone] = _differing(context, zone)
         differing = zones[zone]
         if isinstance(differing, str):
             return _unread(differing)
@@ -82,21 +81,21 @@ def _compared(fleet: "Fleet", places: Set[tuple[str, Place]], zones: dict[str, S
     return Reading({"changes": changes})
 
 
-def _differing(fleet: "Fleet", zone: str) -> Set[Place] | str:
+def _differing(context: Context, zone: str) -> Set[Place] | str:
     """The names and types that a sync of a zone would change, or could not; why that is not known."""
     from multiall_cli.fleet import zones
 
-    (report,) = zones.plan(fleet, [fleet.inventory.zones[zone]])
+    (report,) = zones.plan(context, [context.inventory.zones[zone]])
     if report.stopped:
         return f"zone {report.plan.zone.shown}: {report.stopped}"
     keys = (*(each.key for each in report.plan.changes), *(each.subject for each in report.plan.conflicts))
     return set(map(place_of, keys))
 
 
-def _rules(fleet: "Fleet", server: str) -> tuple[Rule, ...]:
+def _rules(context: Context, server: str) -> tuple[Rule, ...]:
     from multiall_cli.fleet.health import rule_book
 
-    return rule_book(fleet)[0].declared(server)
+    return rule_book(context)[0].declared(server)
 
 
 def _unread(why: str) -> Reading:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.domain.baseline import Checked, Code, Rule, worst
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import Gate, Server
 from multiall_cli.domain.remedy import Remedied, Remedies, Remedy
 from multiall_cli.domain.topology import Downtime, Topology
+from multiall_cli.engine.context import Context
+from multiall_cli.fleet.lookup import find_server, select_servers
+from multiall_cli.fleet.topology import current_topology, informed, saved_topology
 from multiall_cli.planning import waivers
 from multiall_cli.planning.learning import Learned
 from multiall_cli.planning.lint import found_odd
@@ -23,44 +25,47 @@ from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.targets.grammar import atoms
 from multiall_cli.planning.targets.selection import is_fleeting
 from multiall_cli.planning.trials import Trial, trials
-from multiall_cli.planning.whom import away, through
+from multiall_cli.planning.whom import through
 
 if TYPE_CHECKING:
     from multiall_cli.engine.check import Duty
-    from multiall_cli.fleet import Fleet
+    from multiall_cli.engine.recent import Recent
 
 MOST_CHANGES = 1000  # of one history
+WARM = 256  # sessions that a watch and a gate leave open
 
 
-def check(fleet: "Fleet", servers: Iterable[Server], *, fresh: bool = False, drift: bool = False) -> Iterator[Checked]:
+def check(
+    context: Context, servers: Iterable[Server], *, fresh: bool = False, drift: bool = False
+) -> Iterator[Checked]:
     """How servers stand by their rules, as they answer. `fresh`: also of rules that are not due yet; `drift`: also of
     what pools declare, which is otherwise as it was seen last.
     """
     from multiall_cli.drivers import x509
     from multiall_cli.engine.check import check as look
 
-    topology = fleet.recalled
-    duties = duties_of(fleet, through(servers, topology.relays), topology)
+    topology = saved_topology(context)
+    duties = duties_of(context, through(servers, topology.relays), topology)
     if drift:
-        duties = _with_drift(fleet, duties)
+        duties = _with_drift(context, duties)
     if fresh:
         duties = [replace(each, rules=tuple(map(_due_at_once, each.rules))) for each in duties]
-    world = replace(fleet.reading_world, away=away(topology), relays=topology.relays)
+    ready = informed(context.reading, topology)
 
     def refine(kind: str, values: Mapping[str, object]) -> Mapping[str, object]:
-        return x509.values(values, SystemClock().now()) if kind == "certificate" else values
+        return x509.values(values, context.clock.now()) if kind == "certificate" else values
 
-    return look(world, duties, refine, fleet.site.settings.baseline.keep, fleet.recent)
+    return look(ready, duties, refine, context.site.settings.baseline.keep, _check_cache(context))
 
 
 def _due_at_once(rule: Rule) -> Rule:
     return replace(rule, every=0.0) if rule.every else rule
 
 
-def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
+def _with_drift(context: Context, duties: "list[Duty]") -> "list[Duty]":
     from multiall_cli.fleet.drift import drift_of
 
-    read = drift_of(fleet, [each.server.name for each in duties])
+    read = drift_of(context, [each.server.name for each in duties])
     return [
         replace(
             each,
@@ -72,100 +77,109 @@ def _with_drift(fleet: "Fleet", duties: "list[Duty]") -> "list[Duty]":
     ]
 
 
-def wait_for_health(fleet: "Fleet", gate: Gate, servers: Sequence[str]) -> str:
+def wait_for_health(context: Context, gate: Gate, servers: Sequence[str]) -> str:
     """Waits until servers are well; why they are not, or ''."""
     from multiall_cli.engine.gate import closed
 
-    book, _ = rule_book(fleet)
+    book, _ = rule_book(context)
     blind = next((name for name in servers if not book.of(name)), "")
     if blind:
         return f"{blind}: it has no baseline rules"  # nothing could ever be amiss with it
-    fleet.keep_warm()
-    members = [fleet.inventory.servers[name] for name in servers]
-    return closed(gate, fleet.reading_world, lambda: list(check(fleet, members, fresh=True)))
+    context.adapters.keep_warm(WARM)
+    members = [context.inventory.servers[name] for name in servers]
+    return closed(gate, context.reading, lambda: list(check(context, members, fresh=True)))
 
 
-def remedies(fleet: "Fleet", servers: Iterable[Server]) -> Remedies:
+def remedies(context: Context, servers: Iterable[Server]) -> Remedies:
     """What may be done now about rules that fail, and what is not done again so soon."""
     from multiall_cli.engine.remedy import last_applied
 
-    order = {name: place for place, name in enumerate(fleet.inventory.servers)}
-    found = sorted(check(fleet, servers, fresh=True), key=lambda each: order[each.server])
-    book, _ = rule_book(fleet)
+    order = {name: place for place, name in enumerate(context.inventory.servers)}
+    found = sorted(check(context, servers, fresh=True), key=lambda each: order[each.server])
+    book, _ = rule_book(context)
     chosen = planned_remedies(found, {each.server: book.of(each.server) for each in found})
-    last = last_applied(fleet.reading_world, chosen)
-    wait = cooling(chosen, last, SystemClock().now(), fleet.site.settings.baseline.cool_down)
+    last = last_applied(context.reading, chosen)
+    wait = cooling(chosen, last, context.clock.now(), context.site.settings.baseline.cool_down)
     unseen = {each.server: each.trouble for each in found if each.trouble and each.code is not Code.MAINTENANCE}
     cold = {each.remedy for each in wait}
     return Remedies(tuple(each for each in chosen if each not in cold), unseen, wait)
 
 
-def apply_remedies(fleet: "Fleet", chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
+def apply_remedies(context: Context, chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
     """What became of each, until one did not help. Errors: Locked."""
     from multiall_cli.engine.remedy import applied
 
-    topology = fleet.topology()
-    servers = through([fleet.inventory.servers[each.server] for each in chosen], topology.relays)
-    world = replace(fleet.world, away=away(topology), relays=topology.relays)
-    cool_down = fleet.site.settings.baseline.cool_down
-    return applied(world, chosen, servers, lambda server: check(fleet, [server], fresh=True), cool_down)
+    topology = current_topology(context)
+    servers = through([context.inventory.servers[each.server] for each in chosen], topology.relays)
+    context = informed(context, topology)
+    cool_down = context.site.settings.baseline.cool_down
+    return applied(context, chosen, servers, lambda server: check(context, [server], fresh=True), cool_down)
 
 
-def remembered(fleet: "Fleet", servers: Iterable[Server]) -> tuple[Checked, ...]:
+def remembered(context: Context, servers: Iterable[Server]) -> tuple[Checked, ...]:
     """How servers stood when they were last looked at; none is asked."""
     from multiall_cli.engine.check import recalled
 
-    duties, now = duties_of(fleet, servers, fleet.topology()), SystemClock().now()
-    return tuple(recalled(fleet.store, duties, now, fleet.site.settings.baseline.stale))
+    duties, now = duties_of(context, servers, current_topology(context)), context.clock.now()
+    return tuple(recalled(context.store, duties, now, context.site.settings.baseline.stale))
 
 
-def codes_now(fleet: "Fleet", servers: Sequence[str]) -> dict[str, Code]:
+def codes_now(context: Context, servers: Sequence[str]) -> dict[str, Code]:
     """Whether servers could serve at their last look, by the rules, waivers and downtimes of now. Whether they are as
     declared does not matter: else a name server that cannot be asked would make members unknown, and these no names.
     """
     from multiall_cli.engine.check import recalled
 
-    now, stale = SystemClock().now(), fleet.site.settings.baseline.stale
-    members = [fleet.inventory.servers[name] for name in servers]
-    duties = [replace(each, aside=()) for each in duties_of(fleet, members, fleet.recalled)]
+    now, stale = context.clock.now(), context.site.settings.baseline.stale
+    members = [context.inventory.servers[name] for name in servers]
+    duties = [replace(each, aside=()) for each in duties_of(context, members, saved_topology(context))]
     return {
         each.server: worst([each.code if each.trouble else Code.OK, *(own.code for own in each.statuses)])
-        for each in recalled(fleet.store, duties, now, stale)
+        for each in recalled(context.store, duties, now, stale)
     }
 
 
-def duties_of(fleet: "Fleet", servers: Iterable[Server], topology: Topology) -> "list[Duty]":
+def duties_of(context: Context, servers: Iterable[Server], topology: Topology) -> "list[Duty]":
     """What is to be looked at on each server. Errors: InputFaults."""
     from multiall_cli.engine.check import Duty
 
-    book, faults = rule_book(fleet)
-    holding = waivers.with_servers(waivers_now(fleet), lambda target: meant(fleet, target))
+    book, faults = rule_book(context)
+    holding = waivers.with_servers(waivers_now(context), lambda target: meant(context, target))
     groups: dict[tuple[str, ...], tuple[str, ...]] = {}
     found = []
     for server in servers:
         rules, declared = book.of(server.name), book.declared(server.name)
         names = (rule.id for rule in (*rules, *declared))
         waived = waivers.waived(server.name, names, holding) if holding else {}
-        group = _group(fleet, server.name, groups) if any(rule.same for rule in rules) else ()
+        group = _group(context, server.name, groups) if any(rule.same for rule in rules) else ()
         found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, group, aside=declared))
     if faults:
         raise InputFaults(faults)
     return found
 
 
-def rule_book(fleet: "Fleet") -> tuple[RuleBook, list[Fault]]:
+def rule_book(context: Context) -> tuple[RuleBook, list[Fault]]:
     """The rules of all servers, and where what is wrong with them is gathered. Made once: a site does not change while
     a Fleet is open.
     """
-    if fleet.book is None:
+    if context.cache.rules is None:
         faults: list[Fault] = []
-        fleet.book = RuleBook(fleet.inventory, fleet.site.packs, _tell_to(faults)), faults
-    return fleet.book
+        context.cache.rules = RuleBook(context.inventory, context.site.packs, _tell_to(faults)), faults
+    return context.cache.rules
 
 
-def _group(fleet: "Fleet", server: str, known: dict[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
+def _check_cache(context: Context) -> "Recent | None":
+    """What checks save from one to the next while connections stay open."""
+    from multiall_cli.engine.recent import Recent
+
+    if context.adapters.is_warm and context.cache.checks is None:
+        context.cache.checks = Recent()
+    return context.cache.checks if context.adapters.is_warm else None
+
+
+def _group(context: Context, server: str, known: dict[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
     """Who shares a pool with a server, itself too. `known`: what was made of the same pools before."""
-    pools = fleet.inventory.pools_of(server)
+    pools = context.inventory.pools_of(server)
     names = tuple(pool.name for pool in pools)
     if names not in known:
         known[names] = tuple(dict.fromkeys(name for pool in pools for name in pool.members))
@@ -178,10 +192,10 @@ def maintenance_of(topology: Topology, server: str) -> str:
     return word.because if word is not None and word.what is Downtime.MAINTENANCE else ""
 
 
-def rules(fleet: "Fleet", server: str, rule: str = "") -> tuple[Rule, ...]:
+def rules(context: Context, server: str, rule: str = "") -> tuple[Rule, ...]:
     """The rules of a server, or one of them. Errors: UsageError, InputFaults."""
-    book, faults = rule_book(fleet)
-    found = book.of(fleet.server(server).name)
+    book, faults = rule_book(context)
+    found = book.of(find_server(context, server).name)
     if faults:
         raise InputFaults(faults)
     if not rule:
@@ -193,24 +207,24 @@ def rules(fleet: "Fleet", server: str, rule: str = "") -> tuple[Rule, ...]:
     return chosen
 
 
-def of(fleet: "Fleet", servers: Iterable[Checked]) -> Health:
+def of(context: Context, servers: Iterable[Checked]) -> Health:
     """How servers stand, in the order of the inventory, with what follows for their pools."""
     found = {each.server: each for each in servers}
-    pools = pools_health(fleet.inventory.pools.values(), found)
+    pools = pools_health(context.inventory.pools.values(), found)
     return Health(
-        tuple(found[name] for name in fleet.inventory.servers if name in found),
+        tuple(found[name] for name in context.inventory.servers if name in found),
         pools,
-        tuple(waivers.ending_soon(waivers_now(fleet), SystemClock().now())),
-        {each.pool: fleet.inventory.pools[each.pool].members for each in pools},
+        tuple(waivers.ending_soon(waivers_now(context), context.clock.now())),
+        {each.pool: context.inventory.pools[each.pool].members for each in pools},
     )
 
 
 # --- the rules themselves -----------------------------------------------------------------------------------------
 
 
-def test(fleet: "Fleet", pack: str) -> Iterator[Trial]:
+def test(context: Context, pack: str) -> Iterator[Trial]:
     """The rules of one pack, or of all, on their examples. Errors: UsageError, InputFaults."""
-    known = fleet.site.packs
+    known = context.site.packs
     if pack and pack not in known:
         raise UsageError(
             f"pack {pack}", "there is no such pack", f"{did_you_mean(pack, known)}`multiall baseline packs` shows all"
@@ -218,23 +232,23 @@ def test(fleet: "Fleet", pack: str) -> Iterator[Trial]:
     faults: list[Fault] = []
     for name in [pack] if pack else sorted(known):
         built = {rule: made for rule, words in known[name].items() if (made := build(rule, words, _tell_to(faults)))}
-        yield from trials(name, built, fleet.site.examples.get(name, {}))
+        yield from trials(name, built, context.site.examples.get(name, {}))
     if faults:
         raise InputFaults(faults)
 
 
-def learn(fleet: "Fleet", servers: Sequence[Server]) -> Learned:
+def learn(context: Context, servers: Sequence[Server]) -> Learned:
     """Rules of what most of these servers run and hold now."""
     from multiall_cli.engine.learn import learn as ask
 
-    topology = fleet.topology()
-    return ask(replace(fleet.world, away=away(topology)), through(servers, topology.relays))
+    topology = current_topology(context)
+    return ask(informed(context, topology), through(servers, topology.relays))
 
 
-def lint(fleet: "Fleet") -> list[Fault]:
+def lint(context: Context) -> list[Fault]:
     """What is odd about rules, and yet can be used: see `planning.lint`."""
-    longest = fleet.site.settings.baseline.longest
-    return found_odd(fleet.inventory, fleet.site.packs, waivers_now(fleet), SystemClock().now(), longest)
+    longest = context.site.settings.baseline.longest
+    return found_odd(context.inventory, context.site.packs, waivers_now(context), context.clock.now(), longest)
 
 
 def _tell_to(faults: list[Fault]) -> Tell:
@@ -247,25 +261,25 @@ def _tell_to(faults: list[Fault]) -> Tell:
 # --- waivers ------------------------------------------------------------------------------------------------------
 
 
-def meant(fleet: "Fleet", target: str) -> Sequence[str]:
+def meant(context: Context, target: str) -> Sequence[str]:
     """The servers that a waiver is about now; none where its target means nobody any more."""
     try:
-        return select(target, world_of(fleet.inventory))
+        return select(target, world_of(context.inventory))
     except UsageError:
         return ()
 
 
-def waivers_now(fleet: "Fleet") -> list[Waiver]:
+def waivers_now(context: Context) -> list[Waiver]:
     """Those that hold: of the store, and of the inventory."""
-    now = SystemClock().now()
-    return waivers.holding([*fleet.store.waivers(now), *waivers.declared(fleet.inventory)], now)
+    now = context.clock.now()
+    return waivers.holding([*context.store.waivers(now), *waivers.declared(context.inventory)], now)
 
 
-def waive(fleet: "Fleet", rule: str, target: str, ends: float, because: str) -> Waiver:
+def waive(context: Context, rule: str, target: str, ends: float, because: str) -> Waiver:
     """Let a rule fail on servers until a time. Errors: UsageError."""
     from multiall_cli.engine.sync import who
 
-    now, longest = SystemClock().now(), fleet.site.settings.baseline.longest
+    now, longest = context.clock.now(), context.site.settings.baseline.longest
     if fleeting := [str(atom) for atom in atoms(target) if is_fleeting(atom)]:
         what = f"it cannot be about '{fleeting[0]}', which changes by itself"
         raise UsageError("baseline waive", what, "name servers, pools and labels")
@@ -275,27 +289,27 @@ def waive(fleet: "Fleet", rule: str, target: str, ends: float, because: str) -> 
         todo = "give an earlier end, or change `longest` under `baseline:` in multiall.yaml"
         raise UsageError("baseline waive", f"it would hold for more than {longest / DAY:.0f} days", todo)
     made = Waiver(rule, target, ends, because, who(), now)
-    _must_be_about_something(fleet, made, [server.name for server in fleet.select(target)])
-    return replace(made, number=fleet.store.waive(made))
+    _must_be_about_something(context, made, [server.name for server in select_servers(context, target)])
+    return replace(made, number=context.store.waive(made))
 
 
-def _must_be_about_something(fleet: "Fleet", waiver: Waiver, servers: Sequence[str]) -> None:
-    book, _ = rule_book(fleet)
-    known = {name: _names_of(fleet, book, name) for name in servers}
+def _must_be_about_something(context: Context, waiver: Waiver, servers: Sequence[str]) -> None:
+    book, _ = rule_book(context)
+    known = {name: _names_of(context, book, name) for name in servers}
     if waivers.unused(waiver, known, servers):
         every = sorted({rule for found in known.values() for rule in found})
         todo = f"{did_you_mean(waiver.rule, every)}`multiall baseline rules {waiver.target}` shows all"
         raise UsageError(f"rule {waiver.rule}", f"no server of {waiver.target} has such a rule", todo)
 
 
-def _names_of(fleet: "Fleet", book: RuleBook, server: str) -> list[str]:
+def _names_of(context: Context, book: RuleBook, server: str) -> list[str]:
     """Of its rules, and of what its pools declare."""
     return [rule.id for rule in (*book.of(server), *book.declared(server))]
 
 
-def revoke(fleet: "Fleet", number: int) -> Waiver:
+def revoke(context: Context, number: int) -> Waiver:
     """End a waiver. Errors: UsageError where there is none that holds."""
-    ended = fleet.store.revoke(number, SystemClock().now())
+    ended = context.store.revoke(number, context.clock.now())
     if ended is None:
         raise UsageError(f"waiver {number}", "there is none that holds", "`multiall baseline waivers` shows all")
     return ended
@@ -304,21 +318,21 @@ def revoke(fleet: "Fleet", number: int) -> Waiver:
 # --- history ------------------------------------------------------------------------------------------------------
 
 
-def history(fleet: "Fleet", rule: str, target: str, since: float) -> tuple[RuleHistory, ...]:
+def history(context: Context, rule: str, target: str, since: float) -> tuple[RuleHistory, ...]:
     """How a rule stood on each server since a time. Errors: UsageError where no server has it."""
-    servers = fleet.select(target) if target else tuple(fleet.inventory.servers.values())
-    book, _ = rule_book(fleet)
-    having = [each.name for each in servers if rule in _names_of(fleet, book, each.name)]
+    servers = select_servers(context, target) if target else tuple(context.inventory.servers.values())
+    book, _ = rule_book(context)
+    having = [each.name for each in servers if rule in _names_of(context, book, each.name)]
     if not having:
-        every = sorted({own for each in servers for own in _names_of(fleet, book, each.name)})
+        every = sorted({own for each in servers for own in _names_of(context, book, each.name)})
         todo = f"{did_you_mean(rule, every)}`multiall baseline rules` shows all"
         raise UsageError(f"rule {rule}", "no server has such a rule", todo)
     return tuple(
         RuleHistory(
             name,
             rule,
-            tuple(fleet.store.samples(name, rule, since)),
-            tuple(each for each in reversed(fleet.store.changes(MOST_CHANGES, name, rule)) if each.at >= since),
+            tuple(context.store.samples(name, rule, since)),
+            tuple(each for each in reversed(context.store.changes(MOST_CHANGES, name, rule)) if each.at >= since),
         )
         for name in having
     )

@@ -1,7 +1,6 @@
 """The name servers of a site: those that take updates, and those whose zones lie in files."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,57 +18,38 @@ from multiall_cli.domain.records import (
 )
 from multiall_cli.domain.run import MemberState
 from multiall_cli.domain.zones import NameServer, Zone
+from multiall_cli.engine.context import Assignment, Context
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.whom import through
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.nameservers import DnsServers
-    from multiall_cli.adapters.queries import Network
     from multiall_cli.adapters.zonefiles import ZoneFiles
-    from multiall_cli.engine.world import World
-    from multiall_cli.fleet import Fleet
-    from multiall_cli.ports.dns import NameServers
+    from multiall_cli.ports.dns import DynamicNameServers, NameServers
 
 FILES = "(dns files)"  # what pushes of zones' files are journalled and locked as
 _THERE = (MemberState.SAME, MemberState.CHANGED)
-PATIENCE = 3.0  # seconds that a name server may be silent
 WAIT = 3600.0  # seconds that a push waits for another one
-
-
-def updates(fleet: "Fleet") -> "DnsServers":
-    """Made once: it remembers the zones that it has read."""
-    from multiall_cli.adapters.nameservers import DnsServers
-    from multiall_cli.adapters.secrets import reveal_text
-
-    if fleet.name_servers is None:
-        fleet.name_servers = DnsServers(reveal_text, *_patience(fleet))
-    return fleet.name_servers
-
-
-def _patience(fleet: "Fleet") -> tuple[float, "Network"]:
-    """How long a name server may be silent, and the network that leads to it."""
-    timeout = min(fleet.limits.timeout or PATIENCE, fleet.site.settings.timeout)
-    return timeout, fleet.network.entered if fleet.network else nullcontext
 
 
 class NameServersOfSite:
     """The name servers of a site: of zones that take updates, and of those in files; a serial alone loads neither."""
 
-    def __init__(self, fleet: "Fleet", world: "World") -> None:
-        self._fleet, self._world = fleet, world
-        self._queries = Queries(*_patience(fleet), lambda: self.updates)
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        adapters = context.adapters
+        self._queries = Queries(adapters.dns_timeout, adapters.in_network, lambda: self.updates)
 
-    @cached_property
-    def updates(self) -> "DnsServers":
-        return updates(self._fleet)
+    @property
+    def updates(self) -> "DynamicNameServers":
+        return self._context.adapters.name_servers
 
     @cached_property
     def files(self) -> "ZoneFiles":
         from multiall_cli.adapters.zonefiles import ZoneFiles
 
-        fleet, world = self._fleet, self._world
-        reached = {each.name: each for each in through(fleet.inventory.servers.values(), world.relays)}
-        return ZoneFiles(self.updates, reached, world.transport.open, lambda *what: _pushed(fleet, world, *what))
+        context = self._context
+        reached = {each.name: each for each in through(context.inventory.servers.values(), context.relays)}
+        return ZoneFiles(self.updates, reached, context.transport.open, lambda *what: _pushed(context, *what))
 
     def of(self, zone: Zone) -> "NameServers":
         return self.files if zone.file else self.updates
@@ -95,15 +75,12 @@ class NameServersOfSite:
         return self._queries.answers(zone, server, places)
 
 
-def _pushed(
-    fleet: "Fleet", world: "World", servers: Sequence[Server], contents: Mapping[str, bytes]
-) -> Mapping[str, str]:
+def _pushed(context: Context, servers: Sequence[Server], contents: Mapping[str, bytes]) -> Mapping[str, str]:
     """Files on servers by FS-SA; why some have them not, by name."""
     from multiall_cli.agents.files import file_tree
     from multiall_cli.engine.copying import outgoing
     from multiall_cli.engine.sync import Wish
     from multiall_cli.engine.sync import sync as copied
-    from multiall_cli.engine.world import Assignment
 
     wish = Wish(verb="dns files", catches_up=False, forced=frozenset(NAMES), lock_wait=WAIT)
     absent: dict[str, str] = {}
@@ -113,7 +90,7 @@ def _pushed(
             source.write_bytes(content)
             with outgoing(source, path) as declared:
                 pool = Pool(FILES, tuple(each.name for each in servers))
-                tree = file_tree(declared, fleet.inventory.servers, fleet.store)
-                report = copied(world, pool, [Assignment(tree, tuple(servers))], wish)
+                tree = file_tree(declared, context.inventory.servers, context.store)
+                report = copied(context, pool, [Assignment(tree, tuple(servers))], wish)
             absent |= {each.server: each.reason for each in report.members if each.state not in _THERE}
     return absent

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.domain.errors import (
     Locked,
 )
@@ -16,32 +14,31 @@ from multiall_cli.domain.records import (
     key_of,
 )
 from multiall_cli.domain.topology import Downtime, Planned
+from multiall_cli.engine.context import Context
+from multiall_cli.fleet.topology import current_topology, scan
 from multiall_cli.fleet.zones import bound, departures, of_pool, sync
 from multiall_cli.planning.zones.brakes import CHANGES, HOUR
-
-if TYPE_CHECKING:
-    from multiall_cli.fleet import Fleet
 
 DRAINED = 3600.0  # seconds that a rollout may have members out of their names
 
 
-def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
+def drain(context: Context, pool: str, names: Sequence[str]) -> str:
     """Take members out of their pool's names, and wait until no client uses them; why that cannot be, or ''.
 
     Whom an operator has drained already stays so; the others come back by themselves after an hour at the latest.
     """
     from multiall_cli.engine.sync import who
 
-    topology = fleet.topology()
+    topology = current_topology(context)
     ours = [name for name in names if topology.planned_of(name) is None]
 
     def promise(lasts: float) -> None:
-        now = SystemClock().now()
+        now = context.clock.now()
         for name in ours:
-            fleet.store.promise(Planned(name, Downtime.DRAIN, 0.0, now + lasts, who(), _because(pool), said=now))
+            context.store.promise(Planned(name, Downtime.DRAIN, 0.0, now + lasts, who(), _because(pool), said=now))
 
     promise(DRAINED)
-    for report in _moved(fleet, pool):
+    for report in _moved(context, pool):
         if why := _failing(report):
             return why
         if late := next((each for each in report.servers if each.trouble), None):
@@ -52,31 +49,31 @@ def drain(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
         ]
         if still:
             return f"{key_of(still[0].claim.place)} would have too few members: {'; '.join(still[0].notes)}"
-    until = bound(departures(fleet, ", ".join(names)))
-    promise(max(0.0, until - SystemClock().now()) + DRAINED)
-    while (left := until - SystemClock().now()) > 0 and not fleet.stop():
-        fleet.world.pause(min(left, 0.2))
-    return "interrupted" if fleet.stop() else ""
+    until = bound(departures(context, ", ".join(names)))
+    promise(max(0.0, until - context.clock.now()) + DRAINED)
+    while (left := until - context.clock.now()) > 0 and not context.stop():
+        context.pause(min(left, 0.2))
+    return "interrupted" if context.stop() else ""
 
 
-def restore(fleet: "Fleet", pool: str, names: Sequence[str]) -> str:
+def restore(context: Context, pool: str, names: Sequence[str]) -> str:
     """Put members back whom `drain` took out; why they are not back, or ''."""
-    now = SystemClock().now()
-    for each in fleet.store.promised(now):
+    now = context.clock.now()
+    for each in context.store.promised(now):
         if each.server in names and each.because == _because(pool):
-            fleet.store.withdraw(each.server, now)
+            context.store.withdraw(each.server, now)
     with suppress(Locked):  # a scan that goes on elsewhere sees the same
-        fleet.scan(links=False)  # who comes back must have been seen a moment ago
-    return next(filter(None, map(_failing, _moved(fleet, pool))), "")
+        scan(context, links=False, logins=True)  # who comes back must have been seen a moment ago
+    return next(filter(None, map(_failing, _moved(context, pool))), "")
 
 
-def _moved(fleet: "Fleet", pool: str) -> list[ZoneReport]:
+def _moved(context: Context, pool: str) -> list[ZoneReport]:
     """The pool's names as they are to be now; what was planned is not damped, as what comes and goes is."""
     from multiall_cli.engine.zones import ROLLOUT, ZoneWish
 
-    zones = [replace(zone, interval=0.0) for zone in of_pool(fleet, pool)]
+    zones = [replace(zone, interval=0.0) for zone in of_pool(context, pool)]
     meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names, and their floors hold all the same
-    return list(sync(fleet, zones, ZoneWish(ROLLOUT, pool, forced=meant, lock_wait=DRAINED)))
+    return list(sync(context, zones, ZoneWish(ROLLOUT, pool, forced=meant, lock_wait=DRAINED)))
 
 
 def _failing(report: ZoneReport) -> str:

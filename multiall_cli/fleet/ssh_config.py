@@ -1,34 +1,30 @@
 """What the ssh config says, for doctor and for logins by hand."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.domain.inventory import Link, Server, Settings
+from multiall_cli.domain.inventory import Link, Server, Settings, Site
 from multiall_cli.planning.targets.ranges import fold
-
-if TYPE_CHECKING:
-    from multiall_cli.fleet import Fleet
 
 _BY_HAND = ("User", "Port", "ProxyJump", "ProxyCommand", "HostKeyAlias", "IdentityFile", "CertificateFile")
 
 
-def config_files(site: Settings) -> tuple[str, ...]:
+def config_files(settings: Settings) -> tuple[str, ...]:
     """The ssh configs that are read, the first value holds: the site's own, else the user's and the machine's."""
     from multiall_cli.adapters.ssh.config import CONFIG_FILES
 
-    return CONFIG_FILES if site.ssh_config is None else (site.ssh_config,)
+    return CONFIG_FILES if settings.ssh_config is None else (settings.ssh_config,)
 
 
-def unheeded(fleet: "Fleet", servers: Sequence[Server]) -> Iterator[Finding]:
+def unheeded(site: Site, servers: Sequence[Server]) -> Iterator[Finding]:
     """Each line of the ssh config that is in force for a server and that MultiAll does not honour."""
     from multiall_cli.adapters.ssh.route import Routes
     from multiall_cli.adapters.ssh.settings import not_honoured
 
     found: dict[tuple[str, int, str], list[str]] = {}
     try:
-        routes = Routes(fleet.inventory.servers, [], 0.0, config_files(fleet.site.settings))
+        routes = Routes(site.inventory.servers, [], 0.0, config_files(site.settings))
         for server in servers:
             if server.link is Link.SSH:
                 for line in not_honoured(routes.says(server)):
@@ -40,13 +36,13 @@ def unheeded(fleet: "Fleet", servers: Sequence[Server]) -> Iterator[Finding]:
         yield Finding("ssh config", Health.ODD, what, "see docs/reference/ssh-config.md, or set `ssh_config:`")
 
 
-def login_options(fleet: "Fleet", server: Server) -> list[str]:
+def login_options(site: Site, server: Server) -> list[str]:
     """What blocks about a server's address say, as options of `ssh`, which looks up its name alone."""
     if server.address == server.name:
         return []
     from multiall_cli.adapters.ssh.route import Routes
 
-    says = Routes(fleet.inventory.servers, [], 0.0, config_files(fleet.site.settings)).says(server)
+    says = Routes(site.inventory.servers, [], 0.0, config_files(site.settings)).says(server)
     own = {
         "User": server.ssh.user,
         "Port": server.ssh.port,

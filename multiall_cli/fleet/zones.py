@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.domain.answer import Finding
 from multiall_cli.domain.answer import Health as Well
 from multiall_cli.domain.change import Change
@@ -39,9 +38,11 @@ from multiall_cli.domain.records import (
 from multiall_cli.domain.run import Run, Stage
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.drivers import bind9
-from multiall_cli.fleet.name_servers import NameServersOfSite, updates
+from multiall_cli.engine.context import Context
+from multiall_cli.fleet.lookup import find_pool, select_servers
+from multiall_cli.fleet.name_servers import NameServersOfSite
+from multiall_cli.fleet.topology import current_topology, informed
 from multiall_cli.planning.nearest import did_you_mean
-from multiall_cli.planning.whom import away
 from multiall_cli.planning.zones import bounds
 from multiall_cli.planning.zones.claims import addresses_of, claims_of, host_of
 from multiall_cli.planning.zones.decide import standing
@@ -49,20 +50,19 @@ from multiall_cli.planning.zones.leases import place_of_lease
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
 from multiall_cli.planning.zones.proposals import Proposal, proposals, unlisted
+from multiall_cli.ports.dns import DynamicNameServers
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.nameservers import DnsServers
     from multiall_cli.engine.desk import Desk
     from multiall_cli.engine.zones import ZoneWish
-    from multiall_cli.fleet import Fleet
 
 
 LATELY = 100  # runs among which the last one is looked for that changed a zone
 
 
-def chosen(fleet: "Fleet", name: str = "") -> tuple[Zone, ...]:
+def chosen(context: Context, name: str = "") -> tuple[Zone, ...]:
     """One zone, or all. Errors: UsageError where there is none of that name, or none at all."""
-    zones = fleet.inventory.zones
+    zones = context.inventory.zones
     if not zones:
         raise UsageError("dns", "the site declares no zone", "add `zones:` to its inventory")
     if not name:
@@ -74,31 +74,31 @@ def chosen(fleet: "Fleet", name: str = "") -> tuple[Zone, ...]:
     return (zones[wanted],)
 
 
-def of_pool(fleet: "Fleet", pool: str) -> tuple[Zone, ...]:
+def of_pool(context: Context, pool: str) -> tuple[Zone, ...]:
     """The zones in which a pool has names."""
-    names = {each.zone for each in fleet.pool(pool).names}
+    names = {each.zone for each in find_pool(context, pool).names}
     return tuple(
         zone
-        for name, zone in fleet.inventory.zones.items()
-        if name in names or any(each.pool == pool for each in claims_of(fleet.inventory, name)[0])
+        for name, zone in context.inventory.zones.items()
+        if name in names or any(each.pool == pool for each in claims_of(context.inventory, name)[0])
     )
 
 
-def desk(fleet: "Fleet") -> "Desk":
+def desk(context: Context) -> "Desk":
     """What zones are kept with, as the topology is now."""
     from multiall_cli.engine.desk import Desk
 
-    topology = fleet.topology()
-    claims = {name: claims_of(fleet.inventory, name) for name in fleet.inventory.zones}
-    world = replace(fleet.world, away=away(topology), relays=topology.relays)
-    return Desk(world, NameServersOfSite(fleet, world), topology, claims)
+    topology = current_topology(context)
+    claims = {name: claims_of(context.inventory, name) for name in context.inventory.zones}
+    ready = informed(context, topology)
+    return Desk(ready, NameServersOfSite(ready), topology, claims)
 
 
 def plan(
-    fleet: "Fleet", zones: Iterable[Zone], pool: str = "", forced: frozenset[str] = frozenset()
+    context: Context, zones: Iterable[Zone], pool: str = "", forced: frozenset[str] = frozenset()
 ) -> Iterator[ZoneReport]:
     """What a sync would change in each, of one pool's names or of all. `forced`: guards that are to pass."""
-    made = desk(fleet)
+    made = desk(context)
     for zone in zones:
         yield _as_value(zone, partial(_planned, made, zone, pool, forced))
 
@@ -112,13 +112,13 @@ def _planned(made: "Desk", zone: Zone, pool: str, forced: frozenset[str]) -> Zon
     return ZoneReport(found, exit=Exit.DIFFERENCES if found.changes else found.code, brake=brake)
 
 
-def sync(fleet: "Fleet", zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[ZoneReport]:
+def sync(context: Context, zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[ZoneReport]:
     """Make each as it is wanted; the trouble of one is told, and is not the others'."""
     from multiall_cli.engine.zones import sync as work
 
-    made = desk(fleet)
+    made = desk(context)
     for zone in zones:
-        if fleet.stop():
+        if context.stop():
             yield ZoneReport(ZonePlan(zone, ()), stopped="interrupted before it was come to", exit=Exit.INTERRUPTED)
         else:
             yield _as_value(zone, partial(work, made, zone, wish))
@@ -134,32 +134,32 @@ def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
         return ZoneReport(ZonePlan(zone, ()), stopped=words, todo=fault.todo, exit=fault.exit_code)
 
 
-def status(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
+def status(context: Context, zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
     """How each zone's servers stand to its primary, and what clients may still hold."""
     from multiall_cli.engine.desk import books, departed
     from multiall_cli.engine.spreading import stands
 
-    made, now = desk(fleet), SystemClock().now()
+    made, now = desk(context), context.clock.now()
     for zone in zones:
-        left = [each for each in departed(fleet.store, zone, now) if each.gone and each.until > now]
-        runs = (each for each in fleet.store.runs(LATELY, books(zone)) if fleet.store.entries(each.id, Stage.DONE))
+        left = [each for each in departed(context.store, zone, now) if each.gone and each.until > now]
+        runs = (each for each in context.store.runs(LATELY, books(zone)) if context.store.entries(each.id, Stage.DONE))
         yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), next(runs, None))
 
 
-def drift(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[Served, ...]]]:
+def drift(context: Context, zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[Served, ...]]]:
     """What is not as it was written, and which servers give something else than the primary."""
     from multiall_cli.engine.spreading import stands
 
-    made = desk(fleet)
-    for report in plan(fleet, zones):
+    made = desk(context)
+    for report in plan(context, zones):
         served = () if report.stopped else tuple(stands(made, report.plan.zone))
         yield report, tuple(each for each in served if each.trouble)
 
 
-def explain(fleet: "Fleet", name: str) -> tuple[Explained, ...]:
+def explain(context: Context, name: str) -> tuple[Explained, ...]:
     """All that is known of a name: who declares it, who is in it and why, what is there. Errors: UsageError."""
-    made = desk(fleet)
-    wanted, zones = _written(fleet, name)
+    made = desk(context)
+    wanted, zones = _written(context, name)
     found = [each for zone in zones for each in _explained(made, zone, wanted)]
     if not found:
         raise UsageError(f"name {name}", "it is neither declared nor in its zone", _nearest(made, name))
@@ -192,11 +192,11 @@ def _explained(made: "Desk", zone: Zone, name: str) -> Iterator[Explained]:
         )
 
 
-def _written(fleet: "Fleet", name: str) -> tuple[str, list[Zone]]:
+def _written(context: Context, name: str) -> tuple[str, list[Zone]]:
     """The fully qualified name that an admin means, and its zone: several, where that has views. Errors: UsageError
     where no zone holds it.
     """
-    zones = chosen(fleet)
+    zones = chosen(context)
     whole, names = absolute(f"{name.rstrip('.')}.", "."), {each.name for each in zones}
     if not zone_of(whole, names) and len(names) == 1:
         whole = absolute(name, next(iter(names)))
@@ -206,14 +206,14 @@ def _written(fleet: "Fleet", name: str) -> tuple[str, list[Zone]]:
     return whole, [each for each in zones if each.name == nearest]
 
 
-def adopt(fleet: "Fleet", name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
+def adopt(context: Context, name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
     """Put our mark beside records that are there, as they are. `from_owner`: beside those that bear this owner's; of
     all declared names, where `name` is ''. Errors: UsageError, and as of a sync.
     """
     from multiall_cli.engine.zones import put
 
-    made = desk(fleet)
-    wanted, zones = _written(fleet, name) if name else ("", list(chosen(fleet)))
+    made = desk(context)
+    wanted, zones = _written(context, name) if name else ("", list(chosen(context)))
     claims = {
         zone.id: [each for each in made.of(zone) if wanted in ("", each.place[0]) and kind in ("", each.place[1])]
         for zone in zones
@@ -244,33 +244,33 @@ def _adopted(zone: Zone, claim: Claim, content: Content, from_owner: str) -> Cha
     return adoption(zone, claim.place, content, claim.pool)
 
 
-def imported(fleet: "Fleet", zone: Zone, file: Path | None) -> tuple[Proposal, ...]:
+def imported(context: Context, zone: Zone, file: Path | None) -> tuple[Proposal, ...]:
     """Names of a zone (as its primary has it, or a file) that pools could declare. Errors: UsageError, Unreachable."""
     from multiall_cli.adapters.zonefiles import read_zone_file
 
-    content = desk(fleet).servers.read(zone) if file is None else read_zone_file(file, zone)
-    return tuple(proposals(zone, content, fleet.inventory))
+    content = desk(context).servers.read(zone) if file is None else read_zone_file(file, zone)
+    return tuple(proposals(zone, content, context.inventory))
 
 
-def history(fleet: "Fleet", zones: Iterable[Zone], limit: int) -> tuple[Run, ...]:
+def history(context: Context, zones: Iterable[Zone], limit: int) -> tuple[Run, ...]:
     """The runs that changed zones, the newest first."""
     from multiall_cli.engine.desk import books
 
-    runs = [run for zone in zones for run in fleet.store.runs(limit, books(zone))]
+    runs = [run for zone in zones for run in context.store.runs(limit, books(zone))]
     return tuple(sorted(runs, key=lambda each: each.started, reverse=True)[:limit])
 
 
-def rollback(fleet: "Fleet", run_id: str, wish: "ZoneWish") -> ZoneReport:
+def rollback(context: Context, run_id: str, wish: "ZoneWish") -> ZoneReport:
     """Undo what a run did to a zone, where it is still as the run left it. Errors: UsageError, Refused."""
     from multiall_cli.engine.desk import books
     from multiall_cli.engine.zones import put
 
-    run = fleet.store.run(run_id)
-    zones = {books(zone): zone for zone in fleet.inventory.zones.values()}
+    run = context.store.run(run_id)
+    zones = {books(zone): zone for zone in context.inventory.zones.values()}
     if run is None or run.pool not in zones:
         raise UsageError(f"run {run_id}", "it is no run that changed a zone", "`multiall dns history` shows them")
-    zone, made = zones[run.pool], desk(fleet)
-    done = fleet.store.entries(run.id, Stage.DONE)
+    zone, made = zones[run.pool], desk(context)
+    done = context.store.entries(run.id, Stage.DONE)
 
     def back(content: Content) -> list[Change[RRset]]:
         found = []
@@ -290,28 +290,28 @@ def rollback(fleet: "Fleet", run_id: str, wish: "ZoneWish") -> ZoneReport:
     return _as_value(zone, lambda: put(made, zone, wish, back))
 
 
-def departures(fleet: "Fleet", target: str = "") -> list[Departure]:
+def departures(context: Context, target: str = "") -> list[Departure]:
     """What clients may still hold of servers (of all, where no target is named)."""
     from multiall_cli.engine.desk import departed
 
-    now, zones = SystemClock().now(), fleet.inventory.zones.values()
-    left = [each for zone in zones for each in departed(fleet.store, zone, now) if each.gone and each.until > now]
+    now, zones = context.clock.now(), context.inventory.zones.values()
+    left = [each for zone in zones for each in departed(context.store, zone, now) if each.gone and each.until > now]
     if not target:
         return left
-    chosen = fleet.select(target)  # whether or not a pool still declares them
+    chosen = select_servers(context, target)  # whether or not a pool still declares them
     known = {address for each in chosen for inside in (False, True) for address in addresses_of(each, inside=inside)}
     known |= {host_of(each, zone.name) for each in chosen for zone in zones}
     return [each for each in left if each.value.split()[-1] in known]
 
 
-def given(fleet: "Fleet", target: str = "") -> list[tuple[Place, Standing]]:
+def given(context: Context, target: str = "") -> list[tuple[Place, Standing]]:
     """The names that give servers now (who is to be out, where no target is named), and where each server stands.
     Errors: UsageError, Unreachable, MemberFault.
     """
-    made = desk(fleet)
-    asked = {each.name for each in fleet.select(target)} if target else None
+    made = desk(context)
+    asked = {each.name for each in select_servers(context, target)} if target else None
     found = []
-    for zone in chosen(fleet):
+    for zone in chosen(context):
         content = made.servers.read(zone)
         for claim in (each for each in made.of(zone) if each.follows and each.place in content.rrsets):
             there = content.rrsets[claim.place].values
@@ -324,39 +324,39 @@ def _is_asked(each: Standing, asked: Set[str] | None) -> bool:
     return each.stand is Stand.OUT if asked is None else each.server in asked
 
 
-def late(fleet: "Fleet") -> list[str]:
+def late(context: Context) -> list[str]:
     """The zones of which a server had not the newest one when it was looked at last, or could not be asked."""
     from multiall_cli.engine.desk import is_late
 
-    return [zone.shown for zone in fleet.inventory.zones.values() if is_late(fleet.store, zone)]
+    return [zone.shown for zone in context.inventory.zones.values() if is_late(context.store, zone)]
 
 
-def examine(fleet: "Fleet", zones: Iterable[Zone]) -> Iterator[Finding]:
+def examine(context: Context, zones: Iterable[Zone]) -> Iterator[Finding]:
     """What is wrong between us and the name servers."""
-    dns = updates(fleet)
+    dns = context.adapters.name_servers
     for zone in zones:
-        yield from _of_primary(fleet, dns, zone)
+        yield from _of_primary(context, dns, zone)
         for server in zone.secondaries:
             yield from _of_secondary(dns, zone, server)
 
 
-def _of_secondary(dns: "DnsServers", zone: Zone, server: NameServer) -> Iterator[Finding]:
+def _of_secondary(dns: DynamicNameServers, zone: Zone, server: NameServer) -> Iterator[Finding]:
     name = f"{zone.shown} at {server.name}"
     if (yield from _tried(name, lambda: dns.serial(zone, server), "answers for the zone")):
         yield from _tried(name, lambda: dns.serial_over_tcp(zone, server), "answers over TCP too")
         yield from _tried(name, lambda: dns.notify(zone, server), "takes our notifications")
 
 
-def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Finding]:
-    name, read = f"{zone.shown} at {zone.primary.name}", desk(fleet).servers.read
+def _of_primary(context: Context, dns: DynamicNameServers, zone: Zone) -> Iterator[Finding]:
+    name, read = f"{zone.shown} at {zone.primary.name}", desk(context).servers.read
     held: list[Content] = []
     if zone.file:
-        yield from _of_files(fleet, zone)
+        yield from _of_files(context, zone)
     if (yield from _tried(name, lambda: dns.serial(zone, zone.primary), "answers for the zone")):
         yield from _tried(name, lambda: dns.serial_over_tcp(zone, zone.primary), "answers over TCP too")
         yield from _tried(name, lambda: held.append(read(zone)), "hands over the zone")
         if not zone.file:
-            places = [each.place for each in desk(fleet).of(zone)]
+            places = [each.place for each in desk(context).of(zone)]
             if (yield from _tried(name, lambda: dns.may_update(zone, places), "takes our updates")):
                 yield from _of_lease(dns, zone, name)
     for server in unlisted(zone, held[0]) if held else ():
@@ -367,7 +367,7 @@ def _of_primary(fleet: "Fleet", dns: "DnsServers", zone: Zone) -> Iterator[Findi
         yield Finding(name, Well.ODD, what, "make one with `tsig-keygen multiall`")
 
 
-def _of_lease(dns: "DnsServers", zone: Zone, subject: str) -> Iterator[Finding]:
+def _of_lease(dns: DynamicNameServers, zone: Zone, subject: str) -> Iterator[Finding]:
     place = place_of_lease(zone)
     try:
         dns.may_lease(zone, place)
@@ -376,8 +376,8 @@ def _of_lease(dns: "DnsServers", zone: Zone, subject: str) -> Iterator[Finding]:
         yield Finding(subject, Well.ODD, what, f"let `update-policy` grant {place[0].rstrip('.')} TXT too")
 
 
-def _of_files(fleet: "Fleet", zone: Zone) -> Iterator[Finding]:
-    files = NameServersOfSite(fleet, fleet.world).files
+def _of_files(context: Context, zone: Zone) -> Iterator[Finding]:
+    files = NameServersOfSite(context).files
     subject = f"{zone.shown} at {zone.primary.name}"
     yield from _tried(subject, lambda: files.may_write(zone), "has a file that our part fits into")
     for server in (zone.primary, *zone.mirrors):

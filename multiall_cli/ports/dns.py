@@ -46,3 +46,27 @@ class NameServers(Protocol):
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
         """What clients are told there, by who holds the zone itself; None: there is nothing."""
         ...
+
+
+class DynamicNameServers(NameServers, Protocol):
+    """Name servers of zones that take dynamic updates, asked with the zone's key where they need it."""
+
+    def signed_serial(self, zone: Zone, server: NameServer) -> int:
+        """The zone's serial there, asked with the zone's key."""
+        ...
+
+    def signed_answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+        """As `answers`, asked with the zone's key."""
+        ...
+
+    def serial_over_tcp(self, zone: Zone, server: NameServer) -> int:
+        """The zone's serial there, as clients ask whose answers are too long for UDP."""
+        ...
+
+    def may_update(self, zone: Zone, places: Sequence[Place]) -> None:
+        """Try whether our key may change these names. Changes nothing. Raises MemberFault where it may not."""
+        ...
+
+    def may_lease(self, zone: Zone, place: Place) -> None:
+        """Try whether our key may write the lease. Raises MemberFault where it may not."""
+        ...

@@ -14,9 +14,10 @@ from multiall_cli.cli.options import Format, Given
 from multiall_cli.cli.render import servers as render
 from multiall_cli.cli.render.view import show
 from multiall_cli.domain.inventory import Become, BecomeMethod, Link, Server
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.execute import execute
-from multiall_cli.engine.world import World
 from multiall_cli.ports.session import HEAD, TAIL
+from tests.fixtures.contexts import context
 from tests.fixtures.desk import printed
 from tests.fixtures.told import Said, ToldPipe, ToldTransport
 from tests.fuzz.cases import cases
@@ -38,12 +39,12 @@ pieces = st.one_of(
 said = st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), pieces), max_size=6)
 
 
-def _world(told: Sequence[list[Said]], codes: Sequence[int]) -> World:
+def _world(told: Sequence[list[Said]], codes: Sequence[int]) -> Context:
     def pipe(server: Server, argv: Sequence[str]) -> ToldPipe:
         at = int(server.name[3:])
         return ToldPipe(told[at % len(told)], codes[at % len(codes)])
 
-    return World(ToldTransport(pipe), None, SystemClock(), parallel=1)  # type: ignore[arg-type]  # exec stores nothing
+    return context(ToldTransport(pipe), None, SystemClock(), parallel=1)  # exec stores nothing
 
 
 def _parses(form: Format, out: str) -> None:
@@ -97,7 +98,7 @@ def test_any_stream_of_output_is_shown_line_by_line(told: list[Said], code: int)
 def test_a_flood_of_output_is_not_held(piece: bytes) -> None:
     """Of two hundred megabytes, the head and the tail."""
     told = ToldTransport(lambda server, argv: ToldPipe(("stdout", piece) for _ in range(3400)))
-    world = World(told, None, SystemClock(), parallel=1)  # type: ignore[arg-type]
+    world = context(told, None, SystemClock(), parallel=1)
     with within(32):
         (answer,) = execute(world, SERVERS[:1], ["x"])
     assert len(answer.stdout) < HEAD + TAIL + 100

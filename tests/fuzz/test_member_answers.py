@@ -20,14 +20,15 @@ from multiall_cli.cli.render.view import show
 from multiall_cli.domain.change import Plan, Result
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.inventory import ADMIN, Delete, FilesDeclaration, Link, Server
+from multiall_cli.engine.context import Assignment, Context
 from multiall_cli.engine.doctor import examine
 from multiall_cli.engine.execute import facts
 from multiall_cli.engine.look import look
-from multiall_cli.engine.world import Assignment, World
 from multiall_cli.planning.diff import diff
 from multiall_cli.remote import frames, records
 from multiall_cli.remote.content import BLOCK, DONE, FAILED, PACKED, RAW
 from tests.fixtures.bench import contents
+from tests.fixtures.contexts import context
 from tests.fixtures.desk import printed
 from tests.fixtures.told import Remembered, ToldPipe, ToldTransport, answer, greeted
 from tests.fuzz.cases import cases
@@ -94,9 +95,9 @@ def _told(scan: object, packed: bytes, *more: bytes) -> ToldPipe:
     return ToldPipe(greeted(answer(scan, packed), *more))
 
 
-def _world(pipe: ToldPipe) -> World:
+def _world(pipe: ToldPipe) -> Context:
     told = ToldTransport(lambda server, argv: None if server == ADMIN else pipe)
-    return World(told, Remembered(), SystemClock(), parallel=1)  # type: ignore[arg-type]  # nothing is written down
+    return context(told, Remembered(), SystemClock(), parallel=1)  # nothing is written down
 
 
 @cases(300)

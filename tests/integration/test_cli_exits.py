@@ -64,7 +64,8 @@ def broken(desk: Desk) -> Any:
 
 @contextmanager
 def locked(desk: Desk) -> Iterator[None]:
-    with Fleet.load(str(desk.site)) as fleet, fleet.store.lock("web", Holder("bob", "there", 1, 0.0, "sync web"), 0.0):
+    bob = Holder("bob", "there", 1, 0.0, "sync web")
+    with Fleet.load(str(desk.site)) as fleet, fleet.context.store.lock("web", bob, 0.0):
         yield
 
 

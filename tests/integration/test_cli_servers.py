@@ -252,7 +252,10 @@ def test_words_of_the_line_are_told_safely_without_a_traceback(desk: Desk, line:
 
 
 def test_a_fault_of_ours_is_told_as_one(desk: Desk) -> None:
-    script = "import sys; from multiall_cli import fleet; fleet.Fleet.pool = 5; from multiall_cli.cli.main import run; "
+    script = (
+        "import sys; from multiall_cli.fleet.nouns.pools import Pools; Pools.find = 5; "
+        "from multiall_cli.cli.main import run; "
+    )
     line = [
         sys.executable,
         "-c",

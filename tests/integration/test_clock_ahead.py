@@ -87,11 +87,11 @@ def test_the_hour_of_a_brake_begins_when_the_clock_is_right_again(site: Site) ->
     site.store.begin(_run(1, now + LEAD, books(ZONE)))
     site.store.settle_clock(now)
     with Fleet.load(str(site.folder)) as fleet:
-        world = replace(fleet.world, store=site.store)
+        world = fleet.context
         seen = []
         for at in (now + 10, now + 3601):
             site.store.settle_clock(at)
-            desk = Desk(replace(world, clock=Fixed(at)), None, fleet.topology())  # type: ignore[arg-type]
+            desk = Desk(replace(world, clock=Fixed(at)), None, fleet.topology.current())  # type: ignore[arg-type]
             assert lost_lately(desk, ZONE) == {}
             seen.append([each.id for each in site.store.runs(9, books(ZONE)) if each.started >= at - 3600])
     assert seen == [["r1"], []]

@@ -11,10 +11,11 @@ from multiall_cli.adapters.sqlite import SqliteStore
 from multiall_cli.agents.files import file_tree
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Pool, Server
+from multiall_cli.engine.context import Assignment
 from multiall_cli.engine.sync import Wish, sync
-from multiall_cli.engine.world import Assignment, World
 from multiall_cli.ports.session import Reply, Session
 from tests.fixtures.bench import contents, server
+from tests.fixtures.contexts import context
 from tests.fixtures.pipes import Kept
 
 SIZE = 3_000_000
@@ -68,7 +69,7 @@ def _heard_of_the_source(folder: Path, members: int) -> int:
     servers = tuple(server(number) for number in range(members))
     with closing(SqliteStore(folder / "state")) as store, closing(Listening()) as transport:
         agent = file_tree(FilesDeclaration("~/tree", str(source)), {}, store)
-        world = World(transport, store, SystemClock())
+        world = context(transport, store, SystemClock())
         pool = Pool("web", tuple(each.name for each in servers))
         assert sync(world, pool, [Assignment(agent, servers)], Wish()).exit is Exit.OK
         assert all(contents(transport.home(each.name) / "tree") == contents(source) for each in servers)

@@ -16,8 +16,8 @@ from multiall_cli.domain.baseline import Checked, Code, Expectation, Rule
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.engine.check import Duty, check
 from multiall_cli.engine.recent import Recent
-from multiall_cli.engine.world import World
 from multiall_cli.ports.session import Session
+from tests.fixtures.contexts import context
 
 HERE = Server("here", "localhost", Link.LOCAL)
 Told = dict[str, Any]
@@ -116,7 +116,7 @@ class Desk:
         self.rules = (Rule("watched", "file", {"path": str(self.watched)}, expects), *others)
 
     def look(self) -> Checked:
-        world = World(self.warm, self.store, SystemClock())
+        world = context(self.warm, self.store, SystemClock())
         duty = Duty(HERE, self.rules)
         (found,) = check(world, [duty], lambda _, values: values, 1e9, self.recent)
         return found

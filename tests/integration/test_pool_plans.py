@@ -105,7 +105,7 @@ def test_a_zone_that_cannot_be_read_is_no_plan_that_holds(site: ZoneSite) -> Non
 
 def test_names_stay_where_files_are_not_confirmed(site: ZoneSite) -> None:
     with site.fleet() as found:
-        done = found.sync_pool("web", PoolWish(confirm_files=lambda plan: False))
+        done = found.pools.sync("web", PoolWish(confirm_files=lambda plan: False))
     assert [each.exit for each in done.names] == [Exit.REFUSED]
     assert "left alone, since the sync of its files stopped: not confirmed" in done.names[0].stopped
     assert (_there(site), site.told()[0]) == ("", set())

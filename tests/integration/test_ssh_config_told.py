@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Path:
 
 def test_each_line_is_named_with_its_servers(site: Path) -> None:
     with Fleet.load(str(site)) as fleet:
-        told = [str(each.what) for each in fleet.examine_site() if each.subject == "ssh config"]
+        told = [str(each.what) for each in fleet.doctor.examine_site() if each.subject == "ssh config"]
     assert told == [
         f"ForwardAgent ({site}/ssh_config:2) is not honoured, for web[1-2]",
         f"setenv ({site}/ssh_config:6) is not honoured, for web1",
@@ -50,7 +50,7 @@ def test_each_line_is_named_with_its_servers(site: Path) -> None:
 def test_a_config_that_ssh_refuses_is_named(site: Path) -> None:
     (site / "ssh_config").write_text("Match bogus x\n  Port 1\n")
     with Fleet.load(str(site)) as fleet:
-        (told,) = (each for each in fleet.examine_site() if "ssh_config" in each.subject)
+        (told,) = (each for each in fleet.doctor.examine_site() if "ssh_config" in each.subject)
     assert (told.subject, told.what) == (
         f"{site}/ssh_config:1",
         "MultiAll does not know the criterion bogus of Match",
@@ -59,7 +59,7 @@ def test_a_config_that_ssh_refuses_is_named(site: Path) -> None:
 
 def test_a_login_by_hand_takes_the_same_way(site: Path) -> None:
     with Fleet.load(str(site)) as fleet:
-        argv = fleet.ssh_command(fleet.server("web1"))
+        argv = fleet.servers.login_command(fleet.servers.find("web1"))
     assert argv[:3] == ["ssh", "-F", f"{site}/ssh_config"]
     assert "ProxyJump=gate" in argv
     assert argv[-2:] == ["--", "web1"]

@@ -114,7 +114,7 @@ def test_a_lease_that_has_ended_or_never_could_be_blocks_nobody(hosts: tuple[Zon
 def test_a_run_that_was_killed_here_does_not_keep_the_next_one_out(hosts: tuple[ZoneSite, ZoneSite]) -> None:
     one, _ = hosts
     with one.fleet() as found:
-        here = store_id(found.store, socket.gethostname())
+        here = store_id(found.context.store, socket.gethostname())
     _put(one, time.time() + 25, store=here)
     assert one.sync().exit is Exit.OK
 
@@ -122,7 +122,7 @@ def test_a_run_that_was_killed_here_does_not_keep_the_next_one_out(hosts: tuple[
 def test_a_copy_of_the_state_folder_on_another_host_is_kept_out(hosts: tuple[ZoneSite, ZoneSite]) -> None:
     one, _ = hosts
     with one.fleet() as found:
-        there = store_id(found.store, "standby")
+        there = store_id(found.context.store, "standby")
     _put(one, time.time() + 25, store=there)
     assert one.sync().exit is Exit.LOCKED
 
@@ -133,7 +133,7 @@ def test_a_lease_can_be_read_by_others_whatever_the_store_remembers(
 ) -> None:
     one, two = hosts
     with one.fleet() as found:
-        found.store.keep("store id", odd)
+        found.context.store.keep("store id", odd)
     seen: list[int] = []
 
     def watch(step: Step) -> None:

@@ -425,8 +425,8 @@ def test_more_ttls_than_a_message_has_room_for(site: ZoneSite) -> None:
     report = site.sync()
     assert (report.exit, report.changed, site.sync().changed) == (Exit.OK, 320, 0)
     with site.fleet() as found:
-        assert not found.pending().entries
-        assert len(found.run(report.run).entries) == 320
+        assert not found.journal.pending().entries
+        assert len(found.journal.run(report.run).entries) == 320
 
 
 def test_views_of_one_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -507,12 +507,12 @@ def test_a_primary_that_is_away_defers_the_change(own: ZoneSite) -> None:
     assert report.exit is Exit.PARTIAL
     assert "nothing answers on port" in report.stopped
     with own.fleet() as found:
-        assert len(found.pending().missed) == 1
+        assert len(found.journal.pending().missed) == 1
     own.servers.primary.start()
     own.servers.primary.wait()
     assert own.sync().exit is Exit.OK
     with own.fleet() as found:
-        assert not found.pending().missed
+        assert not found.journal.pending().missed
     assert own.told() == [at(1, 2, 3)] * 3
 
 
@@ -552,19 +552,19 @@ def test_a_run_that_is_killed_between_update_and_verification(own: ZoneSite) -> 
     code = (
         "import os, signal, sys\n"
         "from tests.fixtures.zone_site import ZoneSite\n"
-        "from multiall_cli.fleet import Fleet\n"
+        "from multiall_cli.fleet import Fleet, FleetOptions\n"
         "from multiall_cli.engine.zones import ZoneWish\n"
-        "with Fleet.load(sys.argv[1]) as found:\n"
-        "    found.watch = lambda step: step.name == 'written' and os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    found.sync_zones('', ZoneWish())\n"
+        "die = lambda step: step.name == 'written' and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "with Fleet.load(sys.argv[1], FleetOptions(watch=die)) as found:\n"
+        "    found.zones.sync('', ZoneWish())\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(own.folder)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     with own.fleet() as found:
-        assert len(found.pending().entries) == 1
+        assert len(found.journal.pending().entries) == 1
     assert own.sync().changed == 0
     with own.fleet() as found:
-        assert not found.pending().entries
+        assert not found.journal.pending().entries
     assert own.told()[0] == at(1, 2, 3)
 
 
@@ -776,7 +776,7 @@ def test_while_a_secondary_is_late_clients_may_be_sent_to_who_was_taken_out(own:
     assert waited.exit == 3
     assert f"a name server of {own.zone} may still give it" in waited.out
     with own.fleet() as found:
-        assert "may still give them" in rollouts.drain(found, "web", ["web1"])
+        assert "may still give them" in rollouts.drain(found.context, "web", ["web1"])
     frozen.thaw()
     while own.sync().exit is not Exit.OK:
         pass
@@ -854,13 +854,13 @@ def test_a_rollout_hears_that_its_members_could_not_be_put_back(own: ZoneSite) -
     own.sync()
     own.say("web1", None)
     with own.fleet() as found:
-        assert rollouts.drain(found, "web", ["web1"]) == ""
+        assert rollouts.drain(found.context, "web", ["web1"]) == ""
         assert own.told() == [at(2, 3)] * 3
         own.servers.primary.freeze()
-        assert "did not answer" in rollouts.restore(found, "web", ["web1"])
+        assert "did not answer" in rollouts.restore(found.context, "web", ["web1"])
         own.servers.primary.thaw()
         own.up("web1")
-        assert rollouts.restore(found, "web", ["web1"]) == ""
+        assert rollouts.restore(found.context, "web", ["web1"]) == ""
     assert own.told() == [at(1, 2, 3)] * 3
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from multiall_cli.domain.run import MemberReport, MemberState, Report
 from multiall_cli.fleet import Fleet
+from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.lab import Lab
 from tests.fixtures.bench import contents
 
@@ -67,7 +68,7 @@ class Ground:
 
     def sync(self, pool: str = "web", only: str = "") -> Report:
         with Fleet.load(str(self.root)) as fleet:
-            return fleet.sync(pool, only=only, forced=("deletions", "changes", "empties"))
+            return sync_files(fleet.context, pool, only=only, forced=("deletions", "changes", "empties"))
 
     def timed_sync(self) -> tuple[Report, float]:
         """And how long it took, in seconds."""
@@ -126,5 +127,5 @@ def catches_up(ground: Ground, name: str = "web2") -> None:
 
 def nothing_is_open(ground: Ground) -> bool:
     with Fleet.load(str(ground.root)) as fleet:
-        pending = fleet.pending()
+        pending = fleet.journal.pending()
     return (pending.entries, pending.missed, pending.owed) == ((), (), ())

@@ -1,14 +1,16 @@
 """The numbered moments of a run: each step that the engine tells, and each piece of content before it is sent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Report, Step
-from multiall_cli.fleet import Fleet
+from multiall_cli.fleet import Fleet, FleetOptions
+from multiall_cli.fleet.sync import sync_files
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.transport import Transport
+from tests.fixtures.contexts import WithTransport
 from tests.fixtures.pipes import Kept
 
 FORCED = ("deletions", "changes", "empties")
@@ -56,8 +58,8 @@ class Listening:
 
 def sync_through(site: str, moments: Moments, only: str = "") -> Report:
     """One `pool sync web` that passes through the moments: all, or only the pieces that are sent to one member."""
-    with Fleet.load(site) as fleet:
-        if not only:
-            fleet.watch = moments.step
-        fleet._transport = Listening(fleet.transport, moments.piece, only)
-        return fleet.sync("web", forced=FORCED)
+    options = FleetOptions() if only else FleetOptions(watch=moments.step)
+    with Fleet.load(site, options) as fleet:
+        listening = Listening(fleet.context.transport, moments.piece, only)
+        context = replace(fleet.context, adapters=WithTransport(fleet.context.adapters, listening))
+        return sync_files(context, "web", forced=FORCED)

@@ -134,12 +134,12 @@ def test_a_watch_goes_on_over_sessions_that_stay_open(ground: Ground) -> None:
     written(ground)
     (ground.root / "rules" / "lab.yaml").write_text("rules: {sshd: {check: port, port: 22}}")
     with Fleet.load(str(ground.root)) as fleet:
-        fleet.keep_warm()
+        fleet.topology.keep_warm()
         for _ in range(3):
-            (one,) = fleet.check("web1")
+            (one,) = fleet.baseline.check("web1")
             assert one.code == 200
         logins = ground.run("web1", "sh", "-c", "pgrep -c -f 'sshd: [r]oot' || true").strip()
         assert logins == b"1"
         ground.run("web1", "sh", "-c", "pkill -f 'sshd: [r]oot' || true")
-        (one,) = fleet.check("web1")
+        (one,) = fleet.baseline.check("web1")
         assert one.code == 200

@@ -31,7 +31,7 @@ class Eyes:
     rounds: list[Round]
 
     def scan(self) -> Topology:
-        self.rounds.append(self.fleet.scan())
+        self.rounds.append(self.fleet.topology.scan())
         return self.rounds[-1].topology
 
     def until(self, wanted: Callable[[Topology], bool]) -> Topology:
@@ -201,7 +201,8 @@ def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
             for name in HOSTS:
                 ground.lab.undo(name, Fault.PARTITION)
             seen.until(lambda found: all(found.state_of(name) is not State.SUSPECT for name in HOSTS))
-            seen.fleet.store.remember(vantage, dict.fromkeys(seen.fleet.store.remembered(vantage), b""), (), ())
+            store = seen.fleet.context.store
+            store.remember(vantage, dict.fromkeys(store.remembered(vantage), b""), (), ())
             seen.all_well()
 
 
@@ -247,8 +248,8 @@ def test_the_loss_of_a_server_is_told_once_with_all_that_hang_on_it(ground: Grou
         seen.until(lambda found: {found.state_of(name) for name in ("web2", "web3")} == {State.DOWN})
         told = [event for each in seen.rounds for event in each.events if event.rule == "group"]
         assert [event.words for event in told] == ["web2 is lost, with a server that hangs on it"]
-        seen.fleet.promise("web2", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
-        word = seen.fleet.topology().planned_of("web3")
+        seen.fleet.topology.set_downtime("web2", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
+        word = seen.fleet.topology.current().planned_of("web3")
         assert word is not None
         assert word.because == "its disk (web2, on which it hangs)"
 
@@ -259,7 +260,7 @@ def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:
     with eyes(ground) as seen:
         ground.lab.do("web2", Fault.POWER_OFF)
         seen.sees("web2", State.DOWN)
-        said = seen.fleet.promise("web3", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
+        said = seen.fleet.topology.set_downtime("web3", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
         assert [each.server for each in said] == ["web3"]
         report = ground.sync()
         assert states(report) == {
@@ -270,7 +271,7 @@ def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:
         }
         assert "it is down: " in member(report, "web2").reason
         assert member(report, "web3").reason == "maintenance: its disk"
-        assert [each.what for each in seen.fleet.withdraw("@web")] == [Downtime.MAINTENANCE]
+        assert [each.what for each in seen.fleet.topology.end_downtime("@web")] == [Downtime.MAINTENANCE]
         assert states(ground.sync())["web3"] is MemberState.CHANGED
 
 
@@ -280,7 +281,7 @@ def test_what_a_sync_met_is_evidence(ground: Ground) -> None:
     with eyes(ground) as seen:
         ground.lab.do("web2", Fault.POWER_OFF)
         assert states(ground.sync())["web2"] is MemberState.DEFERRED
-        topology = seen.fleet.scan(links=False).topology
+        topology = seen.fleet.topology.scan(links=False).topology
         assert topology.verdicts["web2"].state in (State.SUSPECT, State.DOWN)
 
 
@@ -311,12 +312,12 @@ def connections(ground: Ground) -> dict[str, int]:
 def test_kept_sessions_leave_no_line_in_any_log(ground: Ground) -> None:
     """In steady state: the first scans log in and read a banner each, and what follows asks for a sign of life."""
     with eyes(ground) as seen:
-        seen.fleet.keep_warm()
+        seen.fleet.topology.keep_warm()
         while len(seen.rounds) <= len(HOSTS):
             seen.scan()
         before = connections(ground)
         for _ in range(10):
-            round_ = seen.fleet.scan(links=False)
+            round_ = seen.fleet.topology.scan(links=False)
             assert round_.samples == len(HOSTS)
         assert connections(ground) == before
 
@@ -325,12 +326,12 @@ def test_kept_sessions_leave_no_line_in_any_log(ground: Ground) -> None:
 def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: Fault) -> None:
     """The next scan need not be waited for."""
     with eyes(ground) as seen:
-        seen.fleet.keep_warm()
+        seen.fleet.topology.keep_warm()
         seen.scan()
-        assert not seen.fleet.hinted()
+        assert not seen.fleet.topology.is_hinted()
         ground.lab.do("web2", fault)
         began = time.monotonic()
-        while not seen.fleet.hinted():
+        while not seen.fleet.topology.is_hinted():
             assert time.monotonic() - began < LIMIT
         if fault is Fault.KILL_SSHD:
             seen.sees("web2", State.DEGRADED, "its sshd refuses connections")
@@ -342,7 +343,7 @@ def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: Fault) -> No
 def test_a_kept_session_with_a_server_without_power_is_given_up(ground: Ground) -> None:
     """Its silence is no verdict: it is knocked at, and brothers are asked over theirs."""
     with eyes(ground) as seen:
-        seen.fleet.keep_warm()
+        seen.fleet.topology.keep_warm()
         seen.scan()
         ground.lab.do("web2", Fault.POWER_OFF)
         seen.sees("web2", State.DOWN, "denied by web")
@@ -353,7 +354,7 @@ def test_a_kept_session_with_a_server_without_power_is_given_up(ground: Ground) 
 def test_an_sshd_that_hangs_is_seen_in_spite_of_its_kept_session(ground: Ground) -> None:
     """The session's own process answers; nobody new comes in."""
     with eyes(ground, every="10m") as seen:  # so that its banner's turn comes soon
-        seen.fleet.keep_warm()
+        seen.fleet.topology.keep_warm()
         seen.scan()
         ground.lab.do("web2", Fault.HUNG_SSHD)
         seen.sees("web2", State.DEGRADED, "its sshd says nothing")
@@ -432,7 +433,7 @@ def test_members_are_given_the_picture_at_each_change(ground: Ground, tmp_path: 
     with eyes(ground, publish=WHERE, ttl="1h") as seen:
         first = {name: published(ground, name) for name in HOSTS}
         assert {each["snapshot"]["servers"]["web2"]["state"] for each in first.values()} == {"up"}
-        assert seen.fleet.scan().published is None, "nothing has changed"
+        assert seen.fleet.topology.scan().published is None, "nothing has changed"
         ground.lab.do("web2", Fault.POWER_OFF)
         seen.sees("web2", State.DOWN)
         assert published(ground, "web1")["snapshot"]["servers"]["web2"]["state"] == "down"
@@ -447,7 +448,7 @@ def test_members_are_given_the_picture_at_each_change(ground: Ground, tmp_path: 
         last = published(ground, "web1")
         for name in HOSTS:
             ground.lab.do(name, Fault.CUT)
-        assert [seen.fleet.scan().published for _ in range(3)] == [None] * 3
+        assert [seen.fleet.topology.scan().published for _ in range(3)] == [None] * 3
         for name in HOSTS:
             ground.lab.undo(name, Fault.CUT)
         assert published(ground, "web1") == last

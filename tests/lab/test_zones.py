@@ -23,7 +23,8 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import ZoneReport
 from multiall_cli.domain.topology import Downtime, State
 from multiall_cli.engine.zones import ZoneWish
-from multiall_cli.fleet import Fleet
+from multiall_cli.fleet import Fleet, FleetOptions
+from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.bind9 import PATH, SECRET
 from tests.lab.ground import ROOT, Ground
@@ -81,14 +82,14 @@ class Names:
 
     def sync(self) -> ZoneReport:
         with Fleet.load(str(self.ground.root)) as found:
-            return found.sync_zones("", ZoneWish())[0]
+            return found.zones.sync("", ZoneWish())[0]
 
     def until(self, wanted: Mapping[str, State]) -> None:
         """Scan until they are so."""
         began = time.monotonic()
         with Fleet.load(str(self.ground.root)) as found:
             while time.monotonic() - began < LIMIT:
-                topology = found.scan().topology
+                topology = found.topology.scan().topology
                 if not topology.frozen and all(topology.state_of(name) is state for name, state in wanted.items()):
                     return
         pytest.fail(f"it did not come to {wanted}")
@@ -183,7 +184,7 @@ def test_an_uplink_that_is_cut_takes_no_one_out(dynamic: Names) -> None:
     dynamic.sync()
     with dynamic.ground.lab.broken("web3", Fault.CUT), dynamic.ground.lab.broken("web4", Fault.CUT):
         with Fleet.load(str(dynamic.ground.root)) as found:
-            assert [found.scan().topology.frozen != "" for _ in range(3)][-1]
+            assert [found.topology.scan().topology.frozen != "" for _ in range(3)][-1]
         assert dynamic.sync().changed == 0
         assert dynamic.told() == set(ALL)
 
@@ -200,13 +201,14 @@ def test_what_a_sync_of_names_would_change_is_a_check_of_members(dynamic: Names)
     dynamic.ground.run(PRIMARY, "service", "named", "stop")
     assert codes_of(dynamic, rule) == dict.fromkeys(ALL, Code.COLLECT_ERROR), "no one knows"
     with Fleet.load(str(dynamic.ground.root)) as found:
-        assert {found.topology().health_of(name) for name in ALL} == {Code.OK}, "and they can serve all the same"
+        topology = found.topology.current()
+        assert {topology.health_of(name) for name in ALL} == {Code.OK}, "and they can serve all the same"
 
 
 def codes_of(names: Names, rule: str) -> dict[str, Code]:
     """How a rule stands on each server that has it."""
     with Fleet.load(str(names.ground.root)) as found:
-        checked = list(found.check(drift=True))
+        checked = list(found.baseline.check(drift=True))
     return {each.server: own.code for each in checked for own in each.statuses if own.rule == rule}
 
 
@@ -214,13 +216,13 @@ def test_a_name_server_that_is_down_gets_the_change_later(dynamic: Names) -> Non
     dynamic.until(ALL)
     dynamic.sync()
     with Fleet.load(str(dynamic.ground.root)) as found:
-        found.promise("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+        found.topology.set_downtime("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
     with dynamic.ground.lab.broken(PRIMARY, Fault.POWER_OFF):
         report = dynamic.sync()
         assert report.exit is Exit.PARTIAL
         assert f"its primary {PRIMARY}" in report.stopped
         with Fleet.load(str(dynamic.ground.root)) as found:
-            assert [each.server for each in found.pending().missed] == [PRIMARY]
+            assert [each.server for each in found.journal.pending().missed] == [PRIMARY]
     configured = dynamic.ground.lab.run(PRIMARY, ["service", "named", "start"])
     assert configured.returncode == 0
     began = time.monotonic()
@@ -228,7 +230,7 @@ def test_a_name_server_that_is_down_gets_the_change_later(dynamic: Names) -> Non
         assert time.monotonic() - began < LIMIT, report
     assert dynamic.told() == {"web1", "web2", "web3"}
     with Fleet.load(str(dynamic.ground.root)) as found:
-        assert not found.pending().missed
+        assert not found.journal.pending().missed
 
 
 def test_clocks_that_differ_are_told_as_such(dynamic: Names) -> None:
@@ -255,15 +257,14 @@ def test_a_rollout_that_drains(dynamic: Names) -> None:
             has = {name for name in ALL if dynamic.ground.has(name, "/srv/www/index.html")}
             seen.append((has, dynamic.told()))
 
-    with Fleet.load(str(dynamic.ground.root)) as found:
-        found.watch = watch
-        report = found.sync("web", forced=("deletions", "changes", "empties"))
+    with Fleet.load(str(dynamic.ground.root), FleetOptions(watch=watch)) as found:
+        report = sync_files(found.context, "web", forced=("deletions", "changes", "empties"))
     assert report.exit is Exit.OK
     assert dynamic.told() == set(ALL)
     assert seen
     assert [told & {"web1", "web2"} for _, told in seen[:1]] == [set()]
     with Fleet.load(str(dynamic.ground.root)) as found:
-        assert all(word is None for word in map(found.topology().planned_of, ALL))
+        assert all(word is None for word in map(found.topology.current().planned_of, ALL))
 
 
 def test_a_rollout_that_would_leave_too_few(dynamic: Names) -> None:
@@ -272,7 +273,7 @@ def test_a_rollout_that_would_leave_too_few(dynamic: Names) -> None:
     dynamic.until(ALL)
     dynamic.sync()
     with Fleet.load(str(dynamic.ground.root)) as found:
-        report = found.sync("web")
+        report = sync_files(found.context, "web")
     assert report.exit is Exit.REFUSED
     assert "at least 3 are wanted" in report.stopped
     assert dynamic.told() == set(ALL)
@@ -320,9 +321,9 @@ def test_clients_while_members_die_are_cut_off_and_drained(dynamic: Names) -> No
                 clients.until({name}.isdisjoint)
             clients.until({name}.issubset)
         with Fleet.load(str(dynamic.ground.root)) as found:
-            found.promise("web3", Downtime.DRAIN, time.time(), time.time() + 60, "a test")
+            found.topology.set_downtime("web3", Downtime.DRAIN, time.time(), time.time() + 60, "a test")
             gone = clients.until(lambda found: "web3" not in found)
-            found.withdraw("web3")
+            found.topology.end_downtime("web3")
         clients.until(lambda found: found == set(ALL))
     finally:
         clients.end()
@@ -394,7 +395,7 @@ def test_a_reload_that_failed_is_made_up_for(in_files: Names) -> None:
     in_files.sync()
     ground = in_files.ground
     with Fleet.load(str(ground.root)) as found:
-        found.promise("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+        found.topology.set_downtime("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
     assert all(each.health is Health.WELL for each in examined(in_files))
     ground.run(PRIMARY, "sh", "-c", "mv /usr/sbin/rndc /usr/sbin/rndc.away")
     ill = [each for each in examined(in_files) if each.health is Health.ILL]
@@ -408,7 +409,7 @@ def test_a_reload_that_failed_is_made_up_for(in_files: Names) -> None:
 
 def examined(names: Names) -> list[Finding]:
     with Fleet.load(str(names.ground.root)) as found:
-        return list(found.examine_zones("")[0])
+        return list(found.zones.examine("")[0])
 
 
 def test_a_hand_in_the_file_while_it_is_checked_is_not_overwritten(in_files: Names) -> None:
@@ -454,13 +455,13 @@ def test_a_line_outside_our_part_of_a_file_costs_its_own_name_alone(in_files: Na
     assert first.exit is Exit.REFUSED
     assert f"take it out of {FILE}, and sync" in str(first.plan.conflicts)
     with Fleet.load(str(in_files.ground.root)) as found:
-        (told,) = found.adopt_name("mail.example.net", "A", ZoneWish())
+        (told,) = found.zones.adopt("mail.example.net", "A", ZoneWish())
     assert (told.exit, "outside our part of it" in told.stopped) == (Exit.REFUSED, True)
     for server in (PRIMARY, SECONDARY):
         in_files.ground.run(server, "sh", "-c", 'echo "www 2 IN A 203.0.113.7" >> "$1"', "sh", FILE)
     with Fleet.load(str(in_files.ground.root)) as found:
-        found.adopt_name("www.example.net", "A", ZoneWish())
-        found.promise("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+        found.zones.adopt("www.example.net", "A", ZoneWish())
+        found.topology.set_downtime("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
     report = in_files.sync()
     assert [each.subject for each in report.refused] == ["www.example.net A"]
     assert "other lines for it" in report.refused[0].what

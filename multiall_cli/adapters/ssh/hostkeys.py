@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from multiall_cli.adapters.ssh.certificates import SUFFIX, fault_of, of_blob
 from multiall_cli.adapters.ssh.route import Route
@@ -279,7 +280,17 @@ def _check_plain(route: Route, known: Sequence[Line], offered: HostKey) -> None:
     )
 
 
-def pin(file: Path, key: HostKey, *, replace: bool = False) -> None:
+class NamedLine(Protocol):
+    """A known_hosts line and the name that it begins with."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def line(self) -> str: ...
+
+
+def pin(file: Path, key: NamedLine, *, replace: bool = False) -> None:
     """Write the key to a known_hosts file, atomically and with mode 0600.
 
     `replace` takes out what the file says of the same server; without it, other keys of the server stay known.
@@ -292,7 +303,7 @@ def pin(file: Path, key: HostKey, *, replace: bool = False) -> None:
         raise UsageError(str(file), what, "make it a file that you may read and write") from None
 
 
-def _pin(file: Path, key: HostKey, *, replace: bool) -> None:
+def _pin(file: Path, key: NamedLine, *, replace: bool) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -70,7 +70,7 @@ def as_json(told: object, indent: int | None = 2) -> str:
 
 def as_yaml(told: object) -> str:
     """YAML that a terminal can be shown: where something is hidden in it, all beyond ASCII is an escape."""
-    from multiall_cli.fleet import to_yaml
+    from multiall_cli.fleet.sites import to_yaml
 
     text = to_yaml(told)
     if COMMAND.search(text):

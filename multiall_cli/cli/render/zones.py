@@ -345,7 +345,7 @@ def findings(found: Sequence[Finding], lines: Mapping[str, Sequence[str]], *, al
 
 def proposed(found: "Sequence[Proposal]") -> View:
     """Lines for the inventory, as YAML."""
-    from multiall_cli.fleet import to_yaml
+    from multiall_cli.fleet.sites import to_yaml
 
     def human(wide: bool) -> Iterator[object]:
         if not found:

@@ -9,11 +9,18 @@ import pytest
 from typer._click import Context
 from typer.main import get_command
 
-from multiall_cli import fleet as api
 from multiall_cli.cli import rounds
 from multiall_cli.cli.app import ROOMS, app
 from multiall_cli.cli.options import every_verb
 from multiall_cli.domain.exits import MEANINGS, Exit
+from multiall_cli.fleet import Fleet, sites
+from multiall_cli.fleet.nouns.baseline import Baseline
+from multiall_cli.fleet.nouns.doctor import Doctor
+from multiall_cli.fleet.nouns.journal import JournalVerbs
+from multiall_cli.fleet.nouns.pools import Pools
+from multiall_cli.fleet.nouns.servers import Servers
+from multiall_cli.fleet.nouns.topology import TopologyVerbs
+from multiall_cli.fleet.nouns.zones import Zones
 from multiall_cli.lab.real.lab import Lab
 
 
@@ -70,73 +77,73 @@ def test_nouns_stand_in_help_as_they_are() -> None:
 
 
 MIRROR = {
-    "multiall init": api.make_site,
-    "multiall doctor": (api.Fleet.examine, api.Fleet.examine_site, api.Fleet.sudoers),
-    "multiall exec": api.Fleet.execute,
-    "multiall cp": (api.Fleet.copy, api.Fleet.fetch),
-    "multiall inventory check": api.Fleet.load,
-    "multiall inventory show": api.Fleet.inventory,
-    "multiall inventory schema": api.schemas,
-    "multiall inventory import": api.imported,
-    "multiall pool list": api.Fleet.inventory,
-    "multiall pool show": api.Fleet.pool,
-    "multiall pool plan": (api.Fleet.pool_plan, api.Fleet.plan),
-    "multiall pool sync": (api.Fleet.sync_pool, api.Fleet.sync),
-    "multiall pool status": api.Fleet.status,
-    "multiall pool diff": api.Fleet.diff,
-    "multiall server list": api.Fleet.select,
-    "multiall server show": api.Fleet.server,
-    "multiall server explain": api.Fleet.explain,
-    "multiall server facts": api.Fleet.facts,
-    "multiall server trust": (api.Fleet.offer, api.Fleet.trust),
-    "multiall server shell": api.Fleet.ssh_command,
-    "multiall dns status": api.Fleet.zone_status,
-    "multiall dns plan": api.Fleet.zone_plans,
-    "multiall dns sync": api.Fleet.sync_zones,
-    "multiall dns show": api.Fleet.zone_plans,
-    "multiall dns explain": api.Fleet.explain_name,
-    "multiall dns drift": api.Fleet.zone_drift,
-    "multiall dns watch": api.Fleet.sync_zones,
-    "multiall dns wait": (api.Fleet.departures, api.Fleet.given_names, api.Fleet.late_zones),
-    "multiall dns adopt": api.Fleet.adopt_name,
-    "multiall dns import": api.Fleet.import_zone,
-    "multiall dns history": api.Fleet.zone_history,
-    "multiall dns rollback": api.Fleet.roll_back,
-    "multiall dns doctor": api.Fleet.examine_zones,
-    "multiall baseline check": api.Fleet.check,
-    "multiall baseline status": (api.Fleet.remembered_health, api.Fleet.health_of),
-    "multiall baseline watch": (api.Fleet.check, api.Fleet.keep_warm),
-    "multiall baseline history": api.Fleet.health_history,
-    "multiall baseline rules": api.Fleet.rules,
-    "multiall baseline explain": api.Fleet.rules,
-    "multiall baseline waive": api.Fleet.waive,
-    "multiall baseline waivers": api.Fleet.waivers,
-    "multiall baseline revoke": api.Fleet.revoke,
-    "multiall baseline remedy": (api.Fleet.remedies, api.Fleet.remedy),
-    "multiall baseline learn": api.Fleet.learn,
-    "multiall baseline test": api.Fleet.test_pack,
-    "multiall baseline lint": api.Fleet.lint,
-    "multiall baseline packs": api.Fleet.inventory,
+    "multiall init": sites.make_site,
+    "multiall doctor": (Doctor.examine, Doctor.examine_site, Doctor.sudoers),
+    "multiall exec": Servers.execute,
+    "multiall cp": (Servers.copy, Servers.fetch),
+    "multiall inventory check": Fleet.load,
+    "multiall inventory show": Fleet.inventory,
+    "multiall inventory schema": sites.schemas,
+    "multiall inventory import": sites.import_inventory,
+    "multiall pool list": Pools.all,
+    "multiall pool show": Pools.find,
+    "multiall pool plan": Pools.plan,
+    "multiall pool sync": Pools.sync,
+    "multiall pool status": Pools.status,
+    "multiall pool diff": Pools.diff,
+    "multiall server list": Servers.select_or_all,
+    "multiall server show": Servers.find,
+    "multiall server explain": Servers.explain,
+    "multiall server facts": Servers.facts,
+    "multiall server trust": (Servers.offer, Servers.trust),
+    "multiall server shell": Servers.login_command,
+    "multiall dns status": Zones.status,
+    "multiall dns plan": Zones.plan,
+    "multiall dns sync": Zones.sync,
+    "multiall dns show": Zones.plan,
+    "multiall dns explain": Zones.explain,
+    "multiall dns drift": Zones.drift,
+    "multiall dns watch": Zones.sync,
+    "multiall dns wait": (Zones.departures, Zones.names_serving, Zones.lagging),
+    "multiall dns adopt": Zones.adopt,
+    "multiall dns import": Zones.suggest,
+    "multiall dns history": Zones.history,
+    "multiall dns rollback": Zones.roll_back,
+    "multiall dns doctor": Zones.examine,
+    "multiall baseline check": Baseline.check,
+    "multiall baseline status": (Baseline.saved, Baseline.summarize),
+    "multiall baseline watch": (Baseline.check, TopologyVerbs.keep_warm),
+    "multiall baseline history": Baseline.history,
+    "multiall baseline rules": Baseline.rules,
+    "multiall baseline explain": Baseline.rules,
+    "multiall baseline waive": Baseline.waive,
+    "multiall baseline waivers": Baseline.waivers,
+    "multiall baseline revoke": Baseline.revoke,
+    "multiall baseline remedy": (Baseline.remedies, Baseline.remedy),
+    "multiall baseline learn": Baseline.learn,
+    "multiall baseline test": Baseline.test_pack,
+    "multiall baseline lint": Baseline.lint,
+    "multiall baseline packs": Fleet.inventory,
     "multiall baseline checks": (),
     "multiall baseline codes": (),
-    "multiall journal list": api.Fleet.runs,
-    "multiall journal show": api.Fleet.run,
-    "multiall journal pending": api.Fleet.pending,
-    "multiall topology scan": api.Fleet.scan,
-    "multiall topology show": api.Fleet.topology,
-    "multiall topology at": api.Fleet.events,
-    "multiall topology links": api.Fleet.topology,
-    "multiall topology why": api.Fleet.topology,
-    "multiall topology path": api.Fleet.topology,
-    "multiall topology events": api.Fleet.events,
-    "multiall topology history": api.Fleet.events,
-    "multiall topology discover": api.Fleet.discover,
-    "multiall topology verify": api.Fleet.verify,
-    "multiall topology watch": (api.Fleet.scan, api.Fleet.keep_warm, api.Fleet.hinted),
-    "multiall topology drain": api.Fleet.promise,
-    "multiall topology maintenance": api.Fleet.promise,
-    "multiall topology pin": api.Fleet.promise,
-    "multiall topology undrain": api.Fleet.withdraw,
+    "multiall journal list": JournalVerbs.runs,
+    "multiall journal show": JournalVerbs.run,
+    "multiall journal pending": JournalVerbs.pending,
+    "multiall topology scan": TopologyVerbs.scan,
+    "multiall topology show": TopologyVerbs.current,
+    "multiall topology at": TopologyVerbs.events,
+    "multiall topology links": TopologyVerbs.current,
+    "multiall topology why": TopologyVerbs.current,
+    "multiall topology path": TopologyVerbs.current,
+    "multiall topology events": TopologyVerbs.events,
+    "multiall topology history": TopologyVerbs.events,
+    "multiall topology discover": TopologyVerbs.discover,
+    "multiall topology verify": (TopologyVerbs.verify, TopologyVerbs.public_key),
+    "multiall topology watch": (TopologyVerbs.scan, TopologyVerbs.keep_warm, TopologyVerbs.is_hinted),
+    "multiall topology drain": TopologyVerbs.set_downtime,
+    "multiall topology maintenance": TopologyVerbs.set_downtime,
+    "multiall topology pin": TopologyVerbs.set_downtime,
+    "multiall topology undrain": TopologyVerbs.end_downtime,
     "multiall lab up": Lab.up,
     "multiall lab down": Lab.down,
     "multiall lab status": Lab.status,
@@ -148,28 +155,17 @@ MIRROR = {
 rule can look at is known without one.
 """
 
-NO_VERB = {
-    "close",
-    "known_hosts",
-    "network",
-    "reading_world",
-    "recalled",
-    "recent",
-    "seal",
-    "state_folder",
-    "store",
-    "transport",
-    "world",
-}
-"""What a Fleet has besides answers: where things lie, and its own end."""
+NOUNS = (Baseline, Doctor, JournalVerbs, Pools, Servers, TopologyVerbs, Zones)
+NO_VERB = {"find", "select"}
+"""Methods that answer no verb of their own: other verbs use them."""
 
 
 def test_every_verb_is_a_method_and_every_method_a_verb() -> None:
     assert set(MIRROR) | {"multiall demo"} == set(VERBS)
     called = {each for value in MIRROR.values() for each in (value if isinstance(value, tuple) else (value,))}
-    fields = set(api.Fleet.__dataclass_fields__)
-    public = {name for name in vars(api.Fleet) if not name.startswith("_")} - fields - NO_VERB
-    assert public == {name for name in public if getattr(api.Fleet, name) in called}
+    for noun in NOUNS:
+        public = {name for name in vars(noun) if not name.startswith("_")} - NO_VERB
+        assert public == {name for name in public if getattr(noun, name) in called}, noun
 
 
 @pytest.mark.parametrize("path", VERBS)

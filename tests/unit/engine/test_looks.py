@@ -11,17 +11,18 @@ from multiall_cli.cli.render.screen import on, put
 from multiall_cli.cli.render.servers import facts as shown
 from multiall_cli.domain.answer import Facts, Finding, Health
 from multiall_cli.domain.inventory import Link, Server
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.doctor import examine
 from multiall_cli.engine.execute import facts
-from multiall_cli.engine.world import World
+from tests.fixtures.contexts import context
 from tests.fixtures.told import ToldPipe, ToldTransport, answer, greeted
 
 BAD = Server(name="bad", address="192.0.2.1", link=Link.SSH)
 
 
-def _world(value: object) -> World:
+def _world(value: object) -> Context:
     told = ToldTransport(lambda server, argv: ToldPipe(greeted(answer(value))))
-    return World(told, None, SystemClock())  # type: ignore[arg-type]  # what only looks writes down nothing
+    return context(told, None, SystemClock())  # what only looks writes down nothing
 
 
 @pytest.mark.parametrize("now", [10**400, -(10**400), float("inf"), float("nan"), True, "x", [1]])
@@ -67,7 +68,7 @@ def test_an_answer_that_is_nested_too_deep_is_garbage() -> None:
 def test_the_words_of_a_fault_are_cut() -> None:
     """A member's megabytes of trouble do not fill a terminal."""
     said = greeted(answer({"what": "x" * 100_000, "todo": "y" * 100_000}).replace(b"V", b"X", 1))
-    world = World(ToldTransport(lambda server, argv: ToldPipe(said)), None, SystemClock())  # type: ignore[arg-type]
+    world = context(ToldTransport(lambda server, argv: ToldPipe(said)), None, SystemClock())
     (told,) = facts(world, [BAD])
     assert len(told.trouble) < 600
     assert len(told.todo) == 500

@@ -20,7 +20,7 @@ from multiall_cli.engine.asking import Asker, ask, ask_again, to_ask
 from multiall_cli.engine.check import Duty, check, recall
 from multiall_cli.engine.held import pack, unpack
 from multiall_cli.engine.recent import Recent
-from multiall_cli.engine.world import World
+from tests.fixtures.contexts import context
 from tests.fixtures.gauged import Facts, Told, Wires
 
 SERVERS = tuple(Server(name, "192.0.2.1", Link.SSH) for name in ("web1", "web2"))
@@ -68,7 +68,7 @@ class Desk:
     clock: Clock = field(default_factory=Clock)
 
     def look(self, duties: list[Duty], recent: Recent | None = None) -> list[Checked]:
-        world = World(Wires(self.members), self.store, self.clock, parallel=1)
+        world = context(Wires(self.members), self.store, self.clock, parallel=1)
         return sorted(check(world, duties, lambda _, values: values, KEEP, recent), key=lambda each: each.server)
 
     def kept(self) -> tuple[dict[str, Memory], list[list[Sample]], list[Change]]:

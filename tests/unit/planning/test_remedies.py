@@ -8,8 +8,8 @@ from multiall_cli.domain.baseline import Checked, Code, Rule, Status
 from multiall_cli.domain.inventory import After, Gate
 from multiall_cli.domain.remedy import Cooling, Remedied, Remedy
 from multiall_cli.engine.gate import closed, is_green
-from multiall_cli.engine.world import World
 from multiall_cli.planning.remedies import cooling, remedies
+from tests.fixtures.contexts import context
 
 RULES = [
     Rule("web", "service", {}, (), remedy=("restart", "nginx")),
@@ -92,7 +92,7 @@ class Hands:
 def gated(looks: list[Code], gate: Gate, *, stopped: bool = False) -> tuple[str, int, float]:
     """Why it stayed closed, how many looks it took, and how long."""
     hands, left = Hands(), list(looks)
-    world = World(None, None, hands, pause=hands.pause, stop=lambda: stopped)  # type: ignore[arg-type]
+    world = context(None, None, hands, pause=hands.pause, stop=lambda: stopped)
 
     def look() -> list[Checked]:
         code = left.pop(0)
@@ -117,6 +117,6 @@ def test_a_gate_that_stays_closed_says_who_is_not_well() -> None:
 
 def test_who_was_not_looked_at_is_named() -> None:
     hands = Hands()
-    world = World(None, None, hands, pause=hands.pause)  # type: ignore[arg-type]
+    world = context(None, None, hands, pause=hands.pause)
     lost = Checked("s", Code.UNREACHABLE, 0.0, (), "it is away")
     assert closed(Gate(within=1.0), world, lambda: [lost]) == "s: 503 unreachable (it is away)"

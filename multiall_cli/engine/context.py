@@ -1,0 +1,93 @@
+"""What every verb works with: the site, its adapters, the clock, and how the verb is watched and stopped."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.errors import Fault, Unreachable
+from multiall_cli.domain.inventory import Inventory, Server, Site
+from multiall_cli.domain.run import Step
+from multiall_cli.ports.adapters import Adapters
+from multiall_cli.ports.agent import SyncAgent
+from multiall_cli.ports.clock import Clock
+from multiall_cli.ports.store import Store
+from multiall_cli.ports.transport import Transport
+
+if TYPE_CHECKING:
+    from multiall_cli.engine.recent import Recent
+    from multiall_cli.planning.rules import RuleBook
+
+Agent = SyncAgent[Any]
+"""Any agent: the engine never looks into its items."""
+
+
+@dataclass(slots=True)
+class ProcessCache:
+    """What a process saves from one verb to the next. Losing it costs time, never a decision."""
+
+    rules: "tuple[RuleBook, list[Fault]] | None" = None
+    """The rules of all servers, and what is wrong with them: a site does not change while it is open."""
+    checks: "Recent | None" = None
+    """The last check of each server, while connections stay open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Passed to every function of the engine and of the fleet, in place of the Fleet.
+
+    `vantage`: the admin host's name as an observer; `parallel`: how many servers are worked on at once; `silence`:
+    seconds that a server may be silent; `watch` gets each step; `stop` says whether to begin no further member; `warn`
+    gets what the operator should know besides the result; `pause` waits for so many seconds.
+
+    `away`: servers to which no connection is tried, because the topology has them in maintenance or down; `relays`:
+    server -> the peer that it is reached through. Both are empty until `fleet.topology.informed` fills them in.
+    """
+
+    site: Site
+    adapters: Adapters
+    clock: Clock
+    vantage: str = ""
+    parallel: int = 32
+    silence: float = 60.0
+    timeout: float | None = None
+    """Seconds of silence that the operator set for this call; None: the site's settings hold."""
+    watch: Callable[[Step], None] = lambda step: None
+    stop: Callable[[], bool] = lambda: False
+    warn: Callable[[str], None] = lambda words: None
+    pause: Callable[[float], None] = time.sleep
+    away: Mapping[str, Unreachable] = field(default_factory=dict)
+    relays: Mapping[str, str] = field(default_factory=dict)
+    is_reading: bool = False
+    """Whether `transport` is the adapters' `reading`: for calls that change nothing."""
+    cache: ProcessCache = field(default_factory=ProcessCache)
+
+    @property
+    def inventory(self) -> Inventory:
+        return self.site.inventory
+
+    @property
+    def store(self) -> Store:
+        return self.adapters.store
+
+    @property
+    def transport(self) -> Transport:
+        return self.adapters.reading if self.is_reading else self.adapters.transport
+
+    @property
+    def reading(self) -> Self:
+        """The same context for calls that change nothing: over sessions that stay open, where they are to."""
+        return replace(self, is_reading=True)
+
+    def observer_of(self, server: str) -> str:
+        """Who meets a server when we work on it: ourselves, or the peer that relays."""
+        return self.relays.get(server, self.vantage)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One agent and the members that it keeps as declared."""
+
+    agent: Agent
+    servers: tuple[Server, ...]

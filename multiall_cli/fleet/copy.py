@@ -1,0 +1,49 @@
+"""`multiall cp`: copies between the admin host and servers, as syncs of one tree that delete nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from multiall_cli.agents.files import FileTree, file_tree
+from multiall_cli.domain.change import Plan
+from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable
+from multiall_cli.domain.inventory import ADMIN, Pool, Server
+from multiall_cli.domain.run import Report
+from multiall_cli.engine.context import Assignment, Context
+from multiall_cli.engine.copying import incoming, not_fetched, of_server, outgoing
+from multiall_cli.engine.sync import Wish, here, sync
+from multiall_cli.fleet.execute import reachable_servers
+from multiall_cli.planning.guard import NAMES
+
+COPIES = "(cp)"  # what copies are journalled and locked as: no pool of an inventory can be called so
+COPY_WAIT = 60.0  # seconds that a copy waits for another one
+
+
+def copy(context: Context, source: str, target: str, path: str, confirm: Callable[[Plan], bool]) -> Report:
+    """Copy a file or a folder of the admin host to a path on servers; nothing is deleted there."""
+    servers = tuple(reachable_servers(context, target))
+    with outgoing(Path(source), path) as declared:
+        pool = Pool(COPIES, tuple(server.name for server in servers))
+        wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm)
+        tree = file_tree(declared, context.inventory.servers, context.store, here(), is_copy=True)
+        return sync(context, pool, [Assignment(tree, servers)], wish)
+
+
+def fetch(context: Context, target: str, path: str, folder: str) -> tuple[Report, ...]:
+    """Copy a file or a folder of servers to `folder`/SERVER on the admin host: a report per server."""
+    return tuple(_fetch(context, server, path, Path(folder)) for server in reachable_servers(context, target))
+
+
+def _fetch(context: Context, server: Server, path: str, folder: Path) -> Report:
+    declared, root = incoming(server.name, path, folder)
+    if context.stop():
+        return not_fetched(server.name, None)
+    wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT)
+    agent = FileTree(declared, server, root, context.store, is_copy=True)
+    try:
+        report = sync(context, Pool(COPIES, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], wish)
+        return of_server(server.name, report)
+    except Refused:
+        gone = Refused(server.name, f"{path} is not there, or is empty", "copies take no patterns; look at the path")
+        return not_fetched(server.name, gone)
+    except (Unreachable, MemberFault, Locked) as fault:  # one server's trouble is not the others'
+        return not_fetched(server.name, fault)

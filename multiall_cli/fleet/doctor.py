@@ -1,0 +1,64 @@
+"""What is wrong on the admin host and with the connections to servers, and how to fix it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from multiall_cli.adapters.names import examine as examine_name
+from multiall_cli.adapters.trusted import faults_of
+from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.drivers.become import sudoers as sudoers_lines
+from multiall_cli.engine.context import Context
+from multiall_cli.engine.doctor import examine
+from multiall_cli.fleet import ssh_config
+from multiall_cli.fleet.adapters import state_folder
+from multiall_cli.fleet.lookup import find_server, select_or_all
+from multiall_cli.planning.merge import effective_files
+
+LEAST_ROOM = 64 << 20  # bytes free where the store is, before doctor reports it
+
+
+def examine_servers(context: Context, target: str) -> Iterator[Finding]:
+    """Findings about the connections to servers. `target` '': all servers."""
+    servers, nameless = select_or_all(context, target), {}
+    trees = {each.name: [tree.path for tree in effective_files(context.inventory, each.name)[0]] for each in servers}
+    for finding in examine(context, servers, trees):
+        if finding.reason == "name" and finding.subject not in nameless:
+            address = find_server(context, finding.subject).address
+            nameless[finding.subject] = examine_name(finding.subject, address)
+            yield nameless[finding.subject] or finding
+        else:
+            yield finding
+
+
+def examine_site(context: Context) -> Iterator[Finding]:
+    """Findings about the admin host itself: the site, its ssh config, the store."""
+    site = context.site
+    words = f"{len(site.inventory.servers)} servers, {len(site.inventory.pools)} pools, no faults in its files"
+    yield Finding("site", Health.WELL, f"{site.root}: {words}")
+    for pool in site.inventory.pools.values():
+        for each in pool.files:
+            if not each.from_member and not Path(each.source).is_dir():
+                what = f"the source of {each.path}, {each.source}, is no folder here"
+                yield Finding(f"pool {pool.name}", Health.ILL, what, f"make it, or mend `source:` at {each.origin}")
+    yield from ssh_config.unheeded(site, tuple(site.inventory.servers.values()))
+    yield from _examine_store(context)
+
+
+def _examine_store(context: Context) -> Iterator[Finding]:
+    context.store.runs(1)
+    folder = state_folder(context.site)
+    for fault in faults_of(sorted(folder.glob("*.lock"))):
+        yield Finding("store", Health.ILL, f"{fault.subject}: {fault.what}", fault.todo)
+    free = os.statvfs(folder)
+    room = free.f_bavail * free.f_frsize
+    if room < LEAST_ROOM:
+        what = f"{room >> 20} MiB are free at {folder}"
+        yield Finding("store", Health.ILL, what, "free some, or move it with `store:`")
+    else:
+        yield Finding("store", Health.WELL, f"{folder}, {room >> 20} MiB free")
+
+
+def sudoers(context: Context, target: str) -> tuple[str, ...]:
+    """The sudoers lines that the servers' `become: sudo` needs, one per user. `target` '': all servers."""
+    return sudoers_lines(select_or_all(context, target))

@@ -1,0 +1,42 @@
+"""The host keys that servers show, compared with the site's known_hosts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiall_cli.adapters.ssh.hostkeys import pin
+from multiall_cli.domain.answer import Offer
+from multiall_cli.domain.errors import Unreachable
+from multiall_cli.domain.inventory import Server
+
+if TYPE_CHECKING:
+    from multiall_cli.adapters.ssh.transport import SshTransport
+
+_STATES = {"host-key-unknown": "unknown", "host-key-changed": "changed", "auth": "known"}
+"""Why a login failed -> what that says about the host key."""
+
+
+class SiteHostKeys:
+    """The `HostKeys` of a site."""
+
+    def __init__(self, ssh: "SshTransport", file: Path) -> None:
+        self._ssh, self._file = ssh, file
+
+    @property
+    def file(self) -> str:
+        return str(self._file)
+
+    def offered(self, server: Server) -> Offer:
+        key = self._ssh.offered(server)
+        return Offer(server.name, key.name, key.kind, key.fingerprint, key.line, self._state(server))
+
+    def _state(self, server: Server) -> str:
+        try:
+            self._ssh.open(server).close()
+        except Unreachable as fault:
+            if fault.reason not in _STATES:
+                raise
+            return _STATES[fault.reason]
+        return "known"
+
+    def pin(self, offer: Offer, *, replace: bool) -> None:
+        pin(self._file, offer, replace=replace)

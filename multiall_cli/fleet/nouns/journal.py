@@ -1,0 +1,31 @@
+"""`fleet.journal`."""
+
+from typing import TYPE_CHECKING
+
+from multiall_cli.domain.answer import Pending, RunDetails
+from multiall_cli.domain.run import Run
+from multiall_cli.fleet import journal as work
+
+if TYPE_CHECKING:
+    from multiall_cli.engine.context import Context
+
+RUNS_SHOWN = 20
+
+
+class JournalVerbs:
+    """Journal: what was done, by whom, and what is still open."""
+
+    def __init__(self, context: "Context") -> None:
+        self._context = context
+
+    def runs(self, limit: int = RUNS_SHOWN, pool: str | None = None) -> tuple[Run, ...]:
+        """Return the newest runs first. `pool`: only those of this pool."""
+        return tuple(self._context.store.runs(limit, pool))
+
+    def run(self, run_id: str) -> RunDetails:
+        """Return a run with all that it changed. Raises UsageError."""
+        return work.run_details(self._context, run_id)
+
+    def pending(self, pool: str | None = None) -> Pending:
+        """Return what is still open, and what the next sync of each pool will settle."""
+        return work.pending(self._context, pool)

@@ -1,0 +1,82 @@
+"""`fleet.zones`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiall_cli.domain.answer import Finding
+from multiall_cli.domain.records import Departure, Explained, Place, Served, Standing, ZoneReport, ZoneStatus
+from multiall_cli.domain.run import Run
+from multiall_cli.fleet import zones as work
+
+if TYPE_CHECKING:
+    from multiall_cli.engine.context import Context
+    from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.planning.zones.proposals import Proposal
+
+RUNS_SHOWN = 20
+
+
+class Zones:
+    """Zones: names that follow the topology. A `zone` of '' means all zones; an unknown one raises UsageError."""
+
+    def __init__(self, context: "Context") -> None:
+        self._context = context
+
+    def plan(self, zone: str = "") -> tuple[ZoneReport, ...]:
+        """Return what a sync would change. Reads only."""
+        return tuple(work.plan(self._context, work.chosen(self._context, zone)))
+
+    def sync(self, zone: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
+        """Make zones as pools and topology want them."""
+        return tuple(work.sync(self._context, work.chosen(self._context, zone), wish))
+
+    def status(self, zone: str = "") -> tuple[ZoneStatus, ...]:
+        """Ask each name server for its serial."""
+        return tuple(work.status(self._context, work.chosen(self._context, zone)))
+
+    def drift(self, zone: str = "") -> tuple[tuple[ZoneReport, tuple[Served, ...]], ...]:
+        """Return what is not as it was written, and which servers lag."""
+        return tuple(work.drift(self._context, work.chosen(self._context, zone)))
+
+    def explain(self, name: str) -> tuple[Explained, ...]:
+        """Return all that is known of a name. Raises UsageError, Unreachable, MemberFault."""
+        return work.explain(self._context, name)
+
+    def departures(self, target: str = "") -> tuple[Departure, ...]:
+        """Return what was taken out of zones and clients may still hold. `target`: of these servers."""
+        return tuple(work.departures(self._context, target))
+
+    def names_serving(self, target: str = "") -> tuple[tuple[Place, Standing], ...]:
+        """Return the names that lead to servers now. `target` '': to servers that should be out. Reads only.
+
+        Raises UsageError, Unreachable, MemberFault.
+        """
+        return tuple(work.given(self._context, target))
+
+    def lagging(self) -> tuple[str, ...]:
+        """Return the zones of which a server was behind at the last look: it may still serve removed records."""
+        return tuple(work.late(self._context))
+
+    def adopt(self, name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
+        """Take over records as they are. Raises UsageError.
+
+        `kind` '': all declared types; `from_owner`: only records with this owner's mark; then `name` may be ''.
+        """
+        return work.adopt(self._context, name, kind, wish, from_owner)
+
+    def suggest(self, zone: str, file: Path | None = None) -> "tuple[Proposal, ...]":
+        """Return names of a zone, or of its file, that pools could declare."""
+        return work.imported(self._context, work.chosen(self._context, zone)[0], file)
+
+    def history(self, zone: str = "", limit: int = RUNS_SHOWN) -> tuple[Run, ...]:
+        """Return the runs that changed zones, the newest first."""
+        return work.history(self._context, work.chosen(self._context, zone), limit)
+
+    def roll_back(self, run: str, wish: "ZoneWish") -> ZoneReport:
+        """Undo what a run did to a zone. Raises UsageError."""
+        return work.rollback(self._context, run, wish)
+
+    def examine(self, zone: str = "") -> tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]:
+        """Return what is wrong with the name servers, and what each one's named.conf needs."""
+        found = work.chosen(self._context, zone)
+        return tuple(work.examine(self._context, found)), work.needed(found)

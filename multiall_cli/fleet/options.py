@@ -1,0 +1,26 @@
+"""What a caller of the Python API may set for a Fleet."""
+
+import socket
+from collections.abc import Callable
+
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.run import Step
+
+VANTAGE = socket.gethostname()
+"""The admin host's own name as an observer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """`parallel` servers at once and `timeout` in seconds; None: as the site's settings say.
+
+    `watch` gets each step of a longer verb; `stop` says whether to begin no further member; `warn` gets what the
+    operator should know besides the result. `become_password`: for all servers with a `become` that declare none.
+    """
+
+    parallel: int | None = None
+    timeout: float | None = None
+    watch: Callable[[Step], None] = lambda step: None
+    stop: Callable[[], bool] = lambda: False
+    warn: Callable[[str], None] = lambda words: None
+    become_password: str | None = None
