@@ -40,9 +40,9 @@ class Unobeyed:
 
     def write(self, text: str) -> int:
         told = broken(self._line + text, len(self._line))
-        line = (self._line + told).rpartition("\n")[2]
-        first = "x" if line.strip() else " "  # however many blanks there are, a command may follow them
-        self._line = line if len(line) <= REMEMBERED else first + line[-REMEMBERED:]
+        line = (self._line + told).rpartition("\n")[2].rpartition("\r")[2]  # runners begin a line at either
+        cut = line[:-REMEMBERED]  # nothing, as a rule; a command may follow any number of blanks
+        self._line = ("x" if cut.strip() else cut[:1]) + line[-REMEMBERED:]
         self._stream.write(told)
         return len(text)
 

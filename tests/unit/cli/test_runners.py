@@ -43,6 +43,8 @@ def test_each_form_of_a_command_is_broken_visibly(command: str) -> None:
 @example(["##vso", "[task.x]y"])
 @example([300 * " ", "::error::x"])
 @example(["x\r::error::x"])
+@example([300 * " ", "::", "error::x"])
+@example(["::error::x", "\r", 300 * " ", "::error::x"])
 @given(_pieces)
 def test_no_way_to_cut_it_into_pieces_makes_a_command(pieces: list[str]) -> None:
     stream = io.StringIO()
