@@ -16,7 +16,8 @@ from multiall_cli.cli.render.view import View, show
 from multiall_cli.domain.answer import Pending, RunDetails
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.exits import MEANINGS, Exit
-from multiall_cli.domain.run import Entry, OutboxEntry, OwedAction, Run
+from multiall_cli.domain.run import BacklogEntry, Entry, PendingHandler, Run
+from multiall_cli.domain.scope import Scope, ScopeKind
 
 app = typer.Typer(cls=Noun, no_args_is_help=True, add_completion=False, help="The journal: list, show, pending.")
 
@@ -69,11 +70,19 @@ def _ended(run: Run) -> str:
     return "running or cut off" if run.result is None else f"{run.result.value} {MEANINGS[run.result]}"
 
 
+def _scope(scope: Scope) -> str:
+    """A pool by its name alone, as most runs are about one."""
+    return scope.name if scope.kind is ScopeKind.POOL else str(scope)
+
+
 def _runs(runs: tuple[Run, ...], pool: str) -> View:
     def human(wide: bool) -> Iterator[object]:
-        rows = [(run.id, run.verb, run.pool, f"{run.who}@{run.host}", moment(run.started), _code(run)) for run in runs]
+        rows = [
+            (run.id, run.verb, _scope(run.scope), f"{run.who}@{run.host}", moment(run.started), _code(run))
+            for run in runs
+        ]
         where = f" on {pool}" if pool else ""
-        columns = ("run", "verb", "pool", "by", "began", "ended")
+        columns = ("run", "verb", "of", "by", "began", "ended")
         yield table(columns, rows) if rows else f"nothing was run{where} so far"
 
     return View("journal.list", {"runs": runs}, human, runs, [run.id for run in runs], well=not runs)
@@ -87,7 +96,8 @@ def _entry_row(entry: Entry) -> tuple[str, ...]:
 def _run(found: RunDetails) -> View:
     def human(wide: bool) -> Iterator[object]:
         run = found.run
-        yield safe_text(f"{run.id}: {run.verb} {run.pool}, plan {run.plan}, by {run.who}@{run.host} (pid {run.pid})")
+        by = f"{run.who}@{run.host} (pid {run.pid})"
+        yield safe_text(f"{run.id}: {run.verb} {_scope(run.scope)}, plan {run.plan}, by {by}")
         yield f"began {moment(run.started)}, " + (f"ended {moment(run.ended)}: " if run.ended else "") + _ended(run)
         if found.entries:
             yield table(("server", "stage", "action", "what", "how"), map(_entry_row, found.entries))
@@ -114,18 +124,18 @@ def _unsettled(entries: tuple[Entry, ...], *, all_of_them: bool) -> Iterator[tup
 
 
 def _pending(found: Pending) -> View:
-    nothing = not (found.entries or found.missed or found.owed)
+    nothing = not (found.entries or found.missed or found.handlers)
 
     def human(wide: bool) -> Iterator[object]:
         if nothing:
             yield "nothing is pending"
             return
         rows = list(_unsettled(found.entries, all_of_them=wide))
-        rows += [(m.server, "missed", f"{m.pool}: {m.reason}", m.run) for m in found.missed]
-        rows += [(o.server, "owed", f"{o.verb} {' '.join(o.arguments)}", o.run) for o in found.owed]
+        rows += [(m.server, "missed", f"{_scope(m.scope)}: {m.reason}", m.run) for m in found.missed]
+        rows += [(h.subject, "handler", h.action, h.run) for h in found.handlers]
         yield table(("server", "kind", "what", "run"), rows)
         yield f"{count(len(items), 'thing')} pending: the next sync (or the same copy again) settles them"
 
-    items: list[Entry | OutboxEntry | OwedAction] = [*found.entries, *found.missed, *found.owed]
-    names = list(dict.fromkeys(each.server for each in items))
+    items: list[Entry | BacklogEntry | PendingHandler] = [*found.entries, *found.missed, *found.handlers]
+    names = list(dict.fromkeys(each.subject for each in items))
     return View("journal.pending", found, human, items, names, exit=Exit.OK if nothing else Exit.PARTIAL, well=nothing)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.run import Entry, OutboxEntry, OwedAction, Run, Standing
+from multiall_cli.domain.run import BacklogEntry, Entry, LastResult, PendingHandler, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class MemberStatus:
     """A member as the store knows it, without asking it."""
 
     server: str
-    standing: Standing | None
-    missed: Sequence[OutboxEntry]
+    result: LastResult | None
+    missed: Sequence[BacklogEntry]
     unsettled: int
-    owed: Sequence[OwedAction]
+    handlers: Sequence[PendingHandler]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class RunDetails:
 
     run: Run
     entries: tuple[Entry, ...]
-    missed_by: tuple[OutboxEntry, ...]
+    missed_by: tuple[BacklogEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Pending:
     """What is still open: changes that a cut-off run announced, runs that members missed, actions that are owed."""
 
     entries: tuple[Entry, ...]
-    missed: tuple[OutboxEntry, ...]
-    owed: tuple[OwedAction, ...]
+    missed: tuple[BacklogEntry, ...]
+    handlers: tuple[PendingHandler, ...]
 
 
 class Health(StrEnum):

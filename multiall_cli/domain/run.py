@@ -1,4 +1,4 @@
-"""What a run is: its journal, what a member missed, and the report."""
+"""Runs: the journal, the backlog, pending handlers, results and reports."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -6,18 +6,20 @@ from enum import StrEnum
 from multiall_cli.domain.change import Describable, Outcome, Plan, Result
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.scope import Purpose, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One verb that changes something: who asked for it, from where, and how it ended.
 
-    `started`/`ended` are seconds since the epoch (UTC); `ended` None: it is running, or was cut off.
+    `scopes`: what it is about, first what it locked, then what else it changed: a pool's run that changes names has
+    their zones too. `started`, `ended`: seconds since the epoch (UTC); `ended` None: it is running, or was cut off.
     """
 
     id: str
     verb: str
-    pool: str
+    scopes: tuple[Scope, ...]
     targets: tuple[str, ...]
     plan: str
     who: str
@@ -26,6 +28,10 @@ class Run:
     started: float
     ended: float | None = None
     result: Exit | None = None
+
+    @property
+    def scope(self) -> Scope:
+        return self.scopes[0]
 
 
 class Stage(StrEnum):
@@ -41,11 +47,15 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the journal: a change on a member, before and after in words."""
+    """One line of the journal: a change that an agent made to a subject, before and after in words.
+
+    `server`: where it was made: the subject itself, or the server of a service; `purpose`: why it was made.
+    """
 
     run: str
-    server: str
     agent: str
+    subject: str
+    server: str
     key: str
     action: str
     before: str
@@ -53,14 +63,20 @@ class Entry:
     stage: Stage
     detail: str
     at: float
+    purpose: Purpose = Purpose.SYNC
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """That a member missed a run of a pool. Delivered once: by the run that brings it up to date."""
+class BacklogEntry:
+    """What the admin host owes to a subject that missed a run. Delivered once: by the run that brings it up to date.
+
+    `agent`: whose changes it missed; `scope`: of the run that it missed; `server`: whose absence was the reason.
+    """
 
     id: int
-    pool: str
+    scope: Scope
+    agent: str
+    subject: str
     server: str
     run: str
     reason: str
@@ -70,14 +86,14 @@ class OutboxEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class OwedAction:
-    """An `after` action that a run announced and has not yet done: a crash must not lose a reload.
+class PendingHandler:
+    """A handler that a run announced and has not run yet: a crash must not lose a reload.
 
-    Once per member, however many trees ask for it.
+    Once per subject and scope, however many agents ask for it.
     """
 
-    pool: str
-    server: str
+    scope: Scope
+    subject: str
     agent: str
     verb: str
     arguments: tuple[str, ...]
@@ -87,6 +103,16 @@ class OwedAction:
     def action(self) -> str:
         """In words, as `After` has them."""
         return f"{self.verb} {' '.join(self.arguments)}"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What an agent saves of a subject from one run to the next. `part`: which, where it saves several values."""
+
+    agent: str
+    subject: str
+    value: bytes
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +137,11 @@ class MemberState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a member came out of the last run of a pool that dealt with it."""
+class LastResult:
+    """How a subject came out of the last run of a scope that dealt with it."""
 
-    pool: str
-    server: str
+    scope: Scope
+    subject: str
     state: MemberState
     run: str
     reason: str

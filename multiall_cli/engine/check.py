@@ -142,7 +142,7 @@ class _Ledger:
         """Write what has not been written."""
         records, self._records = self._records, []
         if records:
-            self._store.note_health(records, records[-1].at - self._keep)
+            self._store.health.save_checks(records, records[-1].at - self._keep)
 
 
 def changes(server: str, before: Mapping[str, Held], after: Mapping[str, Held], now: float) -> list[Change]:
@@ -157,7 +157,7 @@ def changes(server: str, before: Mapping[str, Held], after: Mapping[str, Held], 
 
 def recall(store: Store, servers: Sequence[str]) -> dict[str, Memory]:
     """What was held of servers when they were last looked at."""
-    kept = store.health(servers)
+    kept = store.health.servers(servers)
     return {name: unpack(kept.get(name)) for name in servers}
 
 

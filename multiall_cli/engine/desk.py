@@ -1,4 +1,4 @@
-"""What zones are kept with, and what is remembered of each between runs."""
+"""What zones are synced with, and what is saved of each between runs."""
 
 import json
 import re
@@ -14,6 +14,8 @@ from multiall_cli.domain.records import (
     Departure,
     Place,
 )
+from multiall_cli.domain.run import SavedState
+from multiall_cli.domain.scope import Scope, zone_scope
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.context import Context
@@ -42,40 +44,52 @@ class Desk:
         return self.claims[zone.id][1] if zone.id in self.claims else {}
 
 
-def books(zone: Zone) -> str:
-    """What the zone's lock, runs and outbox are kept under: no pool can be called so."""
-    return f"(dns) {zone.shown}"
+def scope_of(zone: Zone) -> Scope:
+    """What the zone's lock, runs and backlog are saved under."""
+    return zone_scope(zone.shown)
 
 
 def agent_of(zone: Zone) -> str:
     return f"zones:{zone.shown}"
 
 
+def _saved(store: Store, zone: Zone, part: str) -> bytes | None:
+    return store.states.get(agent_of(zone), zone.shown, part)
+
+
+def save(store: Store, zone: Zone, part: str, value: bytes) -> None:
+    """Save one of the values that decide on a zone."""
+    store.states.put([SavedState(agent_of(zone), zone.shown, value, part)])
+
+
 def seen_before(store: Store, zone: Zone) -> Set[bytes]:
-    """What was declared of a zone when it was synced from here, as `seen.short` has it."""
-    return seen.unpack(store.cached(_seen_of(zone)) or b"")
+    """The names that were declared in a zone when it was synced from here, as `seen.short` has them."""
+    return seen.unpack(_saved(store, zone, "names") or b"")
 
 
 def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> None:
-    """All that is declared now. `owned`: what bears our mark in the zone."""
+    """Save all names that are declared now. `owned`: what bears our mark in the zone."""
     store = desk.context.store
-    kept = store.cached(_seen_of(zone)) or b""
+    before = _saved(store, zone, "names") or b""
     declared = [*(claim.place for claim in desk.of(zone)), *desk.contested(zone)]
-    if (now := seen.noted(kept, declared, owned)) != kept:
-        store.keep(_seen_of(zone), now)
+    if (now := seen.noted(before, declared, owned)) != before:
+        save(store, zone, "names", now)
 
 
 def members_before(store: Store, zone: Zone) -> Mapping[str, Set[str]] | None:
     """Where the members of a zone's names were when it was synced from here; None: it never was."""
     try:
-        kept = json.loads(store.cached(_members_of(zone)) or b"")
-        return {str(name): set(map(str, [*places])) for name, places in kept.items() if not isinstance(places, str)}
+        found = json.loads(_saved(store, zone, "members") or b"")
+        return {str(name): set(map(str, [*places])) for name, places in found.items() if not isinstance(places, str)}
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None  # there is none, or it has another shape
 
 
 def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> None:
-    """Where they are now, and where they were while clients are still sent there. `given`: all our records' places."""
+    """Save where they are now, and where they were while clients are still sent there.
+
+    `given`: the places of all our records.
+    """
     former, now = members_before(desk.context.store, zone) or {}, dict[str, set[str]]()
     for claim in desk.of(zone):
         for name, value in claim.values.items() if claim.follows else ():
@@ -84,46 +98,45 @@ def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> 
         there = set(given())
         now |= {name: now[name] | (places & there) for name, places in moved.items()}
     packed = json.dumps({name: sorted(places) for name, places in sorted(now.items())}).encode()
-    if packed != desk.context.store.cached(_members_of(zone)):
-        desk.context.store.keep(_members_of(zone), packed)
-
-
-def _members_of(zone: Zone) -> str:
-    return f"zone members:{zone.id}"
-
-
-def _seen_of(zone: Zone) -> str:
-    return f"zone seen:{zone.id}"
+    if packed != _saved(desk.context.store, zone, "members"):
+        save(desk.context.store, zone, "members", packed)
 
 
 def is_late(store: Store, zone: Zone) -> bool:
-    """Whether a server of the zone had not the newest one when we looked last, or could not be asked."""
-    return bool(store.cached(_late(zone)))
+    """Whether a server of the zone was behind when we looked last, or could not be asked."""
+    return bool(_saved(store, zone, "late"))
 
 
 def note_late(store: Store, zone: Zone, *, late: bool) -> None:
-    store.keep(_late(zone), b"1" if late else b"")
+    save(store, zone, "late", b"1" if late else b"")
+
+
+def pushed_at(store: Store, zone: Zone) -> float:
+    """When the zone's file was last pushed to a primary that served an older one; 0: never."""
+    try:
+        return float(_saved(store, zone, "pushed") or 0.0)
+    except ValueError:
+        return 0.0  # it has another shape
 
 
 def store_id(store: Store, host: str) -> str:
-    """Stands for this store on this host in leases: a run that was killed here does not keep the next one from here
-    out. A copy of the state folder on another host is another store.
+    """The id of this store on this host in leases.
+
+    The next run from here may take over the lease of a run that was killed here. A copy of the state folder on
+    another host is another store.
     """
-    kept = store.cached("store id")
-    if kept is None or _STORE_ID.fullmatch(kept) is None:
-        store.keep("store id", kept := secrets.token_hex(4).encode())
-    return sha256(kept + host.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-
-
-def _late(zone: Zone) -> str:
-    return f"zone late:{zone.id}"
+    saved = store.states.get("store", "site", "id")
+    if saved is None or _STORE_ID.fullmatch(saved) is None:
+        saved = secrets.token_hex(4).encode()
+        store.states.put([SavedState("store", "site", saved, "id")])
+    return sha256(saved + host.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def departed(store: Store, zone: Zone, now: float) -> list[Departure]:
     """What clients may hold of what a zone gave: gone, or given for a shorter time now. While a server is late it may
     give all of it still.
     """
-    packed = store.agreed(zone.primary.name, agent_of(zone))
+    packed = _saved(store, zone, "departures")
     told = json.loads(packed) if packed else []
     stored = [Departure((name, kind), value, *more) for name, kind, value, *more in told]
     left = settled(stored, now)
@@ -134,4 +147,4 @@ def departed(store: Store, zone: Zone, now: float) -> list[Departure]:
 
 def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
     told = [[*each.place, each.value, each.until, each.gone, each.ttl, each.noted] for each in left]
-    store.agree(zone.primary.name, agent_of(zone), json.dumps(told).encode(), "")
+    save(store, zone, "departures", json.dumps(told).encode())

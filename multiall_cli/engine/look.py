@@ -10,6 +10,7 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.run import Step
+from multiall_cli.domain.scope import Scope
 from multiall_cli.domain.topology import Evidence, Rung
 from multiall_cli.domain.topology import failed as failed_to_open
 from multiall_cli.engine.context import Agent, Assignment, Context
@@ -34,22 +35,25 @@ class Seen:
 class Sight:
     """A pool as it was found. Close it: it holds the sessions and the sources open."""
 
+    scope: Scope
     plan: Plan
     seen: Mapping[str, Seen]
+    agents: Mapping[str, tuple[str, ...]]
+    """server -> its agents, by name; of absent servers too."""
     _open: ExitStack = field(default_factory=ExitStack)
 
     def close(self) -> None:
         self._open.close()
 
 
-def look(context: Context, pool: str, assignments: Sequence[Assignment]) -> Sight:
+def look(context: Context, scope: Scope, assignments: Sequence[Assignment]) -> Sight:
     """Observe every member with each of its agents. Errors: Refused or Unreachable where a source cannot be read."""
     stack = ExitStack()
     try:
         sourced = [
             Assignment(_read_source(context, each.agent, stack), each.servers) for each in assignments if each.servers
         ]
-        return _look_at_members(context, pool, sourced, stack)
+        return _look_at_members(context, scope, sourced, stack)
     except BaseException:
         stack.close()
         raise
@@ -70,7 +74,7 @@ def _read_source(context: Context, agent: Agent, stack: ExitStack) -> Agent:
     return cast(Agent, ready)  # Sourced is a second protocol of the same object
 
 
-def _look_at_members(context: Context, pool: str, assignments: Sequence[Assignment], stack: ExitStack) -> Sight:
+def _look_at_members(context: Context, scope: Scope, assignments: Sequence[Assignment], stack: ExitStack) -> Sight:
     servers: dict[str, Server] = {}
     agents: dict[str, dict[str, Agent]] = {}
     for each in assignments:
@@ -98,9 +102,9 @@ def _look_at_members(context: Context, pool: str, assignments: Sequence[Assignme
     ordered = {name: seen[name] for name in servers if name in seen}
     plans = tuple(plan for member in ordered.values() for plan in member.plans)
     deferred = tuple(_deferral(name, failed[name]) for name in servers if name in failed)
-    owed = tuple((each.server, each.action) for each in context.store.owed(pool) if each.server in ordered)
-    plan = Plan(pool, tuple(servers), plans, deferred, plan_id(plans, owed), owed)
-    return Sight(plan, ordered, stack)
+    owed = tuple((each.subject, each.action) for each in context.store.handlers.of(scope) if each.subject in ordered)
+    plan = Plan(scope.name, tuple(servers), plans, deferred, plan_id(plans, owed), owed)
+    return Sight(scope, plan, ordered, {name: tuple(own) for name, own in agents.items()}, stack)
 
 
 def _testify(context: Context, seen: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
@@ -111,7 +115,7 @@ def _testify(context: Context, seen: Iterable[str], failed: Mapping[str, MultiAl
         if isinstance(fault, Unreachable) and name not in context.away and fault.subject == name:
             met += failed_to_open(context.observer_of(name), name, fault.reason, now)
     if met and context.vantage:
-        context.store.remember(context.vantage, {}, met, ())
+        context.store.topology.save_round(context.vantage, {}, met, ())
 
 
 def _look_at(context: Context, server: Server, agents: Mapping[str, Agent]) -> Seen:

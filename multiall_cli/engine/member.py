@@ -11,10 +11,12 @@ from multiall_cli.domain.run import (
     Entry,
     MemberReport,
     MemberState,
-    OwedAction,
+    PendingHandler,
+    SavedState,
     Stage,
     Step,
 )
+from multiall_cli.domain.scope import Scope
 from multiall_cli.drivers.service import argv
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.look import Seen
@@ -27,17 +29,17 @@ ACTION_TIMEOUT = 300.0  # seconds of silence that an `after` action may keep
 _STAGES = {Result.DONE: Stage.DONE, Result.FAILED: Stage.FAILED, Result.CONFLICT: Stage.CONFLICT}
 
 
-def bring_up_to_date(context: Context, pool: str, run: str, member: Seen) -> MemberReport:
+def bring_up_to_date(context: Context, scope: Scope, run: str, member: Seen) -> MemberReport:
     """Make the planned changes on one member and see that they hold. Trouble with the member is in the report."""
     name = member.server.name
     outcomes: list[Outcome[Any]] = []
     try:
         for plan in member.plans:
-            outcomes += _apply(context, pool, run, member, plan)
+            outcomes += _apply(context, scope, run, member, plan)
         failed = [outcome for outcome in outcomes if outcome.result is not Result.DONE]
         if failed:
             return MemberReport(name, MemberState.FAILED, outcomes, (), *_why(failed))
-        actions = _do_owed(context, pool, member)
+        actions = _do_owed(context, scope, member)
         if bad := [action for action in actions if action.result is not Result.DONE]:
             why = f"`{bad[0].action}` failed: {bad[0].detail}"
             return MemberReport(
@@ -50,7 +52,7 @@ def bring_up_to_date(context: Context, pool: str, run: str, member: Seen) -> Mem
     except MemberFault as fault:
         overtaken = isinstance(fault, Overtaken)
         return MemberReport(name, MemberState.FAILED, outcomes, (), fault.what, fault.todo, overtaken=overtaken)
-    caught_up = _close_books(context, pool, run, member)
+    caught_up = _close_books(context, scope, run, member)
     state = MemberState.CHANGED if outcomes or actions else MemberState.SAME
     return MemberReport(name, state, outcomes, actions, caught_up=caught_up)
 
@@ -61,23 +63,25 @@ def _sources(member: Seen) -> set[str]:
     return {name for name in sourced if name != member.server.name}
 
 
-def _apply(context: Context, pool: str, run: str, member: Seen, plan: MemberPlan[Any]) -> list[Outcome[Any]]:
+def _apply(context: Context, scope: Scope, run: str, member: Seen, plan: MemberPlan[Any]) -> list[Outcome[Any]]:
     """Change and verify with one agent."""
     if not plan.changes:
         return []
     agent = member.agents[plan.agent]
-    _intend(context, pool, run, agent, plan)
+    _intend(context, scope, run, agent, plan)
     try:
         outcomes = list(agent.apply(member.session, plan.changes, run))
     except MemberFault as fault:  # the member said that it could not: that is an outcome, nothing is left open
         now = context.clock.now()
-        context.store.record([_settled(run, plan, each, Stage.FAILED, now, fault.what) for each in plan.changes])
+        context.store.journal.record(
+            [_settled(run, plan, each, Stage.FAILED, now, fault.what) for each in plan.changes]
+        )
         raise
     context.watch(Step("applied", plan.server, len(outcomes)))
     outcomes = _verified(member, agent, outcomes)
     for batch in _in_batches(outcomes):
         now = context.clock.now()
-        context.store.record(
+        context.store.journal.record(
             [_settled(run, plan, each.change, _STAGES[each.result], now, each.detail) for each in batch]
         )
         context.watch(Step("recorded", plan.server, len(batch)))
@@ -85,24 +89,26 @@ def _apply(context: Context, pool: str, run: str, member: Seen, plan: MemberPlan
     return outcomes
 
 
-def _intend(context: Context, pool: str, run: str, agent: Agent, plan: MemberPlan[Any]) -> None:
+def _intend(context: Context, scope: Scope, run: str, agent: Agent, plan: MemberPlan[Any]) -> None:
     now = context.clock.now()
     entries = [_intent(run, plan, change, now) for change in plan.changes]
     actions: Sequence[After] = agent.after(plan.changes) if isinstance(agent, Watched) else ()
-    owed = [OwedAction(pool, plan.server, plan.agent, each.verb, each.arguments, run) for each in actions]
-    context.store.intend(entries, owed)
+    owed = [PendingHandler(scope, plan.server, plan.agent, each.verb, each.arguments, run) for each in actions]
+    context.store.journal.intend(entries, owed)
     context.watch(Step("intended", plan.server, len(entries)))
 
 
 def _intent(run: str, plan: MemberPlan[Any], change: Change[Any], at: float) -> Entry:
     before = change.before.brief() if change.before is not None else ""
     after = change.after.brief() if change.after is not None else ""
-    return Entry(run, plan.server, plan.agent, change.key, change.action, before, after, Stage.INTENT, "", at)
+    return Entry(
+        run, plan.agent, plan.server, plan.server, change.key, change.action, before, after, Stage.INTENT, "", at
+    )
 
 
 def _settled(run: str, plan: MemberPlan[Any], change: Change[Any], stage: Stage, at: float, detail: str) -> Entry:
     """How an intent came out; what it was is in the journal already."""
-    return Entry(run, plan.server, plan.agent, change.key, change.action, "", "", stage, detail, at)
+    return Entry(run, plan.agent, plan.server, plan.server, change.key, change.action, "", "", stage, detail, at)
 
 
 def _in_batches(outcomes: Sequence[Outcome[Any]]) -> Iterator[Sequence[Outcome[Any]]]:
@@ -128,19 +134,21 @@ def _why(failed: Sequence[Outcome[Any]]) -> tuple[str, str]:
     return f"{first.change.key}: {first.detail}{more}", todo
 
 
-def _do_owed(context: Context, pool: str, member: Seen) -> tuple[ActionOutcome, ...]:
+def _do_owed(context: Context, scope: Scope, member: Seen) -> tuple[ActionOutcome, ...]:
     """The actions that this run or an earlier one owes the member, once each; a failed one stays owed."""
     done = []
     watched = [agent for agent in member.agents.values() if isinstance(agent, Watched)]
     declared = {(each.verb, each.arguments) for agent in watched for each in agent.actions}
-    for owed in context.store.owed(pool, member.server.name):
+    for owed in context.store.handlers.of(scope, member.server.name):
         action = After(owed.verb, owed.arguments)
         if (owed.verb, owed.arguments) not in declared:
-            context.store.paid(owed)  # it is no longer declared: a command that was mended or taken out is not run
+            context.store.handlers.complete(
+                owed
+            )  # it is no longer declared: a command that was mended or taken out is not run
             continue
         ended = member.session.run(argv(action), timeout=ACTION_TIMEOUT)
         if ended.exit_code == 0:
-            context.store.paid(owed)
+            context.store.handlers.complete(owed)
             done.append(ActionOutcome(member.server.name, str(action), Result.DONE))
         else:
             words = (ended.stderr.whole() or ended.stdout.whole()).decode("utf-8", "replace").strip()
@@ -150,13 +158,13 @@ def _do_owed(context: Context, pool: str, member: Seen) -> tuple[ActionOutcome, 
     return tuple(done)
 
 
-def _close_books(context: Context, pool: str, run: str, member: Seen) -> int:
+def _close_books(context: Context, scope: Scope, run: str, member: Seen) -> int:
     """The member is as wanted: settle what cut-off runs left open, remember what was agreed, deliver the outbox."""
     now, name = context.clock.now(), member.server.name
-    context.store.settle(pool, name, list(member.agents), now)
+    context.store.journal.settle(scope, name, list(member.agents), now)
     for agent in member.agents.values():
         _agree(context, run, member, agent, complete=True)
-    delivered = context.store.deliver(pool, name, run, now)
+    delivered = context.store.backlog.deliver(scope, name, list(member.agents), run, now)
     context.watch(Step("closed", name))
     return delivered
 
@@ -164,4 +172,4 @@ def _close_books(context: Context, pool: str, run: str, member: Seen) -> int:
 def _agree(context: Context, run: str, member: Seen, agent: Agent, *, complete: bool) -> None:
     """Remember what the member was given, also where its run did not come to its end."""
     if isinstance(agent, Remembering) and (agreed := agent.remember(member.server, complete=complete)) is not None:
-        context.store.agree(member.server.name, agent.name, agreed, run)
+        context.store.states.put([SavedState(agent.name, member.server.name, agreed)], run)

@@ -66,7 +66,7 @@ class _Round:
         self._evidence: list[Evidence] = []
         self._events: list[Event] = []
         self._sampled: set[str] = set()
-        self._kept = watcher.store.remembered(watcher.vantage)
+        self._kept = watcher.store.topology.servers(watcher.vantage)
         memory, self._turn = recall(self._kept, watcher.clock.now())
         self._seldom = max(SLOWLY, round(SELDOM / watcher.settings.every))
         self._domains = {name: domain_of(server) for name, server in self._servers.items()}
@@ -78,7 +78,9 @@ class _Round:
             memory=memory,
         )
         self._asked_at = 0.0  # when the newest word of a brother about another is from
-        for each in watcher.store.evidence():  # what syncs met since the last round, and what other vantages saw
+        for (
+            each
+        ) in watcher.store.topology.evidence():  # what syncs met since the last round, and what other vantages saw
             if each.at <= watcher.clock.now():
                 self._liveness.observe(each, each.at)
                 self._asked_at = max(self._asked_at, each.at if each.observer in self._servers else 0.0)
@@ -204,7 +206,7 @@ class _Round:
         self._events += self._liveness.tick(now, judge=not watcher.stop())
         after = pack(self._liveness.memory(), self._turn + 1)
         changed = {name: one for name, one in after.items() if one != self._kept.get(name)}
-        watcher.store.remember(watcher.vantage, changed, self._evidence, self._events)
+        watcher.store.topology.save_round(watcher.vantage, changed, self._evidence, self._events)
         topology = picture(
             watcher.vantage,
             self._liveness.verdicts(),
@@ -222,8 +224,8 @@ def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Ev
     """The newest evidence of each observer, of this round or before, about and by what the inventory still has, and
     by other vantages.
     """
-    there = {vantage, *servers, *store.vantages()}
-    return [each for each in store.evidence() if each.observer in there and each.target in servers]
+    there = {vantage, *servers, *store.topology.vantages()}
+    return [each for each in store.topology.evidence() if each.observer in there and each.target in servers]
 
 
 def recalled(
@@ -235,7 +237,7 @@ def recalled(
     """
     names = {server.name: server for server in servers}
     evidence = _known(store, names, vantage)
-    memory, _ = recall(store.remembered(vantage), now)
+    memory, _ = recall(store.topology.servers(vantage), now)
     liveness = Liveness(vantage, {name: domain_of(each) for name, each in names.items()}, memory=memory)
     for each in evidence:
         liveness.observe(each, now)

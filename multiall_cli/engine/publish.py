@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.publication import LastPublished, Published
+from multiall_cli.domain.run import SavedState
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.ports.session import Session
-from multiall_cli.ports.store import Cache
+from multiall_cli.ports.store import AgentStates
 
-KEPT = "topology:published"
+SAVED_AS = ("topology", "site", "published")  # agent, subject, part
 PIECE = 1 << 15
 ENDS = 60.0  # seconds in which a member must have taken it
 
@@ -41,14 +42,16 @@ def _give(session: Session, path: str, content: bytes) -> bool:
     return True
 
 
-def standing(cache: Cache) -> LastPublished:
+def standing(states: AgentStates) -> LastPublished:
     """What was published last, as far as is known."""
     try:
-        at, said, away = json.loads(cache.cached(KEPT) or b"")
+        at, said, away = json.loads(states.get(*SAVED_AS) or b"")
         return LastPublished(float(at), str(said), tuple(map(str, away)))
     except (ValueError, TypeError):
         return LastPublished()
 
 
-def keep(cache: Cache, told: LastPublished) -> None:
-    cache.keep(KEPT, json.dumps([told.at, told.said, list(told.away)]).encode("ascii"))
+def keep(states: AgentStates, told: LastPublished) -> None:
+    agent, subject, part = SAVED_AS
+    value = json.dumps([told.at, told.said, list(told.away)]).encode("ascii")
+    states.put([SavedState(agent, subject, value, part)])

@@ -143,7 +143,7 @@ class Past:
 
 def pasts(store: Store, servers: Sequence[str], recent: Recent | None) -> dict[str, Past]:
     """What is known of servers."""
-    packed = store.health(servers)
+    packed = store.health.servers(servers)
     return {name: _past(packed.get(name), recent.take(name) if recent is not None else None) for name in servers}
 
 

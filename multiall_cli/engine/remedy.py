@@ -7,14 +7,15 @@ from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.remedy import Remedied, Remedy
-from multiall_cli.domain.run import Entry, Run, Stage, Step
+from multiall_cli.domain.run import Entry, Run, SavedState, Stage, Step
+from multiall_cli.domain.scope import site_scope
 from multiall_cli.drivers.service import argv
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.member import ACTION_TIMEOUT
-from multiall_cli.engine.sync import holder, new_run_id
+from multiall_cli.engine.operator import holder, new_run_id
 from multiall_cli.planning.remedies import cooling
 
-POOL = "(baseline)"  # what remedies are journalled and locked as: no pool of an inventory can be called so
+SCOPE = site_scope("remedies")  # what remedies are journalled and locked as
 AGENT = "baseline"
 Look = Callable[[Server], Iterable[Checked]]
 
@@ -26,21 +27,21 @@ def applied(
     left alone; and not what another run has applied meanwhile. Errors: Locked.
     """
     me = holder(context, "baseline remedy")
-    with context.store.lock(POOL, me, 0.0):
+    with context.store.locks.hold(SCOPE, me, 0.0):
         now = context.clock.now()
         cold = {each.remedy for each in cooling(chosen, last_applied(context, chosen), now, cool_down)}
         chosen = [each for each in chosen if each not in cold]
         targets = tuple(dict.fromkeys(each.server for each in chosen))
-        run = Run(new_run_id(now), "remedy", POOL, targets, "", me.who, me.host, me.pid, now)
-        context.store.begin(run)
+        run = Run(new_run_id(now), "remedy", (SCOPE,), targets, "", me.who, me.host, me.pid, now)
+        context.store.journal.begin(run)
         for name in targets:
-            context.store.settle(POOL, name, [AGENT], now)
+            context.store.journal.settle(SCOPE, name, [AGENT], now)
         ended = Exit.ERROR
         try:
             done = tuple(_all(context, run.id, chosen, {each.name: each for each in servers}, look))
             ended = Exit.OK if len(done) == len(chosen) and all(each.helped for each in done) else Exit.PARTIAL
         finally:
-            context.store.end(run.id, ended, context.clock.now())
+            context.store.journal.end(run.id, ended, context.clock.now())
         return done
 
 
@@ -58,10 +59,12 @@ def _all(
 
 def _one(context: Context, run: str, remedy: Remedy, server: Server, look: Look) -> Remedied:
     now = context.clock.now()
-    context.store.intend([_entry(run, remedy, Stage.INTENT, "", now)], ())
-    context.store.keep(key(remedy), repr(now).encode("ascii"))
+    context.store.journal.intend([_entry(run, remedy, Stage.INTENT, "", now)], ())
+    context.store.states.put([SavedState(AGENT, remedy.server, repr(now).encode("ascii"), str(remedy.action))])
     detail = _done(context, remedy, server)
-    context.store.record([_entry(run, remedy, Stage.FAILED if detail else Stage.DONE, detail, context.clock.now())])
+    context.store.journal.record(
+        [_entry(run, remedy, Stage.FAILED if detail else Stage.DONE, detail, context.clock.now())]
+    )
     context.watch(Step("acted", remedy.server))
     if detail:
         return Remedied(run, remedy, detail)
@@ -92,7 +95,9 @@ def _done(context: Context, remedy: Remedy, server: Server) -> str:
 
 def _entry(run: str, remedy: Remedy, stage: Stage, detail: str, at: float) -> Entry:
     before = f"{remedy.code.value} {remedy.code.word}: {remedy.shows}"
-    return Entry(run, remedy.server, AGENT, remedy.rule, "update", before, str(remedy.action), stage, detail, at)
+    return Entry(
+        run, AGENT, remedy.server, remedy.server, remedy.rule, "update", before, str(remedy.action), stage, detail, at
+    )
 
 
 def last_applied(context: Context, chosen: Iterable[Remedy]) -> dict[Remedy, float]:
@@ -100,11 +105,7 @@ def last_applied(context: Context, chosen: Iterable[Remedy]) -> dict[Remedy, flo
     found = {}
     for each in chosen:
         try:
-            found[each] = float((context.store.cached(key(each)) or b"").decode("ascii"))
+            found[each] = float((context.store.states.get(AGENT, each.server, str(each.action)) or b"").decode("ascii"))
         except ValueError:
             continue
     return found
-
-
-def key(remedy: Remedy) -> str:
-    return f"remedy:{remedy.server}:{remedy.action}"

@@ -37,7 +37,7 @@ class Spreading:
         context = self.desk.context
         if late:
             told = [self._evidence(each) for each in late if each.server in self.desk.topology.verdicts]
-            context.store.remember(context.vantage, {}, told, [])
+            context.store.topology.save_round(context.vantage, {}, told, [])
         return served
 
     def followed(self) -> None:

@@ -1,10 +1,5 @@
 """observe → plan → guard → journal → apply in batches → report: one pool, whatever the agents."""
 
-import getpass
-import os
-import secrets
-import socket
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 
@@ -13,11 +8,13 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Gate, GuardLimit, Pool
-from multiall_cli.domain.run import Holder, MemberReport, MemberState, Report, Run, Standing, Step
+from multiall_cli.domain.run import Holder, LastResult, MemberReport, MemberState, Report, Run, Step
+from multiall_cli.domain.scope import Scope, pool_scope
 from multiall_cli.engine.context import Assignment, Context
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.look import Seen, Sight, look
+from multiall_cli.engine.look import Sight, look
 from multiall_cli.engine.member import bring_up_to_date
+from multiall_cli.engine.operator import holder, new_run_id
 from multiall_cli.planning import guard
 from multiall_cli.planning.order import batches, too_many_failed
 from multiall_cli.planning.targets import fold
@@ -25,16 +22,19 @@ from multiall_cli.planning.targets import fold
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the admin asked for. `plan`: an id that must still hold ('': any); `confirm` sees the plan and decides;
-    `id_of`: the id of a plan, where that stands for more than the plan itself.
+    """What the operator asked for.
 
-    `catches_up`: whether absent members get what they missed later; a one-off copy is not owed to anyone. `gate`: waits
-    until members of a batch are well; why they are not, or ''. `drain`: takes members out of the pool's names, and
-    waits until no client uses them; why that cannot be, or ''. `restore`: ends that; why they
-    are not back in their names, or ''.
+    `scope`: what is locked and journalled; None: the pool. `plan`: an id that must still hold ('': any); `confirm` sees
+    the plan and decides; `id_of`: the id of a plan, where that stands for more than the plan itself. `catches_up`:
+    whether absent members get what they missed later; a one-off copy is not owed to anyone.
+
+    `gate`: waits until members of a batch are well; why they are not, or ''. `drain`: takes members out of the pool's
+    names, and waits until no client uses them; why that cannot be, or ''. `restore`: ends that; why they are not back
+    in their names, or ''.
     """
 
     verb: str = "sync"
+    scope: Scope | None = None
     catches_up: bool = True
     plan: str = ""
     forced: frozenset[str] = frozenset()
@@ -47,35 +47,13 @@ class Wish:
     restore: Callable[[Sequence[str]], str] = lambda servers: ""
 
 
-def holder(context: Context, verb: str) -> Holder:
-    """Who we are, for locks and the journal."""
-    return Holder(who(), socket.gethostname(), os.getpid(), context.clock.now(), verb)
-
-
-def who() -> str:
-    """The person at the keyboard, also behind sudo."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
-def here() -> str:
-    """Who we are, for members: they show it to whoever comes second."""
-    return f"{who()}@{socket.gethostname()}"
-
-
-def new_run_id(now: float) -> str:
-    """Sorts by time; unique among admins."""
-    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)
-
-
 def sync(context: Context, pool: Pool, assignments: Sequence[Assignment], wish: Wish) -> Report:
     """Make the members of a pool as declared. Errors: Locked, Refused, Unreachable (a source)."""
     me = holder(context, f"{wish.verb} {pool.name}")
-    with context.store.lock(pool.name, me, wish.lock_wait):
+    scope = wish.scope or pool_scope(pool.name)
+    with context.store.locks.hold(scope, me, wish.lock_wait):
         context.watch(Step("locked"))
-        sight = look(context, pool.name, assignments)
+        sight = look(context, scope, assignments)
         try:
             return _sync(context, pool, sight, wish, me)
         finally:
@@ -95,48 +73,55 @@ def _sync(context: Context, pool: Pool, sight: Sight, wish: Wish, me: Holder) ->
     guard.check(plan, wish.limits, wish.forced)
     if plan.does_something and not wish.confirm(plan):
         return _report("", pool, plan, {}, "not confirmed; nothing was changed", Exit.REFUSED)
-    if not _anything_to_do(context, pool, plan):
+    if not _anything_to_do(context, sight.scope, plan):
         same = {name: MemberReport(name, MemberState.SAME) for name in sight.seen}
-        return _stand(context, _report("", pool, plan, same, ""))
+        return _save_results(context, sight.scope, _report("", pool, plan, same, ""))
     return _run(context, pool, sight, wish, me)
 
 
-def _anything_to_do(context: Context, pool: Pool, plan: Plan) -> bool:
+def _anything_to_do(context: Context, scope: Scope, plan: Plan) -> bool:
     """Whether there is something that the journal must know of."""
-    waiting = {entry.server for entry in context.store.outbox(pool.name)}
+    waiting = {entry.subject for entry in context.store.backlog.entries(scope)}
     newly_away = any(each.server not in waiting for each in plan.deferred)
     back = waiting - {each.server for each in plan.deferred}
-    unfinished = {each.server for each in context.store.owed(pool.name)}
-    unfinished |= {each.server for each in context.store.pending(pool.name)}
+    unfinished = {each.subject for each in context.store.handlers.of(scope)}
+    unfinished |= {each.subject for each in context.store.journal.pending(scope)}
     here = (unfinished & set(plan.targets)) - {each.server for each in plan.deferred}
     return bool(plan.changes or newly_away or here or back & set(plan.targets))
 
 
 def _run(context: Context, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
     now = context.clock.now()
-    run = Run(new_run_id(now), wish.verb, pool.name, sight.plan.targets, sight.plan.id, me.who, me.host, me.pid, now)
-    context.store.begin(run)
+    run = Run(
+        new_run_id(now), wish.verb, (sight.scope,), sight.plan.targets, sight.plan.id, me.who, me.host, me.pid, now
+    )
+    context.store.journal.begin(run)
     context.watch(Step("begun"))
     if wish.catches_up:
-        _defer(context, pool, run.id, sight)
+        _defer(context, run.id, sight)
     ended = Exit.ERROR  # what the journal says where the store or the admin host itself gives out
     try:
         reports, stopped, code = _roll_out(context, pool, run.id, sight, wish)
-        report = _stand(context, _report(run.id, pool, sight.plan, reports, stopped, code))
+        report = _save_results(context, sight.scope, _report(run.id, pool, sight.plan, reports, stopped, code))
         ended = report.exit
     finally:
-        context.store.end(run.id, ended, context.clock.now())
+        context.store.journal.end(run.id, ended, context.clock.now())
     context.watch(Step("ended"))
     return report
 
 
-def _defer(context: Context, pool: Pool, run: str, sight: Sight) -> None:
+def _defer(context: Context, run: str, sight: Sight) -> None:
     """Note what absent members miss: again only where this run changes something that they do not have yet."""
-    waiting = {entry.server for entry in context.store.outbox(pool.name)}
+    waiting = {entry.subject for entry in context.store.backlog.entries(sight.scope)}
     for each in sight.plan.deferred:
         if each.server not in waiting or sight.plan.changes:
-            context.store.defer(pool.name, each.server, run, each.what, context.clock.now())
+            _add_to_backlog(context, sight, each.server, run, each.what)
             context.watch(Step("deferred", each.server))
+
+
+def _add_to_backlog(context: Context, sight: Sight, server: str, run: str, reason: str) -> None:
+    agents = sight.agents.get(server, ())
+    context.store.backlog.add(sight.scope, server, server, agents, run, reason, context.clock.now())
 
 
 def _roll_out(
@@ -149,7 +134,7 @@ def _roll_out(
     reports: dict[str, MemberReport] = {}
     failed = len(sight.plan.deferred)
     total = len(sight.plan.targets)
-    owing = {each.server for each in context.store.owed(pool.name)}
+    owing = {each.subject for each in context.store.handlers.of(sight.scope)}
     busy = [name for name, seen in sight.seen.items() if name in owing or any(plan.changes for plan in seen.plans)]
     idle = tuple(name for name in sight.seen if name not in busy)
     for batch in filter(None, [idle, *batches(busy, pool.rollout)]):
@@ -162,7 +147,7 @@ def _roll_out(
         if drains and (why := wish.drain(batch)):
             wish.restore(batch)
             return _stopped(context, reports, f"{fold(batch)} could not be drained: {why}")
-        for report in _batch(context, pool.name, run, [sight.seen[name] for name in batch], wish):
+        for report in _batch(context, run, sight, batch, wish):
             reports[report.server] = report
             failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
         if why := _overtaken(reports.values()):
@@ -193,13 +178,13 @@ def _stopped(
 _MADE_SO = (MemberState.SAME, MemberState.CHANGED)
 
 
-def _batch(context: Context, pool: str, run: str, members: Sequence[Seen], wish: Wish) -> list[MemberReport]:
+def _batch(context: Context, run: str, sight: Sight, batch: Sequence[str], wish: Wish) -> list[MemberReport]:
     """Each member's report; what is owed to those that went away meanwhile is noted."""
     done: list[MemberReport] = []
     broken: list[MultiAllError] = []
     for _, result in fan_out(
-        members,
-        lambda member: bring_up_to_date(context, pool, run, member),
+        [sight.seen[name] for name in batch],
+        lambda member: bring_up_to_date(context, sight.scope, run, member),
         context.parallel,
         lambda: bool(broken) or context.stop(),
     ):
@@ -208,19 +193,19 @@ def _batch(context: Context, pool: str, run: str, members: Sequence[Seen], wish:
         else:
             done.append(result)
             if result.state is MemberState.DEFERRED and wish.catches_up:
-                context.store.defer(pool, result.server, run, result.reason, context.clock.now())
+                _add_to_backlog(context, sight, result.server, run, result.reason)
             context.watch(Step("member done", result.server))
     if broken:
         raise broken[0]
     return done
 
 
-def _stand(context: Context, report: Report) -> Report:
-    """Remember how each member came out; the report, as it was."""
+def _save_results(context: Context, scope: Scope, report: Report) -> Report:
+    """Save how each member came out; the report, as it was."""
     now = context.clock.now()
     dealt_with = [each for each in report.members if each.state is not MemberState.LEFT]
-    context.store.stand(
-        [Standing(report.pool, each.server, each.state, report.run, each.reason, now) for each in dealt_with]
+    context.store.results.save(
+        [LastResult(scope, each.server, each.state, report.run, each.reason, now) for each in dealt_with]
     )
     return report
 

@@ -25,23 +25,26 @@ from multiall_cli.domain.records import (
     rrset_of,
 )
 from multiall_cli.domain.run import Entry, Run, Stage, Step
+from multiall_cli.domain.scope import Purpose, pool_scope
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.desk import (
     Desk,
     agent_of,
-    books,
     departed,
     is_late,
     members_before,
     note_late,
     note_members,
     note_seen,
+    pushed_at,
     remember,
+    save,
+    scope_of,
     seen_before,
     store_id,
 )
+from multiall_cli.engine.operator import holder, new_run_id
 from multiall_cli.engine.spreading import POLLS, Spreading, stands
-from multiall_cli.engine.sync import holder, new_run_id
 from multiall_cli.planning.guard_names import NAMES, flags
 from multiall_cli.planning.zones import bounds, leases, markers, serials
 from multiall_cli.planning.zones.brakes import UNSEEN, brakes, losses_of
@@ -62,7 +65,6 @@ from multiall_cli.planning.zones.seen import short
 TRIES = 3  # plans of one run, where others write to the zone at the same time
 HOUR = 3600.0
 ROLLOUT = "dns rollout"  # the verb of runs that take members out for a while, and put them back
-RUNS = 1000  # of the journal that are looked at for what the last hour changed
 FOLLOW = 2.0  # seconds in which servers should hear that a lease was given back
 HELD_AGAIN = 0.5  # seconds between two looks whether another host has ended
 READ_AGAIN = 600.0  # seconds after which a zone is read though its serial is as it was
@@ -76,6 +78,7 @@ class ZoneWish:
     """
 
     verb: str = "dns sync"
+    purpose: Purpose = Purpose.SYNC
     pool: str = ""
     plan: str = ""
     forced: frozenset[str] = frozenset()
@@ -115,7 +118,7 @@ def put(desk: Desk, zone: Zone, wish: ZoneWish, wanted: Callable[[Content], Iter
 
 def _locked(desk: Desk, zone: Zone, wish: ZoneWish, work: Callable[[], ZoneReport]) -> ZoneReport:
     context = desk.context
-    with context.store.lock(books(zone), holder(context, f"{wish.verb} {zone.shown}"), wish.lock_wait):
+    with context.store.locks.hold(scope_of(zone), holder(context, f"{wish.verb} {zone.shown}"), wish.lock_wait):
         try:
             return work()
         except Unreachable as fault:
@@ -231,15 +234,11 @@ def lost_lately(desk: Desk, zone: Zone) -> dict[str, set[str]]:
     """The names and types that lost records in the last hour, and which, as the journal has it; rollouts take one batch
     at a time out on purpose, and do not count.
     """
-    store, since = desk.context.store, desk.context.clock.now() - HOUR
-    runs = [
-        each for each in store.runs(RUNS, books(zone)) if each.started >= since and not each.verb.startswith(ROLLOUT)
-    ]
+    entries = desk.context.store.journal.recent(agent_of(zone), desk.context.clock.now() - HOUR)
+    made = (each for each in entries if each.stage is Stage.DONE and each.purpose is Purpose.SYNC)
     found: dict[str, set[str]] = {}
-    for run in runs:
-        entries = store.entries(run.id, Stage.DONE)
-        changes = [Change(each.key, rrset_of(each.before), rrset_of(each.after)) for each in entries]
-        for key, values in losses_of(changes).items():
+    for each in made:
+        for key, values in losses_of([Change(each.key, rrset_of(each.before), rrset_of(each.after))]).items():
             found.setdefault(key, set()).update(values)
     return found
 
@@ -257,15 +256,11 @@ def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
     served = [each.serial for each in stands(desk, zone) if each.server in primaries and each.serial is not None]
     if not any(serials.is_after(plan.serial, each) for each in served):
         return False
-    key, now = f"zone pushed:{zone.id}", desk.context.clock.now()
-    try:
-        last = float(desk.context.store.cached(key) or 0.0)
-    except ValueError:
-        last = 0.0  # nothing that makes sense is remembered
+    now, last = desk.context.clock.now(), pushed_at(desk.context.store, zone)
     note_late(desk.context.store, zone, late=True)
     if 0 <= now - last < PUSHED_AGAIN:
         return False
-    desk.context.store.keep(key, str(now).encode())
+    save(desk.context.store, zone, "pushed", str(now).encode())
     return True
 
 
@@ -276,7 +271,7 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     context = desk.context
     if zone.file or zone.primary.name in context.away or _open(desk, zone) or is_late(context.store, zone):
         return None
-    told = _remembered(context.store.cached(f"zone:{zone.id}"))
+    told = _remembered(context.store.cache.get(f"zone:{zone.id}"))
     if told is None or told["wish"] != _wish(desk, zone) or not 0 <= context.clock.now() - told["at"] < READ_AGAIN:
         return None
     if desk.servers.serial(zone, zone.primary) != told["serial"]:
@@ -308,7 +303,7 @@ def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> Zo
         _close_books(desk, zone, "")
         if not plan.conflicts and not plan.notes:
             told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone), "at": clock.now()}
-            store.keep(f"zone:{zone.id}", json.dumps(told).encode())
+            store.cache.put(f"zone:{zone.id}", json.dumps(told).encode())
     return ZoneReport(plan, servers=tuple(served), exit=code)
 
 
@@ -324,25 +319,29 @@ def _wish(desk: Desk, zone: Zone) -> str:
 
 def _open(desk: Desk, zone: Zone) -> bool:
     """Whether the journal or the outbox still has something of this zone."""
-    return bool(desk.context.store.pending(books(zone)) or desk.context.store.outbox(books(zone)))
+    store, scope = desk.context.store, scope_of(zone)
+    return bool(store.journal.pending(scope) or store.backlog.entries(scope))
 
 
 def _close_books(desk: Desk, zone: Zone, run: str) -> None:
     """The zone is as wanted: settle what cut-off runs left open, deliver what its primary missed."""
     store, now = desk.context.store, desk.context.clock.now()
     if _open(desk, zone):
-        store.settle(books(zone), zone.primary.name, [agent_of(zone)], now)
-        store.deliver(books(zone), zone.primary.name, run, now)
+        store.journal.settle(scope_of(zone), zone.shown, [agent_of(zone)], now)
+        store.backlog.deliver(scope_of(zone), zone.shown, [agent_of(zone)], run, now)
 
 
 def _deferred(desk: Desk, zone: Zone, wish: ZoneWish, fault: Unreachable) -> ZoneReport:
     """Its primary is away: the next sync that reaches it plans anew; nothing is replayed."""
     context = desk.context
     plan = ZonePlan(zone, ())
-    if not context.store.outbox(books(zone)):
+    store, scope = context.store, scope_of(zone)
+    if not store.backlog.entries(scope):
         run = _begun(desk, zone, wish, plan)
-        context.store.defer(books(zone), zone.primary.name, run.id, fault.what, context.clock.now())
-        context.store.end(run.id, Exit.PARTIAL, context.clock.now())
+        store.backlog.add(
+            scope, zone.shown, zone.primary.name, [agent_of(zone)], run.id, fault.what, context.clock.now()
+        )
+        store.journal.end(run.id, Exit.PARTIAL, context.clock.now())
     words = f"its primary {fault.subject} {fault.what}"
     return ZoneReport(plan, stopped=words, todo=fault.todo, exit=Exit.PARTIAL)
 
@@ -352,8 +351,9 @@ def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
     me, now = holder(context, wish.verb), context.clock.now()
     servers = tuple(each.name for each in zone.servers)
     verb = " ".join(filter(None, [wish.verb, flags(NAMES, sorted(wish.forced))]))
-    run = Run(new_run_id(now), verb, books(zone), servers, plan.id, me.who, me.host, me.pid, now)
-    context.store.begin(run)
+    scopes = (scope_of(zone), *((pool_scope(wish.pool),) if wish.pool else ()))
+    run = Run(new_run_id(now), verb, scopes, servers, plan.id, me.who, me.host, me.pid, now)
+    context.store.journal.begin(run)
     context.watch(Step("begun"))
     return run
 
@@ -393,7 +393,7 @@ class _Writing:
             raise
         finally:
             self._release()
-            self._context.store.end(run.id, ended, self._context.clock.now())
+            self._context.store.journal.end(run.id, ended, self._context.clock.now())
         return report
 
     def _release(self) -> None:
@@ -544,18 +544,19 @@ class _Writing:
     # --- the journal ---
 
     def _intend(self, run: str, changes: Iterable[Change[RRset]]) -> None:
-        self._context.store.intend([self._entry(run, each, Stage.INTENT, "") for each in changes], [])
+        self._context.store.journal.intend([self._entry(run, each, Stage.INTENT, "") for each in changes], [])
         self._context.watch(Step("intended", self._zone.primary.name))
 
     def _note(self, run: str, changes: Iterable[Change[RRset]], stage: Stage, detail: str) -> None:
-        self._context.store.record([self._entry(run, each, stage, detail) for each in changes])
+        self._context.store.journal.record([self._entry(run, each, stage, detail) for each in changes])
         self._context.watch(Step("recorded", self._zone.primary.name))
 
     def _entry(self, run: str, change: Change[RRset], stage: Stage, detail: str) -> Entry:
         before = change.before.brief() if change.before is not None else ""
         after = change.after.brief() if change.after is not None else ""
         server, at = self._zone.primary.name, self._context.clock.now()
-        return Entry(run, server, agent_of(self._zone), change.key, change.action, before, after, stage, detail, at)
+        agent, zone, purpose = agent_of(self._zone), self._zone.shown, self._wish.purpose
+        return Entry(run, agent, zone, server, change.key, change.action, before, after, stage, detail, at, purpose)
 
 
 _RACE = "someone else wrote to it at the same time"

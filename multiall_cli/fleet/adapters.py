@@ -89,7 +89,7 @@ class SiteAdapters:
         was set back.
         """
         if self._store is None:
-            from multiall_cli.adapters.sqlite import SqliteStore
+            from multiall_cli.adapters.store.sqlite import SqliteStore
 
             self._store = SqliteStore(state_folder(self._site))
         now, before = self._clock.now(), self._clock_at
@@ -155,7 +155,7 @@ class SiteAdapters:
             timeout=self._timeout,
             known_hosts=[known_hosts(self._site)],
             servers=self._site.inventory.servers,
-            cache=self.store,
+            cache=self.store.cache,
             reveal=reveal,
             config_files=config_files(self._settings),
             network=self.in_network,

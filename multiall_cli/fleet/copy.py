@@ -8,22 +8,27 @@ from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable
 from multiall_cli.domain.inventory import ADMIN, Pool, Server
 from multiall_cli.domain.run import Report
+from multiall_cli.domain.scope import site_scope
 from multiall_cli.engine.context import Assignment, Context
 from multiall_cli.engine.copying import incoming, not_fetched, of_server, outgoing
-from multiall_cli.engine.sync import Wish, here, sync
+from multiall_cli.engine.operator import here
+from multiall_cli.engine.sync import Wish, sync
 from multiall_cli.fleet.execute import reachable_servers
 from multiall_cli.planning.guard import NAMES
 
-COPIES = "(cp)"  # what copies are journalled and locked as: no pool of an inventory can be called so
+COPIES = site_scope("copy")  # what copies are journalled and locked as
 COPY_WAIT = 60.0  # seconds that a copy waits for another one
+COPYING = Wish(verb="cp", scope=COPIES, catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT)
 
 
 def copy(context: Context, source: str, target: str, path: str, confirm: Callable[[Plan], bool]) -> Report:
     """Copy a file or a folder of the admin host to a path on servers; nothing is deleted there."""
     servers = tuple(reachable_servers(context, target))
     with outgoing(Path(source), path) as declared:
-        pool = Pool(COPIES, tuple(server.name for server in servers))
-        wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm)
+        pool = Pool(COPIES.name, tuple(server.name for server in servers))
+        wish = Wish(
+            verb="cp", scope=COPIES, catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm
+        )
         tree = file_tree(declared, context.inventory.servers, context.store, here(), is_copy=True)
         return sync(context, pool, [Assignment(tree, servers)], wish)
 
@@ -37,10 +42,9 @@ def _fetch(context: Context, server: Server, path: str, folder: Path) -> Report:
     declared, root = incoming(server.name, path, folder)
     if context.stop():
         return not_fetched(server.name, None)
-    wish = Wish(verb="cp", catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT)
     agent = FileTree(declared, server, root, context.store, is_copy=True)
     try:
-        report = sync(context, Pool(COPIES, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], wish)
+        report = sync(context, Pool(COPIES.name, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], COPYING)
         return of_server(server.name, report)
     except Refused:
         gone = Refused(server.name, f"{path} is not there, or is empty", "copies take no patterns; look at the path")

@@ -46,7 +46,7 @@ def examine_site(context: Context) -> Iterator[Finding]:
 
 
 def _examine_store(context: Context) -> Iterator[Finding]:
-    context.store.runs(1)
+    context.store.journal.runs(1)
     folder = state_folder(context.site)
     for fault in faults_of(sorted(folder.glob("*.lock"))):
         yield Finding("store", Health.ILL, f"{fault.subject}: {fault.what}", fault.todo)

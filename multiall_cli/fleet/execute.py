@@ -28,6 +28,6 @@ def facts(context: Context, target: str) -> Iterator[Facts]:
 def reachable_servers(context: Context, target: str) -> list[Server]:
     """The servers of a target, each with the relay through which it is reached now."""
     servers = select_servers(context, target)
-    saved = recall(context.store.remembered(context.vantage), context.clock.now())[0].servers
+    saved = recall(context.store.topology.servers(context.vantage), context.clock.now())[0].servers
     cut_off = any(each.name in saved and saved[each.name].state is State.UNREACHABLE for each in servers)
     return through(servers, current_topology(context).relays if cut_off else {})

@@ -272,12 +272,12 @@ def meant(context: Context, target: str) -> Sequence[str]:
 def waivers_now(context: Context) -> list[Waiver]:
     """Those that hold: of the store, and of the inventory."""
     now = context.clock.now()
-    return waivers.holding([*context.store.waivers(now), *waivers.declared(context.inventory)], now)
+    return waivers.holding([*context.store.waivers.all(now), *waivers.declared(context.inventory)], now)
 
 
 def waive(context: Context, rule: str, target: str, ends: float, because: str) -> Waiver:
     """Let a rule fail on servers until a time. Errors: UsageError."""
-    from multiall_cli.engine.sync import who
+    from multiall_cli.engine.operator import who
 
     now, longest = context.clock.now(), context.site.settings.baseline.longest
     if fleeting := [str(atom) for atom in atoms(target) if is_fleeting(atom)]:
@@ -290,7 +290,7 @@ def waive(context: Context, rule: str, target: str, ends: float, because: str) -
         raise UsageError("baseline waive", f"it would hold for more than {longest / DAY:.0f} days", todo)
     made = Waiver(rule, target, ends, because, who(), now)
     _must_be_about_something(context, made, [server.name for server in select_servers(context, target)])
-    return replace(made, number=context.store.waive(made))
+    return replace(made, number=context.store.waivers.add(made))
 
 
 def _must_be_about_something(context: Context, waiver: Waiver, servers: Sequence[str]) -> None:
@@ -309,7 +309,7 @@ def _names_of(context: Context, book: RuleBook, server: str) -> list[str]:
 
 def revoke(context: Context, number: int) -> Waiver:
     """End a waiver. Errors: UsageError where there is none that holds."""
-    ended = context.store.revoke(number, context.clock.now())
+    ended = context.store.waivers.revoke(number, context.clock.now())
     if ended is None:
         raise UsageError(f"waiver {number}", "there is none that holds", "`multiall baseline waivers` shows all")
     return ended
@@ -327,12 +327,17 @@ def history(context: Context, rule: str, target: str, since: float) -> tuple[Rul
         every = sorted({own for each in servers for own in _names_of(context, book, each.name)})
         todo = f"{did_you_mean(rule, every)}`multiall baseline rules` shows all"
         raise UsageError(f"rule {rule}", "no server has such a rule", todo)
+    history = context.store.health
     return tuple(
         RuleHistory(
             name,
             rule,
-            tuple(context.store.samples(name, rule, since)),
-            tuple(each for each in reversed(context.store.changes(MOST_CHANGES, name, rule)) if each.at >= since),
+            tuple(history.samples(name, rule, since)),
+            tuple(
+                each
+                for each in reversed(context.store.health.transitions(MOST_CHANGES, name, rule))
+                if each.at >= since
+            ),
         )
         for name in having
     )

@@ -1,21 +1,36 @@
 """Past runs, and what is still open."""
 
+from collections.abc import Iterable
+
 from multiall_cli.domain.answer import Pending, RunDetails
 from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.run import BacklogEntry
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.engine.context import Context
 
 
 def run_details(context: Context, run_id: str) -> RunDetails:
     """A run with all that it changed. Raises UsageError if there is none."""
-    store, run = context.store, context.store.run(run_id)
+    store, run = context.store, context.store.journal.run(run_id)
     if run is None:
         raise UsageError(f"run {run_id}", "there is no such run", "`multiall journal list` shows them")
-    missed = [*store.outbox(run.pool), *store.outbox(run.pool, delivered=True)]
-    return RunDetails(run, tuple(store.entries(run.id)), tuple(each for each in missed if each.run == run.id))
+    backlog = [*store.backlog.entries(run.scope), *store.backlog.entries(run.scope, delivered=True)]
+    missed = once_per_run(each for each in backlog if each.run == run.id)
+    return RunDetails(run, tuple(store.journal.entries(run.id)), missed)
 
 
 def pending(context: Context, pool: str | None) -> Pending:
     """What is still open, and what the next sync of each pool will settle. `pool` None: all pools."""
-    store, pools = context.store, [pool] if pool else list(context.inventory.pools)
-    owed = [each for name in pools for each in store.owed(name)]
-    return Pending(tuple(store.pending(pool)), tuple(store.outbox(pool)), tuple(owed))
+    store, scope = context.store, pool_scope(pool) if pool else None
+    pools = [scope] if scope else [pool_scope(name) for name in context.inventory.pools]
+    handlers = [each for one in pools for each in store.handlers.of(one)]
+    missed = once_per_run(store.backlog.entries(scope))
+    return Pending(tuple(store.journal.pending(scope)), missed, tuple(handlers))
+
+
+def once_per_run(entries: Iterable[BacklogEntry]) -> tuple[BacklogEntry, ...]:
+    """The first entry of each subject and run: a run that was missed is one thing, however many agents it had."""
+    found: dict[tuple[str, str], BacklogEntry] = {}
+    for each in entries:
+        found.setdefault((each.subject, each.run), each)
+    return tuple(found.values())

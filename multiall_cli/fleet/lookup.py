@@ -3,6 +3,7 @@
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Pool, Server
 from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.engine.context import Context
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets import select, world_of
@@ -40,8 +41,8 @@ def select_or_all(context: Context, target: str) -> tuple[Server, ...]:
 
 def _unfinished(context: Context) -> dict[str, tuple[str, ...]]:
     """The members that the last run of each pool left failed or deferred."""
-    standings = [each for pool in context.inventory.pools for each in context.store.standings(pool)]
+    standings = [each for pool in context.inventory.pools for each in context.store.results.of(pool_scope(pool))]
     return {
-        word: tuple(dict.fromkeys(each.server for each in standings if each.state is state))
+        word: tuple(dict.fromkeys(each.subject for each in standings if each.state is state))
         for word, state in (("failed", MemberState.FAILED), ("deferred", MemberState.DEFERRED))
     }

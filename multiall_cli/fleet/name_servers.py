@@ -17,6 +17,7 @@ from multiall_cli.domain.records import (
     Written,
 )
 from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.scope import site_scope
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.engine.context import Assignment, Context
 from multiall_cli.planning.guard import NAMES
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.zonefiles import ZoneFiles
     from multiall_cli.ports.dns import DynamicNameServers, NameServers
 
-FILES = "(dns files)"  # what pushes of zones' files are journalled and locked as
+FILES = site_scope("zone files")  # what pushes of zones' files are journalled and locked as
 _THERE = (MemberState.SAME, MemberState.CHANGED)
 WAIT = 3600.0  # seconds that a push waits for another one
 
@@ -82,14 +83,14 @@ def _pushed(context: Context, servers: Sequence[Server], contents: Mapping[str, 
     from multiall_cli.engine.sync import Wish
     from multiall_cli.engine.sync import sync as copied
 
-    wish = Wish(verb="dns files", catches_up=False, forced=frozenset(NAMES), lock_wait=WAIT)
+    wish = Wish(verb="dns files", scope=FILES, catches_up=False, forced=frozenset(NAMES), lock_wait=WAIT)
     absent: dict[str, str] = {}
     with TemporaryDirectory(prefix="multiall-dns-") as folder:
         for path, content in contents.items():
             source = Path(folder) / Path(path).name
             source.write_bytes(content)
             with outgoing(source, path) as declared:
-                pool = Pool(FILES, tuple(each.name for each in servers))
+                pool = Pool(FILES.name, tuple(each.name for each in servers))
                 tree = file_tree(declared, context.inventory.servers, context.store)
                 report = copied(context, pool, [Assignment(tree, tuple(servers))], wish)
             absent |= {each.server: each.reason for each in report.members if each.state not in _THERE}

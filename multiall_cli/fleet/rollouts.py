@@ -13,6 +13,7 @@ from multiall_cli.domain.records import (
     ZoneReport,
     key_of,
 )
+from multiall_cli.domain.scope import Purpose
 from multiall_cli.domain.topology import Downtime, Planned
 from multiall_cli.engine.context import Context
 from multiall_cli.fleet.topology import current_topology, scan
@@ -27,7 +28,7 @@ def drain(context: Context, pool: str, names: Sequence[str]) -> str:
 
     Whom an operator has drained already stays so; the others come back by themselves after an hour at the latest.
     """
-    from multiall_cli.engine.sync import who
+    from multiall_cli.engine.operator import who
 
     topology = current_topology(context)
     ours = [name for name in names if topology.planned_of(name) is None]
@@ -35,10 +36,12 @@ def drain(context: Context, pool: str, names: Sequence[str]) -> str:
     def promise(lasts: float) -> None:
         now = context.clock.now()
         for name in ours:
-            context.store.promise(Planned(name, Downtime.DRAIN, 0.0, now + lasts, who(), _because(pool), said=now))
+            context.store.downtimes.set(
+                Planned(name, Downtime.DRAIN, 0.0, now + lasts, who(), _because(pool), said=now)
+            )
 
     promise(DRAINED)
-    for report in _moved(context, pool):
+    for report in _moved(context, pool, Purpose.DRAIN):
         if why := _failing(report):
             return why
         if late := next((each for each in report.servers if each.trouble), None):
@@ -59,21 +62,21 @@ def drain(context: Context, pool: str, names: Sequence[str]) -> str:
 def restore(context: Context, pool: str, names: Sequence[str]) -> str:
     """Put members back whom `drain` took out; why they are not back, or ''."""
     now = context.clock.now()
-    for each in context.store.promised(now):
+    for each in context.store.downtimes.all(now):
         if each.server in names and each.because == _because(pool):
-            context.store.withdraw(each.server, now)
+            context.store.downtimes.end(each.server, now)
     with suppress(Locked):  # a scan that goes on elsewhere sees the same
         scan(context, links=False, logins=True)  # who comes back must have been seen a moment ago
-    return next(filter(None, map(_failing, _moved(context, pool))), "")
+    return next(filter(None, map(_failing, _moved(context, pool, Purpose.RESTORE))), "")
 
 
-def _moved(context: Context, pool: str) -> list[ZoneReport]:
+def _moved(context: Context, pool: str, purpose: Purpose) -> list[ZoneReport]:
     """The pool's names as they are to be now; what was planned is not damped, as what comes and goes is."""
     from multiall_cli.engine.zones import ROLLOUT, ZoneWish
 
     zones = [replace(zone, interval=0.0) for zone in of_pool(context, pool)]
     meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names, and their floors hold all the same
-    return list(sync(context, zones, ZoneWish(ROLLOUT, pool, forced=meant, lock_wait=DRAINED)))
+    return list(sync(context, zones, ZoneWish(ROLLOUT, purpose, pool, forced=meant, lock_wait=DRAINED)))
 
 
 def _failing(report: ZoneReport) -> str:

@@ -11,11 +11,13 @@ from multiall_cli.domain.inventory import Pool
 from multiall_cli.domain.pool_plan import PoolPlan, PoolReport, PoolWish
 from multiall_cli.domain.records import ZonePlan, ZoneReport
 from multiall_cli.domain.run import Report
+from multiall_cli.domain.scope import Scope, pool_scope
 from multiall_cli.engine import sync as engine
 from multiall_cli.engine.compare import differences
 from multiall_cli.engine.context import Assignment, Context
 from multiall_cli.engine.look import look
-from multiall_cli.engine.sync import Wish, here
+from multiall_cli.engine.operator import here
+from multiall_cli.engine.sync import Wish
 from multiall_cli.fleet import health, rollouts, zones
 from multiall_cli.fleet.lookup import find_pool, select_servers
 from multiall_cli.fleet.topology import informed
@@ -167,8 +169,8 @@ def sync_files(
     return engine.sync(ready, declared, assignments, wish)
 
 
-def _work(context: Context, pool: Pool, only: str) -> tuple[Context, str, list[Assignment]]:
-    """A pool's name and agents, and the context with what the topology says. Raises Refused, UsageError."""
+def _work(context: Context, pool: Pool, only: str) -> tuple[Context, Scope, list[Assignment]]:
+    """A pool's scope and agents, and the context with what the topology says. Raises Refused, UsageError."""
     ready = informed(context)
     chosen = frozenset(server.name for server in select_servers(context, only)) if only else None
     assignments = [
@@ -178,4 +180,4 @@ def _work(context: Context, pool: Pool, only: str) -> tuple[Context, str, list[A
         )
         for declared, servers in assign(context.inventory, pool, chosen, only).items()
     ]
-    return ready, pool.name, assignments
+    return ready, pool_scope(pool.name), assignments

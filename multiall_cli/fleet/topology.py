@@ -10,14 +10,15 @@ from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.errors import Locked, UsageError
 from multiall_cli.domain.publication import LastPublished, Published, Verified
 from multiall_cli.domain.run import Holder
+from multiall_cli.domain.scope import site_scope
 from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
 from multiall_cli.engine.context import Context
 from multiall_cli.fleet.lookup import find_server, select_or_all, select_servers
 from multiall_cli.planning.whom import away, inherited, serving, through
 
 PUBLISHED_TO = (State.UP, State.DEGRADED, State.UNREACHABLE)
-SCANS = "(topology)"  # what scans are locked as: two at once would forget what the other saw
-PUBLICATIONS = "(publication)"  # what publications are locked as
+SCANS = site_scope("scan")  # what scans are locked as: two at once would forget what the other saw
+PUBLICATIONS = site_scope("publication")  # what publications are locked as
 SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 
 
@@ -58,7 +59,7 @@ def _latest_health(context: Context) -> dict[str, Latest]:
     now, stale = context.clock.now(), context.site.settings.baseline.stale
     found = {
         name: replace(each, code=Code.STALE) if is_stale(each.at, now, stale) else each
-        for name, each in context.store.latest_health().items()
+        for name, each in context.store.health.latest().items()
         if name in context.inventory.servers
     }
     if unfit := [name for name, each in found.items() if each.code // 100 in (CRITICAL, UNKNOWN)]:
@@ -73,13 +74,13 @@ def downtimes(context: Context, now: float) -> list[Planned]:
     from multiall_cli.planning import windows
 
     servers = context.inventory.servers
-    return inherited([*context.store.promised(now), *windows.promised(context.inventory, now)], servers)
+    return inherited([*context.store.downtimes.all(now), *windows.promised(context.inventory, now)], servers)
 
 
 def events(context: Context, limit: int, server: str | None, until: float | None) -> tuple[Event, ...]:
     """What changed, newest first. `server`: of this one and of the whole."""
     name = find_server(context, server).name if server else None
-    return tuple(context.store.events(limit, name, until))
+    return tuple(context.store.topology.events(limit, name, until))
 
 
 # --- scans ----------------------------------------------------------------------------------------------------------
@@ -91,11 +92,11 @@ def scan(context: Context, *, links: bool | None, logins: bool) -> Round:
     `links`: ask servers about each other too (None: if there are few); `logins`: log in to those whose turn it is.
     Raises Locked while another scan runs.
     """
-    from multiall_cli.engine.sync import who
+    from multiall_cli.engine.operator import who
 
     me = Holder(who(), context.vantage, os.getpid(), context.clock.now(), "topology scan")
     try:
-        with context.store.lock(SCANS, me, SCAN_WAIT):
+        with context.store.locks.hold(SCANS, me, SCAN_WAIT):
             found = _scan(context, links=links, logins=logins)
     except Locked as fault:
         words = "what it sees is in `multiall topology show`; or run again when it has ended"
@@ -103,7 +104,7 @@ def scan(context: Context, *, links: bool | None, logins: bool) -> Round:
     found = replace(found, topology=_with_pools(context, found.topology))
     if context.site.settings.topology.publish is None:
         return found
-    with suppress(Locked), context.store.lock(PUBLICATIONS, me, 0.0):
+    with suppress(Locked), context.store.locks.hold(PUBLICATIONS, me, 0.0):
         return replace(found, published=_publish(context, found, context.site.settings.topology.publish))
     return found  # another run publishes; what it leaves out is due at the next scan
 
@@ -148,20 +149,20 @@ def set_downtime(
 
     `begins` 0: from now on, also if the clock is set back. Raises UsageError.
     """
-    from multiall_cli.engine.sync import who
+    from multiall_cli.engine.operator import who
 
     now, me = context.clock.now(), who()
     servers = select_servers(context, target)
     said = tuple(Planned(each.name, what, begins, ends, me, because, said=now) for each in servers)
     for each in said:
-        context.store.promise(each)
+        context.store.downtimes.set(each)
     return said
 
 
 def end_downtime(context: Context, target: str) -> tuple[Planned, ...]:
     """End all downtimes of servers; which those were."""
     now, servers = context.clock.now(), select_servers(context, target)
-    return tuple(ended for server in servers for ended in context.store.withdraw(server.name, now))
+    return tuple(ended for server in servers for ended in context.store.downtimes.end(server.name, now))
 
 
 # --- publication ----------------------------------------------------------------------------------------------------
@@ -173,14 +174,14 @@ def _publish(context: Context, found: Round, path: str) -> Published | None:
     from multiall_cli.planning import publication
 
     settings, topology = context.site.settings.topology, found.topology
-    if not publication.due(found, standing(context.store), path, settings.ttl):
+    if not publication.due(found, standing(context.store.states), path, settings.ttl):
         return None
     told, signer = publication.snapshot(topology, settings.ttl), context.adapters.signer
     content = publication.written(told, signer.public, signer.sign(publication.canonical(told)))
     up = [each for name, each in context.inventory.servers.items() if topology.state_of(name) in PUBLISHED_TO]
     done = publish(context, through(up, topology.relays), path, content)
     gone = tuple(name for name in context.inventory.servers if topology.state_of(name) not in REST)
-    keep(context.store, LastPublished(topology.at, publication.said(topology, path, settings.ttl), gone))
+    keep(context.store.states, LastPublished(topology.at, publication.said(topology, path, settings.ttl), gone))
     return done
 
 

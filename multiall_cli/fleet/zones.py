@@ -136,13 +136,13 @@ def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
 
 def status(context: Context, zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
     """How each zone's servers stand to its primary, and what clients may still hold."""
-    from multiall_cli.engine.desk import books, departed
+    from multiall_cli.engine.desk import departed, scope_of
     from multiall_cli.engine.spreading import stands
 
-    made, now = desk(context), context.clock.now()
+    made, now, journal = desk(context), context.clock.now(), context.store.journal
     for zone in zones:
         left = [each for each in departed(context.store, zone, now) if each.gone and each.until > now]
-        runs = (each for each in context.store.runs(LATELY, books(zone)) if context.store.entries(each.id, Stage.DONE))
+        runs = (each for each in journal.runs(LATELY, scope_of(zone)) if journal.entries(each.id, Stage.DONE))
         yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), next(runs, None))
 
 
@@ -254,23 +254,23 @@ def imported(context: Context, zone: Zone, file: Path | None) -> tuple[Proposal,
 
 def history(context: Context, zones: Iterable[Zone], limit: int) -> tuple[Run, ...]:
     """The runs that changed zones, the newest first."""
-    from multiall_cli.engine.desk import books
+    from multiall_cli.engine.desk import scope_of
 
-    runs = [run for zone in zones for run in context.store.runs(limit, books(zone))]
+    runs = [run for zone in zones for run in context.store.journal.runs(limit, scope_of(zone))]
     return tuple(sorted(runs, key=lambda each: each.started, reverse=True)[:limit])
 
 
 def rollback(context: Context, run_id: str, wish: "ZoneWish") -> ZoneReport:
     """Undo what a run did to a zone, where it is still as the run left it. Errors: UsageError, Refused."""
-    from multiall_cli.engine.desk import books
+    from multiall_cli.engine.desk import scope_of
     from multiall_cli.engine.zones import put
 
-    run = context.store.run(run_id)
-    zones = {books(zone): zone for zone in context.inventory.zones.values()}
-    if run is None or run.pool not in zones:
+    run = context.store.journal.run(run_id)
+    zones = {scope_of(zone): zone for zone in context.inventory.zones.values()}
+    if run is None or run.scope not in zones:
         raise UsageError(f"run {run_id}", "it is no run that changed a zone", "`multiall dns history` shows them")
-    zone, made = zones[run.pool], desk(context)
-    done = context.store.entries(run.id, Stage.DONE)
+    zone, made = zones[run.scope], desk(context)
+    done = context.store.journal.entries(run.id, Stage.DONE)
 
     def back(content: Content) -> list[Change[RRset]]:
         found = []

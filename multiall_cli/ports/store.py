@@ -1,4 +1,4 @@
-"""The site's memory."""
+"""The site's memory: small protocols over one database. All are safe to use from many threads."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -7,84 +7,148 @@ from typing import Protocol
 from multiall_cli.domain.baseline import Latest
 from multiall_cli.domain.health import Change as HealthChange
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
-from multiall_cli.domain.run import Entry, Holder, OutboxEntry, OwedAction, Run, Stage, Standing
+from multiall_cli.domain.run import (
+    BacklogEntry,
+    Entry,
+    Holder,
+    LastResult,
+    PendingHandler,
+    Run,
+    SavedState,
+    Stage,
+)
+from multiall_cli.domain.scope import Scope
 from multiall_cli.domain.topology import Event, Evidence, Planned
 
 
-class Cache(Protocol):
-    """Keeps bytes between runs to save work; losing one costs time, never truth."""
-
-    def cached(self, key: str) -> bytes | None: ...
-
-    def keep(self, key: str, value: bytes) -> None: ...
-
-
-class Store(Cache, Protocol):
-    """The site's memory: journal, outbox, owed actions, agreed snapshots, locks. Safe to use from many threads."""
-
-    def lock(self, pool: str, holder: Holder, wait: float) -> AbstractContextManager[None]:
-        """Hold the pool; waits up to `wait` seconds. Errors: Locked, with the present holder."""
-        ...
+class Journal(Protocol):
+    """What runs did, an intent before each change and its outcome after it."""
 
     def begin(self, run: Run) -> None: ...
 
+    def add_scope(self, run: str, scope: Scope) -> None:
+        """A run turns out to be about one more scope; the history of that scope shows it from now on."""
+        ...
+
     def end(self, run: str, result: int, at: float) -> None: ...
 
-    def intend(self, entries: Sequence[Entry], owed: Sequence[OwedAction]) -> None:
-        """Write what is about to be done, durably, in one transaction."""
+    def intend(
+        self, entries: Sequence[Entry], handlers: Sequence[PendingHandler] = (), states: Sequence[SavedState] = ()
+    ) -> None:
+        """Write what is about to be done, durably, in one transaction. `states`: what holds if we die meanwhile."""
         ...
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Write how intents came out: their stage, detail and time; where what was before and after is told, that too,
-        since it may be other than intended.
+        """Write how intents came out: stage, detail, time. `before` and `after` are written too unless both are ''."""
+        ...
+
+    def settle(self, scope: Scope, subject: str, agents: Sequence[str], at: float) -> int:
+        """Close the intents that cut-off runs left on a subject, now that it is as these agents want it.
+
+        Those of runs of `scope` too whose agent is declared no more. Returns how many.
         """
         ...
 
-    def settle(self, pool: str, server: str, agents: Sequence[str], at: float) -> int:
-        """Close the intents that cut-off runs of these agents left on a member, now that it is as they want it."""
+    def runs(self, limit: int, scope: Scope | None = None) -> Sequence[Run]:
+        """The newest first; `scope`: only runs that have it."""
         ...
 
-    def owed(self, pool: str, server: str | None = None) -> Sequence[OwedAction]: ...
-
-    def paid(self, owed: OwedAction) -> None: ...
-
-    def defer(self, pool: str, server: str, run: str, reason: str, at: float) -> None:
-        """Add an outbox entry; once per run and member."""
+    def run(self, run_id: str) -> Run | None:
+        """The run with this id, or the only one whose id begins with it. Raises UsageError if there are several."""
         ...
 
-    def outbox(self, pool: str | None = None, *, delivered: bool = False) -> Sequence[OutboxEntry]: ...
+    def entries(self, run_id: str, stage: Stage | None = None) -> Sequence[Entry]: ...
 
-    def deliver(self, pool: str, server: str, run: str, at: float) -> int:
-        """Mark all that the member missed as delivered by `run`; how many entries that were."""
+    def recent(self, agent: str, since: float) -> Sequence[Entry]:
+        """What an agent did since a time, whichever run did it; the oldest first."""
         ...
 
-    def agreed(self, server: str, agent: str) -> bytes | None:
-        """The last snapshot that member and admin agreed on, as the agent packed it."""
+    def pending(self, scope: Scope | None = None) -> Sequence[Entry]:
+        """Intents without an outcome."""
         ...
 
-    def agree(self, server: str, agent: str, snapshot: bytes, run: str) -> None: ...
 
-    def stand(self, standings: Sequence[Standing]) -> None:
-        """Remember how members came out."""
+class Backlog(Protocol):
+    """What absent subjects missed."""
+
+    def add(
+        self, scope: Scope, subject: str, server: str, agents: Sequence[str], run: str, reason: str, at: float
+    ) -> None:
+        """Note that a subject missed a run of these agents; once per run, subject and agent."""
         ...
 
-    def standings(self, pool: str) -> Sequence[Standing]: ...
+    def entries(self, scope: Scope | None = None, *, delivered: bool = False) -> Sequence[BacklogEntry]: ...
 
-    def remember(
+    def deliver(self, scope: Scope, subject: str, agents: Sequence[str], run: str, at: float) -> int:
+        """Mark what a subject missed of these agents as delivered by `run`; of how many runs that was.
+
+        Entries of `scope` too whose agent is declared no more.
+        """
+        ...
+
+
+class PendingHandlers(Protocol):
+    """Handlers that runs announced (`Journal.intend`) and have not run yet."""
+
+    def of(self, scope: Scope, subject: str | None = None) -> Sequence[PendingHandler]:
+        """In the order in which they were first announced. `subject` None: of all."""
+        ...
+
+    def complete(self, handler: PendingHandler) -> None: ...
+
+
+class Results(Protocol):
+    """How each subject came out of the last run that dealt with it."""
+
+    def save(self, results: Sequence[LastResult]) -> None: ...
+
+    def of(self, scope: Scope) -> Sequence[LastResult]: ...
+
+
+class AgentStates(Protocol):
+    """What agents save of their subjects between runs, and what decides. Losing it changes decisions."""
+
+    def get(self, agent: str, subject: str, part: str = "") -> bytes | None: ...
+
+    def put(self, states: Sequence[SavedState], run: str = "") -> None:
+        """Save values in one transaction. `run`: which one they are from."""
+        ...
+
+
+class Downtimes(Protocol):
+    """What operators said of servers: drains, maintenance, pins."""
+
+    def set(self, planned: Planned) -> None:
+        """It takes the place of one of the same kind that it overlaps."""
+        ...
+
+    def end(self, server: str, now: float) -> Sequence[Planned]:
+        """End every downtime that holds or will hold; which those were."""
+        ...
+
+    def all(self, now: float | None = None) -> Sequence[Planned]:
+        """Those that have not ended by then; None: all that there ever were."""
+        ...
+
+
+class TopologyHistory(Protocol):
+    """What scans saw, and what follows from it."""
+
+    def save_round(
         self, vantage: str, servers: Mapping[str, bytes], evidence: Sequence[Evidence], events: Sequence[Event]
     ) -> None:
-        """One round of the topology, in one transaction: what is kept of servers, what was seen, what changed.
+        """Save one round in one transaction: states of servers, samples, events.
 
         Of each observer's samples of a server the newest is kept; events are only ever added.
         """
         ...
 
-    def remembered(self, vantage: str) -> Mapping[str, bytes]:
-        """What was kept of servers."""
+    def servers(self, vantage: str) -> Mapping[str, bytes]:
+        """server -> its state as the last round of this vantage left it."""
         ...
 
     def vantages(self) -> Sequence[str]:
-        """Whoever remembered anything, by name."""
+        """Every vantage that saved a round, by name."""
         ...
 
     def evidence(self) -> Sequence[Evidence]:
@@ -92,71 +156,107 @@ class Store(Cache, Protocol):
         ...
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> Sequence[Event]:
-        """The newest events first; `server`: its own and those of the whole; `until`: none after this."""
+        """The newest events first. `server`: of this one and of the whole; `until`: none after this."""
         ...
 
-    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Planned]]:
-        """Let what was stored as of a later time count as of now; by how much each time lay ahead, and the words that
-        were said then and have not begun.
-        """
+
+class HealthHistory(Protocol):
+    """Checks of servers: the last one of each, and what came before."""
+
+    def save_checks(self, records: Sequence[HealthRecord], before: float) -> None:
+        """Save checks in one transaction. Now and then, what is older than `before` is deleted."""
         ...
 
-    def promise(self, planned: Planned) -> None:
-        """An operator's word on a server. It takes the place of one of the same kind that it overlaps."""
+    def servers(self, names: Sequence[str]) -> Mapping[str, bytes]:
+        """server -> its saved health; servers that were never checked are absent."""
         ...
 
-    def withdraw(self, server: str, now: float) -> Sequence[Planned]:
-        """End every word that holds or will hold; which those were."""
-        ...
-
-    def promised(self, now: float | None = None) -> Sequence[Planned]:
-        """The words that have not ended by then; None: all that there ever were."""
-        ...
-
-    def note_health(self, records: Sequence[HealthRecord], before: float) -> None:
-        """Looks at servers, in one transaction. Now and then, history that is older than `before` is forgotten, and so
-        are servers that were not looked at since.
-        """
-        ...
-
-    def health(self, servers: Sequence[str]) -> Mapping[str, bytes]:
-        """server → what was kept of its health at the last look; nothing of who never was looked at."""
-        ...
-
-    def latest_health(self) -> Mapping[str, Latest]:
-        """server → the worst of it at its last look."""
+    def latest(self) -> Mapping[str, Latest]:
+        """server -> the worst status of its last check."""
         ...
 
     def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:
-        """How a rule stood at each look since then, the oldest first."""
+        """The results of a rule since a time, the oldest first."""
         ...
 
-    def changes(self, limit: int, server: str | None = None, rule: str | None = None) -> Sequence[HealthChange]:
+    def transitions(self, limit: int, server: str | None = None, rule: str | None = None) -> Sequence[HealthChange]:
         """The rules that went into another class, the newest first."""
         ...
 
-    def waive(self, waiver: Waiver) -> int:
-        """Remember a waiver; its number."""
+
+class Waivers(Protocol):
+    """Rules that may fail on servers until a time."""
+
+    def add(self, waiver: Waiver) -> int:
+        """Save a waiver; its number."""
         ...
 
-    def waivers(self, now: float | None = None) -> Sequence[Waiver]:
+    def all(self, now: float | None = None) -> Sequence[Waiver]:
         """Those that have not ended by then; None: all that there ever were."""
         ...
 
     def revoke(self, number: int, now: float) -> Waiver | None:
-        """End a waiver; which it was, None where there is none that still holds."""
+        """End a waiver; which it was, None if there is none that holds."""
         ...
 
-    def runs(self, limit: int, pool: str | None = None) -> Sequence[Run]: ...
 
-    def run(self, run_id: str) -> Run | None:
-        """The run with this id, or the only one whose id begins so."""
+class Locks(Protocol):
+    """One run at a time per scope, over all processes that share the store."""
+
+    def hold(self, scope: Scope, holder: Holder, wait: float) -> AbstractContextManager[None]:
+        """Hold a scope; wait up to `wait` seconds for it. Raises Locked, with the present holder."""
         ...
 
-    def entries(self, run_id: str, stage: Stage | None = None) -> Sequence[Entry]: ...
 
-    def pending(self, pool: str | None = None) -> Sequence[Entry]:
-        """Intents without an outcome."""
+class Cache(Protocol):
+    """Bytes saved between runs to save work. Losing it costs time, never a decision."""
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def put(self, key: str, value: bytes) -> None: ...
+
+
+class Store(Protocol):
+    """All parts of the site's memory."""
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def backlog(self) -> Backlog: ...
+
+    @property
+    def handlers(self) -> PendingHandlers: ...
+
+    @property
+    def results(self) -> Results: ...
+
+    @property
+    def states(self) -> AgentStates: ...
+
+    @property
+    def downtimes(self) -> Downtimes: ...
+
+    @property
+    def topology(self) -> TopologyHistory: ...
+
+    @property
+    def health(self) -> HealthHistory: ...
+
+    @property
+    def waivers(self) -> Waivers: ...
+
+    @property
+    def locks(self) -> Locks: ...
+
+    @property
+    def cache(self) -> Cache: ...
+
+    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Planned]]:
+        """Let what was stored as of a later time count as of now, from now on.
+
+        Returns by how many seconds each time lay ahead, and the downtimes that were set then and have not begun.
+        """
         ...
 
     def close(self) -> None: ...

@@ -14,10 +14,13 @@ import pytest
 
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.run import MemberState, Stage
+from multiall_cli.domain.scope import pool_scope
 from tests.fixtures.before_after import assert_store_whole
 from tests.fixtures.bench import Bench, contents
 from tests.fixtures.mortal_admin import declaration
 from tests.fixtures.pipes import Machine
+
+WEB = pool_scope("web")
 
 MISSED, KILLED = 1000, 20
 STEPS = 12  # about as many as a run of one member tells
@@ -67,7 +70,7 @@ def test_a_thousand_changes_are_delivered_once_and_in_order(
             if number in at:
                 killed += _killed_run(quick_disk, luck, ABSENT)
             assert bench.sync().exit is Exit.PARTIAL
-        missed = bench.store.outbox("web")
+        missed = bench.store.backlog.entries(WEB)
         assert len(missed) > MISSED * 0.9, "some changes are none: the same file again, or none to delete"
         while killed < KILLED:
             killed += _killed_run(quick_disk, luck)
@@ -84,12 +87,13 @@ def test_a_thousand_changes_are_delivered_once_and_in_order(
 def _assert_delivered_once(bench: Bench, missed: int) -> None:
     """One run delivered all of it, in order; no path was written twice by one run; nothing is open."""
     assert contents(bench.member(1)) == contents(bench.source)
-    delivered = bench.store.outbox("web", delivered=True)
+    delivered = bench.store.backlog.entries(WEB, delivered=True)
     assert [each.id for each in delivered] == sorted(each.id for each in delivered)
     assert len(delivered) >= missed
     assert len({each.delivered_by for each in delivered}) == 1
-    for run in bench.store.runs(KILLED + 1, "web"):
-        entries = [each for each in bench.store.entries(run.id) if each.server == ABSENT]
+    for run in bench.store.journal.runs(KILLED + 1, WEB):
+        entries = [each for each in bench.store.journal.entries(run.id) if each.server == ABSENT]
         assert max(Counter(each.key for each in entries).values(), default=1) == 1
         assert {each.stage for each in entries} <= {Stage.DONE, Stage.SETTLED}
-    assert (bench.store.pending(), bench.store.owed("web"), bench.store.outbox("web")) == ([], [], [])
+    store = bench.store
+    assert (store.journal.pending(), store.handlers.of(WEB), store.backlog.entries(WEB)) == ([], [], [])

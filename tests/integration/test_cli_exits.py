@@ -14,8 +14,11 @@ import yaml
 from multiall_cli.cli.options import Format
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.run import Holder
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.fleet import Fleet
 from tests.fixtures.desk import Desk
+
+WEB = pool_scope("web")
 
 Around = Callable[[Desk], Any]
 
@@ -65,7 +68,7 @@ def broken(desk: Desk) -> Any:
 @contextmanager
 def locked(desk: Desk) -> Iterator[None]:
     bob = Holder("bob", "there", 1, 0.0, "sync web")
-    with Fleet.load(str(desk.site)) as fleet, fleet.context.store.lock("web", bob, 0.0):
+    with Fleet.load(str(desk.site)) as fleet, fleet.context.store.locks.hold(WEB, bob, 0.0):
         yield
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.sqlite import SqliteStore
+from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Waiver
 from multiall_cli.domain.records import Departure
-from multiall_cli.domain.run import Run
+from multiall_cli.domain.run import Entry, Run, Stage
+from multiall_cli.domain.scope import Scope, pool_scope
 from multiall_cli.domain.topology import Downtime, Evidence, Planned, Rung
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.desk import Desk, books, departed, remember
+from multiall_cli.engine.desk import Desk, agent_of, departed, remember, scope_of
 from multiall_cli.engine.zones import lost_lately
 from multiall_cli.fleet import Fleet
 from tests.fixtures.desk import Done, called
@@ -46,21 +47,24 @@ def site(tmp_path: Path) -> Iterator[Site]:
     store.close()
 
 
-def _run(number: int, started: float, pool: str = "web") -> Run:
-    return Run(f"r{number}", "sync", pool, ("web1",), "id", "ann", "here", 1, started)
+WEB = pool_scope("web")
+
+
+def _run(number: int, started: float, scope: Scope = WEB) -> Run:
+    return Run(f"r{number}", "sync", (scope,), ("web1",), "id", "ann", "here", 1, started)
 
 
 def test_the_journal_is_led_by_the_newest_run_and_reports_the_clock_once(site: Site) -> None:
     now = time.time()
     for number, started in enumerate((now - 50, now + LEAD)):
-        site.store.begin(_run(number, started))
-        site.store.end(f"r{number}", Exit.OK, started + 3)
+        site.store.journal.begin(_run(number, started))
+        site.store.journal.end(f"r{number}", Exit.OK, started + 3)
     first = site.call("journal", "list", "-o", "name")
     assert first.err.startswith("clock: 1 stored time is 2 h later than the clock of this host, and count")
-    site.store.begin(_run(2, time.time()))
+    site.store.journal.begin(_run(2, time.time()))
     again = site.call("journal", "list", "-o", "name")
     assert (again.out.split(), again.err) == (["r2", "r1", "r0"], "")
-    moved = site.store.runs(3)[1]
+    moved = site.store.journal.runs(3)[1]
     assert now <= moved.started <= time.time()
     assert moved.ended is not None
     assert moved.ended - moved.started == pytest.approx(3)
@@ -84,7 +88,9 @@ class Fixed:
 def test_the_hour_of_a_brake_begins_when_the_clock_is_right_again(site: Site) -> None:
     """It does not stay closed for as long as the clock was ahead."""
     now = time.time()
-    site.store.begin(_run(1, now + LEAD, books(ZONE)))
+    site.store.journal.begin(_run(1, now + LEAD, scope_of(ZONE)))
+    words = ("www.a.test. A", "delete", "30 192.0.2.1", "", Stage.DONE, "")
+    site.store.journal.intend([Entry("r1", agent_of(ZONE), ZONE.shown, "ns1", *words, now + LEAD)])
     site.store.settle_clock(now)
     with Fleet.load(str(site.folder)) as fleet:
         world = fleet.context
@@ -92,9 +98,8 @@ def test_the_hour_of_a_brake_begins_when_the_clock_is_right_again(site: Site) ->
         for at in (now + 10, now + 3601):
             site.store.settle_clock(at)
             desk = Desk(replace(world, clock=Fixed(at)), None, fleet.topology.current())  # type: ignore[arg-type]
-            assert lost_lately(desk, ZONE) == {}
-            seen.append([each.id for each in site.store.runs(9, books(ZONE)) if each.started >= at - 3600])
-    assert seen == [["r1"], []]
+            seen.append(lost_lately(desk, ZONE))
+    assert seen == [{"www.a.test. A": {"192.0.2.1"}}, {}]
 
 
 def test_clients_are_waited_for_from_now_on(site: Site) -> None:
@@ -110,23 +115,23 @@ def test_a_drain_holds_though_the_clock_is_set_back(site: Site) -> None:
         assert site.call("topology", verb, "web1", "--for", "1h", "--because", "kernel").exit == 0
     assert site.call("topology", "pin", "web2", "down", "--for", "1h", "--because", "disk").exit == 0
     before = time.time() - 86400
-    assert [each.holds(before) for each in site.store.promised(before)] == [True, True, True]
-    assert all(each.ends > time.time() + 3500 for each in site.store.promised(before))
+    assert [each.holds(before) for each in site.store.downtimes.all(before)] == [True, True, True]
+    assert all(each.ends > time.time() + 3500 for each in site.store.downtimes.all(before))
 
 
 def test_a_newer_word_takes_the_place_of_an_older_one(site: Site) -> None:
     for because in ("kernel", "disk"):
         assert site.call("topology", "drain", "web1", "--for", "1h", "--because", because).exit == 0
-    assert [each.because for each in site.store.promised(time.time())] == ["disk"]
+    assert [each.because for each in site.store.downtimes.all(time.time())] == ["disk"]
     assert site.call("topology", "undrain", "web1").exit == 0
-    assert site.store.promised(time.time()) == []
+    assert site.store.downtimes.all(time.time()) == []
 
 
 def test_what_begins_later_and_was_said_under_another_clock_is_reported(site: Site) -> None:
     now = time.time()
     begins, ends = now + LEAD / 2, now + LEAD * 2
-    site.store.promise(Planned("web1", Downtime.DRAIN, begins, ends, "ann", "kernel", said=now + LEAD))
-    site.store.promise(Planned("web2", Downtime.DRAIN, begins, ends, "ann", "meant so", said=now))
+    site.store.downtimes.set(Planned("web1", Downtime.DRAIN, begins, ends, "ann", "kernel", said=now + LEAD))
+    site.store.downtimes.set(Planned("web2", Downtime.DRAIN, begins, ends, "ann", "meant so", said=now))
     told = site.call("topology", "show")
     assert "web1: its drain was said under that clock, and begins at" in told.err
     assert "web2" not in told.err
@@ -135,12 +140,12 @@ def test_what_begins_later_and_was_said_under_another_clock_is_reported(site: Si
 
 def test_evidence_waivers_and_standings_count_as_of_now(site: Site) -> None:
     now = time.time()
-    site.store.remember("here", {}, [Evidence("here", "web1", Rung.TCP, now + LEAD)], [])
-    site.store.waive(Waiver("a", "web1", now + LEAD + 600, "why", "ann", now + LEAD))
+    site.store.topology.save_round("here", {}, [Evidence("here", "web1", Rung.TCP, now + LEAD)], [])
+    site.store.waivers.add(Waiver("a", "web1", now + LEAD + 600, "why", "ann", now + LEAD))
     leads, late = site.store.settle_clock(now)
     assert (len(leads), max(leads), late) == (2, pytest.approx(LEAD), [])
-    assert [each.at for each in site.store.evidence()] == [now]
-    assert [(each.at, each.ends) for each in site.store.waivers()] == [(now, pytest.approx(now + 600))]
+    assert [each.at for each in site.store.topology.evidence()] == [now]
+    assert [(each.at, each.ends) for each in site.store.waivers.all()] == [(now, pytest.approx(now + 600))]
     assert site.store.settle_clock(now) == ((), ())
-    site.store.remember("here", {}, [Evidence("here", "web1", Rung.AUTH, now + 1)], [])
-    assert [each.rung for each in site.store.evidence()] == [Rung.AUTH]
+    site.store.topology.save_round("here", {}, [Evidence("here", "web1", Rung.AUTH, now + 1)], [])
+    assert [each.rung for each in site.store.topology.evidence()] == [Rung.AUTH]

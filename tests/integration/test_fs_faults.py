@@ -20,18 +20,21 @@ import pytest
 
 from multiall_cli.adapters.local import ChildPipe
 from multiall_cli.adapters.resident import ARGUMENTS, bundle
-from multiall_cli.adapters.sqlite import SqliteStore
+from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.change import Result
 from multiall_cli.domain.errors import Locked, MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete, Rollout
 from multiall_cli.domain.run import Holder, MemberState, Step
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import Wish
 from multiall_cli.remote import frames
 from multiall_cli.remote.content import BLOCK
 from tests.fixtures.bench import MEANT, Bench, contents, not_done, only, rsync_differences, server, small_disk
 from tests.fixtures.pipes import Counted, Cut, as_user, socket_at
+
+WEB = pool_scope("web")
 
 STRANGER = 12345
 
@@ -133,7 +136,7 @@ def test_a_full_disk_of_the_store_stops_the_run_before_anything_is_changed(bench
         assert "the store failed" in told.value.what
         assert contents(full.member()) == {}
         (disk / "ballast").unlink()
-        assert full.store.pending() == []
+        assert full.store.journal.pending() == []
         full.store.close()
 
 
@@ -737,7 +740,7 @@ def test_a_second_run_on_the_same_pool_names_who_holds_it(bench: Bench) -> None:
     other = SqliteStore(bench.folder / "state")
     holder = Holder("ann", "adm1", 4242, time.time(), "pool sync web")
     with (
-        other.lock("web", holder, 0),
+        other.locks.hold(pool_scope("web"), holder, 0),
         pytest.raises(Locked, match=r"it is held by ann@adm1 \(pid 4242, `pool sync web`\)"),
     ):
         bench.sync()
@@ -803,7 +806,7 @@ def test_a_plan_that_is_not_confirmed_changes_nothing(bench: Bench) -> None:
     """The answer no ends the run without a trace in the journal."""
     _files(bench, 1)
     report = bench.sync(Wish(confirm=lambda plan: False))
-    assert (report.exit, report.run, bench.store.runs(5)) == (Exit.REFUSED, "", [])
+    assert (report.exit, report.run, bench.store.journal.runs(5)) == (Exit.REFUSED, "", [])
     assert contents(bench.folder / "member0") == {}
 
 
@@ -815,7 +818,7 @@ def test_a_member_that_is_lost_in_mid_run_is_deferred(tmp_path: Path) -> None:
         bench.machine.wrap["s0"] = lambda pipe: Cut(pipe, 4 * BLOCK)
         report = bench.sync()
         assert [member.state for member in report.members] == [MemberState.DEFERRED, MemberState.CHANGED]
-        assert [entry.server for entry in bench.store.outbox("web")] == ["s0"]
+        assert [entry.server for entry in bench.store.backlog.entries(WEB)] == ["s0"]
         bench.machine.wrap.clear()
         assert [member.caught_up for member in bench.sync().members] == [1, 0]
     finally:

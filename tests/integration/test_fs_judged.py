@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -100,10 +101,7 @@ class _Forgetful(Remembered):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
-        self._bench = bench
-
-    def agreed(self, server: str, agent: str) -> bytes | None:
-        return self._bench.store.agreed(server, agent)
+        self.states = bench.store.states  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"x" * 200])
@@ -114,11 +112,12 @@ def test_a_damaged_cache_costs_time_and_no_truth(tmp_path: Path, damage: bytes) 
     with closing(bench):
         for _ in range(2):
             bench.sync()
-        keys = [key for (key,) in bench.store._rows("SELECT key FROM cache")]
+        with closing(sqlite3.connect(bench.folder / "state" / "state.sqlite")) as raw:
+            keys = [key for (key,) in raw.execute("SELECT key FROM cache")]
         assert {key.partition(":")[0] for key in keys} >= {"scan", "source", "judged"}
         for key in keys:
-            whole = bench.store.cached(key) or b""
-            bench.store.keep(key, whole[:33] + damage)
+            whole = bench.store.cache.get(key) or b""
+            bench.store.cache.put(key, whole[:33] + damage)
             (bench.source / "page").write_text(f"two {key}")
             assert {each.state.value for each in bench.sync().members} == {"changed"}, key
             assert {each.state.value for each in bench.sync().members} == {"same"}, key

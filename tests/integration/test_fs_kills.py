@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.remote.content import BLOCK
 from tests.fixtures.before_after import assert_old_or_new, assert_store_whole, plant_new, plant_old
 from tests.fixtures.bench import Bench, contents, rsync_differences
 from tests.fixtures.mortal_admin import declaration
 from tests.fixtures.pipes import MUTATIONS, Cut, mortal_python
+
+WEB = pool_scope("web")
 
 
 def _assert_converges(folder: Path) -> None:
@@ -24,7 +27,7 @@ def _assert_converges(folder: Path) -> None:
     try:
         assert bench.sync().exit is Exit.OK
         assert rsync_differences(bench.source, bench.member(), "-rlpHcniO") == ""
-        assert (bench.store.pending(), bench.store.owed("web")) == ([], [])
+        assert (bench.store.journal.pending(), bench.store.handlers.of(WEB)) == ([], [])
         assert set((folder / "acted").read_text().split()) == {"one", "two"}
         assert not [path for path in bench.workshop().glob("stage/*") if path.is_file()]
     finally:
@@ -106,7 +109,7 @@ def test_a_link_cut_in_mid_file_goes_on_where_it_was(bench: Bench) -> None:
     assert bench.sync().exit is Exit.OK
     assert contents(bench.member()) == contents(bench.source)
     assert 10 * BLOCK < sent < 11 * BLOCK
-    assert len(bench.store.outbox("web", delivered=True)) == 1
+    assert len(bench.store.backlog.entries(WEB, delivered=True)) == 1
 
 
 def test_an_action_that_a_killed_run_owed_is_done_by_the_next(bench: Bench) -> None:
@@ -125,9 +128,9 @@ def test_an_action_that_a_killed_run_owed_is_done_by_the_next(bench: Bench) -> N
     bench.world = replace(world, watch=die)
     with pytest.raises(Died):
         bench.sync()
-    assert (contents(bench.member()), len(bench.store.owed("web"))) == ({"a": b"a"}, 2)
+    assert (contents(bench.member()), len(bench.store.handlers.of(WEB))) == ({"a": b"a"}, 2)
     bench.world = world
     report = bench.sync()
     assert (report.plan.changes, report.exit) == (0, Exit.OK)
     assert (bench.folder / "acted").read_text().split() == ["one", "two"]
-    assert (bench.store.owed("web"), bench.store.pending()) == ([], [])
+    assert (bench.store.handlers.of(WEB), bench.store.journal.pending()) == ([], [])

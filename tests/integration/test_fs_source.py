@@ -7,7 +7,7 @@ from pathlib import Path
 
 from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.adapters.memory import MemoryTransport
-from multiall_cli.adapters.sqlite import SqliteStore
+from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.agents.files import file_tree
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Pool, Server

@@ -10,7 +10,7 @@ import pytest
 
 from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.adapters.local import LocalTransport
-from multiall_cli.adapters.sqlite import SqliteStore
+from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.adapters.warm import WarmTransport
 from multiall_cli.domain.baseline import Checked, Code, Expectation, Rule
 from multiall_cli.domain.inventory import Link, Server

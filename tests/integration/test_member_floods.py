@@ -19,9 +19,12 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration
 from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.remote import frames, records
 from tests.fixtures.bench import Bench, only
 from tests.laws.measure import peak_mb
+
+WEB = pool_scope("web")
 
 SILENCE = 0.1  # seconds; so an operation may go on for one second without progress
 
@@ -152,6 +155,6 @@ def test_a_run_goes_on_without_a_member_that_only_says_that_it_lives(tmp_path: P
         states = {each.server: each.state for each in report.members}
         assert states == {"s0": MemberState.CHANGED, "s1": MemberState.CHANGED, "s2": MemberState.DEFERRED}
         assert "it had not answered after" in report.members[2].reason
-        assert [each.server for each in bench.store.outbox("web")] == ["s2"]
+        assert [each.server for each in bench.store.backlog.entries(WEB)] == ["s2"]
     finally:
         bench.close()

@@ -14,10 +14,13 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from multiall_cli.adapters.locks import ASK_AGAIN
-from multiall_cli.adapters.sqlite import SqliteStore
+from multiall_cli.adapters.store.locks import ASK_AGAIN
+from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.errors import Locked
 from multiall_cli.domain.run import Holder
+from multiall_cli.domain.scope import pool_scope
+
+WEB = pool_scope("web")
 
 RACES, ADMINS, DEATHS = 300, 3, 25
 LIMIT = 60.0  # seconds that anyone waits for the others
@@ -36,7 +39,7 @@ def _race(folder: Path, number: int, start: Barrier, tried: Barrier, told: Told)
         for race in range(RACES):
             start.wait(LIMIT)
             try:
-                with store.lock("web", _me(number), 0.0):
+                with store.locks.hold(WEB, _me(number), 0.0):
                     told.put((race, ""))
                     tried.wait(LIMIT)
             except Locked as fault:
@@ -61,7 +64,7 @@ def test_never_two_holders(tmp_path: Path, record_property: Callable[[str, objec
 
 
 def _hold(folder: Path, held: Connection) -> None:
-    with closing(SqliteStore(folder)) as store, store.lock("web", _me(0), 0.0):
+    with closing(SqliteStore(folder)) as store, store.locks.hold(WEB, _me(0), 0.0):
         held.send_bytes(b".")
         signal.pause()
 
@@ -82,14 +85,14 @@ def test_a_killed_holder_frees_the_pool(tmp_path: Path, record_property: Callabl
     with closing(SqliteStore(tmp_path)) as store:
         for _ in range(DEATHS):
             _hold_and_be_killed(_hold, tmp_path)
-            with store.lock("web", _me(1), 0.0):
+            with store.locks.hold(WEB, _me(1), 0.0):
                 pass
     record_property("figure", ("kill -9 of a pool's holder", DEATHS))
 
 
 def _hold_and_start_a_child(folder: Path, held: Connection) -> None:
     """The child is still this program's copy for a moment, with the lock's handle."""
-    with closing(SqliteStore(folder)) as store, store.lock("web", _me(0), 0.0):
+    with closing(SqliteStore(folder)) as store, store.locks.hold(WEB, _me(0), 0.0):
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -105,7 +108,7 @@ def test_a_killed_holders_child_lets_go(tmp_path: Path) -> None:
     """Who asks at once, without a wish to wait, gets the lock all the same."""
     with closing(SqliteStore(tmp_path)) as store:
         _hold_and_be_killed(_hold_and_start_a_child, tmp_path)
-        with store.lock("web", _me(1), 0.0):
+        with store.locks.hold(WEB, _me(1), 0.0):
             pass
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.sqlite import SqliteStore
+from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.inventory import Server, TopologySettings
 from multiall_cli.domain.topology import Evidence, Round, Rung, State, Topology
 from multiall_cli.engine.probe import Watcher, recalled, scan
@@ -113,7 +113,7 @@ class Desk:
         )
 
     def recalled(self, now: float) -> Topology:
-        return recalled(self.vantage, self.store, now, self.servers, self.store.promised(now), self.settings.every)
+        return recalled(self.vantage, self.store, now, self.servers, self.store.downtimes.all(now), self.settings.every)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_our_own_network_is_looked_at_first(desk: Desk) -> None:
     for _ in range(5):
         found = desk.scan(logins=False)
         assert found.topology.state_of("a") is State.SUSPECT
-    told = [event.after for event in desk.store.events(100) if not event.server]
+    told = [event.after for event in desk.store.topology.events(100) if not event.server]
     assert told == ["frozen"]
     desk.fleet.silent.discard("192.0.2.200")
     for _ in range(3):
@@ -217,7 +217,7 @@ def test_everyone_is_logged_in_to_now_and_then(desk: Desk) -> None:
 
 def test_memory_that_is_broken_is_no_memory(desk: Desk) -> None:
     desk.scan()
-    desk.store.remember("adm", {"a": b"broken", "b": b"{}", "": b"[1]"}, (), ())
+    desk.store.topology.save_round("adm", {"a": b"broken", "b": b"{}", "": b"[1]"}, (), ())
     assert set(desk.scan().topology.verdicts) == set(NAMES)
 
 

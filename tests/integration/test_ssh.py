@@ -282,7 +282,7 @@ def test_the_remembered_key_goes_first(tmp_path: Path) -> None:
             fault = failure(transport(running.known_hosts, cache=cache), running.server(identity=None))
             assert fault.reason == "auth"
             assert re.search(r"hung up after 2 tries \(other0 \(agent\), other1 \(agent\)\)", fault.what)
-            cache.keep("key:web1", fingerprint(running.folder / "user.pub").encode())
+            cache.put("key:web1", fingerprint(running.folder / "user.pub").encode())
             assert works(transport(running.known_hosts, cache=cache), running.server(identity=None))
 
 

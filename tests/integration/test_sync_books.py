@@ -6,9 +6,12 @@ from pathlib import Path
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import After, Delete, Rollout
 from multiall_cli.domain.run import MemberState, Stage, Step
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import Wish
 from tests.fixtures.bench import MEANT, Bench, only
+
+WEB = pool_scope("web")
 
 
 def test_a_change_of_the_trees_own_directory_is_seen(bench: Bench) -> None:
@@ -29,7 +32,7 @@ def test_an_action_that_was_mended_is_done_as_it_is_declared_now(bench: Bench) -
     assert only(bench.sync()).state is MemberState.FAILED
     bench.declared = replace(bench.declared, after=())
     assert only(bench.sync()).state is MemberState.SAME
-    assert bench.store.owed("web") == []
+    assert bench.store.handlers.of(WEB) == []
 
 
 def test_what_does_not_hold_is_no_success_in_the_journal_either(bench: Bench) -> None:
@@ -43,7 +46,7 @@ def test_what_does_not_hold_is_no_success_in_the_journal_either(bench: Bench) ->
     bench.world = replace(bench.world, watch=spoil)
     report = bench.sync()
     assert only(report).state is MemberState.FAILED
-    stages = {entry.key: entry.stage for entry in bench.store.entries(report.run)}
+    stages = {entry.key: entry.stage for entry in bench.store.journal.entries(report.run)}
     assert stages["a"] is Stage.FAILED
 
 

@@ -133,7 +133,7 @@ def test_a_lease_can_be_read_by_others_whatever_the_store_remembers(
 ) -> None:
     one, two = hosts
     with one.fleet() as found:
-        found.context.store.keep("store id", odd)
+        found.context.store.cache.put("store id", odd)
     seen: list[int] = []
 
     def watch(step: Step) -> None:

@@ -128,4 +128,4 @@ def catches_up(ground: Ground, name: str = "web2") -> None:
 def nothing_is_open(ground: Ground) -> bool:
     with Fleet.load(str(ground.root)) as fleet:
         pending = fleet.journal.pending()
-    return (pending.entries, pending.missed, pending.owed) == ((), (), ())
+    return (pending.entries, pending.missed, pending.handlers) == ((), (), ())

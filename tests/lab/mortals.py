@@ -14,7 +14,7 @@ LIMIT = 60.0  # seconds that an admin may take for one run
 
 _SPAWNING = multiprocessing.get_context("forkserver")
 _SPAWNING.set_forkserver_preload(["tests.lab.mortals", "multiall_cli.fleet", "multiall_cli.adapters.ssh.transport",
-                                  "paramiko", "multiall_cli.adapters.sqlite", "multiall_cli.engine.sync",
+                                  "paramiko", "multiall_cli.adapters.store.sqlite", "multiall_cli.engine.sync",
                                   "multiall_cli.agents.files"])  # fmt: skip
 
 

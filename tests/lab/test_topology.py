@@ -202,7 +202,7 @@ def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
                 ground.lab.undo(name, Fault.PARTITION)
             seen.until(lambda found: all(found.state_of(name) is not State.SUSPECT for name in HOSTS))
             store = seen.fleet.context.store
-            store.remember(vantage, dict.fromkeys(store.remembered(vantage), b""), (), ())
+            store.topology.save_round(vantage, dict.fromkeys(store.topology.servers(vantage), b""), (), ())
             seen.all_well()
 
 

@@ -7,8 +7,8 @@ class Kept:
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
 
-    def cached(self, key: str) -> bytes | None:
+    def get(self, key: str) -> bytes | None:
         return self.values.get(key)
 
-    def keep(self, key: str, value: bytes) -> None:
+    def put(self, key: str, value: bytes) -> None:
         self.values[key] = value

@@ -14,10 +14,13 @@ from multiall_cli.domain.change import Action, Result
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import After, Delete, FilesDeclaration
 from multiall_cli.domain.run import MemberState, Step
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.engine.look import plan_for
 from tests.fixtures.bench import Bench, contents, not_done, only, rsync_differences, server
 from tests.fixtures.pipes import Machine
 from tests.fixtures.trees import File, Hard, Tree, plant, trees
+
+WEB = pool_scope("web")
 
 STRICT = FilesDeclaration("", "", delete=Delete.EVERYTHING, owner="source", times=True, xattrs=True)
 A_FILE = File(0, (0,), 0o644, 10**18, 0, b"")
@@ -73,7 +76,7 @@ def _becomes(bench: Bench, wanted: Tree, there: Tree, options: str) -> None:
     assert (not_done(first), first.exit) == ({}, Exit.OK)
     assert rsync_differences(bench.source, bench.member(), options) == ""
     assert bench.sync().plan.changes == 0
-    assert bench.store.pending() == []
+    assert bench.store.journal.pending() == []
 
 
 @pytest.mark.root
@@ -194,14 +197,14 @@ def test_an_absent_member_is_deferred_and_catches_up_exactly_once(tmp_path: Path
         idle = bench.sync()
         assert [member.state for member in first.members] == [MemberState.CHANGED, MemberState.DEFERRED]
         assert (first.exit, idle.run) == (Exit.PARTIAL, "")
-        assert len(bench.store.outbox("web")) == 2
+        assert len(bench.store.backlog.entries(WEB)) == 2
         bench.machine.away = set()
         acted.unlink()
         back = bench.sync()
         assert (back.exit, [member.caught_up for member in back.members]) == (Exit.OK, [0, 2])
         assert contents(bench.member(1)) == {"a": b"2"}
         assert acted.read_text() == "x\n"
-        assert (bench.store.outbox("web"), len(bench.store.outbox("web", delivered=True))) == ([], 2)
+        assert (bench.store.backlog.entries(WEB), len(bench.store.backlog.entries(WEB, delivered=True))) == ([], 2)
         assert [member.caught_up for member in bench.sync().members] == [0, 0]
     finally:
         bench.close()

@@ -135,7 +135,7 @@ class Login:
 
     def _authenticate(self, transport: paramiko.Transport, route: Route) -> None:
         slot = f"key:{route.name}"
-        remembered = (self._cache.cached(slot) or b"").decode("ascii", "replace")
+        remembered = (self._cache.get(slot) or b"").decode("ascii", "replace")
         offers = keys.Offers(route, self._identities, remembered)
         tried = _Tried(transport, route)
         try:
@@ -165,8 +165,8 @@ class Login:
             if tried.over:
                 return False
             if tried(partial(tried.transport.auth_publickey, tried.route.user, offer.key), offer.label):
-                if (self._cache.cached(slot) or b"") != offer.fingerprint.encode():
-                    self._cache.keep(slot, offer.fingerprint.encode())
+                if (self._cache.get(slot) or b"") != offer.fingerprint.encode():
+                    self._cache.put(slot, offer.fingerprint.encode())
                 return True
         return False
 

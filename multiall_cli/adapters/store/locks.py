@@ -1,4 +1,4 @@
-"""One run at a time per pool: a kernel file lock, freed by the kernel whatever happens to its holder."""
+"""One run at a time per scope: a kernel file lock, freed by the kernel whatever happens to its holder."""
 
 import errno
 import fcntl
@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import quote
 
 from multiall_cli.adapters.trusted import open_own
 from multiall_cli.domain.errors import Locked, MultiAllError
 from multiall_cli.domain.run import Holder
+from multiall_cli.domain.scope import Scope
 
 ASK_AGAIN = 0.1  # seconds between two tries while waiting; flock has no wait with a limit
 LET_GO = 5.0
@@ -31,26 +33,29 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-@contextmanager
-def pool_lock(folder: Path, pool: str, holder: Holder, wait: float) -> Iterator[None]:
-    """Hold `pool` within the folder. Errors: Locked, with the present holder, after `wait` seconds; MultiAllError where
-    the lock cannot be written.
-    """
-    path = folder / f"{pool}.lock"
-    try:
-        handle = open_own(path)
-    except OSError as fault:
-        raise MultiAllError(
-            f"pool {pool}", f"its lock {path} cannot be opened ({fault.strerror})", "give it to the user who runs this"
-        ) from None
-    try:
-        _acquire(handle, pool, wait)
-        _sign(handle, folder, holder)
-        yield
-        os.ftruncate(handle, 0)
-        fcntl.flock(handle, fcntl.LOCK_UN)  # for the copies too that a child has until it becomes its own program
-    finally:
-        os.close(handle)
+class FileLocks:
+    """Locks of scopes as files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def hold(self, scope: Scope, holder: Holder, wait: float) -> Iterator[None]:
+        """As of `Locks`. Raises MultiAllError too, if the lock cannot be written."""
+        path = self._folder / f"{scope.kind}-{quote(scope.name, safe='')}.lock"  # a zone's name may have a slash
+        try:
+            handle = open_own(path)
+        except OSError as fault:
+            what, todo = f"its lock {path} cannot be opened ({fault.strerror})", "give it to the user who runs this"
+            raise MultiAllError(str(scope), what, todo) from None
+        try:
+            _acquire(handle, scope, wait)
+            _sign(handle, self._folder, holder)
+            yield
+            os.ftruncate(handle, 0)
+            fcntl.flock(handle, fcntl.LOCK_UN)  # also releases the descriptor a child inherited between fork and exec
+        finally:
+            os.close(handle)
 
 
 def _sign(handle: int, folder: Path, holder: Holder) -> None:
@@ -64,13 +69,13 @@ def _sign(handle: int, folder: Path, holder: Holder) -> None:
         ) from None
 
 
-def _acquire(handle: int, pool: str, wait: float) -> None:
+def _acquire(handle: int, scope: Scope, wait: float) -> None:
     began = time.monotonic()
     while not _taken(handle):
         holder = _holder(handle)
         patience = wait if holder and _lives(holder) else max(wait, LET_GO)
         if time.monotonic() - began >= patience:
-            raise Locked(f"pool {pool}", f"it is held by {_words(holder)}", "wait for it, or use --lock-wait SECONDS")
+            raise Locked(str(scope), f"it is held by {_words(holder)}", "wait for it, or use --lock-wait SECONDS")
         time.sleep(ASK_AGAIN)
 
 

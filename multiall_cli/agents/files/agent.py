@@ -63,7 +63,7 @@ class FileTree:
 
     def read(self, session: Session) -> Self:
         """Scan the source once. Refused where it is missing, empty or cannot be read whole."""
-        return replace(self, was_read=read_source(session, self.name, self.root, self.declared, self.store))
+        return replace(self, was_read=read_source(session, self.name, self.root, self.declared, self.store.cache))
 
     def release(self) -> None:
         if self.was_read is not None:
@@ -92,7 +92,12 @@ class FileTree:
         if only is not None and not any(_is_hard_link(tree.get(path)) for path in only):
             return self._observe_only(session, frozenset(only), before)
         found = look(
-            session, self.declared.path, self.declared, self.store, before.identity if before else None, self._most
+            session,
+            self.declared.path,
+            self.declared,
+            self.store.cache,
+            before.identity if before else None,
+            self._most,
         )
         if only is None:
             on_both = remarks.on_source(self._source.scan) + remarks.on_member(found, tree)
@@ -100,14 +105,16 @@ class FileTree:
         if found.missing:
             return {}
         key = f"judged:{session.server.name}:{self.name}"
-        paths = self._doubtful(found, Judged.recall(key, self.store))
+        paths = self._doubtful(found, Judged.recall(key, self.store.cache))
         if paths is not None and not paths:
             return tree
         differing, left_open = self._compare(session, found, paths)
         if only is None:
             self._remark(server, remarks.on_directories(found, tree, differing))
-        keep(found, self.declared.path, self.declared, self.store)
-        Judged(self._wish, self._source.scan.records.digest, found.records.digest, left_open).keep(key, self.store)
+        keep(found, self.declared.path, self.declared, self.store.cache)
+        Judged(self._wish, self._source.scan.records.digest, found.records.digest, left_open).keep(
+            key, self.store.cache
+        )
         return Apart(tree, differing) if differing else tree
 
     def _observe_only(self, session: Session, only: Set[str], before: Look | None) -> Snapshot[FileItem]:
@@ -141,7 +148,7 @@ class FileTree:
         """What of these paths is not as wanted (None: not there), and what has to be looked at again next time."""
         tree, unsettled = self._source.tree, self._source.unsettled
         entries, wanted = view.both_sides(found.records, tree, paths)
-        deployed = _recall(self.store.agreed(session.server.name, self.name))
+        deployed = _recall(self.store.states.get(self.name, session.server.name))
         worth = view.worth_hashing(entries, wanted, deployed)
         known = digests(
             session,
@@ -149,7 +156,7 @@ class FileTree:
             entries,
             worth,
             found.now,
-            self.store,
+            self.store.cache,
             all_of_it=paths is None,
             identity=found.identity,
         )
@@ -189,7 +196,7 @@ class FileTree:
         told = whole(server, "apply", answer, MOST_TOLD * (len(sent) + 1))
         answer.value()
         outcomes = list(stream.outcomes(told))
-        remember(server, self.declared.path, stream.written, self.store)
+        remember(server, self.declared.path, stream.written, self.store.cache)
         return iter(outcomes)
 
     def _prepare(self, session: Session, large: Sequence[str], run: str) -> tuple[list[list[bytes]], list[str]]:
@@ -273,7 +280,7 @@ class FileTree:
         wanted = self.desired(server)
         digests = {path: item.digest for path, item in wanted.items()}
         told = {path: view.mark(path, item, digests) for path, item in wanted.items() if path != TOP}
-        before = {} if complete else _recall(self.store.agreed(server.name, self.name))
+        before = {} if complete else _recall(self.store.states.get(self.name, server.name))
         return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
 
 

@@ -63,13 +63,13 @@ class Memory:
         self._cache = cache
         self._large = f"digests:{server}:{root}"
         self._small = f"recent digests:{server}:{root}"
-        self._recent = load(cache.cached(self._small))
+        self._recent = load(cache.get(self._small))
         self._all: Known | None = None
 
     @property
     def _known(self) -> Known:
         if self._all is None:
-            self._all = load(self._cache.cached(self._large)) | self._recent
+            self._all = load(self._cache.get(self._large)) | self._recent
         return self._all
 
     def of(self, path: bytes, identity: bytes) -> bytes | None:
@@ -84,14 +84,14 @@ class Memory:
         if len(self._recent) > MOST_RECENT:
             self.only(self._known | more)
         else:
-            self._cache.keep(self._small, dump(self._recent))
+            self._cache.put(self._small, dump(self._recent))
 
     def only(self, known: Known) -> None:
         """Let go of everything else."""
-        if known != load(self._cache.cached(self._large)):
-            self._cache.keep(self._large, dump(known))
+        if known != load(self._cache.get(self._large)):
+            self._cache.put(self._large, dump(known))
         if self._recent:
-            self._cache.keep(self._small, dump({}))
+            self._cache.put(self._small, dump({}))
 
 
 def digests(

@@ -24,13 +24,13 @@ class Judged:
 
     def keep(self, key: str, cache: Cache) -> None:
         told = [self.wanted, self.source, self.member, sorted(self.open)]
-        cache.keep(key, zlib.compress(json.dumps(told).encode("ascii"), 1))
+        cache.put(key, zlib.compress(json.dumps(told).encode("ascii"), 1))
 
     @classmethod
     def recall(cls, key: str, cache: Cache) -> Self | None:
         """None where it is lost or broken."""
         try:
-            wanted, source, member, left = json.loads(zlib.decompress(cache.cached(key) or b""))
+            wanted, source, member, left = json.loads(zlib.decompress(cache.get(key) or b""))
             return cls(wanted, source, member, frozenset(left))
         except (ValueError, TypeError, zlib.error):
             return None

@@ -53,7 +53,7 @@ def look(
     `identity`: what the root must be, None: anything; `most`: how many entries it may have, 0: any number.
     """
     server = session.server.name
-    before = _recall(server, cache.cached(_key(server, root, declared)))
+    before = _recall(server, cache.get(_key(server, root, declared)))
     known = before.digest if before else ""
     exclude = list(declared.exclude)
     reply = session.call(
@@ -143,7 +143,7 @@ def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) ->
     found.check()
     head = json.dumps([records.digest, dict(records.users), dict(records.groups)]).encode("ascii")
     value = len(head).to_bytes(4, "big") + head + records.packed
-    cache.keep(_key(records.server, root, declared), zlib.crc32(value).to_bytes(4, "big") + value)
+    cache.put(_key(records.server, root, declared), zlib.crc32(value).to_bytes(4, "big") + value)
 
 
 def _recall(server: str, value: bytes | None) -> Records | None:

@@ -98,7 +98,7 @@ def read_source(session: Session, agent: str, root: str, declared: FilesDeclarat
         what = f"the source has {found.ours[0]!r}{more}, but names that begin with .multiall- are MultiAll's own"
         raise Refused(agent, f"{what}; nothing was changed", "rename it, or exclude it")
     key = f"source:{session.server.name}:{root}:{options_of(declared)}"
-    kept = _unbroken(cache.cached(key))
+    kept = _unbroken(cache.get(key))
     known: Callable[[], Known] = partial(load, kept[32:])
     unsettled: Set[str] = frozenset()
     if kept[:32].hex() != found.records.digest:
@@ -115,7 +115,7 @@ def _remember(cache: Cache, key: str, found: Scanned, known: Known, unsettled: S
     mark = _MAY_CHANGE if unsettled else bytes.fromhex(found.records.digest)
     lost = {as_bytes(path) for path in unsettled}
     value = mark + dump({path: one for path, one in known.items() if path not in lost})
-    cache.keep(key, value + crc32(value).to_bytes(4, "big"))
+    cache.put(key, value + crc32(value).to_bytes(4, "big"))
 
 
 def _unbroken(value: bytes | None) -> bytes:

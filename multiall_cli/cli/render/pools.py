@@ -313,21 +313,21 @@ def status(found: PoolStatus) -> View:
 
 
 def _unwell(member: MemberStatus) -> bool:
-    stands = member.standing.state if member.standing else MemberState.SAME
+    stands = member.result.state if member.result else MemberState.SAME
     good = stands in (MemberState.SAME, MemberState.CHANGED)
-    return not good or bool(member.missed or member.unsettled or member.owed)
+    return not good or bool(member.missed or member.unsettled or member.handlers)
 
 
 def _status_row(member: MemberStatus) -> tuple[str, str, str, str]:
-    if member.standing is None:
+    if member.result is None:
         return "unknown", "", str(len(member.missed)), "never synced"
-    notes = [member.standing.reason] if member.standing.reason else []
+    notes = [member.result.reason] if member.result.reason else []
     if member.unsettled:
         notes.append(f"{count(member.unsettled, 'change')} of a cut-off run: sync again")
-    notes += [f"owes: {each.verb} {' '.join(each.arguments)}" for each in member.owed]
-    good = member.standing.state in (MemberState.SAME, MemberState.CHANGED)
-    state = "cut off" if member.unsettled else "ok" if good else member.standing.state.value
-    return state, moment(member.standing.at), str(len(member.missed)), "; ".join(notes)
+    notes += [f"owes: {each.verb} {' '.join(each.arguments)}" for each in member.handlers]
+    good = member.result.state in (MemberState.SAME, MemberState.CHANGED)
+    state = "cut off" if member.unsettled else "ok" if good else member.result.state.value
+    return state, moment(member.result.at), str(len(member.missed)), "; ".join(notes)
 
 
 def _status_cases(found: PoolStatus) -> list[Case]:

@@ -372,7 +372,7 @@ def history(runs: Sequence[Run]) -> View:
         rows = [
             (
                 each.id,
-                each.pool.removeprefix("(dns) "),
+                each.scope.name,
                 each.verb,
                 f"{each.who}@{each.host}",
                 moment(each.started),

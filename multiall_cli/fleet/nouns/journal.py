@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from multiall_cli.domain.answer import Pending, RunDetails
 from multiall_cli.domain.run import Run
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.fleet import journal as work
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ class JournalVerbs:
         self._context = context
 
     def runs(self, limit: int = RUNS_SHOWN, pool: str | None = None) -> tuple[Run, ...]:
-        """Return the newest runs first. `pool`: only those of this pool."""
-        return tuple(self._context.store.runs(limit, pool))
+        """Return the newest runs first. `pool`: only those that changed something of this pool, its names included."""
+        return tuple(self._context.store.journal.runs(limit, pool_scope(pool) if pool else None))
 
     def run(self, run_id: str) -> RunDetails:
         """Return a run with all that it changed. Raises UsageError."""

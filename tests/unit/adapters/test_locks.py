@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.locks import pool_lock
+from multiall_cli.adapters.store.locks import FileLocks
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.run import Holder
+from multiall_cli.domain.scope import pool_scope
 
 ME = Holder("bob", "adm1", 77, 1.0, "pool sync web")
 
@@ -29,8 +30,8 @@ def full() -> Iterator[None]:
 
 
 def test_a_full_disk_is_told_as_the_store_tells_it(tmp_path: Path) -> None:
-    with pytest.raises(MultiAllError) as told, full(), pool_lock(tmp_path, "web", ME, 0.0):
+    with pytest.raises(MultiAllError) as told, full(), FileLocks(tmp_path).hold(pool_scope("web"), ME, 0.0):
         pass
     assert str(told.value).startswith(f"{tmp_path}: the store failed (File too large); free its disk, check its rights")
-    with pool_lock(tmp_path, "web", ME, 0.0):
+    with FileLocks(tmp_path).hold(pool_scope("web"), ME, 0.0):
         """It is free."""

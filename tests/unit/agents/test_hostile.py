@@ -135,8 +135,8 @@ def test_a_cache_that_is_broken_costs_time_and_no_truth() -> None:
     agent = file_tree(FilesDeclaration("/srv", "/source"), {}, memory)  # type: ignore[arg-type]
     whole = Told([zlib.compress(_record(b"a"))], {"root": "directory", "same": False, "digest": "0" * 64})
     agent.read(Liar({"scan": whole})).release()  # type: ignore[arg-type]
-    (key,) = (each for each in memory.kept if each.startswith("scan:"))
-    memory.kept[key] = memory.kept[key][:32] + b"broken"
+    (key,) = (each for each in memory.cache.values if each.startswith("scan:"))
+    memory.cache.values[key] = memory.cache.values[key][:32] + b"broken"
     session = Liar({"scan": whole})
     agent.read(session).release()  # type: ignore[arg-type]
     assert session.asked == ["scan"]

@@ -3,6 +3,7 @@
 import json
 import zlib
 from dataclasses import dataclass
+from typing import Self
 
 import pytest
 from hypothesis import example, given
@@ -13,7 +14,7 @@ from multiall_cli.agents.files.digests import load
 from multiall_cli.agents.files.judged import Judged
 from multiall_cli.agents.files.look import _recall
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.desk import members_before
+from multiall_cli.engine.desk import members_before, pushed_at
 from multiall_cli.engine.publish import standing
 from multiall_cli.engine.zones import _remembered
 
@@ -24,14 +25,22 @@ _odd = st.sampled_from(ODD).map(lambda each: json.dumps(each).encode("ascii")) |
 
 @dataclass(frozen=True)
 class Held:
-    """A cache with one value under every key."""
+    """A store whose cache and agent states have one value under every key."""
 
     value: bytes
 
-    def cached(self, key: str) -> bytes | None:
+    @property
+    def cache(self) -> Self:
+        return self
+
+    @property
+    def states(self) -> Self:
+        return self
+
+    def get(self, *key: str) -> bytes | None:
         return self.value
 
-    def keep(self, key: str, value: bytes) -> None:
+    def put(self, *saved: object) -> None:
         raise NotImplementedError
 
 
@@ -63,7 +72,8 @@ def test_every_other_memory(value: bytes) -> None:
     told = members_before(held, zone)  # type: ignore[arg-type]
     assert told is None or all(isinstance(each, str) for places in told.values() for each in places)
     Judged.recall("x", held)
-    standing(held)
+    standing(held)  # type: ignore[arg-type]
+    pushed_at(held, zone)  # type: ignore[arg-type]
     assert isinstance(agreed(value), dict)
     assert _remembered(value) is None or set(json.loads(value)) >= {"wish", "at"}
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiall_cli.adapters.sqlite import SqliteStore
+from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.baseline import Checked, Code, Expectation, Rule
 from multiall_cli.domain.health import Change, Held, Memory, Sample, Waiver
 from multiall_cli.domain.inventory import Link, Server
@@ -74,8 +74,8 @@ class Desk:
     def kept(self) -> tuple[dict[str, Memory], list[list[Sample]], list[Change]]:
         """All that the store has of it."""
         names = [each.name for each in SERVERS]
-        samples = [list(self.store.samples(name, rule.id, 0.0)) for name in names for rule in (*RULES, *ASIDE)]
-        return recall(self.store, names), samples, list(self.store.changes(1000))
+        samples = [list(self.store.health.samples(name, rule.id, 0.0)) for name in names for rule in (*RULES, *ASIDE)]
+        return recall(self.store, names), samples, list(self.store.health.transitions(1000))
 
 
 def members() -> dict[str, Facts]:
@@ -163,9 +163,9 @@ def test_of_what_is_not_due_there_is_no_sample_and_of_what_turns_a_note(tmp_path
             desk.members["web1"].facts["y"] = {"used": used}
             desk.look(one, desk.recent)
             desk.clock.at += 10.0
-        codes = {rule.id: [int(each.code) for each in store.samples("web1", rule.id, 0.0)] for rule in RULES[:4]}
+        codes = {rule.id: [int(each.code) for each in store.health.samples("web1", rule.id, 0.0)] for rule in RULES[:4]}
         assert codes == {"plain": [200] * 4, "also": [200] * 4, "other": [200, 400, 400, 200], "seldom": [200, 400]}
-        turned = [(each.at, each.rule, int(each.after)) for each in store.changes(9)]
+        turned = [(each.at, each.rule, int(each.after)) for each in store.health.transitions(9)]
         assert turned == [(1030.0, "other", 200), (1020.0, "seldom", 400), (1010.0, "other", 400)]
 
 

@@ -1,0 +1,1 @@
+"""The site's memory in one SQLite file, a module per part."""
