@@ -2,77 +2,14 @@
 
 import json
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 
 from multiall_cli.adapters.budget import SILENCES, Budget
 from multiall_cli.adapters.pipes import Pipe
+from multiall_cli.adapters.remote_bundle import MORE, bundle, more
 from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.remote import frames
 from multiall_cli.remote.loop import LONGEST
-
-MODULES = (
-    "frames",
-    "loop",
-    "patterns",
-    "trust",
-    "handles",
-    "records",
-    "workshop",
-    "content",
-    "scan",
-    "swap",
-    "staging",
-    "place",
-    "shelves",
-    "prepare",
-    "apply",
-    "facts",
-    "operations",
-)
-"""The bundle, each module before those that import it."""
-
-MORE = {
-    "reach": ("reach",),
-    "neighbours": ("neighbours",),
-    "publish": ("publish",),
-    "follow": ("links",),
-    "survey": ("gauge_sources", "gauge_versions", "gauge_files", "gauge_network", "gauge_software", "survey"),
-    "gauge": (
-        "gauge_sources",
-        "gauge_versions",
-        "gauge_accounts",
-        "gauge_certificates",
-        "gauge_databases",
-        "gauge_dns",
-        "gauge_files",
-        "gauge_logs",
-        "gauge_network",
-        "gauge_ping",
-        "gauge_processes",
-        "gauge_psutil",
-        "gauge_software",
-        "gauge_storage",
-        "gauge_system",
-        "gauges",
-    ),
-}
-"""Operations whose modules are sent with their first request, so that no other session pays for them."""
-
-BOOT = (
-    "import sys,zlib;s=sys.stdin.buffer;"
-    'l=next(x for x in iter(s.readline,b"") if x[:9]==b"multiall ");'
-    "exec(zlib.decompress(s.read(int(l[9:]))))"
-)
-"""The member's first program. No newline, backslash or exclamation mark: any login shell passes it on unchanged.
-
-Lines before ours are passed over: a password that sudo turned out not to want must not be read as a bundle.
-"""
-
-ARGUMENTS = ("-ISc", BOOT)
-"""Of python3: isolated from its user's and its site's settings."""
 
 PACKET = 1 << 16  # bytes that are sent at once: small pieces share a packet, and a system call
 MOST_WORDS = 500  # letters of what a member says went wrong
@@ -82,35 +19,6 @@ MOST_VALUE = 8 << 20  # bytes of what ends an answer
 MOST_PARTS = 100_000  # lists and objects in it: each takes some 60 bytes for the two that it is written with
 MOST_PASSED = 1 << 26  # bytes of an answer that nobody read, before another call on the same session
 NOISE = 1 << 16  # bytes that login scripts may print before the loop answers
-
-
-@cache
-def bundle() -> bytes:
-    """remote/ as one program that makes its modules without touching a disk, compressed, with its length before it."""
-    folder = files("multiall_cli.remote")
-    sources = [(f"multiall_cli.remote.{name}", (folder / f"{name}.py").read_text("utf-8")) for name in MODULES]
-    program = (
-        "import sys,types\n"
-        "for n in ('multiall_cli','multiall_cli.remote'):\n"
-        " sys.modules[n]=types.ModuleType(n);sys.modules[n].__path__=[]\n"
-        "sys.modules['multiall_cli'].remote=sys.modules['multiall_cli.remote']\n"
-        f"for n,s in {sources!r}:\n"
-        " m=types.ModuleType(n);sys.modules[n]=m\n"
-        " setattr(sys.modules['multiall_cli.remote'],n.rsplit('.',1)[1],m)\n"
-        " exec(compile(s,n,'exec'),m.__dict__)\n"
-        "sys.modules['multiall_cli.remote.loop'].main(sys.modules['multiall_cli.remote.operations'].OPERATIONS)\n"
-    )
-    packed = zlib.compress(program.encode("utf-8"), 9)
-    return b"multiall %d\n" % len(packed) + packed
-
-
-@cache
-def more(operation: str) -> bytes:
-    """The modules of one of MORE, as a frame."""
-    folder = files("multiall_cli.remote")
-    sources = [(name, (folder / f"{name}.py").read_text("utf-8")) for name in MORE[operation]]
-    packed: bytes = frames.pack(frames.MODULES, zlib.compress(json.dumps([operation, sources]).encode("ascii"), 9))
-    return packed
 
 
 class Resident:

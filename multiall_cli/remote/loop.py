@@ -8,10 +8,9 @@ import signal
 import sys
 import time
 import traceback
-import types
 import zlib
 
-from multiall_cli.remote import frames
+from multiall_cli.remote import frames, importer
 
 BEAT_EVERY = 5.0  # seconds between signs of life of a long operation, at most
 LONGEST = 1e6  # seconds that an admin may say it waits
@@ -103,10 +102,10 @@ def _os_fault(fault):
     return {"kind": "os", "what": "%s%s" % (os.strerror(fault.errno or errno.EIO), where), "errno": name}
 
 
-def _answer(exchange, operations, request):
+def _answer(exchange, find, request):
     """Run one operation; its expected troubles become ERROR frames, so that the loop lives on."""
     try:
-        operation = operations.get(request.get("operation"))
+        operation = find(request.get("operation"))
         if operation is None:
             raise Refusal("unknown operation %r" % request.get("operation"), "use the same release on both sides")
         value = operation(exchange, **request.get("arguments", {}))
@@ -140,19 +139,8 @@ def _request(body):
     return request, patience
 
 
-def _loaded(body):
-    """{operation: function} of modules that came after the bundle; the operation is in the last one."""
-    name, sources = json.loads(zlib.decompress(body).decode("ascii"))
-    for short, source in sources:
-        module = types.ModuleType("multiall_cli.remote." + short)
-        sys.modules[module.__name__] = module
-        setattr(sys.modules["multiall_cli.remote"], short, module)
-        exec(compile(source, module.__name__, "exec"), module.__dict__)  # noqa: S102  (it is our own, as the bundle is)
-    return {name: getattr(module, name)}
-
-
-def serve(source, sink, operations, alarm=lambda seconds: None):
-    """Answer requests until the source ends. `operations`: name → function(exchange, **arguments).
+def serve(source, sink, find, alarm=lambda seconds: None):
+    """Answer requests until the source ends. `find`: operation → function(exchange, **arguments) or None.
 
     `alarm`: makes a read that takes so many seconds end with EOFError; 0 calls it off.
     """
@@ -165,23 +153,23 @@ def serve(source, sink, operations, alarm=lambda seconds: None):
                 return
             kind, body = frame
             if kind == frames.MODULES:
-                operations.update(_loaded(body))
+                importer.SOURCES.update(json.loads(zlib.decompress(body).decode("ascii")))
                 continue
             if kind != frames.REQUEST:
                 raise frames.BadFrame("a frame of kind %r where a request belongs" % kind)
             request, patience = _request(body)
-            _answer(Exchange(source, sink, patience, alarm), operations, request)
+            _answer(Exchange(source, sink, patience, alarm), find, request)
         except (EOFError, BrokenPipeError):
             return
 
 
-def main(operations):
+def main(find):
     """The loop of a member's process: frames on standard input and output, nothing else."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not fall between frames
     signal.signal(signal.SIGALRM, _give_up)
     _allow_many_handles()
-    serve(source, sink, operations, lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds))
+    serve(source, sink, find, lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds))
 
 
 def _allow_many_handles():

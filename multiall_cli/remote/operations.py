@@ -1,28 +1,39 @@
-"""The operations that the loop offers from its start, by name."""
+"""The operations of the loop. Each is loaded when it is first asked for."""
 
-from multiall_cli.remote.apply import apply
-from multiall_cli.remote.content import blocks, digest, read
-from multiall_cli.remote.facts import facts
-from multiall_cli.remote.prepare import prepare
-from multiall_cli.remote.scan import look_at, scan
+import sys
+
+MODULES = {
+    "ping": "operations",
+    "facts": "facts",
+    "scan": "scan",
+    "look_at": "scan",
+    "digest": "content",
+    "blocks": "content",
+    "read": "content",
+    "prepare": "prepare",
+    "apply": "apply",
+    "reach": "reach",
+    "neighbours": "neighbours",
+    "publish": "publish",
+    "follow": "links",
+    "survey": "survey",
+    "gauge": "gauges",
+}
+"""Operation → the module of `remote` with the function of that name."""
+
+
+def find(name):
+    """Return the function of an operation; None if there is none of that name."""
+    if not isinstance(name, str) or name not in MODULES:
+        return None
+    module = "multiall_cli.remote." + MODULES[name]
+    __import__(module)  # importlib would load a dozen modules more
+    return getattr(sys.modules[module], name)
 
 
 def ping(exchange):
-    """Answers with whatever was sent, after all of it has come."""
+    """Return what was sent, after all of it has come."""
     pieces = list(exchange.payload())
     for piece in pieces:
         exchange.piece(piece)
     return {"bytes": sum(map(len, pieces))}
-
-
-OPERATIONS = {
-    "ping": ping,
-    "facts": facts,
-    "scan": scan,
-    "look_at": look_at,
-    "digest": digest,
-    "blocks": blocks,
-    "read": read,
-    "prepare": prepare,
-    "apply": apply,
-}

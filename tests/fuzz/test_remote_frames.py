@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from multiall_cli.adapters.resident import NOISE, Resident
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.remote import frames, loop
-from multiall_cli.remote.operations import OPERATIONS
+from multiall_cli.remote.operations import find
 from tests.fixtures.told import Said, ToldPipe
 from tests.fuzz.cases import cases
 from tests.fuzz.documents import as_text, nasty, reshaped
@@ -80,7 +80,7 @@ def test_any_request_is_answered_or_ends_the_loop(asked: bytes) -> None:
     """The member's side: what comes out are frames, each whole."""
     sink = io.BytesIO()
     with contextlib.suppress(frames.BadFrame):  # the admin's own side sends no such thing: the loop ends
-        loop.serve(io.BytesIO(asked), sink, {name: OPERATIONS[name] for name in ("ping", "facts")})
+        loop.serve(io.BytesIO(asked), sink, find)
     sink.seek(len(frames.HELLO))
     while (frame := frames.read(sink)) is not None:
         assert frame[0] in (frames.DATA, frames.BEAT, frames.VALUE, frames.ERROR)

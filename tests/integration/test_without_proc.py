@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from multiall_cli.adapters.local import ChildPipe, LocalTransport
-from multiall_cli.adapters.resident import ARGUMENTS, Resident
+from multiall_cli.adapters.remote_bundle import ARGUMENTS
+from multiall_cli.adapters.resident import Resident
 from multiall_cli.domain.inventory import ADMIN
 from multiall_cli.remote.gauge_psutil import KERNEL, READERS
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.local import ChildPipe
-from multiall_cli.adapters.resident import ARGUMENTS, MODULES, MORE, Resident
+from multiall_cli.adapters.remote_bundle import ARGUMENTS, MODULES, MORE
+from multiall_cli.adapters.resident import Resident
 
 REMOTE = Path(__file__).parents[2] / "multiall_cli" / "remote"
 SOURCES = sorted(REMOTE.glob("*.py"))
@@ -18,7 +19,7 @@ SOURCES = sorted(REMOTE.glob("*.py"))
 
 def test_the_bundle_has_every_module() -> None:
     later = {name for names in MORE.values() for name in names}
-    assert {*MODULES, *later} == {source.stem for source in SOURCES} - {"__init__"}
+    assert {*MODULES, *later, "importer"} == {source.stem for source in SOURCES} - {"__init__"}
     assert not later & set(MODULES)
 
 

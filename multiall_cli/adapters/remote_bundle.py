@@ -1,0 +1,100 @@
+"""The part of `remote/` that is sent to members: which modules, and as which bytes."""
+
+import json
+import zlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+from multiall_cli.remote import frames
+
+MODULES = (
+    "frames",
+    "loop",
+    "patterns",
+    "trust",
+    "handles",
+    "records",
+    "workshop",
+    "content",
+    "scan",
+    "swap",
+    "staging",
+    "place",
+    "shelves",
+    "prepare",
+    "apply",
+    "facts",
+    "operations",
+)
+"""The bundle, each module before those that import it."""
+
+MORE = {
+    "reach": ("reach",),
+    "neighbours": ("neighbours",),
+    "publish": ("publish",),
+    "follow": ("links",),
+    "survey": ("gauge_sources", "gauge_versions", "gauge_files", "gauge_network", "gauge_software", "survey"),
+    "gauge": (
+        "gauge_sources",
+        "gauge_versions",
+        "gauge_accounts",
+        "gauge_certificates",
+        "gauge_databases",
+        "gauge_dns",
+        "gauge_files",
+        "gauge_logs",
+        "gauge_network",
+        "gauge_ping",
+        "gauge_processes",
+        "gauge_psutil",
+        "gauge_software",
+        "gauge_storage",
+        "gauge_system",
+        "gauges",
+    ),
+}
+"""Operations whose modules are sent with their first request, so that no other session pays for them."""
+
+BOOT = (
+    "import sys,zlib;s=sys.stdin.buffer;"
+    'l=next(x for x in iter(s.readline,b"") if x[:9]==b"multiall ");'
+    "exec(zlib.decompress(s.read(int(l[9:]))))"
+)
+"""The member's first program. No newline, backslash or exclamation mark: any login shell passes it on unchanged.
+
+Lines before ours are passed over: a password that sudo turned out not to want must not be read as a bundle.
+"""
+
+ARGUMENTS = ("-ISc", BOOT)
+"""Of python3: isolated from its user's and its site's settings."""
+
+
+@cache
+def bundle() -> bytes:
+    """Return the program that runs the loop and imports its modules from memory: its length, then it, compressed."""
+    package = "multiall_cli.remote"
+    program = (
+        f"import sys;n='{package}.importer';m=type(sys)(n)\n"
+        f"exec(compile({_sources(['importer'])[0][1]!r},n,'exec'),m.__dict__)\n"
+        f"m.install({_sources(MODULES)!r})\n"
+        "sys.modules[n]=m\n"
+        f"import {package} as r;r.importer=m\n"
+        f"from {package} import loop,operations\n"
+        "loop.main(operations.find)\n"
+    )
+    packed = zlib.compress(program.encode("utf-8"), 9)
+    return b"multiall %d\n" % len(packed) + packed
+
+
+@cache
+def more(operation: str) -> bytes:
+    """Return the modules of one of MORE as a frame."""
+    packed = zlib.compress(json.dumps(dict(_sources(MORE[operation]))).encode("ascii"), 9)
+    return frames.pack(frames.MODULES, packed)  # type: ignore[no-any-return]
+
+
+def _sources(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (module, source) of modules below `remote/`; their names are relative to it."""
+    folder = files("multiall_cli.remote")
+    return [(f"multiall_cli.remote.{name}", (folder / f"{name}.py").read_text("utf-8")) for name in names]
