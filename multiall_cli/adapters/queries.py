@@ -15,7 +15,7 @@ from typing import Protocol
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import Place, RRset
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.remote.gauge_dns import KINDS, code_word, is_answer, over_tcp, question, read_answer, read_records
+from multiall_cli.remote.facts.dns import KINDS, code_word, is_answer, over_tcp, question, read_answer, read_records
 
 AGAIN = 0.4  # seconds after which a query that no one answered is asked again
 AT_ONCE = 100  # queries that are on their way to one server

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -11,48 +11,41 @@ from multiall_cli.remote import frames
 MODULES = (
     "frames",
     "loop",
-    "patterns",
-    "trust",
-    "handles",
-    "records",
-    "workshop",
-    "content",
-    "scan",
-    "swap",
-    "staging",
-    "place",
-    "shelves",
-    "prepare",
-    "apply",
-    "facts",
     "operations",
-)
-"""The bundle, each module before those that import it."""
-
-MORE = {
-    "reach": ("reach",),
-    "neighbours": ("neighbours",),
-    "publish": ("publish",),
-    "follow": ("links",),
-    "survey": ("gauge_sources", "gauge_versions", "gauge_files", "gauge_network", "gauge_software", "survey"),
-    "gauge": (
-        "gauge_sources",
-        "gauge_versions",
-        "gauge_accounts",
-        "gauge_certificates",
-        "gauge_databases",
-        "gauge_dns",
-        "gauge_files",
-        "gauge_logs",
-        "gauge_network",
-        "gauge_ping",
-        "gauge_processes",
-        "gauge_psutil",
-        "gauge_software",
-        "gauge_storage",
-        "gauge_system",
-        "gauges",
+    *(f"formats.{name}" for name in ("patterns", "tree_records")),
+    *(
+        f"ops.{name}"
+        for name in (
+            "apply",
+            "atomic_rename",
+            "content",
+            "dirfd",
+            "host_info",
+            "prepare",
+            "renameat2",
+            "retention",
+            "scan",
+            "staging",
+            "staging_area",
+            "trust",
+        )
     ),
+)
+"""The modules that every session is sent."""
+
+
+def _collectors() -> tuple[str, ...]:
+    names = (each.name.removesuffix(".py") for each in files("multiall_cli.remote.facts").iterdir())
+    return ("formats.package_versions", *sorted(f"facts.{name}" for name in names if not name.startswith("_")))
+
+
+MORE: Mapping[str, Callable[[], tuple[str, ...]]] = {
+    "reach": lambda: ("ops.tcp_probe",),
+    "neighbours": lambda: ("ops.neighbours",),
+    "publish": lambda: ("ops.publish",),
+    "follow": lambda: ("ops.resolve_link",),
+    "survey": lambda: ("ops.service_inventory", *_collectors()),
+    "gauge": _collectors,
 }
 """Operations whose modules are sent with their first request, so that no other session pays for them."""
 
@@ -90,11 +83,12 @@ def bundle() -> bytes:
 @cache
 def more(operation: str) -> bytes:
     """Return the modules of one of MORE as a frame."""
-    packed = zlib.compress(json.dumps(dict(_sources(MORE[operation]))).encode("ascii"), 9)
+    packed = zlib.compress(json.dumps(dict(_sources(MORE[operation]()))).encode("ascii"), 9)
     return frames.pack(frames.MODULES, packed)  # type: ignore[no-any-return]
 
 
 def _sources(names: Iterable[str]) -> list[tuple[str, str]]:
     """Return (module, source) of modules below `remote/`; their names are relative to it."""
     folder = files("multiall_cli.remote")
-    return [(f"multiall_cli.remote.{name}", (folder / f"{name}.py").read_text("utf-8")) for name in names]
+    paths = {name: name.replace(".", "/") + ".py" for name in names}
+    return [(f"multiall_cli.remote.{name}", (folder / path).read_text("utf-8")) for name, path in paths.items()]

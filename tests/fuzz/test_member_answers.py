@@ -25,8 +25,9 @@ from multiall_cli.engine.doctor import examine
 from multiall_cli.engine.execute import facts
 from multiall_cli.engine.look import look
 from multiall_cli.planning.diff import diff
-from multiall_cli.remote import frames, records
-from multiall_cli.remote.content import BLOCK, DONE, FAILED, PACKED, RAW
+from multiall_cli.remote import frames
+from multiall_cli.remote.formats import tree_records
+from multiall_cli.remote.ops.content import BLOCK, DONE, FAILED, PACKED, RAW
 from tests.fixtures.bench import contents
 from tests.fixtures.contexts import context
 from tests.fixtures.desk import printed
@@ -66,9 +67,11 @@ def _packed(sizes: Sequence[int]) -> st.SearchStrategy[bytes]:
         SimpleNamespace, st_mode=_numbers, st_uid=_numbers, st_gid=_numbers, st_size=st.sampled_from(sizes),
         st_mtime_ns=st.sampled_from([0, -1, 10**18, 2**63 - 1, -(2**63)]), st_ctime_ns=st.just(0), st_ino=_numbers,
     )  # fmt: skip
-    kinds = st.sampled_from([records.FILE, records.FILE, records.DIRECTORY, records.LINK, records.HARDLINK])
+    kinds = st.sampled_from(
+        [tree_records.FILE, tree_records.FILE, tree_records.DIRECTORY, tree_records.LINK, tree_records.HARDLINK]
+    )
     each = st.builds(
-        records.pack, kinds, st.integers(0, 3), st.just(_honest) | stats, _paths, st.just(b"") | _paths,
+        tree_records.pack, kinds, st.integers(0, 3), st.just(_honest) | stats, _paths, st.just(b"") | _paths,
         st.just(b"") | st.binary(max_size=9),
     )  # fmt: skip
 
@@ -227,7 +230,7 @@ def test_a_hostile_source_changes_nothing_outside_the_tree(
 
 BOMBS = {
     "records": zlib.compress(bytes(300 << 20), 9),
-    "many records": zlib.compress(records.pack(records.LINK, 0, _honest, b"a", b"x") * 50_000),
+    "many records": zlib.compress(tree_records.pack(tree_records.LINK, 0, _honest, b"a", b"x") * 50_000),
 }
 
 

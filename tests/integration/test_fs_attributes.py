@@ -17,7 +17,7 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete
 from multiall_cli.domain.run import MemberState
 from multiall_cli.engine.sync import Wish
-from multiall_cli.remote.scan import Scan
+from multiall_cli.remote.ops.scan import Scan
 from tests.fixtures.bench import MEANT, Bench, contents, not_done, only, small_disk
 from tests.fixtures.pipes import socket_at
 

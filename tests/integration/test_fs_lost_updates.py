@@ -15,9 +15,9 @@ from multiall_cli.domain.change import Result
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete
 from multiall_cli.engine.doctor import examine
-from multiall_cli.remote import swap
-from multiall_cli.remote.place import _put_back, look, put, take_out
-from multiall_cli.remote.staging import Stale
+from multiall_cli.remote.ops import renameat2
+from multiall_cli.remote.ops.atomic_rename import _put_back, look, put, take_out
+from multiall_cli.remote.ops.staging import Stale
 from tests.fixtures.bench import Bench, contents, not_done, server
 from tests.fixtures.pipes import Kept
 
@@ -231,6 +231,6 @@ def test_this_machine_can_exchange(tmp_path: Path) -> None:
     handle = os.open(tmp_path, os.O_RDONLY)
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    assert swap.exchange(handle, b"a", handle, b"b")
+    assert renameat2.exchange(handle, b"a", handle, b"b")
     os.close(handle)
     assert (tmp_path / "a").read_text() == "b"

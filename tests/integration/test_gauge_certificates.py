@@ -21,8 +21,8 @@ from cryptography.x509.oid import NameOID
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.drivers.x509 import values
-from multiall_cli.remote.gauge_certificates import certificate, of_client
-from multiall_cli.remote.gauge_network import http
+from multiall_cli.remote.facts.certificates import certificate, of_client
+from multiall_cli.remote.facts.network import http
 from tests.fixtures.certified import Chain, chain, key_pem, made, pem
 from tests.fixtures.judging import judged
 
@@ -208,7 +208,7 @@ def test_the_name_of_a_file_may_be_an_address(tmp_path: Path) -> None:
     (tmp_path / "own.pem").write_text(sent.pem)
     (tmp_path / "root.pem").write_text(pem(sent.root))
     program = (
-        "import sys; from multiall_cli.remote.gauge_certificates import certificate;"
+        "import sys; from multiall_cli.remote.facts.certificates import certificate;"
         "print(*(certificate(path=sys.argv[1], name=each, trusted=True)['trusted'] for each in sys.argv[2:]))"
     )
     argv = [sys.executable, "-c", program, str(tmp_path / "own.pem"), "192.0.2.1", "2001:db8::1", "192.0.2.2", NAME]

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from multiall_cli.remote import gauge_databases
-from multiall_cli.remote.gauge_certificates import certificate
-from multiall_cli.remote.gauge_databases import database
-from multiall_cli.remote.gauge_network import http, tcp
-from multiall_cli.remote.gauge_sources import connected
+from multiall_cli.remote.facts import databases
+from multiall_cli.remote.facts.certificates import certificate
+from multiall_cli.remote.facts.databases import database
+from multiall_cli.remote.facts.network import http, tcp
+from multiall_cli.remote.facts.sources import connected
 
 NAME = "dual.test"
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
@@ -87,7 +87,7 @@ ASKED: dict[str, Callable[[int], Told]] = {
 @pytest.mark.parametrize("name", ASKED)
 def test_all_addresses_share_one_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is silent at both is told as closed, before the gauge itself is cut off."""
-    monkeypatch.setattr(gauge_databases, "WITHIN", WITHIN)
+    monkeypatch.setattr(databases, "WITHIN", WITHIN)
     with silent(FIRST, SECOND) as port:
         began = time.monotonic()
         told = ASKED[name](port)

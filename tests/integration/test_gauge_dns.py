@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.remote import gauge_dns
-from multiall_cli.remote.gauge_dns import question, read_answer
-from multiall_cli.remote.gauge_sources import Trouble
+from multiall_cli.remote.facts import dns as dns_fact
+from multiall_cli.remote.facts.dns import question, read_answer
+from multiall_cli.remote.facts.sources import Trouble
 
 Answer = Callable[[dns.message.Message], bytes | None]
 
@@ -100,7 +100,7 @@ def serving(udp: Answer, tcp: Answer = lambda asked: None) -> Iterator[int]:
 
 
 def ask(port: int, kind: str = "A", name: str = "www.example") -> dict[str, object]:
-    told = dict(gauge_dns.dns(name, kind, "127.0.0.1", port))
+    told = dict(dns_fact.dns(name, kind, "127.0.0.1", port))
     took = told.pop("took", 0.0)
     assert isinstance(took, float)
     assert 0 <= took < 5
@@ -182,14 +182,14 @@ def test_nobody_answers() -> None:
 def test_what_cannot_be_asked() -> None:
     for name, kind in (("www.example", "ANY"), ("a..b", "A"), ("x" * 64 + ".example", "A"), ("x." * 200, "A")):
         with pytest.raises(Trouble):
-            gauge_dns.dns(name, kind, "127.0.0.1", 1)
+            dns_fact.dns(name, kind, "127.0.0.1", 1)
 
 
 def test_the_servers_of_this_machine(tmp_path: Path) -> None:
     path = tmp_path / "resolv.conf"
-    assert gauge_dns.nameservers(str(path)) == ["127.0.0.1"]
+    assert dns_fact.nameservers(str(path)) == ["127.0.0.1"]
     path.write_text("# x\nsearch example\nnameserver 192.0.2.1\nnameserver ::1 # y\nnameserver 192.0.2.3\n")
-    assert gauge_dns.nameservers(str(path)) == ["192.0.2.1", "::1"]
+    assert dns_fact.nameservers(str(path)) == ["192.0.2.1", "::1"]
 
 
 ASKED = question(7, "www.example", 1)
@@ -213,7 +213,7 @@ def test_a_question_is_what_dnspython_reads() -> None:
     assert read.flags == dns.flags.RD
 
 
-@given(st.binary(max_size=80), st.sampled_from(sorted(gauge_dns.KINDS.values())))
+@given(st.binary(max_size=80), st.sampled_from(sorted(dns_fact.KINDS.values())))
 def test_no_answer_is_a_surprise(noise: bytes, kind: int) -> None:
     head = struct.pack("!6H", 7, 0x8180, 1, 3, 0, 0)
     for answer in (noise, head + noise, head + ASKED[12:] + noise):

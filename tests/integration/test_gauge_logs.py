@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from multiall_cli.domain.baseline import Code
-from multiall_cli.remote.gauge_logs import log
+from multiall_cli.remote.facts.logs import log
 from tests.fixtures.judging import ruled, shown
 
 LINES = (b"error\n", b"well\n", b"error with more words than the one before\n", b"x" * 400 + b"\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.baseline import Code
-from multiall_cli.remote import gauge_processes, gauge_psutil
+from multiall_cli.remote.facts import processes, psutil_fallback
 from tests.fixtures.judging import judged
 
 WAITS = "import sys\nprint(flush=True)\nsys.stdin.read(1)\n"
@@ -32,7 +32,7 @@ def running(*argvs: list[str], executable: str | None = None) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=[gauge_processes, gauge_psutil], ids=["kernel", "psutil"])
+@pytest.fixture(params=[processes, psutil_fallback], ids=["kernel", "psutil"])
 def counted(request: pytest.FixtureRequest) -> object:
     return lambda name: request.param.process(name=name)[0]["count"]
 
@@ -81,7 +81,7 @@ def test_a_name_that_was_set_later_is_whole(tmp_path: Path) -> None:
     if not hasattr(ctypes.CDLL(None), "prctl"):
         pytest.skip("needs prctl (Linux)")
     with running([sys.executable, "-c", sets + WAITS]):
-        found = [gauge_processes.process(name=name)[0]["count"] for name in ("fifteen-letters", "fifteen-letters2")]
+        found = [processes.process(name=name)[0]["count"] for name in ("fifteen-letters", "fifteen-letters2")]
     assert found == [1, 0]
 
 

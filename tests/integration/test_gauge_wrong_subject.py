@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.baseline import Code
-from multiall_cli.remote import gauge_files, gauge_psutil
-from multiall_cli.remote.gauge_sources import OUTPUT
+from multiall_cli.remote.facts import files, psutil_fallback
+from multiall_cli.remote.facts.sources import OUTPUT
 from tests.fixtures.judging import judged
 
 
 def test_the_disk_of_a_path_that_is_not_mounted_says_so(tmp_path: Path) -> None:
     wrong = judged("disk", path=tmp_path, mounted=True)
     assert wrong.code is Code.WRONG_STATE
-    assert wrong.shows == f"mounted false (it is on {gauge_files.mount_above(str(tmp_path))})"
+    assert wrong.shows == f"mounted false (it is on {files.mount_above(str(tmp_path))})"
     assert judged("disk", path=tmp_path, free="1B").code is Code.OK
     assert judged("disk", path="/proc/", mounted=True).code is Code.OK
 
 
-@pytest.mark.parametrize("gauge", [gauge_files, gauge_psutil], ids=["kernel", "psutil"])
+@pytest.mark.parametrize("gauge", [files, psutil_fallback], ids=["kernel", "psutil"])
 def test_a_mount_by_any_way_to_it(gauge: object, tmp_path: Path) -> None:
     (tmp_path / "way").symlink_to("/proc")
     mount = gauge.mount  # type: ignore[attr-defined]
@@ -37,7 +37,7 @@ def test_a_folder_that_is_mounted_on_another_of_the_same_disk(tmp_path: Path) ->
     """The same device on both sides: only the kernel's table knows."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    program = "import sys; from multiall_cli.remote.gauge_files import disk; print(disk(sys.argv[1])['mounted'])"
+    program = "import sys; from multiall_cli.remote.facts.files import disk; print(disk(sys.argv[1])['mounted'])"
     script = 'mount --bind "$1/a" "$1/b" && "$2" -c "$3" "$1/b/" && "$2" -c "$3" "$1/a"'
     argv = ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path), sys.executable, program]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
@@ -74,7 +74,7 @@ def test_more_than_is_read_is_neither_a_match_nor_a_miss(asked: dict[str, object
 
 def test_a_file_that_is_longer_than_what_is_searched(tmp_path: Path) -> None:
     path = tmp_path / "long"
-    path.write_bytes(b"x" * gauge_files.MOST + b"\nsecret\n")
+    path.write_bytes(b"x" * files.MOST + b"\nsecret\n")
     assert judged("file", path=path, match="secret").code is Code.BAD_OUTPUT
 
 

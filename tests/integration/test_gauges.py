@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.planning.checks import CHECKS
-from multiall_cli.remote import gauge_logs, gauges
-from multiall_cli.remote.gauge_versions import of_debian
-from multiall_cli.remote.gauges import GAUGES, MARKED, _one
+from multiall_cli.remote.facts import collect, logs
+from multiall_cli.remote.facts.collect import GAUGES, MARKED, _one
+from multiall_cli.remote.formats.package_versions import of_debian
 
 Told = dict[str, object]
 
@@ -124,7 +124,7 @@ def test_a_process_by_its_command_line(tmp_path: Path) -> None:
 
 
 def test_a_process_that_began_since_counts_whole() -> None:
-    from multiall_cli.remote.gauge_processes import mark_of, ran_since
+    from multiall_cli.remote.facts.processes import mark_of, ran_since
 
     mark = mark_of("b", 100.0, {7: 500, 123456: 36**6})
     assert ran_since(mark, "b", 110.0, {7: (3.0, 600)}) == 10.0
@@ -205,7 +205,7 @@ def test_a_log_that_was_not_there_is_read_from_its_beginning(tmp_path: Path) -> 
 
 
 def test_what_one_look_does_not_read_the_next_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauge_logs, "MOST", 1000)
+    monkeypatch.setattr(logs, "MOST", 1000)
     path = tmp_path / "app.log"
     path.write_text("")
     _, mark = look("log", path=str(path), pattern="error")
@@ -271,7 +271,7 @@ def test_sudo_of_this_machine() -> None:
 
 
 def test_a_program_that_never_stops_to_speak_is_ended() -> None:
-    from multiall_cli.remote.gauge_sources import output
+    from multiall_cli.remote.facts.sources import output
 
     code, told, _ = output(["yes"], 100_000, enough=True)
     assert (code, len(told)) == (None, 100_000)
@@ -436,7 +436,7 @@ def test_an_echo_of_loopback() -> None:
 def read(*scripts: str, within: float = 30.0) -> list[Told]:
     """What commands of a shell gave, each read as a rule would have it read."""
     wanted = [["command", {"argv": ["sh", "-c", script]}, None] for script in scripts]
-    return [json.loads(line) for line in gauges._Reading(wanted, within).run(lambda: None)]
+    return [json.loads(line) for line in collect._Reading(wanted, within).run(lambda: None)]
 
 
 def until(path: Path) -> str:
@@ -459,15 +459,15 @@ def test_one_that_hangs_has_its_time_and_no_more(tmp_path: Path) -> None:
 
 def test_only_so_many_are_waited_for_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The third would let the others go; it is not begun before one of them has had its time."""
-    monkeypatch.setattr(gauges, "AT_ONCE", 2)
-    monkeypatch.setattr(gauges, "PATIENCE", 0.05)
+    monkeypatch.setattr(collect, "AT_ONCE", 2)
+    monkeypatch.setattr(collect, "PATIENCE", 0.05)
     made = tmp_path / "made"
     told = read(until(made), until(made), f"touch {made}", until(made), within=1.0)
     assert [told[at].get("kind", "") for at in (0, 2, 3)] == ["timeout", "", ""]
 
 
 def test_a_reader_that_ends_without_a_word_costs_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauges, "PATIENCE", 0.05)
+    monkeypatch.setattr(collect, "PATIENCE", 0.05)
     made = tmp_path / "made"
     told = read("kill -9 $PPID", f"{until(made)}; kill -9 $PPID", f"touch {made}")
     assert [each.get("trouble", "") for each in told] == ["its reader ended", "its reader ended", ""]

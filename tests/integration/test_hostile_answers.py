@@ -18,7 +18,7 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
-from multiall_cli.remote.gauge_dns import dns as gauged
+from multiall_cli.remote.facts.dns import dns as gauged
 from tests.fixtures.bind9 import SECRET
 
 ZONE = "a.test."

@@ -19,6 +19,8 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration
 from multiall_cli.domain.run import MemberState
+from multiall_cli.remote import frames
+from multiall_cli.remote.formats import tree_records
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.remote import frames, records
 from tests.fixtures.bench import Bench, only
@@ -130,15 +132,15 @@ def _fields(declared: FilesDeclaration) -> dict[str, object]:
 
 def test_records_are_counted_before_they_are_unpacked() -> None:
     """A quarter of a megabyte that means a hundred thousand entries."""
-    with pytest.raises(records.BadRecord, match="more than 1000"):
-        records.split(_many(2000), 1000)
+    with pytest.raises(tree_records.BadRecord, match="more than 1000"):
+        tree_records.split(_many(2000), 1000)
     with pytest.raises(MemberFault, match="bytes of records"):
         inflate("bad", [zlib.compress(_many(100_000))], 1000 << 10)
 
 
 def _many(count: int) -> bytes:
     found = os.lstat("/")
-    return b"".join(records.pack(records.LINK, 0, found, b"%d" % number, b"x") for number in range(count))
+    return b"".join(tree_records.pack(tree_records.LINK, 0, found, b"%d" % number, b"x") for number in range(count))
 
 
 @pytest.mark.timeout(60)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiall_cli.remote.patterns import Patterns
+from multiall_cli.remote.formats.patterns import Patterns
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from multiall_cli.adapters.signing import Seal, is_signed
 from multiall_cli.adapters.ssh.brother import _triples
 from multiall_cli.domain.errors import MemberFault, UsageError
 from multiall_cli.domain.inventory import Link, Server
-from multiall_cli.remote.neighbours import _chassis
-from multiall_cli.remote.reach import reach
+from multiall_cli.remote.ops.neighbours import _chassis
+from multiall_cli.remote.ops.tcp_probe import reach
 
 
 class Quiet:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import psutil
 import pytest
 
-from multiall_cli.remote import gauge_files, gauge_network, gauge_processes, gauge_software, gauge_system
+from multiall_cli.remote.facts import files, network, processes, software, system
 
 MEMORY = 256 << 20  # what others may take or give back between two looks
 
@@ -20,13 +20,13 @@ def between(before: float, told: object, after: float, slack: float = 0.0) -> bo
 
 
 def test_memory() -> None:
-    before, told, after = psutil.virtual_memory(), gauge_system.memory(), psutil.virtual_memory()
+    before, told, after = psutil.virtual_memory(), system.memory(), psutil.virtual_memory()
     assert between(before.available, told["free"], after.available, MEMORY)
     assert told["free"] / told["available"] == pytest.approx(before.total)
 
 
 def test_swap() -> None:
-    before, told, after = psutil.swap_memory(), gauge_system.memory(), psutil.swap_memory()
+    before, told, after = psutil.swap_memory(), system.memory(), psutil.swap_memory()
     slack = MEMORY / before.total if before.total else 0.0
     shares = [each.used / each.total if each.total else 0.0 for each in (before, after)]
     assert between(shares[0], told["swap"], shares[1], slack)
@@ -34,20 +34,20 @@ def test_swap() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/tmp", "/proc"])
 def test_disks(path: str) -> None:
-    before, told, after = psutil.disk_usage(path), gauge_files.disk(path), psutil.disk_usage(path)
+    before, told, after = psutil.disk_usage(path), files.disk(path), psutil.disk_usage(path)
     assert between(before.percent / 100, told["used"], after.percent / 100, 0.01 + MEMORY / max(before.total, MEMORY))
     assert between(before.free, told["free"], after.free, MEMORY)
 
 
 def test_load() -> None:
-    before, told, after = psutil.getloadavg(), gauge_system.load(), psutil.getloadavg()
+    before, told, after = psutil.getloadavg(), system.load(), psutil.getloadavg()
     count = psutil.cpu_count() or 1
     for at, name in enumerate(("one", "five", "fifteen")):
         assert between(before[at] / count, told[name], after[at] / count, 0.001)
 
 
 def test_when_it_was_started() -> None:
-    assert time.time() - gauge_system.uptime()["age"] == pytest.approx(psutil.boot_time(), abs=5)
+    assert time.time() - system.uptime()["age"] == pytest.approx(psutil.boot_time(), abs=5)
 
 
 def test_ports_that_are_listened_on() -> None:
@@ -56,10 +56,10 @@ def test_ports_that_are_listened_on() -> None:
         tcp, udp = one.getsockname()[1], other.getsockname()[1]
         seen = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
         assert tcp in seen
-        assert gauge_network.port(tcp) == {"open": True, "addresses": ["127.0.0.1"]}
+        assert network.port(tcp) == {"open": True, "addresses": ["127.0.0.1"]}
         assert udp in {each.laddr.port for each in psutil.net_connections("udp")}
-        assert gauge_network.port(udp, "udp")["open"] is True
-    ours = {number for _, number in gauge_network.listening("tcp")}
+        assert network.port(udp, "udp")["open"] is True
+    ours = {number for _, number in network.listening("tcp")}
     again = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
     assert (seen - {tcp}) & again <= ours  # those that were there all the time
 
@@ -67,7 +67,7 @@ def test_ports_that_are_listened_on() -> None:
 def test_this_process() -> None:
     own = psutil.Process()
     before = own.memory_info().rss
-    found = {each[0]: each for each in gauge_processes._processes()}
+    found = {each[0]: each for each in processes._processes()}
     _, name, _, uid, began, ran, rss = found[own.pid]
     assert between(before, rss, own.memory_info().rss, 64 << 20)
     assert name == own.name()[:15]
@@ -79,14 +79,14 @@ def test_this_process() -> None:
 def test_how_many_processes() -> None:
     """Those that were there before and after are seen between."""
     before = set(psutil.pids())
-    found = {each[0] for each in gauge_processes._processes()}
+    found = {each[0] for each in processes._processes()}
     assert before & set(psutil.pids()) <= found | {os.getpid()}
 
 
 def test_processor_time() -> None:
     """In the same ticks, in the same order."""
     before = psutil.cpu_times()
-    _, mark = gauge_system.cpu()
+    _, mark = system.cpu()
     after = psutil.cpu_times()
     tick = os.sysconf("SC_CLK_TCK")
     for at, name in enumerate(("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")):
@@ -96,7 +96,7 @@ def test_processor_time() -> None:
 def test_interfaces() -> None:
     stats: Mapping[str, object] = psutil.net_if_stats()
     before = psutil.net_io_counters(pernic=True)
-    told = {name: gauge_network.interface(name)[0] for name in before}
+    told = {name: network.interface(name)[0] for name in before}
     after = psutil.net_io_counters(pernic=True)
     assert before
     for name, each in told.items():
@@ -111,6 +111,6 @@ def test_interfaces() -> None:
 
 def test_packages_and_services_are_looked_up_somewhere() -> None:
     """What is not there is told as such, whatever manages this machine."""
-    assert gauge_software.package("no-such-package")["present"] is False
+    assert software.package("no-such-package")["present"] is False
     if not os.path.isdir("/run/systemd/system"):
-        assert gauge_software.service("no-such-service")["present"] is False
+        assert software.service("no-such-service")["present"] is False

@@ -20,10 +20,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.remote import gauge_files, gauge_psutil
-from multiall_cli.remote.gauge_psutil import KERNEL, READERS, TIMES, shares_of
-from multiall_cli.remote.gauge_system import cpu_of
-from multiall_cli.remote.gauges import GAUGES
+from multiall_cli.remote.facts import files, psutil_fallback
+from multiall_cli.remote.facts.collect import GAUGES
+from multiall_cli.remote.facts.psutil_fallback import KERNEL, READERS, TIMES, shares_of
+from multiall_cli.remote.facts.system import cpu_of
 from tests.laws.test_gauge_facts import MEMORY, between
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_both_are_called_the_same_way() -> None:
     for name, reader in READERS.items():
         assert str(inspect.signature(reader)) == str(inspect.signature(GAUGES[name])), name
     assert set(READERS) <= set(KERNEL) <= set(GAUGES)
-    assert not [name for name in READERS if gauge_psutil.missing(name)], "here the kernel's files are read"
+    assert not [name for name in READERS if psutil_fallback.missing(name)], "here the kernel's files are read"
 
 
 def test_memory() -> None:
@@ -294,7 +294,7 @@ def test_an_interface_that_is_not_there() -> None:
 
 
 def test_file_systems() -> None:
-    paths = {path for path, _, _ in gauge_files.mounts()}
+    paths = {path for path, _, _ in files.mounts()}
     assert "/" in paths
     for path in paths:
         assert same("mount", path=path)["present"] is True
@@ -304,8 +304,8 @@ def test_file_systems() -> None:
 MOUNTED = """
 import json, sys
 sys.path.insert(0, {root!r})
-from multiall_cli.remote.gauges import GAUGES
-from multiall_cli.remote.gauge_psutil import READERS
+from multiall_cli.remote.facts.collect import GAUGES
+from multiall_cli.remote.facts.psutil_fallback import READERS
 from multiall_cli.lab.real import kernel
 kernel.unshare(kernel.NEWNS)
 kernel.mount(None, "/", None, kernel.PRIVATE | kernel.REC)

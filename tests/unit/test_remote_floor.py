@@ -14,16 +14,21 @@ from multiall_cli.adapters.remote_bundle import ARGUMENTS, MODULES, MORE
 from multiall_cli.adapters.resident import Resident
 
 REMOTE = Path(__file__).parents[2] / "multiall_cli" / "remote"
-SOURCES = sorted(REMOTE.glob("*.py"))
+SOURCES = sorted(REMOTE.rglob("*.py"))
 
 
 def test_the_bundle_has_every_module() -> None:
-    later = {name for names in MORE.values() for name in names}
-    assert {*MODULES, *later, "importer"} == {source.stem for source in SOURCES} - {"__init__"}
+    later = {name for names in MORE.values() for name in names()}
+    assert {*MODULES, *later, "importer"} == {dotted(source) for source in SOURCES if source.stem != "__init__"}
     assert not later & set(MODULES)
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def dotted(source: Path) -> str:
+    """The name of a module, from the package `remote` on."""
+    return ".".join(source.relative_to(REMOTE).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=dotted)
 def test_syntax(source: Path) -> None:
     ast.parse(source.read_text("utf-8"), feature_version=(3, 6))
 
@@ -35,11 +40,11 @@ def test_library() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+@pytest.mark.parametrize("source", SOURCES, ids=dotted)
 def test_imports(source: Path) -> None:
     """The standard library, and its own floor; psutil by one module, where it is asked for and not before."""
     tree = ast.parse(source.read_text("utf-8"))
-    may = {"psutil"} if source.stem == "gauge_psutil" else set()
+    may = {"psutil"} if source.stem == "psutil_fallback" else set()
     for name in imported(tree):
         known = name.split(".")[0] in {*sys.stdlib_module_names, *may}
         assert known or name.startswith("multiall_cli.remote"), name

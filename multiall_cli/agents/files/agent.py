@@ -23,7 +23,7 @@ from multiall_cli.domain.inventory import ADMIN, After, Delete, FilesDeclaration
 from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.store import Store
-from multiall_cli.remote.patterns import Patterns
+from multiall_cli.remote.formats.patterns import Patterns
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import FilesDeclaration
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.store import Cache
-from multiall_cli.remote import records
+from multiall_cli.remote.formats import tree_records
 
 MOST_PACKED = 1 << 29  # bytes of compressed records
 MOST_WORDS = 500  # letters of a path or a reason that a member tells
@@ -156,8 +156,8 @@ def _recall(server: str, value: bytes | None) -> Records | None:
         if not (isinstance(users, dict) and isinstance(groups, dict)):
             return None
         found = Records(server, digest if isinstance(digest, str) else "", value[start:], names(users), names(groups))
-        next(iter(records.unpack(inflate(server, [found.packed]))), None)  # all of them would cost a run too much
-    except (ValueError, TypeError, RecursionError, MemberFault, records.BadRecord):
+        next(iter(tree_records.unpack(inflate(server, [found.packed]))), None)  # all of them would cost a run too much
+    except (ValueError, TypeError, RecursionError, MemberFault, tree_records.BadRecord):
         return None
     return found if re.fullmatch("[0-9a-f]{64}", found.digest) else None
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from multiall_cli.agents.files.item import FileItem, Found, Kind, as_bytes, as_text
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault
-from multiall_cli.remote import records
+from multiall_cli.remote.formats import tree_records
 
 MOST_BYTES = 1 << 31  # of packed records; some thirty million entries
 
@@ -20,10 +20,10 @@ BYTES_EACH = 1 << 11  # of a packed record, on the average of those of one tree
 MOST_SECONDS = 1e11  # since the epoch; a clock that says more is not asked
 
 _KINDS = {
-    records.FILE: Kind.FILE,
-    records.DIRECTORY: Kind.DIRECTORY,
-    records.LINK: Kind.LINK,
-    records.HARDLINK: Kind.HARDLINK,
+    tree_records.FILE: Kind.FILE,
+    tree_records.DIRECTORY: Kind.DIRECTORY,
+    tree_records.LINK: Kind.LINK,
+    tree_records.HARDLINK: Kind.HARDLINK,
 }
 
 
@@ -46,8 +46,8 @@ class Records:
     def by_path(self) -> Mapping[bytes, bytes]:
         """path → record. Errors: MemberFault for what cannot be records."""
         try:
-            by_path: Mapping[bytes, bytes] = records.split(self._inflated(), self.most)
-        except records.BadRecord as bad:
+            by_path: Mapping[bytes, bytes] = tree_records.split(self._inflated(), self.most)
+        except tree_records.BadRecord as bad:
             raise garbage(self.server, f"records that are {bad}") from None
         return by_path
 
@@ -71,7 +71,7 @@ class Records:
         return [
             as_text(path)
             for path, record in self.by_path.items()
-            if record[:1] == records.DIRECTORY and record[1] & records.HOLDS_MORE
+            if record[:1] == tree_records.DIRECTORY and record[1] & tree_records.HOLDS_MORE
         ]
 
     def differs_from(self, other: "Records") -> Set[str] | None:
@@ -168,35 +168,35 @@ def unpack(server: str, packed: bytes, users: Mapping[int, str], groups: Mapping
     """Every entry with all its attributes."""
     entries: dict[str, FileItem] = {}
     try:
-        for record in records.unpack(packed):
+        for record in tree_records.unpack(packed):
             kind, flags, mode, uid, gid, size, mtime, ctime, inode, path, target, xattrs = record
             plain = _KINDS[kind] in (Kind.FILE, Kind.DIRECTORY)
             entries[_checked(server, path)] = FileItem(
                 kind=_KINDS[kind],
-                size=size if kind == records.FILE else 0,
+                size=size if kind == tree_records.FILE else 0,
                 mode=mode if plain else None,
-                owner=users.get(uid, str(uid)) if kind != records.HARDLINK else None,
-                group=groups.get(gid, str(gid)) if kind != records.HARDLINK else None,
+                owner=users.get(uid, str(uid)) if kind != tree_records.HARDLINK else None,
+                group=groups.get(gid, str(gid)) if kind != tree_records.HARDLINK else None,
                 target=_target(server, kind, target),
                 xattrs=xattrs.hex() if plain else None,
                 found=Found(
                     mode,
                     mtime,
                     (size, mtime, ctime, inode),
-                    bool(flags & records.HOLDS_MORE),
-                    bool(flags & records.LINKED),
-                    bool(flags & records.SHARED),
+                    bool(flags & tree_records.HOLDS_MORE),
+                    bool(flags & tree_records.LINKED),
+                    bool(flags & tree_records.SHARED),
                     uid,
                     gid,
                 ),
             )
-    except records.BadRecord as bad:
+    except tree_records.BadRecord as bad:
         raise garbage(server, f"records that are {bad}") from None
     return entries
 
 
 def _target(server: str, kind: bytes, raw: bytes) -> str:
-    if kind == records.HARDLINK:
+    if kind == tree_records.HARDLINK:
         return _checked(server, raw)
     return as_text(raw)
 

@@ -21,9 +21,9 @@ from multiall_cli.agents.files.stream import Stream, Transfer
 from multiall_cli.domain.change import Change, Result
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import FilesDeclaration, Link, Server
-from multiall_cli.remote import records
-from multiall_cli.remote.apply import CHANGE
-from multiall_cli.remote.content import BLOCK, DONE, RAW
+from multiall_cli.remote.formats import tree_records
+from multiall_cli.remote.ops.apply import CHANGE
+from multiall_cli.remote.ops.content import BLOCK, DONE, RAW
 from tests.fixtures.told import Remembered
 
 BAD = Server(name="bad", address="192.0.2.1", link=Link.SSH)
@@ -64,8 +64,8 @@ class Liar:
         return
 
 
-def _record(path: bytes, kind: bytes = records.LINK, target: bytes = b"x") -> bytes:
-    return records.pack(kind, 0, STAT, path, target)
+def _record(path: bytes, kind: bytes = tree_records.LINK, target: bytes = b"x") -> bytes:
+    return tree_records.pack(kind, 0, STAT, path, target)
 
 
 PATHS = (b"../x", b"/etc", b"a/../b", b"a//b", b"a/", b".", b"..", b"a\0b", b"", b"./a", b"x" * 5000)
@@ -74,7 +74,7 @@ PATHS = (b"../x", b"/etc", b"a/../b", b"a//b", b"a/", b".", b"..", b"a\0b", b"",
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_that_leads_out_of_the_tree_is_garbage(path: bytes) -> None:
     """As a name, and as the first name of a hard link."""
-    for packed in (_record(path), _record(b"ok", records.HARDLINK, path)):
+    for packed in (_record(path), _record(b"ok", tree_records.HARDLINK, path)):
         with pytest.raises(MemberFault, match="its answer to 'scan' is garbage: the path"):
             unpack("bad", packed, {}, {})
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.remote import frames, loop, records
+from multiall_cli.remote import frames, loop
+from multiall_cli.remote.formats import tree_records
 from multiall_cli.remote.operations import find
 
 _kinds = st.sampled_from([frames.REQUEST, frames.DATA, frames.END, frames.VALUE, frames.ERROR, frames.BEAT])
@@ -25,7 +26,7 @@ _founds = st.builds(
     st_ino=st.integers(0, 2**64 - 1),
 )
 _entries = st.tuples(
-    st.sampled_from([records.FILE, records.DIRECTORY, records.LINK, records.HARDLINK]),
+    st.sampled_from([tree_records.FILE, tree_records.DIRECTORY, tree_records.LINK, tree_records.HARDLINK]),
     st.integers(0, 3),
     _founds,
     st.binary(min_size=1, max_size=50),
@@ -77,7 +78,7 @@ def test_a_frame_longer_than_the_limit_is_not_read() -> None:
 
 def _expected(entry: tuple[bytes, int, SimpleNamespace, bytes, bytes, bytes]) -> tuple[object, ...]:
     kind, flags, found, path, target, xattrs = entry
-    size = found.st_size if kind in (records.FILE, records.HARDLINK) else 0
+    size = found.st_size if kind in (tree_records.FILE, tree_records.HARDLINK) else 0
     times = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
     return (kind, flags, found.st_mode & 0o7777, found.st_uid, found.st_gid, size, *times, path, target, xattrs)
 
@@ -85,8 +86,8 @@ def _expected(entry: tuple[bytes, int, SimpleNamespace, bytes, bytes, bytes]) ->
 @given(st.lists(_entries, max_size=5))
 def test_records_come_back(entries: list[tuple[bytes, int, SimpleNamespace, bytes, bytes, bytes]]) -> None:
     """Names, targets and attributes of any bytes."""
-    packed = b"".join(records.pack(*each) for each in entries)
-    assert list(records.unpack(packed)) == [_expected(each) for each in entries]
+    packed = b"".join(tree_records.pack(*each) for each in entries)
+    assert list(tree_records.unpack(packed)) == [_expected(each) for each in entries]
 
 
 @given(_entries, st.data())
@@ -94,34 +95,34 @@ def test_cut_off_records_are_told(
     entry: tuple[bytes, int, SimpleNamespace, bytes, bytes, bytes], data: st.DataObject
 ) -> None:
     """Wherever they are cut."""
-    packed = records.pack(*entry)
-    with pytest.raises(records.BadRecord):
-        list(records.unpack(packed[: data.draw(st.integers(1, len(packed) - 1))]))
+    packed = tree_records.pack(*entry)
+    with pytest.raises(tree_records.BadRecord):
+        list(tree_records.unpack(packed[: data.draw(st.integers(1, len(packed) - 1))]))
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_records_or_bad_ones(noise: bytes) -> None:
     """The same of attributes."""
-    for unpack in (records.unpack, records.unpack_xattrs):
+    for unpack in (tree_records.unpack, tree_records.unpack_xattrs):
         try:
             list(unpack(noise))
-        except records.BadRecord:
+        except tree_records.BadRecord:
             continue
 
 
 @given(_pairs)
 def test_attributes_come_back_sorted(pairs: dict[bytes, bytes]) -> None:
     """Equal attributes are equal bytes, in whatever order the kernel told them."""
-    packed = records.pack_xattrs(pairs.items())
-    assert records.unpack_xattrs(packed) == sorted(pairs.items())
-    assert packed == records.pack_xattrs(reversed(list(pairs.items())))
+    packed = tree_records.pack_xattrs(pairs.items())
+    assert tree_records.unpack_xattrs(packed) == sorted(pairs.items())
+    assert packed == tree_records.pack_xattrs(reversed(list(pairs.items())))
 
 
 def test_a_real_entry_is_packed(tmp_path: os.PathLike[str]) -> None:
     """Its stat as the kernel gives it."""
     found = os.stat(tmp_path)
-    (record,) = records.unpack(records.pack(records.DIRECTORY, records.HOLDS_MORE, found, b"d"))
-    assert record[:3] == (records.DIRECTORY, records.HOLDS_MORE, found.st_mode & 0o7777)
+    (record,) = tree_records.unpack(tree_records.pack(tree_records.DIRECTORY, tree_records.HOLDS_MORE, found, b"d"))
+    assert record[:3] == (tree_records.DIRECTORY, tree_records.HOLDS_MORE, found.st_mode & 0o7777)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"3", b"\xff", b"[" * 5000])

@@ -5,8 +5,8 @@ import errno
 import psutil
 import pytest
 
-from multiall_cli.remote.gauge_psutil import KERNEL, READERS, instead, missing, shares_of, start_of
-from multiall_cli.remote.gauge_sources import Unsupported
+from multiall_cli.remote.facts.psutil_fallback import KERNEL, READERS, instead, missing, shares_of, start_of
+from multiall_cli.remote.facts.sources import Unsupported
 
 
 def test_what_is_not_counted_there_is_not_told() -> None:

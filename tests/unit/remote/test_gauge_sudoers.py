@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.remote.gauge_accounts import entries_of, sudo_lines
+from multiall_cli.remote.facts.accounts import entries_of, sudo_lines
 
 JO = {"jo", "#1000", "%jo", "%sudo", "%#27"}
 NO, PLAIN, FREE = (False, False), (True, False), (True, True)

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from multiall_cli.remote import gauge_storage, survey
-from multiall_cli.remote.gauge_databases import replication_of_mysql, replication_of_postgresql
-from multiall_cli.remote.gauge_logs import entries
-from multiall_cli.remote.gauge_ping import ping_of
-from multiall_cli.remote.gauge_software import container_of, service_of, timer_of, unit_of, versions_of
-from multiall_cli.remote.gauge_sources import Trouble, failed, found_in, since
+from multiall_cli.remote.facts import storage
+from multiall_cli.remote.facts.databases import replication_of_mysql, replication_of_postgresql
+from multiall_cli.remote.facts.logs import entries
+from multiall_cli.remote.facts.ping import ping_of
+from multiall_cli.remote.facts.software import container_of, service_of, timer_of, unit_of, versions_of
+from multiall_cli.remote.facts.sources import Trouble, failed, found_in, since
+from multiall_cli.remote.ops import service_inventory
 
 MIRROR = """\
 Personalities : [raid1] [raid6] [raid5] [raid4] [raid0]
@@ -34,37 +35,37 @@ HALF = "Personalities : [raid1]\nmd9 : inactive sdz1[0](S)\n      1047552 blocks
 
 
 def test_arrays() -> None:
-    assert gauge_storage.raid_of(MIRROR, "md1") == {"present": True, "active": True, "degraded": 0, "syncing": False}
-    told = gauge_storage.raid_of(MIRROR, "md0")
+    assert storage.raid_of(MIRROR, "md1") == {"present": True, "active": True, "degraded": 0, "syncing": False}
+    told = storage.raid_of(MIRROR, "md0")
     assert (told["degraded"], told["syncing"], told["why"]) == (1, True, "md0")
-    assert gauge_storage.raid_of(MIRROR, "md3")["degraded"] == 0
-    assert gauge_storage.raid_of(MIRROR, "md4")["syncing"] is False  # it is looked at, not rebuilt
-    assert gauge_storage.raid_of(MIRROR, "md7") == {"present": False}
-    assert gauge_storage.raid_of(MIRROR)["degraded"] == 1
-    assert gauge_storage.raid_of("Personalities : \nunused devices: <none>\n") == {"present": False}
+    assert storage.raid_of(MIRROR, "md3")["degraded"] == 0
+    assert storage.raid_of(MIRROR, "md4")["syncing"] is False  # it is looked at, not rebuilt
+    assert storage.raid_of(MIRROR, "md7") == {"present": False}
+    assert storage.raid_of(MIRROR)["degraded"] == 1
+    assert storage.raid_of("Personalities : \nunused devices: <none>\n") == {"present": False}
 
 
 def test_an_array_that_does_not_run_has_no_number_of_disks() -> None:
-    told = gauge_storage.raid_of(HALF, "md9")
+    told = storage.raid_of(HALF, "md9")
     assert told["active"] is False
     assert "degraded" not in told
 
 
 def test_pools_of_zfs() -> None:
     text = "rpool\tONLINE\t41\ntank\tDEGRADED\t7%\nlost\tFAULTED\t-\n"
-    assert gauge_storage.zpool_of(text, "rpool") == {"present": True, "state": "ONLINE", "used": 0.41}
-    assert gauge_storage.zpool_of(text, "tank") == {"present": True, "state": "DEGRADED", "used": 0.07}
-    assert gauge_storage.zpool_of(text, "lost") == {"present": True, "state": "FAULTED"}
-    assert gauge_storage.zpool_of(text, "rpoo") == {"present": False}
+    assert storage.zpool_of(text, "rpool") == {"present": True, "state": "ONLINE", "used": 0.41}
+    assert storage.zpool_of(text, "tank") == {"present": True, "state": "DEGRADED", "used": 0.07}
+    assert storage.zpool_of(text, "lost") == {"present": True, "state": "FAULTED"}
+    assert storage.zpool_of(text, "rpoo") == {"present": False}
 
 
 def test_volume_groups() -> None:
     text = "  data 107369988096 26842497024 0\n  root  21470642176 0 1\n"
-    assert gauge_storage.lvm_of(text, "data") == {
+    assert storage.lvm_of(text, "data") == {
         "present": True, "used": pytest.approx(0.75), "free": 26842497024.0, "missing": 0,
     }  # fmt: skip
-    assert gauge_storage.lvm_of(text, "root") == {"present": True, "used": 1.0, "free": 0.0, "missing": 1}
-    assert gauge_storage.lvm_of("", "root") == {"present": False}
+    assert storage.lvm_of(text, "root") == {"present": True, "used": 1.0, "free": 0.0, "missing": 1}
+    assert storage.lvm_of("", "root") == {"present": False}
 
 
 def test_timers() -> None:
@@ -245,7 +246,7 @@ def test_packages_by_name_and_architecture() -> None:
     ],
 )
 def test_services_that_were_learnt_are_asked_for_by_the_same_unit(unit: str, name: str) -> None:
-    assert survey._names(f"{unit} loaded active running\n") == {name}
+    assert service_inventory._names(f"{unit} loaded active running\n") == {name}
     assert unit_of(name) == unit
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.remote.gauge_versions import of_debian, of_rpm
+from multiall_cli.remote.formats.package_versions import of_debian, of_rpm
 
 # As rpm's own table of tests (rpmvercmp.at) has them.
 RPM = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from multiall_cli.remote.patterns import Patterns
+from multiall_cli.remote.formats.patterns import Patterns
 
 
 @pytest.mark.parametrize(

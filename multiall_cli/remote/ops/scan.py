@@ -9,9 +9,10 @@ import stat
 import time
 import zlib
 
-from multiall_cli.remote import records
-from multiall_cli.remote.content import requests
-from multiall_cli.remote.handles import (
+from multiall_cli.remote.formats import tree_records
+from multiall_cli.remote.formats.patterns import Patterns
+from multiall_cli.remote.ops.content import requests
+from multiall_cli.remote.ops.dirfd import (
     DIRECTORY,
     WORKSHOP,
     Tree,
@@ -22,8 +23,7 @@ from multiall_cli.remote.handles import (
     same_root,
     to_text,
 )
-from multiall_cli.remote.patterns import Patterns
-from multiall_cli.remote.workshop import check_run, is_workshop, last_run
+from multiall_cli.remote.ops.staging_area import check_run, is_workshop, last_run
 
 MOST_PROBLEMS = 20  # that are told one by one
 MOST_NAMED = 1000  # special files, mounts and names like ours that are named
@@ -44,7 +44,9 @@ def read_xattrs(path_or_handle, follow=True):
     except OSError:
         return b""
     kept = [os.fsencode(name) for name in names if os.fsencode(name).startswith(XATTR_KEPT)]
-    return records.pack_xattrs([(name, os.getxattr(path_or_handle, name, follow_symlinks=follow)) for name in kept])
+    return tree_records.pack_xattrs(
+        [(name, os.getxattr(path_or_handle, name, follow_symlinks=follow)) for name in kept]
+    )
 
 
 class Level(object):
@@ -167,7 +169,7 @@ class Scan(object):
             self.packed.append(b"")
             return Level(handle, path, found, len(self.packed) - 1)
         if stat.S_ISLNK(found.st_mode):
-            self._add(records.LINK, found, path, os.fsencode(os.readlink(name, dir_fd=parent)))
+            self._add(tree_records.LINK, found, path, os.fsencode(os.readlink(name, dir_fd=parent)))
         elif stat.S_ISREG(found.st_mode):
             self._file(parent, name, path, found)
         else:
@@ -181,15 +183,17 @@ class Scan(object):
         finally:
             os.close(level.handle)
         self.name(level.found)
-        flags = records.HOLDS_MORE if level.left_out else 0
-        self.packed[level.place] = records.pack(records.DIRECTORY, flags, level.found, level.path, b"", xattrs)
+        flags = tree_records.HOLDS_MORE if level.left_out else 0
+        self.packed[level.place] = tree_records.pack(
+            tree_records.DIRECTORY, flags, level.found, level.path, b"", xattrs
+        )
 
     def _file(self, parent, name, path, found):
         if found.st_nlink > 1:
             names = self._inodes.setdefault((found.st_dev, found.st_ino), [path, found.st_nlink, []])
             names[2].append(len(self.packed))
             if names[0] != path:
-                self._add(records.HARDLINK, found, path, names[0])
+                self._add(tree_records.HARDLINK, found, path, names[0])
                 return
         xattrs = b""
         if self.xattrs:
@@ -198,19 +202,19 @@ class Scan(object):
                 xattrs = read_xattrs(handle)
             finally:
                 os.close(handle)
-        self._add(records.FILE, found, path, b"", xattrs)
+        self._add(tree_records.FILE, found, path, b"", xattrs)
 
     def _add(self, kind, found, path, target=b"", xattrs=b""):
         self.name(found)
-        flags = records.LINKED if kind in (records.FILE, records.HARDLINK) and found.st_nlink > 1 else 0
-        self.packed.append(records.pack(kind, flags, found, path, target, xattrs))
+        flags = tree_records.LINKED if kind in (tree_records.FILE, tree_records.HARDLINK) and found.st_nlink > 1 else 0
+        self.packed.append(tree_records.pack(kind, flags, found, path, target, xattrs))
 
     def _mark_shared(self):
         """A file that has names which are not in these records is someone else's too."""
         for _, links, places in self._inodes.values():
             if links > len(places):
                 for place in places:
-                    self.packed[place] = records.with_flag(self.packed[place], records.SHARED)
+                    self.packed[place] = tree_records.with_flag(self.packed[place], tree_records.SHARED)
 
     def name(self, found):
         """Remember what the owner and the group are called here."""

@@ -6,7 +6,7 @@ import shutil
 import socket
 import stat
 
-from multiall_cli.remote.gauge_sources import Trouble, Unsupported, connected, failed, output
+from multiall_cli.remote.facts.sources import Trouble, Unsupported, connected, failed, output
 
 MOST = 1 << 20  # bytes of a file that are read
 _BEGIN = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")

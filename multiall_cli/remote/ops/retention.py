@@ -3,8 +3,8 @@
 import errno
 import os
 
-from multiall_cli.remote import place
-from multiall_cli.remote.handles import Tree, to_bytes
+from multiall_cli.remote.ops import atomic_rename
+from multiall_cli.remote.ops.dirfd import Tree, to_bytes
 
 
 class Shelves(object):
@@ -22,15 +22,15 @@ class Shelves(object):
         keeper = None
         if old is not None and self._keeps_replaced and old.st_nlink == 1:
             keeper = self._shelf("replaced").make_parent(path)  # before the change: what fails here changes nothing
-        place.put(folder, staged, parent, name, old)
+        atomic_rename.put(folder, staged, parent, name, old)
         if old is None:
             return
         try:
-            left = place.look(folder, staged)
+            left = atomic_rename.look(folder, staged)
         except FileNotFoundError:
             return  # another file system within the tree: nothing to keep it in
         if keeper is None or left.st_nlink > 1:  # the file still has its other names
-            place.discard(folder, staged)
+            atomic_rename.discard(folder, staged)
             return
         os.rename(staged, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=keeper)
 
@@ -42,12 +42,12 @@ class Shelves(object):
         else:
             keeper, kept = shelf.handle, kept[:200] + b".%d" % old.st_ino
         try:
-            place.take_out(parent, name, keeper, kept, old)
+            atomic_rename.take_out(parent, name, keeper, kept, old)
         except OSError as fault:
             if fault.errno != errno.EXDEV:
                 raise
-            kept = place.name_beside(parent, name)  # another file system within the tree
-            place.take_out(parent, name, parent, kept, old)
+            kept = atomic_rename.name_beside(parent, name)  # another file system within the tree
+            atomic_rename.take_out(parent, name, parent, kept, old)
             os.unlink(kept, dir_fd=parent)
             return
         if not self._keeps_trash:

@@ -2,8 +2,8 @@
 
 import struct
 
-from multiall_cli.remote import content
-from multiall_cli.remote.handles import (
+from multiall_cli.remote.ops import content
+from multiall_cli.remote.ops.dirfd import (
     Tree,
     absolute,
     make_directory,
@@ -12,7 +12,7 @@ from multiall_cli.remote.handles import (
     root_identity,
     same_root,
 )
-from multiall_cli.remote.workshop import Workshop
+from multiall_cli.remote.ops.staging_area import Workshop
 
 
 def prepare(exchange, root, trash=7, identity=None, last=None, run="", by=""):

@@ -8,8 +8,8 @@ import re
 import shutil
 import time
 
-from multiall_cli.remote import gauge_versions
-from multiall_cli.remote.gauge_sources import OUTPUT, Trouble, Unsupported, captured, failed, found_in, of, output
+from multiall_cli.remote.facts.sources import OUTPUT, Trouble, Unsupported, captured, failed, found_in, of, output
+from multiall_cli.remote.formats import package_versions
 
 INSPECTED = 1 << 22  # bytes of what is told of a container
 
@@ -22,7 +22,7 @@ def package(name, at_least=None):
     if version is not None:
         told["version"] = version
         if at_least is not None:
-            compared = gauge_versions.of_debian if of_dpkg else gauge_versions.of_rpm
+            compared = package_versions.of_debian if of_dpkg else package_versions.of_rpm
             told["recent"] = compared(version, at_least) >= 0
             told["why"] = "it is %s, and %s is wanted" % (version, at_least)
     return told

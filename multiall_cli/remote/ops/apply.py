@@ -8,9 +8,10 @@ import json
 import os
 import stat
 
-from multiall_cli.remote import content, staging
-from multiall_cli.remote.content import identity_of
-from multiall_cli.remote.handles import (
+from multiall_cli.remote.ops import content, staging
+from multiall_cli.remote.ops.atomic_rename import discard, look, name_beside, put
+from multiall_cli.remote.ops.content import identity_of
+from multiall_cli.remote.ops.dirfd import (
     DIRECTORY,
     Tree,
     absolute,
@@ -19,11 +20,19 @@ from multiall_cli.remote.handles import (
     same_root,
     to_bytes,
 )
-from multiall_cli.remote.place import discard, look, name_beside, put
-from multiall_cli.remote.scan import SPECIAL
-from multiall_cli.remote.shelves import Shelves
-from multiall_cli.remote.staging import Part, Stale, adopt, dress, inherit, make_durable, owner_ids, unless_inherited
-from multiall_cli.remote.workshop import Workshop
+from multiall_cli.remote.ops.retention import Shelves
+from multiall_cli.remote.ops.scan import SPECIAL
+from multiall_cli.remote.ops.staging import (
+    Part,
+    Stale,
+    adopt,
+    dress,
+    inherit,
+    make_durable,
+    owner_ids,
+    unless_inherited,
+)
+from multiall_cli.remote.ops.staging_area import Workshop
 
 CHANGE, SETTLE = b"C", b"T"  # what a piece of the payload is; a block's piece is one of `read`
 CHANGED = "it is no longer what was observed"

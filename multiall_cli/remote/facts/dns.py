@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Trouble
+from multiall_cli.remote.facts.sources import Trouble
 
 KINDS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "PTR": 12}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}

@@ -6,8 +6,8 @@ import pwd
 import sys
 import time
 
-from multiall_cli.remote import handles, swap
 from multiall_cli.remote.loop import Refusal
+from multiall_cli.remote.ops import dirfd, renameat2
 
 
 def _first_line(path, default=""):
@@ -52,11 +52,11 @@ def _without_exchange(roots):
     found = []
     for root in roots:
         try:
-            handle = handles.open_directory(handles.absolute(root))
+            handle = dirfd.open_directory(dirfd.absolute(root))
         except (OSError, Refusal):
             continue  # a sync says what is wrong there
         try:
-            if not swap.can_exchange(handle):
+            if not renameat2.can_exchange(handle):
                 found.append(root)
         except OSError:
             continue

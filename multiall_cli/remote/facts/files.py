@@ -10,7 +10,7 @@ import stat
 import time
 from functools import lru_cache
 
-from multiall_cli.remote.gauge_sources import found_in
+from multiall_cli.remote.facts.sources import found_in
 
 MOST_NAMES = 1000  # accounts whose names one look remembers
 MOST = 1 << 24  # bytes of a file that are searched

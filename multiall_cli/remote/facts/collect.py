@@ -14,66 +14,66 @@ import traceback
 from collections import OrderedDict
 from typing import Any
 
-from multiall_cli.remote import (
-    gauge_accounts,
-    gauge_certificates,
-    gauge_databases,
-    gauge_dns,
-    gauge_files,
-    gauge_logs,
-    gauge_network,
-    gauge_ping,
-    gauge_processes,
-    gauge_psutil,
-    gauge_software,
-    gauge_storage,
-    gauge_system,
+from multiall_cli.remote.facts import (
+    accounts,
+    certificates,
+    databases,
+    dns,
+    files,
+    logs,
+    network,
+    ping,
+    processes,
+    psutil_fallback,
+    software,
+    storage,
+    system,
 )
-from multiall_cli.remote.gauge_sources import Trouble
+from multiall_cli.remote.facts.sources import Trouble
 
 GAUGES = {
-    "file": gauge_files.file,
-    "files": gauge_files.files,
-    "mount": gauge_files.mount,
-    "disk": gauge_files.disk,
-    "log": gauge_logs.log,
-    "journal": gauge_logs.journal,
-    "raid": gauge_storage.raid,
-    "zpool": gauge_storage.zpool,
-    "lvm": gauge_storage.lvm,
-    "process": gauge_processes.process,
-    "zombies": gauge_processes.zombies,
-    "load": gauge_system.load,
-    "cpu": gauge_system.cpu,
-    "memory": gauge_system.memory,
-    "oom": gauge_system.oom,
-    "pressure": gauge_system.pressure,
-    "open_files": gauge_system.open_files,
-    "uptime": gauge_system.uptime,
-    "clock": gauge_system.clock,
-    "ntp": gauge_system.ntp,
-    "sysctl": gauge_system.sysctl,
-    "module": gauge_system.module,
-    "reboot": gauge_system.reboot,
-    "user": gauge_accounts.user,
-    "group": gauge_accounts.group,
-    "sudoers": gauge_accounts.sudoers,
-    "package": gauge_software.package,
-    "service": gauge_software.service,
-    "timer": gauge_software.timer,
-    "failed_units": gauge_software.failed_units,
-    "container": gauge_software.container,
-    "command": gauge_software.command,
-    "port": gauge_network.port,
-    "tcp": gauge_network.tcp,
-    "http": gauge_network.http,
-    "certificate": gauge_certificates.certificate,
-    "interface": gauge_network.interface,
-    "route": gauge_network.route,
-    "ping": gauge_ping.ping,
-    "dns": gauge_dns.dns,
-    "database": gauge_databases.database,
-    "replication": gauge_databases.replication,
+    "file": files.file,
+    "files": files.files,
+    "mount": files.mount,
+    "disk": files.disk,
+    "log": logs.log,
+    "journal": logs.journal,
+    "raid": storage.raid,
+    "zpool": storage.zpool,
+    "lvm": storage.lvm,
+    "process": processes.process,
+    "zombies": processes.zombies,
+    "load": system.load,
+    "cpu": system.cpu,
+    "memory": system.memory,
+    "oom": system.oom,
+    "pressure": system.pressure,
+    "open_files": system.open_files,
+    "uptime": system.uptime,
+    "clock": system.clock,
+    "ntp": system.ntp,
+    "sysctl": system.sysctl,
+    "module": system.module,
+    "reboot": system.reboot,
+    "user": accounts.user,
+    "group": accounts.group,
+    "sudoers": accounts.sudoers,
+    "package": software.package,
+    "service": software.service,
+    "timer": software.timer,
+    "failed_units": software.failed_units,
+    "container": software.container,
+    "command": software.command,
+    "port": network.port,
+    "tcp": network.tcp,
+    "http": network.http,
+    "certificate": certificates.certificate,
+    "interface": network.interface,
+    "route": network.route,
+    "ping": ping.ping,
+    "dns": dns.dns,
+    "database": databases.database,
+    "replication": databases.replication,
 }
 MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
@@ -97,7 +97,7 @@ def gauge(exchange, within, wanted=(), keep=False, since="", marks=(), library=(
     take. `keep`: the answer is remembered, and called by a "token" in it; see `_again`.
     `library`: the folder that psutil is in and the one that it finds /proc in, where the admin host knows.
     """
-    gauge_psutil.is_at(*library)
+    psutil_fallback.is_at(*library)
     if since:
         return _again(exchange, within, since, marks)
     lines = _read(exchange, wanted, within)
@@ -285,8 +285,8 @@ def _one(name, arguments, mark, names=None):
 
 def _reader(name):
     """The gauge; or what asks psutil in its place, where a file of the kernel is missing. Errors: Unsupported."""
-    path = gauge_psutil.missing(name)
-    reader: "Any" = gauge_psutil.instead(name, path) if path else GAUGES[name]
+    path = psutil_fallback.missing(name)
+    reader: "Any" = psutil_fallback.instead(name, path) if path else GAUGES[name]
     return reader
 
 

@@ -11,10 +11,10 @@ import time
 from functools import lru_cache, partial
 from typing import Any
 
-from multiall_cli.remote.gauge_files import mount_of
-from multiall_cli.remote.gauge_network import on_addresses
-from multiall_cli.remote.gauge_processes import is_meant, number_of, summed
-from multiall_cli.remote.gauge_sources import Unsupported, since
+from multiall_cli.remote.facts.files import mount_of
+from multiall_cli.remote.facts.network import on_addresses
+from multiall_cli.remote.facts.processes import is_meant, number_of, summed
+from multiall_cli.remote.facts.sources import Unsupported, since
 
 KERNEL = {
     "process": ("/proc/self/stat", "/proc/uptime", "/proc/sys/kernel/random/boot_id"),

@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Unsupported, output
+from multiall_cli.remote.facts.sources import Unsupported, output
 
 ROUNDS = 3
 ROUND = 1.0  # seconds until the next echo is asked for

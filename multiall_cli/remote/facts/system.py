@@ -4,7 +4,7 @@ import glob
 import os
 import time
 
-from multiall_cli.remote.gauge_sources import Unsupported, marked, read, since
+from multiall_cli.remote.facts.sources import Unsupported, marked, read, since
 
 
 def load():

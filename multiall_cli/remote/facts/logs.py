@@ -9,7 +9,7 @@ import re
 import shutil
 import stat
 
-from multiall_cli.remote.gauge_sources import Trouble, Unsupported, failed, output
+from multiall_cli.remote.facts.sources import Trouble, Unsupported, failed, output
 
 MOST = 1 << 24  # bytes of a log that are read at a look; the rest is read at the next one
 _BEFORE = 256  # bytes before a place by which it is known again

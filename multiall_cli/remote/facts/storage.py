@@ -2,7 +2,7 @@
 
 import re
 
-from multiall_cli.remote.gauge_sources import of, read
+from multiall_cli.remote.facts.sources import of, read
 
 
 def raid(name=None):

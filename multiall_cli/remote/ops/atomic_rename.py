@@ -7,10 +7,10 @@ import errno
 import os
 import stat
 
-from multiall_cli.remote import content, swap
-from multiall_cli.remote.handles import WORKSHOP
-from multiall_cli.remote.scan import read_xattrs
-from multiall_cli.remote.staging import WRITE, Stale, set_xattrs, write_all
+from multiall_cli.remote.ops import content, renameat2
+from multiall_cli.remote.ops.dirfd import WORKSHOP
+from multiall_cli.remote.ops.scan import read_xattrs
+from multiall_cli.remote.ops.staging import WRITE, Stale, set_xattrs, write_all
 
 MOST_TURNS = 1000  # that a writer can win against us, before its version is left in the stage
 
@@ -48,7 +48,7 @@ def put(stage, staged, parent, name, old):
 
 def _put_new(stage, staged, parent, name):
     """Put an entry at a path that is free. Raises FileExistsError if it is not."""
-    if swap.move_new(stage, staged, parent, name):
+    if renameat2.move_new(stage, staged, parent, name):
         return
     try:
         os.link(staged, name, src_dir_fd=stage, dst_dir_fd=parent, follow_symlinks=False)
@@ -64,7 +64,7 @@ def _put_new(stage, staged, parent, name):
 
 def _replace(stage, staged, parent, name, old):
     ours = look(stage, staged).st_ino
-    if not swap.exchange(stage, staged, parent, name):
+    if not renameat2.exchange(stage, staged, parent, name):
         _replace_blindly(stage, staged, parent, name, old)
     elif signature(look(stage, staged)) != signature(old):
         _put_back(stage, staged, parent, name, ours)
@@ -76,7 +76,7 @@ def _put_back(stage, staged, parent, name, placed):
     for _ in range(MOST_TURNS):
         back = look(stage, staged).st_ino
         try:
-            swap.exchange(stage, staged, parent, name)
+            renameat2.exchange(stage, staged, parent, name)
         except FileNotFoundError:  # whoever came after it deleted the name
             return
         if look(stage, staged).st_ino == placed:
@@ -112,7 +112,7 @@ def take_out(parent, name, folder, aside, old):
     if signature(look(folder, aside)) == signature(old):
         return
     try:
-        if not swap.move_new(folder, aside, parent, name):
+        if not renameat2.move_new(folder, aside, parent, name):
             _put_new(folder, aside, parent, name)
     except FileExistsError:
         raise Stale("something else was put there meanwhile; what was there before is kept with what is deleted")

@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Trouble, connected, found_in, marked, since
+from multiall_cli.remote.facts.sources import Trouble, connected, found_in, marked, since
 
 _LISTENS = "0A"
 IPV6_ONLY = " (IPv6 only)"

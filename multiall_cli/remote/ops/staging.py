@@ -7,11 +7,11 @@ import pwd
 import stat
 import zlib
 
-from multiall_cli.remote import records
-from multiall_cli.remote.content import BLOCK, HOLE, RAW, blocks_of, identity_of, is_hole, read_block
-from multiall_cli.remote.handles import proper
+from multiall_cli.remote.formats import tree_records
 from multiall_cli.remote.loop import Refusal
-from multiall_cli.remote.scan import read_xattrs
+from multiall_cli.remote.ops.content import BLOCK, HOLE, RAW, blocks_of, identity_of, is_hole, read_block
+from multiall_cli.remote.ops.dirfd import proper
+from multiall_cli.remote.ops.scan import read_xattrs
 
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MANY = 8  # from so many new files on, one syncfs is cheaper than an fsync each
@@ -97,8 +97,8 @@ def unless_inherited(change, uid, gid):
 
 def set_xattrs(handle, packed):
     """Exactly these, as `read_xattrs` packs them."""
-    wanted = dict(records.unpack_xattrs(packed))
-    for name, _ in records.unpack_xattrs(read_xattrs(handle)):
+    wanted = dict(tree_records.unpack_xattrs(packed))
+    for name, _ in tree_records.unpack_xattrs(read_xattrs(handle)):
         if name not in wanted:
             os.removexattr(handle, name)
     for name, value in wanted.items():

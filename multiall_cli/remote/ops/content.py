@@ -7,7 +7,7 @@ import os
 import struct
 import zlib
 
-from multiall_cli.remote.handles import Tree, absolute, open_directory, proper, same_root
+from multiall_cli.remote.ops.dirfd import Tree, absolute, open_directory, proper, same_root
 
 BLOCK = 1 << 17  # bytes; files travel and are compared in blocks of this size
 BLOCK_HASH = 16  # bytes of a block's hash; the whole file's sha256 is checked when it is put together

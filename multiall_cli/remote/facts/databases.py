@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.gauge_sources import Trouble, Unsupported, connected, failed, of, output
+from multiall_cli.remote.facts.sources import Trouble, Unsupported, connected, failed, of, output
 
 PORTS = {"postgresql": 5432, "mysql": 3306}
 WITHIN = 3.0

@@ -5,7 +5,7 @@ import pwd
 import re
 from functools import partial
 
-from multiall_cli.remote.gauge_sources import Trouble, boot, read, since_boot
+from multiall_cli.remote.facts.sources import Trouble, boot, read, since_boot
 
 MOST = 120  # processes whose times a mark has room for
 SHORT = 15  # bytes of a name that the kernel remembers

@@ -8,7 +8,7 @@ import re
 import socket
 from functools import lru_cache
 
-from multiall_cli.remote.gauge_sources import read
+from multiall_cli.remote.facts.sources import read
 
 
 def user(name):

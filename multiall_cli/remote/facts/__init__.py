@@ -1,0 +1,1 @@
+"""Fact collectors: each reads one kind of fact on the member."""

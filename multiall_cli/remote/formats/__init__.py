@@ -1,0 +1,1 @@
+"""Data formats that members and the admin host both read and write. Pure: no I/O."""

@@ -1,0 +1,1 @@
+"""Operations of the remote loop that work on files, names and connections of the member."""
