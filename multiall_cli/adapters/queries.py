@@ -15,9 +15,19 @@ from typing import Protocol
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import Place, RRset
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.remote.facts.dns import KINDS, code_word, is_answer, over_tcp, question, read_answer, read_records
+from multiall_cli.remote.formats.dns_message import (
+    KINDS,
+    code_word,
+    from_stream,
+    is_answer,
+    question,
+    read_answer,
+    read_records,
+    to_stream,
+)
 
 AGAIN = 0.4  # seconds after which a query that no one answered is asked again
+STREAM = 1.0  # seconds that an answer over TCP may take
 AT_ONCE = 100  # queries that are on their way to one server
 REFUSED = 5  # a code of an answer
 AUTHORITATIVE, CUT = 4, 2  # bits of an answer's third byte (RFC 1035, 4.1.1)
@@ -130,11 +140,25 @@ class Queries:
 
 def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RRset | None:
     if len(answer) > 2 and answer[2] & CUT:
-        answer = over_tcp(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, server, asked)
+        answer = _over_tcp(server, asked)
     ttls, values = read_records(answer, asked, KINDS[kind])
     if not answer[2] & AUTHORITATIVE or not values:
         return None
     return RRset(min(ttls), tuple(sorted(values)))
+
+
+def _over_tcp(server: tuple[str, int], asked: bytes) -> bytes:
+    """The answer over TCP, where the one over UDP was cut short. Errors: OSError, ValueError."""
+    until, received = time.monotonic() + STREAM, b""
+    with socket.create_connection(server[:2], STREAM) as opened:
+        opened.sendall(to_stream(asked))
+        while (answer := from_stream(received)) is None:
+            opened.settimeout(max(0.001, until - time.monotonic()))
+            piece = opened.recv(1 << 16)
+            if not piece:
+                raise ValueError("its answer is cut short")
+            received += piece
+    return bytes(answer)
 
 
 def exchanged(address: str, port: int, asked: bytes, timeout: float) -> bytes:

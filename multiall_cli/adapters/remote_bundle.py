@@ -35,8 +35,9 @@ MODULES = (
 
 
 def _collectors() -> tuple[str, ...]:
+    formats = (f"formats.{name}" for name in ("dns_message", "package_tables", "package_versions"))
     names = (each.name.removesuffix(".py") for each in files("multiall_cli.remote.facts").iterdir())
-    return ("formats.package_versions", *sorted(f"facts.{name}" for name in names if not name.startswith("_")))
+    return (*formats, *sorted(f"facts.{name}" for name in names if not name.startswith("_")))
 
 
 MORE: Mapping[str, Callable[[], tuple[str, ...]]] = {
@@ -44,7 +45,10 @@ MORE: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "neighbours": lambda: ("ops.neighbours",),
     "publish": lambda: ("ops.publish",),
     "follow": lambda: ("ops.resolve_link",),
-    "survey": lambda: ("ops.service_inventory", *_collectors()),
+    "survey": lambda: (
+        "ops.service_inventory",
+        *(f"facts.{name}" for name in ("mount", "port", "service", "sources", "systemd")),
+    ),
     "gauge": _collectors,
 }
 """Operations whose modules are sent with their first request, so that no other session pays for them."""

@@ -16,7 +16,7 @@ from multiall_cli.adapters.queries import ByKey, Queries
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.remote.facts.dns import KINDS, question, read_answer, read_records
+from multiall_cli.remote.formats.dns_message import KINDS, question, read_answer, read_records
 from tests.fuzz.cases import cases
 from tests.fuzz.verdict import controls
 

@@ -18,7 +18,7 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
-from multiall_cli.remote.facts.dns import dns as gauged
+from multiall_cli.remote.facts.dns import dns as dns_fact
 from tests.fixtures.bind9 import SECRET
 
 ZONE = "a.test."
@@ -90,7 +90,7 @@ def test_a_query_waits_for_the_answer_to_its_own_question(spoof: Spoof) -> None:
         place = ("www.a.test.", "A")
         assert made.answers(zone, server, [place]) == {place: RRset(60, ("192.0.2.7",))}
         made.notify(zone, server)
-        assert gauged("www.a.test", server="127.0.0.1", port=server.port)["answers"] == ["192.0.2.7"]
+        assert dns_fact("www.a.test", server="127.0.0.1", port=server.port)["answers"] == ["192.0.2.7"]
 
 
 def test_a_server_that_only_answers_other_questions_is_at_fault_and_not_for_ever() -> None:

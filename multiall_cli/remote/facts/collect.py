@@ -9,72 +9,60 @@ import json
 import os
 import select
 import signal
+import sys
 import time
 import traceback
 from collections import OrderedDict
 from typing import Any
 
-from multiall_cli.remote.facts import (
-    accounts,
-    certificates,
-    databases,
-    dns,
-    files,
-    logs,
-    network,
-    ping,
-    processes,
-    psutil_fallback,
-    software,
-    storage,
-    system,
-)
+from multiall_cli.remote.facts import kernel_files
 from multiall_cli.remote.facts.sources import Trouble
 
-GAUGES = {
-    "file": files.file,
-    "files": files.files,
-    "mount": files.mount,
-    "disk": files.disk,
-    "log": logs.log,
-    "journal": logs.journal,
-    "raid": storage.raid,
-    "zpool": storage.zpool,
-    "lvm": storage.lvm,
-    "process": processes.process,
-    "zombies": processes.zombies,
-    "load": system.load,
-    "cpu": system.cpu,
-    "memory": system.memory,
-    "oom": system.oom,
-    "pressure": system.pressure,
-    "open_files": system.open_files,
-    "uptime": system.uptime,
-    "clock": system.clock,
-    "ntp": system.ntp,
-    "sysctl": system.sysctl,
-    "module": system.module,
-    "reboot": system.reboot,
-    "user": accounts.user,
-    "group": accounts.group,
-    "sudoers": accounts.sudoers,
-    "package": software.package,
-    "service": software.service,
-    "timer": software.timer,
-    "failed_units": software.failed_units,
-    "container": software.container,
-    "command": software.command,
-    "port": network.port,
-    "tcp": network.tcp,
-    "http": network.http,
-    "certificate": certificates.certificate,
-    "interface": network.interface,
-    "route": network.route,
-    "ping": ping.ping,
-    "dns": dns.dns,
-    "database": databases.database,
-    "replication": databases.replication,
-}
+FACTS = (
+    "file",
+    "files",
+    "mount",
+    "disk",
+    "log",
+    "journal",
+    "raid",
+    "zpool",
+    "lvm",
+    "process",
+    "zombies",
+    "load",
+    "cpu",
+    "memory",
+    "oom",
+    "pressure",
+    "open_files",
+    "uptime",
+    "clock",
+    "ntp",
+    "sysctl",
+    "module",
+    "reboot",
+    "user",
+    "group",
+    "sudoers",
+    "package",
+    "service",
+    "timer",
+    "failed_units",
+    "container",
+    "command",
+    "port",
+    "tcp",
+    "http",
+    "certificate",
+    "interface",
+    "route",
+    "ping",
+    "dns",
+    "database",
+    "replication",
+)
+"""The facts: each has a module of its name in this package, with a function of the same name."""
 MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
 MOST_KEPT = 4  # answers that are remembered
@@ -97,7 +85,7 @@ def gauge(exchange, within, wanted=(), keep=False, since="", marks=(), library=(
     take. `keep`: the answer is remembered, and called by a "token" in it; see `_again`.
     `library`: the folder that psutil is in and the one that it finds /proc in, where the admin host knows.
     """
-    psutil_fallback.is_at(*library)
+    kernel_files.psutil_is_at(*library)
     if since:
         return _again(exchange, within, since, marks)
     lines = _read(exchange, wanted, within)
@@ -137,6 +125,8 @@ def _kept(wanted, lines):
 
 def _read(exchange, wanted, within):
     """What is told of each of them, as a line of JSON."""
+    for name in {each[0] for each in wanted if each[0] in FACTS}:
+        collector(name)  # here, so that the children that are yet to come need not load it each
     return _Reading(wanted, within).run(exchange.beat)
 
 
@@ -268,7 +258,7 @@ def _work(sink, wanted):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for each in wanted:
-            line = _line(_one(*each)) + b"\n"
+            line = _line(read_fact(*each)) + b"\n"
             while line:
                 line = line[os.write(sink, line) :]
     except BaseException:  # noqa: BLE001  (a child of the loop must end here, whatever happens)
@@ -276,7 +266,7 @@ def _work(sink, wanted):
     os._exit(0)
 
 
-def _one(name, arguments, mark, names=None):
+def read_fact(name, arguments, mark, names=None):
     told = _told(name, arguments, mark)
     if names is not None and "values" in told:
         told["values"] = {key: value for key, value in told["values"].items() if key in names}
@@ -284,14 +274,24 @@ def _one(name, arguments, mark, names=None):
 
 
 def _reader(name):
-    """The gauge; or what asks psutil in its place, where a file of the kernel is missing. Errors: Unsupported."""
-    path = psutil_fallback.missing(name)
-    reader: "Any" = psutil_fallback.instead(name, path) if path else GAUGES[name]
-    return reader
+    """The collector; or what asks psutil in its place, where a file of the kernel is missing. Errors: Unsupported."""
+    path = kernel_files.missing(name)
+    if path:
+        from multiall_cli.remote.facts import psutil_fallback
+
+        return psutil_fallback.instead(name, path)
+    return collector(name)
+
+
+def collector(name):
+    """Load and return the function that reads one of FACTS."""
+    module = "multiall_cli.remote.facts." + name
+    __import__(module)
+    return getattr(sys.modules[module], name)
 
 
 def _told(name, arguments, mark):
-    if name not in GAUGES:
+    if name not in FACTS:
         return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
     if isinstance(arguments.get("path"), str):
         arguments = dict(arguments, path=os.path.expanduser(arguments["path"]))  # of who does the work, as for trees

@@ -11,44 +11,15 @@ import time
 from functools import lru_cache, partial
 from typing import Any
 
-from multiall_cli.remote.facts.files import mount_of
-from multiall_cli.remote.facts.network import on_addresses
-from multiall_cli.remote.facts.processes import is_meant, number_of, summed
+from multiall_cli.remote.facts.kernel_files import PSUTIL
+from multiall_cli.remote.facts.mount import mount_of
+from multiall_cli.remote.facts.port import on_addresses
+from multiall_cli.remote.facts.process import is_meant, number_of, summed
 from multiall_cli.remote.facts.sources import Unsupported, since
-
-KERNEL = {
-    "process": ("/proc/self/stat", "/proc/uptime", "/proc/sys/kernel/random/boot_id"),
-    "zombies": ("/proc/self/stat",),
-    "cpu": ("/proc/stat", "/proc/sys/kernel/random/boot_id"),
-    "memory": ("/proc/meminfo",),
-    "uptime": ("/proc/uptime",),
-    "mount": ("/proc/self/mounts",),
-    "port": ("/proc/net/tcp",),
-    "interface": ("/sys/class/net", "/proc/sys/kernel/random/boot_id"),
-    "oom": ("/proc/vmstat", "/proc/sys/kernel/random/boot_id"),
-    "pressure": ("/proc/pressure",),
-    "open_files": ("/proc/sys/fs/file-nr",),
-    "sysctl": ("/proc/sys/kernel",),
-    "module": ("/proc/modules",),
-    "route": ("/proc/net/route",),
-    "raid": ("/proc/self",),  # without arrays, /proc has no mdstat
-}
-"""What each gauge reads of the kernel: where a file is missing, what another one tells is of no use."""
 
 SAME_START = 60  # seconds between two moments that the clock gave to one start of the machine
 WORDS = 1 << 16  # bytes of a command line, as the kernel's files are read
 TIMES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-_place = {"folder": "", "proc": ""}
-
-
-def is_at(folder, proc):
-    """The admin host knows where its own psutil is, and where that has been told to find /proc ('': where it is)."""
-    _place.update(folder=folder, proc=proc)
-
-
-def missing(name):
-    """The first file that a gauge needs and that is not there, or ''."""
-    return next((path for path in KERNEL.get(name, ()) if not os.path.exists(path)), "")
 
 
 def instead(name, path):
@@ -89,12 +60,12 @@ def _library():
     """
     import site
 
-    folders = [_place["folder"]] if _place["folder"] else site.getsitepackages()
+    folders = [PSUTIL["folder"]] if PSUTIL["folder"] else site.getsitepackages()
     sys.path.extend(each for each in folders if each not in sys.path)
     import psutil
 
-    if _place["proc"]:
-        psutil.PROCFS_PATH = _place["proc"]
+    if PSUTIL["proc"]:
+        psutil.PROCFS_PATH = PSUTIL["proc"]
     return psutil
 
 

@@ -7,7 +7,7 @@ import glob
 import os
 import pwd
 
-from multiall_cli.remote.facts import files, network, software
+from multiall_cli.remote.facts import mount, port, service
 from multiall_cli.remote.facts.sources import Trouble, of
 
 LOCAL = ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "vfat", "f2fs", "jfs", "reiserfs")
@@ -42,7 +42,7 @@ def _services():
             running & _names(of(["systemctl", "list-unit-files", "--state=enabled"] + flags[:1] + flags[2:], LISTED))
         )
     names = {os.path.basename(link)[3:] for link in glob.glob("/etc/rc[2-5].d/S??*")}
-    return sorted(name for name in names if software.service(name).get("running"))
+    return sorted(name for name in names if service.service(name).get("running"))
 
 
 LISTED = 1 << 20  # letters of a list of units
@@ -56,18 +56,18 @@ def _names(text):
 def _short(unit):
     """A service's name without its end, where that is the same one: `x.timer.service` is not `x.timer`."""
     short = unit[: -len(".service")]
-    return short if software.unit_of(short) == unit else unit
+    return short if service.unit_of(short) == unit else unit
 
 
 def _ports():
     found: "dict[int, set[str]]" = {}
-    for address, number in network.listening("tcp"):
+    for address, number in port.listening("tcp"):
         found.setdefault(number, set()).add(address)
     return [[number, sorted(found[number])] for number in sorted(found)]
 
 
 def _mounts():
-    kept = {path: kind for path, kind, _ in files.mounts() if kind in LOCAL + REMOTE or path == "/"}
+    kept = {path: kind for path, kind, _ in mount.mounts() if kind in LOCAL + REMOTE or path == "/"}
     return [[path, kept[path]] for path in sorted(kept)]
 
 

@@ -1,0 +1,13 @@
+"""The failed units fact."""
+
+import os
+
+from multiall_cli.remote.facts.sources import Unsupported, of
+
+
+def failed_units():
+    if not os.path.isdir("/run/systemd/system"):
+        raise Unsupported("it does not run systemd")
+    told = of(["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"])
+    names = [line.split()[0] for line in told.splitlines() if line.strip()]
+    return {"count": len(names), "names": names}

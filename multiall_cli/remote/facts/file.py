@@ -1,0 +1,71 @@
+"""The file fact."""
+
+import grp
+import hashlib
+import os
+import pwd
+import stat
+import time
+from functools import lru_cache
+
+from multiall_cli.remote.facts.sources import found_in
+
+MOST_NAMES = 1000  # accounts whose names one look remembers
+MOST = 1 << 24  # bytes of a file that are searched
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe",
+          stat.S_IFSOCK: "socket", stat.S_IFBLK: "block device", stat.S_IFCHR: "device"}  # fmt: skip
+
+
+def file(path, match=None, sha256=False, follow=True):
+    """present, kind, mode, owner, group, size, age (s), target; matches (where a pattern is given), sha256."""
+    try:
+        found = os.stat(path) if follow else os.lstat(path)
+    except FileNotFoundError:
+        return {"present": False}
+    except NotADirectoryError:
+        return {"present": False}
+    told = {
+        "present": True,
+        "kind": _KINDS.get(stat.S_IFMT(found.st_mode), "other"),
+        "mode": "%04o" % stat.S_IMODE(found.st_mode),
+        "owner": _user(found.st_uid),
+        "group": _group(found.st_gid),
+        "size": found.st_size,
+        "age": max(0.0, time.time() - found.st_mtime),
+    }
+    if os.path.islink(path):
+        told["target"] = os.readlink(path)
+    if match is not None or sha256:
+        told.update(_content(path, match, sha256))
+    return told
+
+
+def _content(path, match, sha256):
+    told: "dict[str, object]" = {}
+    with open(path, "rb") as opened:
+        if match is not None:
+            told.update(found_in(match, opened.read(MOST + 1), MOST))
+            opened.seek(0)
+        if sha256:
+            digest = hashlib.sha256()
+            for piece in iter(lambda: opened.read(1 << 20), b""):
+                digest.update(piece)
+            told["sha256"] = digest.hexdigest()
+    return told
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def _user(number):
+    """The account's name, looked for once: each look is a process of its own."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def _group(number):
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

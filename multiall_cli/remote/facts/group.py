@@ -1,0 +1,11 @@
+"""The group fact."""
+
+import grp
+
+
+def group(name):
+    try:
+        found = grp.getgrnam(name)
+    except KeyError:
+        return {"present": False}
+    return {"present": True, "gid": found.gr_gid, "members": sorted(found.gr_mem)}

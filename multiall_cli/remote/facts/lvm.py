@@ -1,0 +1,19 @@
+"""The LVM volume group fact."""
+
+from multiall_cli.remote.facts.sources import of
+
+
+def lvm(name):
+    """present, used (share), free (bytes), missing: disks that are."""
+    columns = "vg_name,vg_size,vg_free,vg_missing_pv_count"
+    return lvm_of(of(["vgs", "--noheadings", "--nosuffix", "--units", "b", "-o", columns]), name)
+
+
+def lvm_of(text, name):
+    for line in text.splitlines():
+        words = line.split()
+        if words and words[0] == name:
+            size, free = float(words[1]), float(words[2])
+            used = (size - free) / size if size else 0.0
+            return {"present": True, "used": used, "free": free, "missing": int(words[3])}
+    return {"present": False}

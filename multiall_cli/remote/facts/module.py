@@ -1,0 +1,10 @@
+"""The kernel module fact."""
+
+import os
+
+from multiall_cli.remote.facts.sources import read
+
+
+def module(name):
+    loaded = {line.split(" ", 1)[0] for line in read("/proc/modules").splitlines()}
+    return {"present": name.replace("-", "_") in loaded or os.path.isdir("/sys/module/" + name.replace("-", "_"))}

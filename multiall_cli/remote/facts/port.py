@@ -1,0 +1,84 @@
+"""The port fact: listening sockets of this machine."""
+
+import socket
+import struct
+
+_LISTENS = "0A"
+IPV6_ONLY = " (IPv6 only)"
+_EVERY4 = "0.0.0.0"  # noqa: S104  (an address that is compared, nothing is bound)
+_SOCK_DIAG, _BY_FAMILY, _REQUEST, _DUMP = 4, 20, 1, 0x300  # of linux/netlink.h and linux/sock_diag.h
+_LISTEN, _CLOSE, _MESSAGE, _V6_ONLY = 10, 7, 72, 11  # states, bytes of a message, an attribute: linux/inet_diag.h
+
+
+def listening(which):
+    """(address, port) of what listens: `tcp`, or `udp`, where all that are bound count."""
+    for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
+        try:
+            with open("/proc/net/" + which + suffix) as opened:
+                lines = opened.read().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if which == "udp" or words[3] == _LISTENS:
+                address, port = words[1].split(":")
+                packed = bytes.fromhex(address)
+                numbers = struct.unpack("=%dI" % (len(packed) // 4), packed)
+                yield socket.inet_ntop(family, struct.pack("!%dI" % len(numbers), *numbers)), int(port, 16)
+
+
+def port(port, protocol="tcp"):
+    """open: whether something listens; addresses: on which, `::` with a word where it takes no IPv4."""
+    return on_addresses(port, protocol, {address for address, number in listening(protocol) if number == port})
+
+
+def on_addresses(port, protocol, found):
+    """What is said of a port that is listened on at these addresses."""
+    if "::" in found and _EVERY4 not in found and takes_ipv6_only(port, protocol):
+        found = found - {"::"} | {"::" + IPV6_ONLY}
+    return {"open": bool(found), "addresses": sorted(found)}
+
+
+def takes_ipv6_only(port, protocol):
+    """Whether all that listens on `::` at this port has IPV6_V6ONLY; False where the kernel does not say.
+
+    Of the kernel's socket diagnosis (sock_diag(7)): /proc/net does not tell the two apart.
+    """
+    number = socket.IPPROTO_TCP if protocol == "tcp" else socket.IPPROTO_UDP
+    request = struct.pack("=BBBxI48x", socket.AF_INET6, number, 0, 1 << _LISTEN | 1 << _CLOSE)
+    head = struct.pack("=IHHII", 16 + len(request), _BY_FAMILY, _REQUEST | _DUMP, 1, 0)
+    told = []  # type: list[bool]
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+            kernel.settimeout(1.0)
+            kernel.send(head + request)
+            while _take_answer(kernel.recv(1 << 16), port, told):
+                continue
+    except (OSError, AttributeError, struct.error):  # another system, or a kernel without it
+        return False
+    return bool(told) and all(told)
+
+
+def _take_answer(packet, port, told):
+    """Add to `told`, for each socket on `::` at this port, whether it takes IPv6 alone; False at the answer's end."""
+    place = 0
+    while place + 16 <= len(packet):
+        length, kind = struct.unpack_from("=IH", packet, place)
+        if kind != _BY_FAMILY or length < 16:
+            return False  # the end, or an error
+        body = packet[place + 16 : place + length]
+        (source,) = struct.unpack_from("!H", body, 4)
+        if source == port and not any(body[8:24]):
+            told.append(_has_flag(body[_MESSAGE:]))
+        place += -(-length // 4) * 4
+    return True
+
+
+def _has_flag(attributes):
+    place = 0
+    while place + 4 <= len(attributes):
+        length, kind = struct.unpack_from("=HH", attributes, place)
+        if kind == _V6_ONLY and length > 4:
+            return attributes[place + 4] == 1
+        place += max(4, -(-length // 4) * 4)
+    return False

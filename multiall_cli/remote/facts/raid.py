@@ -1,0 +1,38 @@
+"""The RAID fact: arrays of Linux md."""
+
+import re
+
+from multiall_cli.remote.facts.sources import read
+
+
+def raid(name=None):
+    """present, active, degraded (disks that are missing), syncing: of an array, or of all."""
+    try:
+        return raid_of(read("/proc/mdstat"), name)
+    except FileNotFoundError:
+        return {"present": False, "why": "its kernel has no arrays"}
+
+
+def raid_of(text, name=None):
+    found = [each for each in _arrays(text) if name in (None, each[0])]
+    if not found:
+        return {"present": False}
+    told: "dict[str, object]" = {"present": True}
+    told.update(active=all(each[1] for each in found), syncing=any(each[3] for each in found))
+    if all(each[2] is not None for each in found):
+        told["degraded"] = sum(each[2] or 0 for each in found)
+    ill = [each[0] for each in found if each[2] or not each[1]]
+    return dict(told, why=", ".join(ill)) if ill else told
+
+
+def _arrays(text):
+    """(name, whether it runs, disks that it misses or None, whether it is being rebuilt) of each."""
+    for block in re.split(r"\n(?=\S)", text):
+        first = re.match(r"(\S+) : (active|inactive)\b", block)
+        if first is None:
+            continue
+        active = first.group(2) == "active"
+        counts = re.search(r"\[(\d+)/(\d+)\] \[[U_]+\]", block)
+        missing = int(counts.group(1)) - int(counts.group(2)) if counts else 0 if active else None
+        syncing = re.search(r"\b(recovery|resync|reshape)\s*=", block) is not None
+        yield first.group(1), active, missing, syncing
