@@ -12,7 +12,8 @@ MODULES = (
     "frames",
     "loop",
     "operations",
-    *(f"formats.{name}" for name in ("patterns", "tree_records")),
+    "refusal",
+    *(f"formats.{name}" for name in ("patterns", "transfer", "tree_records")),
     *(
         f"ops.{name}"
         for name in (

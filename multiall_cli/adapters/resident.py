@@ -9,7 +9,6 @@ from multiall_cli.adapters.pipes import Pipe
 from multiall_cli.adapters.remote_bundle import MORE, bundle, more
 from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.remote import frames
-from multiall_cli.remote.loop import LONGEST
 
 PACKET = 1 << 16  # bytes that are sent at once: small pieces share a packet, and a system call
 MOST_WORDS = 500  # letters of what a member says went wrong
@@ -53,7 +52,7 @@ class Resident:
         if self._answer is not None:
             self._answer.pass_over()
         self._doing = f"'{operation}'"
-        told = {"operation": operation, "arguments": dict(arguments), "patience": min(timeout, LONGEST)}
+        told = {"operation": operation, "arguments": dict(arguments), "patience": min(timeout, frames.LONGEST_PATIENCE)}
         request = json.dumps(told).encode("ascii")
         if operation in MORE and operation not in self._sent:
             self._sent.add(operation)

@@ -10,6 +10,7 @@ import struct
 MODULES, REQUEST, DATA, END, VALUE, ERROR, BEAT = b"M", b"R", b"D", b"E", b"V", b"X", b"B"
 MAX_PIECE = 1 << 20  # bytes of a DATA frame's body
 MAX_BODY = 16 << 20  # bytes of any frame's body; more is a fault of the other side
+LONGEST_PATIENCE = 1e6  # seconds of a request's `patience`, at most
 HELLO = b"\0multiall loop 1\n"  # what the member writes first; what a login script prints before it is passed over
 
 _HEADER = struct.Struct(">cI")

@@ -11,24 +11,11 @@ import traceback
 import zlib
 
 from multiall_cli.remote import frames, importer
+from multiall_cli.remote.refusal import Refusal
 
 BEAT_EVERY = 5.0  # seconds between signs of life of a long operation, at most
-LONGEST = 1e6  # seconds that an admin may say it waits
 HANDLES = 8192  # open files that the loop may need at once
 BEATS = 3  # within the time that the admin waits for one
-
-
-class Refusal(Exception):
-    """An operation will not do what is asked: what happened, and what the admin can do.
-
-    `kind`: "refused", or "overtaken" where another run has what this one wants.
-    """
-
-    def __init__(self, what, todo, kind="refused"):
-        Exception.__init__(self, what, todo)
-        self.what = what
-        self.todo = todo
-        self.kind = kind
 
 
 class Exchange(object):
@@ -134,7 +121,7 @@ def _request(body):
     if not isinstance(request, dict):
         raise frames.BadFrame("a request that is not an object")
     patience = request.get("patience", 0)
-    if not isinstance(patience, (int, float)) or not 0 <= patience <= LONGEST:
+    if not isinstance(patience, (int, float)) or not 0 <= patience <= frames.LONGEST_PATIENCE:
         raise frames.BadFrame("a request without a patience")
     return request, patience
 

@@ -27,7 +27,7 @@ from multiall_cli.engine.look import look
 from multiall_cli.planning.diff import diff
 from multiall_cli.remote import frames
 from multiall_cli.remote.formats import tree_records
-from multiall_cli.remote.ops.content import BLOCK, DONE, FAILED, PACKED, RAW
+from multiall_cli.remote.formats.transfer import BLOCK, DONE, FAILED, PACKED, RAW
 from tests.fixtures.bench import contents
 from tests.fixtures.contexts import context
 from tests.fixtures.desk import printed

@@ -31,7 +31,7 @@ from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import Wish
 from multiall_cli.remote import frames
-from multiall_cli.remote.ops.content import BLOCK
+from multiall_cli.remote.formats.transfer import BLOCK
 from tests.fixtures.bench import MEANT, Bench, contents, not_done, only, rsync_differences, server, small_disk
 from tests.fixtures.pipes import Counted, Cut, as_user, socket_at
 

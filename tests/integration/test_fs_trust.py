@@ -17,8 +17,8 @@ import pytest
 
 from multiall_cli.domain.exits import Exit
 from multiall_cli.engine.sync import Wish
-from multiall_cli.remote.loop import Refusal
 from multiall_cli.remote.ops.dirfd import Walk, make_directory, open_directory
+from multiall_cli.remote.refusal import Refusal
 from tests.fixtures.bench import MEANT, Bench, only
 from tests.fuzz.cases import SOAK
 

@@ -19,7 +19,17 @@ from multiall_cli.agents.files.scanned import RootIdentity
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, MultiAllError
 from multiall_cli.ports.session import Session
-from multiall_cli.remote.ops.content import BLOCK, BLOCK_HASH, DONE, FAILED, HOLE, PACKED, PIECE_HEAD, RAW, unpack_piece
+from multiall_cli.remote.formats.transfer import (
+    BLOCK,
+    BLOCK_HASH,
+    DONE,
+    FAILED,
+    HOLE,
+    PACKED,
+    PIECE_HEAD,
+    RAW,
+    unpack_piece,
+)
 
 SIGN_OF_LIFE = 0.5  # seconds of waiting for the source after which a member is told that we still do
 

@@ -18,8 +18,8 @@ from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.store import Cache
+from multiall_cli.remote.formats.transfer import FAILED, PIECE_HEAD, unpack_piece
 from multiall_cli.remote.formats.tree_records import FILE, HARDLINK, IDENTITY
-from multiall_cli.remote.ops.content import FAILED, PIECE_HEAD, unpack_piece
 
 _MAY_CHANGE = bytes(32)  # in place of a tree's digest: some of its files may change again unseen
 

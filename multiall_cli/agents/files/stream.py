@@ -7,8 +7,7 @@ from multiall_cli.agents.files.content import Content, NoContent, block_count
 from multiall_cli.agents.files.item import TOP, FileItem, Identity, Kind
 from multiall_cli.domain.change import Action, Change, Outcome, Result
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.remote.ops.apply import CHANGE, SETTLE
-from multiall_cli.remote.ops.content import BLOCK, BLOCK_HASH
+from multiall_cli.remote.formats.transfer import BLOCK, BLOCK_HASH, CHANGE, SETTLE
 
 LARGE = 2 * BLOCK  # bytes; from here on, an old file's equal blocks are not sent again
 

@@ -8,7 +8,8 @@ import json
 import os
 import stat
 
-from multiall_cli.remote.ops import content, staging
+from multiall_cli.remote.formats.transfer import CHANGE, SETTLE, unpack_piece
+from multiall_cli.remote.ops import staging
 from multiall_cli.remote.ops.atomic_rename import discard, look, name_beside, put
 from multiall_cli.remote.ops.content import identity_of
 from multiall_cli.remote.ops.dirfd import (
@@ -34,7 +35,6 @@ from multiall_cli.remote.ops.staging import (
 )
 from multiall_cli.remote.ops.staging_area import Workshop
 
-CHANGE, SETTLE = b"C", b"T"  # what a piece of the payload is; a block's piece is one of `read`
 CHANGED = "it is no longer what was observed"
 UNMADE = "the file that it is another name of was not put in its place; see there"
 VANISHED = "it vanished, or the directory that it belongs in did"
@@ -73,7 +73,7 @@ class Applying(object):
                 elif piece[:1] == SETTLE:
                     self.settled += json.loads(piece[1:].decode("ascii"))
                 elif part is not None:
-                    what, _, number, body = content.unpack_piece(piece)
+                    what, _, number, body = unpack_piece(piece)
                     part.block(what, number, body)
                 self.exchange.beat()
             self._finish(part)

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 
+from multiall_cli.remote.formats.transfer import BLOCK
 from multiall_cli.remote.ops import content, renameat2
 from multiall_cli.remote.ops.dirfd import WORKSHOP
 from multiall_cli.remote.ops.scan import read_xattrs
@@ -163,7 +164,7 @@ def _copy_file(stage, staged, parent, beside, found):
         try:
             for number, block in content.blocks_of(source):
                 if not content.is_hole(source, found, number):
-                    os.lseek(target, number * content.BLOCK, os.SEEK_SET)
+                    os.lseek(target, number * BLOCK, os.SEEK_SET)
                     write_all(target, block)
             os.ftruncate(target, found.st_size)
             if os.geteuid() == 0:

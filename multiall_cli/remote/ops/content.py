@@ -7,17 +7,13 @@ import os
 import struct
 import zlib
 
+from multiall_cli.remote.formats.transfer import BLOCK, BLOCK_HASH, DONE, FAILED, HOLE, PACKED, RAW, pack_piece
 from multiall_cli.remote.ops.dirfd import Tree, absolute, open_directory, proper, same_root
 
-BLOCK = 1 << 17  # bytes; files travel and are compared in blocks of this size
-BLOCK_HASH = 16  # bytes of a block's hash; the whole file's sha256 is checked when it is put together
 PAYS = 0.8  # a file is compressed where its first block shrinks to less than this share
 
-RAW, PACKED, HOLE, DONE, FAILED = b"B", b"Z", b"H", b"E", b"F"  # what a piece of `read` is
 SECTOR = 512  # bytes that st_blocks counts in
 VANISHED = "it vanished during the run"
-_PIECE = struct.Struct(">cII")  # what, index of the file, index of the block
-PIECE_HEAD = _PIECE.size
 
 
 def identity_of(found):
@@ -156,15 +152,15 @@ def _read_file(exchange, tree, index, path, expected, chosen):
         handle = tree.open_file(path)
     except OSError as fault:
         why = VANISHED if fault.errno in (errno.ENOENT, errno.ENOTDIR) else fault.strerror or "unreadable"
-        exchange.piece(_PIECE.pack(FAILED, index, 0) + why.encode())
+        exchange.piece(pack_piece(FAILED, index, 0, why.encode()))
         return
     try:
         found = os.fstat(handle)
         _send_blocks(exchange, handle, found, index, chosen)
         if expected is not None and identity_of(os.fstat(handle)) != expected:
-            exchange.piece(_PIECE.pack(FAILED, index, 0) + b"it changed while it was read")
+            exchange.piece(pack_piece(FAILED, index, 0, b"it changed while it was read"))
         else:
-            exchange.piece(_PIECE.pack(DONE, index, 0))
+            exchange.piece(pack_piece(DONE, index))
     finally:
         os.close(handle)
 
@@ -173,16 +169,10 @@ def _send_blocks(exchange, handle, found, index, chosen):
     pays = None
     for number in range(-(-found.st_size // BLOCK)) if chosen is None else chosen:
         if is_hole(handle, found, number):
-            exchange.piece(_PIECE.pack(HOLE, index, number))
+            exchange.piece(pack_piece(HOLE, index, number))
             continue
         block = read_block(handle, number)
         packed = zlib.compress(block, 1) if pays is not False else block
         if pays is None:
             pays = len(packed) < PAYS * len(block)
-        exchange.piece(_PIECE.pack(PACKED if pays else RAW, index, number) + (packed if pays else block))
-
-
-def unpack_piece(piece):
-    """(what, index of the file, index of the block, bytes) of a piece of `read`."""
-    what, index, number = _PIECE.unpack_from(piece)
-    return what, index, number, piece[PIECE_HEAD:]
+        exchange.piece(pack_piece(PACKED if pays else RAW, index, number, packed if pays else block))

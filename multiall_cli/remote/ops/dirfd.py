@@ -5,8 +5,8 @@ import os
 import pwd
 import stat
 
-from multiall_cli.remote.loop import Refusal
 from multiall_cli.remote.ops import trust
+from multiall_cli.remote.refusal import Refusal
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 WORKSHOP = b".multiall-"  # names that begin so are ours: staging and trash; no scan ever sees them

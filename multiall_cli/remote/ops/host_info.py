@@ -6,8 +6,8 @@ import pwd
 import sys
 import time
 
-from multiall_cli.remote.loop import Refusal
 from multiall_cli.remote.ops import dirfd, renameat2
+from multiall_cli.remote.refusal import Refusal
 
 
 def _first_line(path, default=""):

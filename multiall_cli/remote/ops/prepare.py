@@ -2,6 +2,7 @@
 
 import struct
 
+from multiall_cli.remote.formats.transfer import BLOCK_HASH
 from multiall_cli.remote.ops import content
 from multiall_cli.remote.ops.dirfd import (
     Tree,
@@ -34,7 +35,7 @@ def prepare(exchange, root, trash=7, identity=None, last=None, run="", by=""):
             staged = sorted(name.decode("ascii", "replace") for name in workshop.staged())
             for below in wanted:
                 hashes = content.hash_blocks(exchange, tree, proper(below))
-                exchange.piece(struct.pack(">I", len(hashes) // content.BLOCK_HASH) + hashes)
+                exchange.piece(struct.pack(">I", len(hashes) // BLOCK_HASH) + hashes)
         finally:
             workshop.close()
     finally:

@@ -3,9 +3,9 @@
 import errno
 import os
 
-from multiall_cli.remote.loop import Refusal
 from multiall_cli.remote.ops import trust
 from multiall_cli.remote.ops.dirfd import make_directory, to_bytes
+from multiall_cli.remote.refusal import Refusal
 
 MOST = 1 << 26  # bytes
 

@@ -3,9 +3,9 @@
 import os
 import stat
 
-from multiall_cli.remote.loop import Refusal
 from multiall_cli.remote.ops import trust
 from multiall_cli.remote.ops.dirfd import MOST_LINKS, open_directory, root_identity, to_bytes, to_text
+from multiall_cli.remote.refusal import Refusal
 
 
 def follow(exchange, path):

@@ -8,10 +8,11 @@ import stat
 import zlib
 
 from multiall_cli.remote.formats import tree_records
-from multiall_cli.remote.loop import Refusal
-from multiall_cli.remote.ops.content import BLOCK, HOLE, RAW, blocks_of, identity_of, is_hole, read_block
+from multiall_cli.remote.formats.transfer import BLOCK, HOLE, RAW
+from multiall_cli.remote.ops.content import blocks_of, identity_of, is_hole, read_block
 from multiall_cli.remote.ops.dirfd import proper
 from multiall_cli.remote.ops.scan import read_xattrs
+from multiall_cli.remote.refusal import Refusal
 
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MANY = 8  # from so many new files on, one syncfs is cheaper than an fsync each

@@ -11,9 +11,9 @@ import os
 import stat
 import time
 
-from multiall_cli.remote.loop import Refusal
 from multiall_cli.remote.ops import trust
 from multiall_cli.remote.ops.dirfd import DIRECTORY, WORKSHOP, open_directory, to_text
+from multiall_cli.remote.refusal import Refusal
 
 STAGE, TRASH, REPLACED = b"stage", b"trash", b"replaced"
 TREE = b"tree"  # a mark whose text is the root of the tree that the folder belongs to

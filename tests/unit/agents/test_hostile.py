@@ -22,8 +22,7 @@ from multiall_cli.domain.change import Change, Result
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import FilesDeclaration, Link, Server
 from multiall_cli.remote.formats import tree_records
-from multiall_cli.remote.ops.apply import CHANGE
-from multiall_cli.remote.ops.content import BLOCK, DONE, RAW
+from multiall_cli.remote.formats.transfer import BLOCK, CHANGE, DONE, RAW
 from tests.fixtures.told import Remembered
 
 BAD = Server(name="bad", address="192.0.2.1", link=Link.SSH)

@@ -9,7 +9,7 @@ from multiall_cli.agents.files.item import TOP, Found
 from multiall_cli.agents.files.stream import Transfer, commit_order, settling, transfers
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.inventory import Delete, FilesDeclaration
-from multiall_cli.remote.ops.content import BLOCK
+from multiall_cli.remote.formats.transfer import BLOCK
 
 FOLDER, FILE = FileItem(Kind.DIRECTORY, mode=0o755), FileItem(Kind.FILE, 3, "abc")
 HOLDS_MORE = FileItem(Kind.DIRECTORY, found=Found(holds_more=True))
