@@ -25,7 +25,7 @@ class Elevation:
     neither a program is read as a password nor a password as a command's input.
     """
 
-    def __init__(self, pipe: Pipe, who: str, become: Become, signs: driver.Signs) -> None:
+    def __init__(self, pipe: Pipe, who: str, become: Become, signs: driver.GateTokens) -> None:
         self._pipe = pipe
         self._who = who
         self._become = become
@@ -60,7 +60,7 @@ class Elevation:
 
     def _answer(self, attempt: Attempt | None) -> None:
         if attempt is None:
-            raise driver.no_password(self._who, self._become)
+            raise driver.password_missing(self._who, self._become)
         self._sent = True
         try:
             self._pipe.send(attempt.password.encode("utf-8", "surrogateescape") + b"\n")
@@ -86,7 +86,7 @@ class Elevation:
         if wrong and attempt is not None:
             attempt.taken = False
         words = (self._said["stderr"] or self._said["stdout"]).replace(self._signs.prompt.encode(), b"")
-        return driver.refused(self._who, self._become, why, words, password=self._sent)
+        return driver.become_refused(self._who, self._become, why, words, password=self._sent)
 
 
 def start_elevated(
@@ -103,10 +103,10 @@ def start_elevated(
     A password is tried before sudo is started, not when it asks: a prompt that gets no answer counts as a failure too.
     Errors: MemberFault, Unreachable, UsageError.
     """
-    signs = driver.Signs(*(f"multiall-{secrets.token_hex(8)}" for _ in range(3)))
+    signs = driver.GateTokens(*(f"multiall-{secrets.token_hex(8)}" for _ in range(3)))
     purpose = f"{become.method.value} {become.user}"
     with nullcontext() if secret is None else passwords.attempt(secret, purpose, who) as attempt:
-        pipe = start(driver.gated(become, argv, signs))
+        pipe = start(driver.gate_command(become, argv, signs))
         try:
             Elevation(pipe, who, become, signs).wait(attempt, timeout)
         except BaseException:

@@ -123,9 +123,9 @@ class LocalSession:
         ends: float | None = None,
         **arguments: object,
     ) -> Reply:
-        if operation == "gauge":
+        if operation == "collect":
             arguments["library"] = _library()
-        if operation != "facts":
+        if operation != "host_info":
             return self._piped.call(operation, payload, timeout, ends, **arguments)
         told = dict(self._piped.call(operation, payload, timeout, ends, **arguments).value())
         return _Told(told | _measured())

@@ -49,8 +49,8 @@ class PipedSession:
         limit = self._timeout if timeout is None else timeout
         pipe, before = self._started(argv, limit)
         done = complete(pipe, argv, before + stdin, limit, on_output, self.server.name)
-        if done.exit_code and become.wants_password(self.server.become, done.stderr.head):
-            raise become.no_password(self.server.name, self.server.become)
+        if done.exit_code and become.is_password_missing(self.server.become, done.stderr.head):
+            raise become.password_missing(self.server.name, self.server.become)
         return done
 
     def call(
@@ -73,9 +73,9 @@ class PipedSession:
         """
         wanted = self.server.become
         secret = self._passwords.declared(wanted)
-        if become.takes_password(wanted) and (secret or wanted.method is BecomeMethod.SU):
+        if become.reads_password(wanted) and (secret or wanted.method is BecomeMethod.SU):
             return start_elevated(self._start, argv, wanted, self.server.name, self._passwords, secret, timeout)
-        return self._start([*become.prefix(wanted), *argv]), b""
+        return self._start([*become.command_prefix(wanted), *argv]), b""
 
     def _greeted(self, timeout: float) -> Resident:
         """A loop that answers; with `become`, after it has been asked once, so that a refusal is told as one."""
@@ -87,10 +87,12 @@ class PipedSession:
             resident.call("ping", (), timeout, {}).value()
         except NotStarted as fault:
             resident.close()
-            if become.wants_password(self.server.become, fault.stderr):
-                raise become.no_password(self.server.name, self.server.become) from None
-            if become.refusal(self.server.become, fault.stderr):
-                raise become.refused(self.server.name, self.server.become, "", fault.stderr, password=False) from None
+            if become.is_password_missing(self.server.become, fault.stderr):
+                raise become.password_missing(self.server.name, self.server.become) from None
+            if become.refusal_reason(self.server.become, fault.stderr):
+                raise become.become_refused(
+                    self.server.name, self.server.become, "", fault.stderr, password=False
+                ) from None
             raise
         return resident
 

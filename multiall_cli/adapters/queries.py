@@ -16,11 +16,11 @@ from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import Place, RRset
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.remote.formats.dns_message import (
-    KINDS,
-    code_word,
+    TYPES,
+    encode_query,
     from_stream,
     is_answer,
-    question,
+    rcode_name,
     read_answer,
     read_records,
     to_stream,
@@ -84,13 +84,13 @@ class Queries:
         return bool(zone.label) or (zone.id, server.name) in self._closed
 
     def _serial(self, zone: Zone, server: NameServer) -> int:
-        asked = question(secrets.randbits(16), zone.name, KINDS["SOA"])
+        asked = encode_query(secrets.randbits(16), zone.name, TYPES["SOA"])
         with self._reached(server) as address:
             answer = exchanged(address, server.port, asked, self._timeout)
-            code, found = read_answer(answer, asked, KINDS["SOA"])
+            code, found = read_answer(answer, asked, TYPES["SOA"])
         if found and answer[2] & AUTHORITATIVE:
             return int(found[0].split()[-5])  # the names before it may have any letters
-        why = f" ({code_word(code)})" if code else ""
+        why = f" ({rcode_name(code)})" if code else ""
         todo = "add the zone there, or take the server out of `zones:`"
         raise (_Refuses if code == REFUSED else MemberFault)(
             server.name, f"does not hold the zone {zone.shown}{why}", todo
@@ -117,7 +117,7 @@ class Queries:
         """Over one socket, all of them at once. Errors: OSError, ValueError."""
         first = secrets.randbits(15)
         waiting = {
-            struct.pack("!H", first + at): (place, question(first + at, place[0], KINDS[place[1]]))
+            struct.pack("!H", first + at): (place, encode_query(first + at, place[0], TYPES[place[1]]))
             for at, place in enumerate(places)
         }
         until, again, odd = time.monotonic() + self._timeout, 0.0, False
@@ -141,7 +141,7 @@ class Queries:
 def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RRset | None:
     if len(answer) > 2 and answer[2] & CUT:
         answer = _over_tcp(server, asked)
-    ttls, values = read_records(answer, asked, KINDS[kind])
+    ttls, values = read_records(answer, asked, TYPES[kind])
     if not answer[2] & AUTHORITATIVE or not values:
         return None
     return RRset(min(ttls), tuple(sorted(values)))

@@ -42,15 +42,15 @@ def _collectors() -> tuple[str, ...]:
 
 
 MORE: Mapping[str, Callable[[], tuple[str, ...]]] = {
-    "reach": lambda: ("ops.tcp_probe",),
+    "probe_tcp": lambda: ("ops.tcp_probe",),
     "neighbours": lambda: ("ops.neighbours",),
     "publish": lambda: ("ops.publish",),
-    "follow": lambda: ("ops.resolve_link",),
-    "survey": lambda: (
+    "resolve_link": lambda: ("ops.resolve_link",),
+    "service_inventory": lambda: (
         "ops.service_inventory",
         *(f"facts.{name}" for name in ("mount", "port", "service", "sources", "systemd")),
     ),
-    "gauge": _collectors,
+    "collect": _collectors,
 }
 """Operations whose modules are sent with their first request, so that no other session pays for them."""
 
@@ -79,7 +79,7 @@ def bundle() -> bytes:
         "sys.modules[n]=m\n"
         f"import {package} as r;r.importer=m\n"
         f"from {package} import loop,operations\n"
-        "loop.main(operations.find)\n"
+        "loop.main(operations.find_operation)\n"
     )
     packed = zlib.compress(program.encode("utf-8"), 9)
     return b"multiall %d\n" % len(packed) + packed

@@ -82,7 +82,7 @@ class Resident:
         if not self._greeted and not self._greet_from_buffer():
             return False
         beats = 0
-        while self._buffer.startswith(frames.BEAT, beats):
+        while self._buffer.startswith(frames.HEARTBEAT, beats):
             beats += frames.HEADER_SIZE
         del self._buffer[:beats]
         return bool(self._buffer)
@@ -235,7 +235,7 @@ class Answer:
                 yield body
             elif kind in (frames.VALUE, frames.ERROR):
                 self._end(kind, body)
-            elif kind != frames.BEAT:
+            elif kind != frames.HEARTBEAT:
                 raise self._resident.garbage(f"a frame of kind {kind!r}")
 
     def _end(self, kind: bytes, body: bytes) -> None:
@@ -265,7 +265,7 @@ class Answer:
             left -= frames.HEADER_SIZE + len(body)
             if kind in (frames.VALUE, frames.ERROR):
                 self._value = {}
-            elif left < 0 or kind not in (frames.DATA, frames.BEAT):
+            elif left < 0 or kind not in (frames.DATA, frames.HEARTBEAT):
                 raise self._resident.garbage("more than anyone waits for")
 
     def value(self) -> Mapping[str, object]:

@@ -183,7 +183,7 @@ class ZoneFiles:
         """
         for path in filter(None, (zone.file, zone.fragment)):
             is_link = session.run(["test", "-L", path]).exit_code == 0
-            real = str(session.call("follow", path=path).value()["path"]) if is_link else path
+            real = str(session.call("resolve_link", path=path).value()["path"]) if is_link else path
             self._real[server.name, path] = real
 
     def _aside(self, server: str, staged: str) -> str:

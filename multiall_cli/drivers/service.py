@@ -10,7 +10,7 @@ SCRIPT = (
 """A constant; the verb and the service come as its arguments and never as part of it."""
 
 
-def argv(action: After) -> tuple[str, ...]:
+def handler_argv(action: After) -> tuple[str, ...]:
     """What is run on the member for an `after` action."""
     if action.verb == "run":
         return action.arguments

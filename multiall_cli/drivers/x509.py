@@ -13,8 +13,8 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.planning.likeness import address_of
 
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----([^-]*)-----END [A-Z0-9 ]*CERTIFICATE-----\s*")
-_FAULTS = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-MOST_NAME = 100  # letters of a subject that are shown
+_ERRORS = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+MAX_SUBJECT = 100  # letters of a subject that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +27,36 @@ class _Certificate:
     names: tuple[str, ...]
 
 
-def values(told: Mapping[str, object], now: float) -> dict[str, object]:
+def values(fact: Mapping[str, object], now: float) -> dict[str, object]:
     """What a chain of PEM certificates shows, beside what else was told: `left` (seconds) until the first of them ends,
     `started`: whether all have begun, `names` of the first one.
 
     Errors: ValueError where one of them cannot be read.
     """
-    pem = told.get("pem")
+    pem = fact.get("pem")
     if pem is None:
-        return dict(told)
-    found = _read(pem if isinstance(pem, list) else [pem])
+        return dict(fact)
+    found = _parse_blocks(pem if isinstance(pem, list) else [pem])
     first_to_end, last_to_begin = min(found, key=lambda each: each.ends), max(found, key=lambda each: each.begins)
     moment = datetime.fromtimestamp(now, UTC)
-    why = {**_details(told.get("why"))}
+    why = {**_reasons(fact.get("why"))}
     if len(found) > 1:
         why["left"] = first_to_end.place
     started = last_to_begin.begins <= moment
     if not started:
         which = f"{last_to_begin.place} " if len(found) > 1 else ""
         why["started"] = f"{which}is valid from {last_to_begin.begins:%Y-%m-%d %H:%M} UTC"
-    rest = {key: value for key, value in told.items() if key not in ("pem", "why")}
+    rest = {key: value for key, value in fact.items() if key not in ("pem", "why")}
     left = (first_to_end.ends - moment).total_seconds()
     return {**rest, "left": left, "started": started, "names": list(found[0].names), **({"why": why} if why else {})}
 
 
-def _details(why: object) -> Mapping[str, object]:
+def _reasons(why: object) -> Mapping[str, object]:
     """Value → words."""
     return why if isinstance(why, dict) else {}
 
 
-def _read(blocks: Sequence[object]) -> list[_Certificate]:
+def _parse_blocks(blocks: Sequence[object]) -> list[_Certificate]:
     """Errors: ValueError, which names the one that makes no sense."""
     if not blocks:
         raise ValueError("it is no certificate; there is none in what was sent")
@@ -64,14 +64,14 @@ def _read(blocks: Sequence[object]) -> list[_Certificate]:
     for number, block in enumerate(blocks, 1):
         place = f"certificate {number} of {len(blocks)}"
         try:
-            found.append(_one(place, str(block)))
-        except _FAULTS as fault:
+            found.append(_parse_block(place, str(block)))
+        except _ERRORS as fault:
             which = f"{place}: " if len(blocks) > 1 else ""
             raise ValueError(f"{which}it is no certificate that makes sense ({fault})") from None
     return found
 
 
-def _one(place: str, block: str) -> _Certificate:
+def _parse_block(place: str, block: str) -> _Certificate:
     matched = _BLOCK.fullmatch(block.strip())
     if matched is None:
         raise ValueError("no PEM")
@@ -79,13 +79,13 @@ def _one(place: str, block: str) -> _Certificate:
         der = base64.b64decode("".join(matched[1].split()), validate=True)
     except binascii.Error as fault:
         raise ValueError(str(fault)) from None
-    made = x509.load_der_x509_certificate(der[: _length(der)])
-    subject = made.subject.rfc4514_string()[:MOST_NAME]
+    made = x509.load_der_x509_certificate(der[: _first_element_length(der)])
+    subject = made.subject.rfc4514_string()[:MAX_SUBJECT]
     place = f"{place}, {subject}" if subject else place
-    return _Certificate(place, made.not_valid_before_utc, made.not_valid_after_utc, _names(made))
+    return _Certificate(place, made.not_valid_before_utc, made.not_valid_after_utc, _subject_names(made))
 
 
-def _length(der: bytes) -> int:
+def _first_element_length(der: bytes) -> int:
     """Of its first element: openssl's TRUSTED CERTIFICATE has another one behind it."""
     if len(der) < 2 or der[1] < 0x80:
         return len(der)
@@ -93,7 +93,7 @@ def _length(der: bytes) -> int:
     return 2 + many + int.from_bytes(der[2 : 2 + many], "big")
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _subject_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """Those that clients go by (RFC 6125): DNS names and addresses, and not the subject. A DNS name that looks like an
     address stands for no host: clients compare an address with addresses only.
     """

@@ -48,7 +48,7 @@ class Asker:
         """`count`: of facts."""
         ends = (WITHIN + ENDING) * (count + 2)
         began = self.clock.now()
-        told = self.session.call("gauge", timeout=SILENCE, ends=ends, within=WITHIN, **arguments).value()
+        told = self.session.call("collect", timeout=SILENCE, ends=ends, within=WITHIN, **arguments).value()
         return told, (began, self.clock.now())
 
 

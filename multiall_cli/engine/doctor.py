@@ -36,7 +36,7 @@ def _examine(context: Context, server: Server, trees: Sequence[str]) -> Iterator
     try:
         opened = context.clock.monotonic() - began
         asked = context.clock.now()
-        told = session.call("facts", roots=list(trees)).value()
+        told = session.call("host_info", roots=list(trees)).value()
         answered = context.clock.now()
     finally:
         session.close()

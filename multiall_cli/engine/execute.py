@@ -56,7 +56,7 @@ def facts(context: Context, servers: Sequence[Server]) -> Iterator[Facts]:
     def ask(server: Server) -> Facts:
         session = context.transport.open(server)
         try:
-            return Facts(server.name, dict(session.call("facts").value()))
+            return Facts(server.name, dict(session.call("host_info").value()))
         finally:
             session.close()
 

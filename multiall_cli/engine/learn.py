@@ -43,7 +43,7 @@ def _ask(context: Context, server: Server) -> Mapping[str, object]:
         raise context.away[server.name]
     session = context.transport.open(server)
     try:
-        return session.call("survey", ends=ENDS).value()
+        return session.call("service_inventory", ends=ENDS).value()
     finally:
         session.close()
 

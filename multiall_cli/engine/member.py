@@ -16,6 +16,7 @@ from multiall_cli.domain.run import (
     Stage,
     Step,
 )
+from multiall_cli.drivers.service import handler_argv as argv
 from multiall_cli.domain.scope import Scope
 from multiall_cli.drivers.service import argv
 from multiall_cli.engine.context import Agent, Context

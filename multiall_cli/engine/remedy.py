@@ -7,6 +7,8 @@ from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.remedy import Remedied, Remedy
+from multiall_cli.domain.run import Entry, Run, Stage, Step
+from multiall_cli.drivers.service import handler_argv as argv
 from multiall_cli.domain.run import Entry, Run, SavedState, Stage, Step
 from multiall_cli.domain.scope import site_scope
 from multiall_cli.drivers.service import argv

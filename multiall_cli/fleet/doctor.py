@@ -7,7 +7,7 @@ from pathlib import Path
 from multiall_cli.adapters.names import examine as examine_name
 from multiall_cli.adapters.trusted import faults_of
 from multiall_cli.domain.answer import Finding, Health
-from multiall_cli.drivers.become import sudoers as sudoers_lines
+from multiall_cli.drivers.become import sudoers_lines
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.doctor import examine
 from multiall_cli.fleet import ssh_config

@@ -7,8 +7,8 @@ Member to admin: DATA… and BEAT…, then VALUE or ERROR (JSON).
 
 import struct
 
-MODULES, REQUEST, DATA, END, VALUE, ERROR, BEAT = b"M", b"R", b"D", b"E", b"V", b"X", b"B"
-MAX_PIECE = 1 << 20  # bytes of a DATA frame's body
+MODULES, REQUEST, DATA, END, VALUE, ERROR, HEARTBEAT = b"M", b"R", b"D", b"E", b"V", b"X", b"B"
+MAX_DATA = 1 << 20  # bytes of a DATA frame's body
 MAX_BODY = 16 << 20  # bytes of any frame's body; more is a fault of the other side
 LONGEST_PATIENCE = 1e6  # seconds of a request's `patience`, at most
 HELLO = b"\0multiall loop 1\n"  # what the member writes first; what a login script prints before it is passed over
@@ -29,7 +29,7 @@ def pack(kind, body=b""):
 def unpack_header(header):
     """(kind, length of the body) of a header; BadFrame where it cannot be one."""
     kind, length = _HEADER.unpack(header)
-    if kind not in (MODULES, REQUEST, DATA, END, VALUE, ERROR, BEAT):
+    if kind not in (MODULES, REQUEST, DATA, END, VALUE, ERROR, HEARTBEAT):
         raise BadFrame("a frame of unknown kind %r" % kind)
     if length > MAX_BODY:
         raise BadFrame("a frame of %d bytes; the limit is %d" % (length, MAX_BODY))

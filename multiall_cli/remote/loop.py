@@ -13,22 +13,22 @@ import zlib
 from multiall_cli.remote import frames, importer
 from multiall_cli.remote.refusal import Refusal
 
-BEAT_EVERY = 5.0  # seconds between signs of life of a long operation, at most
-HANDLES = 8192  # open files that the loop may need at once
-BEATS = 3  # within the time that the admin waits for one
+HEARTBEAT_INTERVAL = 5.0  # seconds between signs of life of a long operation, at most
+MAX_OPEN_FILES = 8192  # open files that the loop may need at once
+BEATS_PER_PATIENCE = 3  # within the time that the admin waits for one
 
 
-class Exchange(object):
+class Request(object):
     """One request being answered: its payload in, pieces out. `patience`: seconds that the admin may be silent."""
 
-    def __init__(self, source, sink, patience, alarm):
+    def __init__(self, source, sink, patience, set_alarm):
         self.patience = patience
-        self._beat_every = min(BEAT_EVERY, patience / BEATS)
-        self._alarm = alarm
+        self._heartbeat_interval = min(HEARTBEAT_INTERVAL, patience / BEATS_PER_PATIENCE)
+        self._set_alarm = set_alarm
         self._source = source
         self._sink = sink
         self._ended = False
-        self._last = time.monotonic()
+        self._last_sent = time.monotonic()
 
     def payload(self):
         """The pieces that the admin sends, in order, until it ends them."""
@@ -49,29 +49,29 @@ class Exchange(object):
         """So many bytes of the source, fewer at its end; each that comes begins the admin's silence anew."""
         pieces = []
         while size:
-            self._alarm(self.patience)
+            self._set_alarm(self.patience)
             piece = self._source.read1(size)
-            self._alarm(0)
+            self._set_alarm(0)
             if not piece:
                 break
             pieces.append(piece)
             size -= len(piece)
         return b"".join(pieces)
 
-    def piece(self, body):
+    def send(self, body):
         """Send a piece of the answer (any length; it is cut to what a frame holds)."""
-        for start in range(0, len(body), frames.MAX_PIECE):
-            self._sink.write(frames.pack(frames.DATA, body[start : start + frames.MAX_PIECE]))
-        self._last = time.monotonic()
+        for start in range(0, len(body), frames.MAX_DATA):
+            self._sink.write(frames.pack(frames.DATA, body[start : start + frames.MAX_DATA]))
+        self._last_sent = time.monotonic()
 
-    def beat(self):
+    def heartbeat(self):
         """Say that work goes on, now and then; call it often."""
-        if time.monotonic() - self._last > self._beat_every:
-            self._sink.write(frames.pack(frames.BEAT))
+        if time.monotonic() - self._last_sent > self._heartbeat_interval:
+            self._sink.write(frames.pack(frames.HEARTBEAT))
             self._sink.flush()
-            self._last = time.monotonic()
+            self._last_sent = time.monotonic()
 
-    def answer(self, kind, value):
+    def reply(self, kind, value):
         self._sink.write(frames.pack(kind, json.dumps(value).encode("ascii")))
         self._sink.flush()
 
@@ -80,7 +80,7 @@ class Exchange(object):
             pass
 
 
-def _os_fault(fault):
+def _os_error(fault):
     path = fault.filename
     if isinstance(path, bytes):
         path = path.decode("utf-8", "surrogateescape")
@@ -89,44 +89,44 @@ def _os_fault(fault):
     return {"kind": "os", "what": "%s%s" % (os.strerror(fault.errno or errno.EIO), where), "errno": name}
 
 
-def _answer(exchange, find, request):
+def _answer(request, find_operation, message):
     """Run one operation; its expected troubles become ERROR frames, so that the loop lives on."""
     try:
-        operation = find(request.get("operation"))
+        operation = find_operation(message.get("operation"))
         if operation is None:
-            raise Refusal("unknown operation %r" % request.get("operation"), "use the same release on both sides")
-        value = operation(exchange, **request.get("arguments", {}))
+            raise Refusal("unknown operation %r" % message.get("operation"), "use the same release on both sides")
+        value = operation(request, **message.get("arguments", {}))
     except Refusal as refusal:
-        exchange.answer(frames.ERROR, {"kind": refusal.kind, "what": refusal.what, "todo": refusal.todo})
+        request.reply(frames.ERROR, {"kind": refusal.kind, "what": refusal.what, "todo": refusal.todo})
     except OSError as fault:
-        exchange.answer(frames.ERROR, _os_fault(fault))
+        request.reply(frames.ERROR, _os_error(fault))
     except (EOFError, frames.BadFrame):
         raise
     except Exception:  # noqa: BLE001  (the boundary: whatever went wrong is told, with its trace for --debug)
         told = {"kind": "fault", "what": traceback.format_exc().splitlines()[-1], "trace": traceback.format_exc()}
-        exchange.answer(frames.ERROR, told)
+        request.reply(frames.ERROR, told)
     else:
-        exchange.drain()
-        exchange.answer(frames.VALUE, value)
+        request.drain()
+        request.reply(frames.VALUE, value)
         return
-    exchange.drain()
+    request.drain()
 
 
-def _request(body):
+def _parse_request(body):
     """The request, and for how many seconds its admin may fall silent. Errors: BadFrame."""
     try:
-        request = json.loads(body.decode("ascii"))
+        message = json.loads(body.decode("ascii"))
     except (ValueError, RecursionError):
         raise frames.BadFrame("a request that is not JSON")
-    if not isinstance(request, dict):
+    if not isinstance(message, dict):
         raise frames.BadFrame("a request that is not an object")
-    patience = request.get("patience", 0)
+    patience = message.get("patience", 0)
     if not isinstance(patience, (int, float)) or not 0 <= patience <= frames.LONGEST_PATIENCE:
         raise frames.BadFrame("a request without a patience")
-    return request, patience
+    return message, patience
 
 
-def serve(source, sink, find, alarm=lambda seconds: None):
+def serve(source, sink, find_operation, set_alarm=lambda seconds: None):
     """Answer requests until the source ends. `find`: operation → function(exchange, **arguments) or None.
 
     `alarm`: makes a read that takes so many seconds end with EOFError; 0 calls it off.
@@ -144,30 +144,30 @@ def serve(source, sink, find, alarm=lambda seconds: None):
                 continue
             if kind != frames.REQUEST:
                 raise frames.BadFrame("a frame of kind %r where a request belongs" % kind)
-            request, patience = _request(body)
-            _answer(Exchange(source, sink, patience, alarm), find, request)
+            message, patience = _parse_request(body)
+            _answer(Request(source, sink, patience, set_alarm), find_operation, message)
         except (EOFError, BrokenPipeError):
             return
 
 
-def main(find):
+def main(find_operation):
     """The loop of a member's process: frames on standard input and output, nothing else."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a stray print must not fall between frames
-    signal.signal(signal.SIGALRM, _give_up)
-    _allow_many_handles()
-    serve(source, sink, find, lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds))
+    signal.signal(signal.SIGALRM, _time_out)
+    _raise_file_limit()
+    serve(source, sink, find_operation, lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds))
 
 
-def _allow_many_handles():
+def _raise_file_limit():
     """A walk holds a directory open for each level; a path can have some two thousand."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = HANDLES if hard == resource.RLIM_INFINITY else min(HANDLES, hard)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _give_up(number, frame):
+def _time_out(number, frame):
     """The link may be gone without a word to this side: who waits on must not keep others from the tree."""
     sys.stderr.write("the admin sent nothing for too long\n")
     raise EOFError("the admin fell silent")

@@ -4,25 +4,25 @@ import sys
 
 MODULES = {
     "ping": "operations",
-    "facts": "ops.host_info",
+    "host_info": "ops.host_info",
     "scan": "ops.scan",
-    "look_at": "ops.scan",
+    "scan_paths": "ops.scan",
     "digest": "ops.content",
-    "blocks": "ops.content",
-    "read": "ops.content",
+    "block_hashes": "ops.content",
+    "read_blocks": "ops.content",
     "prepare": "ops.prepare",
     "apply": "ops.apply",
-    "reach": "ops.tcp_probe",
+    "probe_tcp": "ops.tcp_probe",
     "neighbours": "ops.neighbours",
     "publish": "ops.publish",
-    "follow": "ops.resolve_link",
-    "survey": "ops.service_inventory",
-    "gauge": "facts.collect",
+    "resolve_link": "ops.resolve_link",
+    "service_inventory": "ops.service_inventory",
+    "collect": "facts.collect",
 }
 """Operation → the module of `remote` with the function of that name."""
 
 
-def find(name):
+def find_operation(name):
     """Return the function of an operation; None if there is none of that name."""
     if not isinstance(name, str) or name not in MODULES:
         return None
@@ -31,9 +31,9 @@ def find(name):
     return getattr(sys.modules[module], name)
 
 
-def ping(exchange):
+def ping(request):
     """Return what was sent, after all of it has come."""
-    pieces = list(exchange.payload())
+    pieces = list(request.payload())
     for piece in pieces:
-        exchange.piece(piece)
+        request.send(piece)
     return {"bytes": sum(map(len, pieces))}

@@ -90,7 +90,9 @@ _blocks = st.builds(
 )  # fmt: skip
 _garbage = st.one_of(
     st.binary(max_size=9),
-    st.sampled_from([frames.pack(frames.ERROR, b'{"what": "\\u001b[31m", "todo": 3}'), frames.pack(frames.BEAT), b""]),
+    st.sampled_from(
+        [frames.pack(frames.ERROR, b'{"what": "\\u001b[31m", "todo": 3}'), frames.pack(frames.HEARTBEAT), b""]
+    ),
 )
 
 

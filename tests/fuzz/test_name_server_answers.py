@@ -16,7 +16,7 @@ from multiall_cli.adapters.queries import ByKey, Queries
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.remote.formats.dns_message import KINDS, question, read_answer, read_records
+from multiall_cli.remote.formats.dns_message import TYPES, encode_query, read_answer, read_records
 from tests.fuzz.cases import cases
 from tests.fuzz.verdict import controls
 
@@ -33,7 +33,7 @@ def _record(name: bytes, kind: int, ttl: int, body: bytes, wrong: int) -> bytes:
     return name + struct.pack("!2HIH", kind, 1, ttl, max(0, len(body) + wrong)) + body
 
 
-kinds = st.sampled_from([*KINDS.values(), 99])
+kinds = st.sampled_from([*TYPES.values(), 99])
 lengths = st.sampled_from([0, 0, 0, 0, 1, -1, 9000])
 records = st.builds(_record, names, kinds, st.integers(0, 2**32 - 1), bodies, lengths)
 flags = st.sampled_from([0x8400, 0x8400, 0x8400, 0x8600, 0x8403, 0x8405, 0x0400, 0])
@@ -55,7 +55,7 @@ messages = st.builds(_message, flags, asks, counts, st.lists(records, max_size=3
 noise = st.binary(max_size=40).map(lambda told: lambda asked: told)
 
 
-SOUND = _message(0x8400, 1, 1, [_record(b"\xc0\x0c", KINDS["SOA"], 1, b"\0\0" + bytes(20), 0)], 0)
+SOUND = _message(0x8400, 1, 1, [_record(b"\xc0\x0c", TYPES["SOA"], 1, b"\0\0" + bytes(20), 0)], 0)
 
 
 class Says:
@@ -96,7 +96,7 @@ def _no_key() -> ByKey:
 @example(lambda asked: b"")
 @example(lambda asked: b"\x84")
 @example(lambda asked: b"\x86\0")
-@example(_message(0x8400, 1, 1, [_record(b"\xc0\x0c", KINDS["SOA"], 1, b"\x05a b c\0\0" + bytes(20), 0)], 0))
+@example(_message(0x8400, 1, 1, [_record(b"\xc0\x0c", TYPES["SOA"], 1, b"\x05a b c\0\0" + bytes(20), 0)], 0))
 def test_any_message_is_an_answer_or_a_fault_of_the_server(says: Says, told: Told) -> None:
     queries, zone = Queries(10.0, nullcontext, _no_key), Zone(NAME, says.server)
     for ask in (
@@ -111,9 +111,9 @@ def test_any_message_is_an_answer_or_a_fault_of_the_server(says: Says, told: Tol
 
 
 @cases(2000)
-@given(messages | noise, st.sampled_from(list(KINDS.values())))
+@given(messages | noise, st.sampled_from(list(TYPES.values())))
 def test_any_message_is_read_or_makes_no_sense(told: Told, kind: int) -> None:
-    asked = question(7, NAME, kind)
+    asked = encode_query(7, NAME, kind)
     for read in (read_answer, read_records):
         with contextlib.suppress(ValueError):
             assert len(read(asked[:2] + told(asked), asked, kind)) == 2

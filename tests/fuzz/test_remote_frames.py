@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from multiall_cli.adapters.resident import NOISE, Resident
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.remote import frames, loop
-from multiall_cli.remote.operations import find
+from multiall_cli.remote.operations import find_operation
 from tests.fixtures.told import Said, ToldPipe
 from tests.fuzz.cases import cases
 from tests.fuzz.documents import as_text, nasty, reshaped
 from tests.fuzz.verdict import controls, within
 
-KINDS = (frames.REQUEST, frames.DATA, frames.END, frames.VALUE, frames.ERROR, frames.BEAT)
+KINDS = (frames.REQUEST, frames.DATA, frames.END, frames.VALUE, frames.ERROR, frames.HEARTBEAT)
 values = reshaped(({"bytes": 3, "what": "x", "todo": "y", "a": [1, {"b": None}]},), nasty)
 bodies = st.one_of(
     st.binary(max_size=40), values.map(as_text), st.sampled_from([b"{}", b"[" * 5000, b"\xff", b"1" * 5000])
@@ -69,7 +69,7 @@ def test_any_answer_is_a_value_or_a_fault_of_the_member(
                     + frames.pack(frames.DATA, b"x")
                     + frames.pack(frames.END)
                 ),
-                st.sampled_from(["ping", "no such", "", 3, None, "facts"]),
+                st.sampled_from(["ping", "no such", "", 3, None, "host_info"]),
                 st.sampled_from([{}, {"x": 1}, {"root": 3}]),
             ),
         ),
@@ -80,17 +80,17 @@ def test_any_request_is_answered_or_ends_the_loop(asked: bytes) -> None:
     """The member's side: what comes out are frames, each whole."""
     sink = io.BytesIO()
     with contextlib.suppress(frames.BadFrame):  # the admin's own side sends no such thing: the loop ends
-        loop.serve(io.BytesIO(asked), sink, find)
+        loop.serve(io.BytesIO(asked), sink, find_operation)
     sink.seek(len(frames.HELLO))
     while (frame := frames.read(sink)) is not None:
-        assert frame[0] in (frames.DATA, frames.BEAT, frames.VALUE, frames.ERROR)
+        assert frame[0] in (frames.DATA, frames.HEARTBEAT, frames.VALUE, frames.ERROR)
 
 
 FLOODS = {
     "a length of four gigabytes": [frames.HELLO + b"V\xff\xff\xff\xff"],
     "a length that never comes": [frames.HELLO + b"V\x00\xff\xff\xff", *[b"x" * 1000] * 100],
     "noise before the loop": [b"x" * 65536] * 2000,
-    "signs of life": [frames.HELLO, *[frames.pack(frames.BEAT) * 1000] * 100],
+    "signs of life": [frames.HELLO, *[frames.pack(frames.HEARTBEAT) * 1000] * 100],
     "pieces that no one asked for": [frames.HELLO, *[frames.pack(frames.DATA, bytes(60000))] * 2000],
     "trouble": [frames.HELLO + frames.pack(frames.ERROR, json.dumps({"what": "x" * 10**6}).encode())],
 }

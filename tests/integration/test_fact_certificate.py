@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.drivers.x509 import values
-from multiall_cli.remote.facts.certificate import certificate, of_client
+from multiall_cli.remote.facts.certificate import certificate, openssl_chain
 from multiall_cli.remote.facts.http import http
 from tests.fixtures.certified import Chain, chain, key_pem, made, pem
 from tests.fixtures.judging import judged
@@ -164,7 +164,7 @@ def test_every_certificate_counts_of_files_and_of_places(which: str, tmp_path: P
     of_file = judged("certificate", path=tmp_path / "chain.pem")
     with serving(sent.context(tmp_path)) as port:
         of_place = judged("certificate", address="127.0.0.1", port=port, name="www.example")
-        assert of_client("127.0.0.1", port, "www.example") == certificate(address="127.0.0.1", port=port)["pem"]
+        assert openssl_chain("127.0.0.1", port, "www.example") == certificate(address="127.0.0.1", port=port)["pem"]
     assert (of_file.code, of_place.code) == (code, code), (of_file, of_place)
     assert ("certificate 2 of 2, CN=intermediate" in of_place.shows) is which.startswith("an intermediate")
 

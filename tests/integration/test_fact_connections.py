@@ -13,7 +13,7 @@ from multiall_cli.remote.facts import database as database_fact
 from multiall_cli.remote.facts.certificate import certificate
 from multiall_cli.remote.facts.database import database
 from multiall_cli.remote.facts.http import http
-from multiall_cli.remote.facts.sources import connected
+from multiall_cli.remote.facts.sources import connect
 from multiall_cli.remote.facts.tcp import tcp
 
 NAME = "dual.test"
@@ -88,7 +88,7 @@ ASKED: dict[str, Callable[[int], Told]] = {
 @pytest.mark.parametrize("name", ASKED)
 def test_all_addresses_share_one_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is silent at both is told as closed, before the gauge itself is cut off."""
-    monkeypatch.setattr(database_fact, "WITHIN", WITHIN)
+    monkeypatch.setattr(database_fact, "TIMEOUT", WITHIN)
     with silent(FIRST, SECOND) as port:
         began = time.monotonic()
         told = ASKED[name](port)
@@ -115,5 +115,5 @@ def test_the_last_fault_is_told() -> None:
 
 
 def test_what_is_connected_is_waited_for_as_long_again() -> None:
-    with answering(FIRST) as port, connected(FIRST, port, 2.5) as opened:
+    with answering(FIRST) as port, connect(FIRST, port, 2.5) as opened:
         assert opened.gettimeout() == 2.5

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.remote.facts import dns as dns_fact
-from multiall_cli.remote.facts.sources import Trouble
-from multiall_cli.remote.formats.dns_message import KINDS, question, read_answer
+from multiall_cli.remote.facts.sources import CollectError
+from multiall_cli.remote.formats.dns_message import TYPES, encode_query, read_answer
 
 Answer = Callable[[dns.message.Message], bytes | None]
 
@@ -181,7 +181,7 @@ def test_nobody_answers() -> None:
 
 def test_what_cannot_be_asked() -> None:
     for name, kind in (("www.example", "ANY"), ("a..b", "A"), ("x" * 64 + ".example", "A"), ("x." * 200, "A")):
-        with pytest.raises(Trouble):
+        with pytest.raises(CollectError):
             dns_fact.dns(name, kind, "127.0.0.1", 1)
 
 
@@ -192,7 +192,7 @@ def test_the_servers_of_this_machine(tmp_path: Path) -> None:
     assert dns_fact.nameservers(str(path)) == ["192.0.2.1", "::1"]
 
 
-ASKED = question(7, "www.example", 1)
+ASKED = encode_query(7, "www.example", 1)
 
 
 def test_a_name_is_no_longer_than_names_are() -> None:
@@ -208,12 +208,12 @@ def test_a_name_is_no_longer_than_names_are() -> None:
 
 
 def test_a_question_is_what_dnspython_reads() -> None:
-    read = dns.message.from_wire(question(7, "xn--bcher-kva.example", 28))
+    read = dns.message.from_wire(encode_query(7, "xn--bcher-kva.example", 28))
     assert read.question[0].to_text() == "xn--bcher-kva.example. IN AAAA"
     assert read.flags == dns.flags.RD
 
 
-@given(st.binary(max_size=80), st.sampled_from(sorted(KINDS.values())))
+@given(st.binary(max_size=80), st.sampled_from(sorted(TYPES.values())))
 def test_no_answer_is_a_surprise(noise: bytes, kind: int) -> None:
     head = struct.pack("!6H", 7, 0x8180, 1, 3, 0, 0)
     for answer in (noise, head + noise, head + ASKED[12:] + noise):

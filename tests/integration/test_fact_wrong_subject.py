@@ -10,15 +10,15 @@ import pytest
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.remote.facts import file, mount, psutil_fallback
-from multiall_cli.remote.facts.disk import mount_above
-from multiall_cli.remote.facts.sources import OUTPUT
+from multiall_cli.remote.facts.disk import mount_point
+from multiall_cli.remote.facts.sources import MAX_OUTPUT
 from tests.fixtures.judging import judged
 
 
 def test_the_disk_of_a_path_that_is_not_mounted_says_so(tmp_path: Path) -> None:
     wrong = judged("disk", path=tmp_path, mounted=True)
     assert wrong.code is Code.WRONG_STATE
-    assert wrong.shows == f"mounted false (it is on {mount_above(str(tmp_path))})"
+    assert wrong.shows == f"mounted false (it is on {mount_point(str(tmp_path))})"
     assert judged("disk", path=tmp_path, free="1B").code is Code.OK
     assert judged("disk", path="/proc/", mounted=True).code is Code.OK
 
@@ -66,7 +66,7 @@ def test_patterns_of_what_a_command_says(script: str, asked: dict[str, object], 
 
 @pytest.mark.parametrize("asked", [{"stdout": "x"}, {"stdout": "y"}, {"stderr": "x"}, {"output": "x"}])
 def test_more_than_is_read_is_neither_a_match_nor_a_miss(asked: dict[str, object]) -> None:
-    script = f"yes x | head -c {OUTPUT + 1} | tee /dev/stderr"
+    script = f"yes x | head -c {MAX_OUTPUT + 1} | tee /dev/stderr"
     found = judged("command", argv=["sh", "-c", script], **asked)
     assert found.code is Code.BAD_OUTPUT
     assert "65536 bytes" in found.shows
@@ -75,7 +75,7 @@ def test_more_than_is_read_is_neither_a_match_nor_a_miss(asked: dict[str, object
 
 def test_a_file_that_is_longer_than_what_is_searched(tmp_path: Path) -> None:
     path = tmp_path / "long"
-    path.write_bytes(b"x" * file.MOST + b"\nsecret\n")
+    path.write_bytes(b"x" * file.MAX_SEARCHED + b"\nsecret\n")
     assert judged("file", path=path, match="secret").code is Code.BAD_OUTPUT
 
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from multiall_cli.planning.checks import CHECKS
 from multiall_cli.remote.facts import collect
 from multiall_cli.remote.facts import log as log_fact
-from multiall_cli.remote.facts.collect import FACTS, MARKED, collector, read_fact
-from multiall_cli.remote.formats.package_versions import of_debian
+from multiall_cli.remote.facts.collect import FACTS, WITH_MARK, collector, read_fact
+from multiall_cli.remote.formats.package_versions import compare_debian
 
 Told = dict[str, object]
 
@@ -40,7 +40,7 @@ def trouble(check: str, **arguments: object) -> tuple[str, str]:
 
 def test_the_catalogue_and_the_gauges_know_the_same() -> None:
     assert {name for name, check in CHECKS.items() if not check.ours} == set(FACTS)
-    assert {name for name, check in CHECKS.items() if check.marked} == set(MARKED)
+    assert {name for name, check in CHECKS.items() if check.marked} == set(WITH_MARK)
     for name, check in ((name, check) for name, check in CHECKS.items() if not check.ours):
         code = collector(name).__code__
         takes = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
@@ -125,16 +125,16 @@ def test_a_process_by_its_command_line(tmp_path: Path) -> None:
 
 
 def test_a_process_that_began_since_counts_whole() -> None:
-    from multiall_cli.remote.facts.process import mark_of, ran_since
+    from multiall_cli.remote.facts.process import mark_of, ticks_per_second
 
     mark = mark_of("b", 100.0, {7: 500, 123456: 36**6})
-    assert ran_since(mark, "b", 110.0, {7: (3.0, 600)}) == 10.0
-    assert ran_since(mark, "b", 110.0, {7: (3.0, 600), 8: (105.0, 50)}) == 15.0
-    assert ran_since(mark, "b", 110.0, {7: (105.0, 20)}) == 2.0  # its number was given anew
-    assert ran_since(mark, "b", 110.0, {8: (3.0, 600)}) is None  # it was there, and not counted
-    assert ran_since(mark, "c", 110.0, {7: (3.0, 600)}) is None
-    assert ran_since(mark, "b", 110.0, {7: (3.0, 400)}) is None
-    assert ran_since({"of": "b", "at": 1.0, "ran": "?"}, "b", 110.0, {}) is None
+    assert ticks_per_second(mark, "b", 110.0, {7: (3.0, 600)}) == 10.0
+    assert ticks_per_second(mark, "b", 110.0, {7: (3.0, 600), 8: (105.0, 50)}) == 15.0
+    assert ticks_per_second(mark, "b", 110.0, {7: (105.0, 20)}) == 2.0  # its number was given anew
+    assert ticks_per_second(mark, "b", 110.0, {8: (3.0, 600)}) is None  # it was there, and not counted
+    assert ticks_per_second(mark, "c", 110.0, {7: (3.0, 600)}) is None
+    assert ticks_per_second(mark, "b", 110.0, {7: (3.0, 400)}) is None
+    assert ticks_per_second({"of": "b", "at": 1.0, "ran": "?"}, "b", 110.0, {}) is None
     assert mark_of("b", 1.0, dict.fromkeys(range(121), 1)) is None
     longest = mark_of("0" * 36, 1e8 + 1 / 3, {2**22 - each: 36**7 - 1 for each in range(1, 121)})
     assert len(json.dumps(longest)) <= 2000
@@ -206,7 +206,7 @@ def test_a_log_that_was_not_there_is_read_from_its_beginning(tmp_path: Path) -> 
 
 
 def test_what_one_look_does_not_read_the_next_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_fact, "MOST", 1000)
+    monkeypatch.setattr(log_fact, "MAX_READ", 1000)
     path = tmp_path / "app.log"
     path.write_text("")
     _, mark = look("log", path=str(path), pattern="error")
@@ -272,14 +272,14 @@ def test_sudo_of_this_machine() -> None:
 
 
 def test_a_program_that_never_stops_to_speak_is_ended() -> None:
-    from multiall_cli.remote.facts.sources import output
+    from multiall_cli.remote.facts.sources import run
 
-    code, told, _ = output(["yes"], 100_000, enough=True)
+    code, told, _ = run(["yes"], 100_000, enough=True)
     assert (code, len(told)) == (None, 100_000)
-    assert output(["sh", "-c", "echo a; echo b >&2; exit 3"]) == (3, "a\n", "b\n")
+    assert run(["sh", "-c", "echo a; echo b >&2; exit 3"]) == (3, "a\n", "b\n")
     # What it left running holds its complaints open.
     began = time.monotonic()
-    assert output(["sh", "-c", "sleep 30 >/dev/null & echo a"])[1] == "a\n"
+    assert run(["sh", "-c", "sleep 30 >/dev/null & echo a"])[1] == "a\n"
     assert time.monotonic() - began < 20
 
 
@@ -304,7 +304,7 @@ def test_versions_are_compared_as_dpkg_does(pairs: list[tuple[str, str]]) -> Non
     for one, other in pairs:
         for sign, relation in ((-1, "lt"), (0, "eq"), (1, "gt")):
             done = subprocess.run(["dpkg", "--compare-versions", one, relation, other], check=False)
-            assert (done.returncode == 0) is (of_debian(one, other) == sign), (one, relation, other)
+            assert (done.returncode == 0) is (compare_debian(one, other) == sign), (one, relation, other)
 
 
 # --- databases ------------------------------------------------------------------------------------------------------
@@ -437,7 +437,7 @@ def test_an_echo_of_loopback() -> None:
 def read(*scripts: str, within: float = 30.0) -> list[Told]:
     """What commands of a shell gave, each read as a rule would have it read."""
     wanted = [["command", {"argv": ["sh", "-c", script]}, None] for script in scripts]
-    return [json.loads(line) for line in collect._Reading(wanted, within).run(lambda: None)]
+    return [json.loads(line) for line in collect.Reading(wanted, within).run(lambda: None)]
 
 
 def until(path: Path) -> str:
@@ -460,15 +460,15 @@ def test_one_that_hangs_has_its_time_and_no_more(tmp_path: Path) -> None:
 
 def test_only_so_many_are_waited_for_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The third would let the others go; it is not begun before one of them has had its time."""
-    monkeypatch.setattr(collect, "AT_ONCE", 2)
-    monkeypatch.setattr(collect, "PATIENCE", 0.05)
+    monkeypatch.setattr(collect, "MAX_SLOW", 2)
+    monkeypatch.setattr(collect, "SLOW_AFTER", 0.05)
     made = tmp_path / "made"
     told = read(until(made), until(made), f"touch {made}", until(made), within=1.0)
     assert [told[at].get("kind", "") for at in (0, 2, 3)] == ["timeout", "", ""]
 
 
 def test_a_reader_that_ends_without_a_word_costs_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collect, "PATIENCE", 0.05)
+    monkeypatch.setattr(collect, "SLOW_AFTER", 0.05)
     made = tmp_path / "made"
     told = read("kill -9 $PPID", f"{until(made)}; kill -9 $PPID", f"touch {made}")
     assert [each.get("trouble", "") for each in told] == ["its reader ended", "its reader ended", ""]

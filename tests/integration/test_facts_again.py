@@ -32,7 +32,7 @@ def session() -> Iterator[Session]:
 
 @pytest.fixture
 def ask(session: Session) -> Ask:
-    return lambda **arguments: dict(session.call("gauge", within=5.0, **arguments).value())
+    return lambda **arguments: dict(session.call("collect", within=5.0, **arguments).value())
 
 
 def files(*paths: Path, names: list[str] | None = None) -> list[list[Any]]:

@@ -268,12 +268,12 @@ def test_a_folder_of_the_source_whose_name_begins_as_ours_can_be_excluded_as_a_f
 
 
 class _Removes:
-    """An exchange that removes a folder at its first sign of life, when the names beside it have been read."""
+    """A request that removes a folder at its first sign of life, when the names beside it have been read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         if self._path.exists():
             self._path.rmdir()
 
@@ -285,7 +285,7 @@ def test_a_staging_folder_that_vanishes_during_a_scan_spoils_nothing(tmp_path: P
     handle = os.open(tmp_path, os.O_RDONLY)
     try:
         scan = Scan(_Removes(tmp_path / ".multiall-x"), None, xattrs=False)
-        scan.below(handle)
+        scan.scan_tree(handle)
     finally:
         os.close(handle)
     assert (len(scan.packed), scan.problems, scan.ours) == (1, [], [])

@@ -16,7 +16,7 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete
 from multiall_cli.engine.doctor import examine
 from multiall_cli.remote.ops import renameat2
-from multiall_cli.remote.ops.atomic_rename import _put_back, look, put, take_out
+from multiall_cli.remote.ops.atomic_rename import _restore, install, lstat, move_aside
 from multiall_cli.remote.ops.staging import Stale
 from tests.fixtures.bench import Bench, contents, not_done, server
 from tests.fixtures.pipes import Kept
@@ -36,7 +36,7 @@ class Place:
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder)
         os.write(handle, text.encode())
         os.close(handle)
-        return look(folder, name)
+        return lstat(folder, name)
 
     def read(self, folder: int, name: bytes) -> str:
         handle = os.open(name, os.O_RDONLY, dir_fd=folder)
@@ -60,7 +60,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def test_what_was_replaced_is_in_the_stage(place: Place) -> None:
     old = place.write(place.parent, b"a", "old")
     place.write(place.stage, b"new", "new")
-    put(place.stage, b"new", place.parent, b"a", old)
+    install(place.stage, b"new", place.parent, b"a", old)
     assert (place.read(place.parent, b"a"), place.read(place.stage, b"new")) == ("new", "old")
 
 
@@ -71,7 +71,7 @@ def test_a_version_that_was_renamed_in_meanwhile_stays(place: Place) -> None:
     os.rename(b"theirs", b"a", src_dir_fd=place.parent, dst_dir_fd=place.parent)
     place.write(place.stage, b"new", "new")
     with pytest.raises(Stale):
-        put(place.stage, b"new", place.parent, b"a", old)
+        install(place.stage, b"new", place.parent, b"a", old)
     assert (place.read(place.parent, b"a"), place.read(place.stage, b"new")) == ("theirs", "new")
 
 
@@ -81,7 +81,7 @@ def test_a_second_version_that_comes_while_the_first_is_put_back_stays(place: Pl
     place.write(place.stage, b"new", "theirs")
     place.write(place.parent, b"b", "theirs, newer")
     os.rename(b"b", b"a", src_dir_fd=place.parent, dst_dir_fd=place.parent)
-    _put_back(place.stage, b"new", place.parent, b"a", placed)
+    _restore(place.stage, b"new", place.parent, b"a", placed)
     assert place.read(place.parent, b"a") == "theirs, newer"
 
 
@@ -89,7 +89,7 @@ def test_a_new_file_never_replaces(place: Place) -> None:
     place.write(place.parent, b"a", "theirs")
     place.write(place.stage, b"new", "new")
     with pytest.raises(FileExistsError):
-        put(place.stage, b"new", place.parent, b"a", None)
+        install(place.stage, b"new", place.parent, b"a", None)
     assert place.read(place.parent, b"a") == "theirs"
 
 
@@ -98,7 +98,7 @@ def test_a_deletion_takes_only_what_was_looked_at(place: Place) -> None:
     os.unlink(b"a", dir_fd=place.parent)
     place.write(place.parent, b"a", "theirs")
     with pytest.raises(Stale):
-        take_out(place.parent, b"a", place.stage, b"out", old)
+        move_aside(place.parent, b"a", place.stage, b"out", old)
     assert (place.read(place.parent, b"a"), os.listdir(place.stage)) == ("theirs", [])
 
 
@@ -123,10 +123,10 @@ def test_a_writer_that_races_loses_no_version(place: Place, tmp_path: Path) -> N
         while replaced + stale < RACES or not (replaced and stale):
             name = b"new-%d" % (replaced + stale)
             place.write(place.stage, name, "ours")
-            old = look(place.parent, b"a")
+            old = lstat(place.parent, b"a")
             try:
-                put(place.stage, name, place.parent, b"a", old)
-                assert look(place.stage, name).st_ino == old.st_ino
+                install(place.stage, name, place.parent, b"a", old)
+                assert lstat(place.stage, name).st_ino == old.st_ino
                 replaced += 1
             except Stale:
                 stale += 1

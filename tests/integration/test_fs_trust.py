@@ -17,7 +17,7 @@ import pytest
 
 from multiall_cli.domain.exits import Exit
 from multiall_cli.engine.sync import Wish
-from multiall_cli.remote.ops.dirfd import Walk, make_directory, open_directory
+from multiall_cli.remote.ops.dirfd import PathWalk, make_directory, open_directory
 from multiall_cli.remote.refusal import Refusal
 from tests.fixtures.bench import MEANT, Bench, only
 from tests.fuzz.cases import SOAK
@@ -107,7 +107,7 @@ def test_a_group_of_one_trusted_user_alone_is_no_stranger(tmp_path: Path) -> Non
 def test_the_way_back_leads_where_the_way_there_came_from(tmp_path: Path) -> None:
     """A link's text may have `..`: a user moves the directory that we are in, to where other things are above it."""
     _make(_make(tmp_path, "holder", Folder(STRANGER)), "child", Folder(STRANGER))
-    walk = Walk(os.fsencode(tmp_path / "holder" / "child" / ".."))
+    walk = PathWalk(os.fsencode(tmp_path / "holder" / "child" / ".."))
     try:
         while walk.left != [b".."]:
             walk.step()

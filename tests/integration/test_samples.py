@@ -18,14 +18,14 @@ from multiall_cli.adapters.signing import Seal, is_signed
 from multiall_cli.adapters.ssh.brother import _triples
 from multiall_cli.domain.errors import MemberFault, UsageError
 from multiall_cli.domain.inventory import Link, Server
-from multiall_cli.remote.ops.neighbours import _chassis
-from multiall_cli.remote.ops.tcp_probe import reach
+from multiall_cli.remote.ops.neighbours import lldp_chassis
+from multiall_cli.remote.ops.tcp_probe import probe_tcp
 
 
 class Quiet:
-    """An exchange that nobody listens to."""
+    """A request whose answer nobody reads."""
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         return
 
 
@@ -42,7 +42,7 @@ def closed() -> int:
 
 
 def met(*doors: tuple[str, str, int], within: float = 5.0) -> dict[str, str]:
-    told = reach(Quiet(), [list(each) for each in doors], within)["met"]
+    told = probe_tcp(Quiet(), [list(each) for each in doors], within)["results"]
     return {name: word for name, word, _ in told}
 
 
@@ -155,5 +155,5 @@ def test_only_plain_files_are_read(tmp_path: Path) -> None:
 )
 def test_what_lldpd_heard(told: Any) -> None:
     """As releases of lldpcli write one neighbour, and several."""
-    assert _chassis(told) == [["sw1", "192.0.2.1"]]
-    assert _chassis({"chassis": [1], "x": {"chassis": {"a": 3, "b": {}}}}) == []
+    assert lldp_chassis(told) == [["sw1", "192.0.2.1"]]
+    assert lldp_chassis({"chassis": [1], "x": {"chassis": {"a": 3, "b": {}}}}) == []

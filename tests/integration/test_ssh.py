@@ -814,7 +814,7 @@ class TestSudo:
         with sudoers(f"{user} ALL=(ALL) NOPASSWD: ALL"):
             session = transport(daemon.known_hosts).open(self.server(daemon, user, SUDO))
             assert session.run(["id", "-un"]).stdout.head == b"root\n"
-            assert session.call("facts").value()["user"] == "root"
+            assert session.call("host_info").value()["user"] == "root"
             session.close()
 
     def test_a_password_that_is_not_declared(self, daemon: Sshd, user: str) -> None:
@@ -833,7 +833,7 @@ class TestSudo:
             session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
             assert session.run(["cat"], stdin=b"input\n").stdout.head == b"input\n"
             assert session.run(["sh", "-c", "id -un; printf '\\n!'"]).stdout.head == b"root\n\n!"
-            assert session.call("facts").value()["user"] == "root"
+            assert session.call("host_info").value()["user"] == "root"
             session.close()
 
     @pytest.fixture
@@ -950,7 +950,7 @@ class TestSudo:
             session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
             done = session.run(["sh", "-c", "cat; echo words >&2; exit 3"], stdin=b"in\n\nput")
             assert (done.exit_code, done.stdout.head, done.stderr.head) == (3, b"in\n\nput", b"words\n")
-            assert session.call("facts").value()["user"] == "root"
+            assert session.call("host_info").value()["user"] == "root"
             session.close()
 
     def test_a_terminal_that_is_required(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -994,7 +994,7 @@ class TestSudo:
         done = session.run(["sh", "-c", "cat; id -un"], stdin=b"input\n")
         assert (done.exit_code, done.stdout.head, done.stderr.head) == (0, f"input\n{user}\n".encode(), b"")
         assert session.run(["printf", "%s\\0", *HARD]).stdout.whole() == "".join(f"{w}\0" for w in HARD).encode()
-        assert session.call("facts").value()["user"] == user
+        assert session.call("host_info").value()["user"] == user
         session.close()
 
     def test_su_that_is_refused(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:

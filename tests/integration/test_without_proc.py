@@ -81,14 +81,14 @@ WANTED = [[name, SUBJECTS.get(name, {}), None] for name in KERNEL]
 def looked() -> str:
     """What the loop of the admin host tells of all gauges that read the kernel's files."""
     with closing(LocalTransport(10.0).open(ADMIN)) as session:
-        return json.dumps(session.call("gauge", within=10.0, wanted=WANTED).value()["read"])
+        return json.dumps(session.call("collect", within=10.0, wanted=WANTED).value()["read"])
 
 
 def looked_by(python: str) -> str:
     """The same by a loop that is started as on a member."""
     resident = Resident(ChildPipe([python, *ARGUMENTS]), "web1")
     with closing(resident):
-        return json.dumps(resident.call("gauge", (), 10, {"within": 10.0, "wanted": WANTED}).value()["read"])
+        return json.dumps(resident.call("collect", (), 10, {"within": 10.0, "wanted": WANTED}).value()["read"])
 
 
 def away(tmp_path: Path, program: str, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -24,7 +24,7 @@ from multiall_cli.remote.facts import kernel_files, mount
 from multiall_cli.remote.facts.collect import FACTS, collector
 from multiall_cli.remote.facts.cpu import cpu_of
 from multiall_cli.remote.facts.kernel_files import KERNEL
-from multiall_cli.remote.facts.psutil_fallback import READERS, TIMES, shares_of
+from multiall_cli.remote.facts.psutil_fallback import READERS, TIMES, cpu_shares
 from tests.laws.test_fact_readings import MEMORY, between
 
 COLLECTORS = {name: collector(name) for name in FACTS}
@@ -84,7 +84,7 @@ def test_processor_time() -> None:
 def test_shares_of_the_same_ticks(ticks: list[int]) -> None:
     _, mark = cpu_of("cpu 0 0 0 0 0 0 0 0 0 0\n", None)
     told, _ = cpu_of("cpu " + " ".join(map(str, ticks)) + " 0 0\n", mark)
-    assert shares_of(dict(zip(TIMES, ticks, strict=True))) == told
+    assert cpu_shares(dict(zip(TIMES, ticks, strict=True))) == told
 
 
 def test_shares_since_the_look_before() -> None:

@@ -59,7 +59,7 @@ def test_ports_that_are_listened_on() -> None:
         assert port.port(tcp) == {"open": True, "addresses": ["127.0.0.1"]}
         assert udp in {each.laddr.port for each in psutil.net_connections("udp")}
         assert port.port(udp, "udp")["open"] is True
-    ours = {number for _, number in port.listening("tcp")}
+    ours = {number for _, number in port.listeners("tcp")}
     again = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
     assert (seen - {tcp}) & again <= ours  # those that were there all the time
 

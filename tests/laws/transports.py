@@ -167,7 +167,7 @@ class TransportLaws:
             assert session.run(["printf", "x"]).stdout.head == b"x"
 
     def test_facts_are_of_the_member(self, session: Session) -> None:
-        assert session.call("facts").value()["hostname"] == session.run(["hostname"]).stdout.head.decode().strip()
+        assert session.call("host_info").value()["hostname"] == session.run(["hostname"]).stdout.head.decode().strip()
 
     def test_unknown_operation(self, session: Session) -> None:
         with pytest.raises(MemberFault, match="unknown operation 'dance'; "):
@@ -182,7 +182,7 @@ class TransportLaws:
 
     def test_operation_that_fails(self, session: Session) -> None:
         with pytest.raises(MemberFault, match=r"facts.*failed: TypeError"):
-            session.call("facts", colour="red").value()
+            session.call("host_info", colour="red").value()
         assert session.call("ping").value() == {"bytes": 0}
 
     def test_pieces_that_nobody_reads_are_passed_over(self, session: Session) -> None:

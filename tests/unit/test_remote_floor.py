@@ -86,6 +86,6 @@ def test_the_loop_runs(python: str) -> None:
     """The bundle as it is sent, in a real interpreter of each version that is here."""
     resident = Resident(ChildPipe([python, *ARGUMENTS]), "web1")
     assert b"".join(resident.call("ping", [b"x" * 100_000] * 3, 20, {}).pieces()) == b"x" * 300_000
-    facts = resident.call("facts", (), 20, {}).value()
-    assert facts["executable"]
+    host = resident.call("host_info", (), 20, {}).value()
+    assert host["executable"]
     resident.close()

@@ -86,12 +86,14 @@ class Brother:
         limit = self.timeout + ANSWER
         with closing(self.opened.session(replace(self.server, become=Become()))) as session:
             try:
-                told = session.call("reach", timeout=limit, ends=limit, doors=wanted, within=self.timeout).value()
+                told = session.call(
+                    "probe_tcp", timeout=limit, ends=limit, endpoints=wanted, within=self.timeout
+                ).value()
             except MemberFault:
                 return None
         return [
             replace(self._told(name, _BY_WORD[word], float(took)), trouble=FORWARDS_NOTHING)
-            for name, word, took in _triples(told.get("met"))
+            for name, word, took in _triples(told.get("results"))
             if name in doors and word in _BY_WORD
         ]
 

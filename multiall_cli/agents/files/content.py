@@ -115,13 +115,13 @@ class Content:
             missing = [path for path in paths if path not in self._hashes]
             if missing:
                 reply = self._session.call(
-                    "blocks",
+                    "block_hashes",
                     batches(json.dumps(path) + "\n" for path in missing),
                     root=self._root,
                     identity=self._identity,
                 )
                 server = self._session.server.name
-                told = whole(server, "blocks", reply, MOST_HASHES)
+                told = whole(server, "block_hashes", reply, MOST_HASHES)
                 reply.value()
                 split = split_hashes(told, len(missing), server)
                 self._hashes.update(zip(missing, split, strict=True))
@@ -197,7 +197,7 @@ class Content:
         for path, file, blocks in batch:
             whole = len(blocks) == block_count(file.item.size)
             lines.append(json.dumps([path, file.item.found.identity, None if whole else blocks]) + "\n")
-        reply = self._session.call("read", batches(lines), root=self._root, identity=self._identity)
+        reply = self._session.call("read_blocks", batches(lines), root=self._root, identity=self._identity)
         for piece in reply.pieces():
             if self._closed:
                 return

@@ -76,9 +76,9 @@ def look_at(
     server = session.server.name
     lines = (json.dumps(path) + "\n" for path in paths)
     reply = session.call(
-        "look_at", batches(lines), root=root, xattrs=declared.xattrs, identity=listed(identity), run=run
+        "scan_paths", batches(lines), root=root, xattrs=declared.xattrs, identity=listed(identity), run=run
     )
-    packed = whole(server, "look_at", reply, MOST_PACKED)
+    packed = whole(server, "scan_paths", reply, MOST_PACKED)
     return _scanned(server, root, packed, reply.value(), None, len(paths) + 1)
 
 

@@ -151,7 +151,7 @@ def _contents(session: Session, agent: str, root: str, found: Scanned, remembere
 def _why_lost(session: Session, root: str, path: str, item: FileItem) -> str:
     """Why a file gave no digest, in the source's own words."""
     request = json.dumps([path, item.found.identity, []]) + "\n"
-    reply = session.call("read", batches([request]), root=root)
+    reply = session.call("read_blocks", batches([request]), root=root)
     why = ""
     for piece in reply.pieces():
         if not why and len(piece) >= PIECE_HEAD and piece[:1] == FAILED:

@@ -6,9 +6,9 @@ import shutil
 import socket
 import stat
 
-from multiall_cli.remote.facts.sources import Trouble, Unsupported, connected, failed, output
+from multiall_cli.remote.facts.sources import CollectError, Unsupported, command_error, connect, run
 
-MOST = 1 << 20  # bytes of a file that are read
+MAX_BYTES = 1 << 20  # bytes of a file that are read
 _BEGIN = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _BLOCK = re.compile(rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[^-]*-----END \1-----")
 _ENCODED = 1  # _ssl.ENCODING_PEM
@@ -20,52 +20,54 @@ def certificate(path=None, address=None, port=443, name=None, within=2.0, truste
     """
     if path is not None:
         try:
-            blocks = blocks_of(_content(path))
+            blocks = find_blocks(_content(path))
         except FileNotFoundError:
             return {"present": False}
-        told = {"present": True, "pem": blocks}
-        return dict(told, **_trusted_file(path, name)) if trusted else told
+        values = {"present": True, "pem": blocks}
+        return dict(values, **_verify_file(path, name)) if trusted else values
     try:
-        sent = _sent(address, port, name or address, within)
+        sent = _served_chain(address, port, name or address, within)
     except OSError as fault:
         return {"present": False, "why": str(fault)}
     if sent is None:
-        sent = of_client(address, port, name or address)
-    told = {"present": True, "pem": sent}
-    return dict(told, **_trusted_place(address, port, name or address, within)) if trusted else told
+        sent = openssl_chain(address, port, name or address)
+    values = {"present": True, "pem": sent}
+    return dict(values, **_verify_server(address, port, name or address, within)) if trusted else values
 
 
 def _content(path):
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise Trouble("%s is a folder or a device; name a file with certificates" % path)
+        raise CollectError("%s is a folder or a device; name a file with certificates" % path)
     with open(path, "rb") as opened:
-        content = opened.read(MOST + 1)
-    if len(content) > MOST:
-        raise Trouble("%s is larger than %d bytes; name a smaller file" % (path, MOST))
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise CollectError("%s is larger than %d bytes; name a smaller file" % (path, MAX_BYTES))
     return content
 
 
-def blocks_of(content):
+def find_blocks(content):
     """The certificates of a PEM text and nothing else of it: a private key beside them stays here. Errors: Trouble."""
     found = [match.group().decode("ascii", "replace") for match in _BLOCK.finditer(content)]
     begun = len(_BEGIN.findall(content))
     if begun > len(found):
-        raise Trouble("%d of its %d certificates are cut off or garbled; write it anew" % (begun - len(found), begun))
+        raise CollectError(
+            "%d of its %d certificates are cut off or garbled; write it anew" % (begun - len(found), begun)
+        )
     if not found and re.match(b"\x30[\x80-\x84]", content):
-        raise Trouble("it is binary (DER or PKCS #12), and PEM is read; convert it with `openssl x509 -inform der`"
+        raise CollectError("it is binary (DER or PKCS #12), and PEM is read; convert it with `openssl x509 -inform der`"
                       " or `openssl pkcs12 -nokeys`")  # fmt: skip
     if not found:
-        raise Trouble("there is no certificate in it; name a file in PEM form")
+        raise CollectError("there is no certificate in it; name a file in PEM form")
     return found
 
 
-def _sent(address, port, name, within):
+def _served_chain(address, port, name, within):
     """All certificates that a place sends; None where this Python cannot tell more than the first. Errors: OSError."""
     import ssl
 
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with connected(address, port, within) as plain:
+    with connect(address, port, within) as plain:
         with context.wrap_socket(plain, server_hostname=name) as secured:
             return _chain(secured)
 
@@ -80,17 +82,17 @@ def _chain(secured):
     return None if within is None else [each.public_bytes(_ENCODED).strip() for each in within() or ()]
 
 
-def of_client(address, port, name):
+def openssl_chain(address, port, name):
     """The same, asked with openssl. Errors: Trouble, Unsupported where it is missing."""
     if shutil.which("openssl") is None:
         raise Unsupported("its Python is older than 3.10 and sees the first certificate of a chain only; install"
                           " openssl there")  # fmt: skip
     place = "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
     argv = ["openssl", "s_client", "-connect", place, "-showcerts"]
-    code, told, complaints = output(argv + ([] if _is_address(name) else ["-servername", name]), MOST)
-    if not _BEGIN.search(told.encode("utf-8", "replace")):
-        raise failed(argv[:2], code, complaints)
-    return blocks_of(told.encode("utf-8", "replace"))
+    code, values, complaints = run(argv + ([] if _is_address(name) else ["-servername", name]), MAX_BYTES)
+    if not _BEGIN.search(values.encode("utf-8", "replace")):
+        raise command_error(argv[:2], code, complaints)
+    return find_blocks(values.encode("utf-8", "replace"))
 
 
 def _is_address(name):
@@ -103,12 +105,12 @@ def _is_address(name):
     return False
 
 
-def _trusted_place(address, port, name, within):
+def _verify_server(address, port, name, within):
     """Errors: OSError where that is not known."""
     import ssl
 
     context = ssl.create_default_context()
-    with connected(address, port, within) as plain:
+    with connect(address, port, within) as plain:
         try:
             with context.wrap_socket(plain, server_hostname=name):
                 return {"trusted": True}
@@ -120,9 +122,9 @@ def _trusted_place(address, port, name, within):
             return {"trusted": False, "why": {"trusted": str(fault)}}
 
 
-def _trusted_file(path, name):
+def _verify_file(path, name):
     wanted = [] if not name else ["-verify_ip" if _is_address(name) else "-verify_hostname", name]
-    code, _, complaints = output(["openssl", "verify", "-untrusted", path] + wanted + [path])
+    code, _, complaints = run(["openssl", "verify", "-untrusted", path] + wanted + [path])
     if code == 0:
         return {"trusted": True}
     why = [line for line in complaints.splitlines() if line.startswith("error ")]

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from typing import Any
 
 from multiall_cli.remote.facts import kernel_files
-from multiall_cli.remote.facts.sources import Trouble
+from multiall_cli.remote.facts.sources import CollectError
 
 FACTS = (
     "file",
@@ -63,20 +63,20 @@ FACTS = (
     "replication",
 )
 """The facts: each has a module of its name in this package, with a function of the same name."""
-MARKED = ("cpu", "oom", "process", "interface", "log", "journal")
+WITH_MARK = ("cpu", "oom", "process", "interface", "log", "journal")
 """Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
-MOST_KEPT = 4  # answers that are remembered
-PATIENCE = 0.5  # seconds until another child goes on behind a slow one
-AT_ONCE = 16  # slow ones that are waited for together
-GATHERING = 0.001  # seconds in which more lines may come, so that many are taken at once: each wake costs a switch
-_RIGHTS = (errno.EACCES, errno.EPERM)
+MAX_ANSWERS = 4  # answers that are remembered
+SLOW_AFTER = 0.5  # seconds until another child goes on behind a slow one
+MAX_SLOW = 16  # slow ones that are waited for together
+BATCH_DELAY = 0.001  # seconds in which more lines may come, so that many are taken at once: each wake costs a switch
+_DENIED = (errno.EACCES, errno.EPERM)
 
 
-_KEPT: "OrderedDict[str, tuple[list[Any], list[bytes]]]" = OrderedDict()
+_ANSWERS: "OrderedDict[str, tuple[list[Any], list[bytes]]]" = OrderedDict()
 """token → what was wanted, and the lines that were read then. It ends with the session: each loop is a process."""
 
 
-def gauge(exchange, within, wanted=(), keep=False, since="", marks=(), library=("", "")):
+def collect(request, within, wanted=(), keep=False, since="", marks=(), library=("", "")):
     """{"read": [{"values": {...}, "mark": ...} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in
     its order.
 
@@ -87,83 +87,83 @@ def gauge(exchange, within, wanted=(), keep=False, since="", marks=(), library=(
     """
     kernel_files.psutil_is_at(*library)
     if since:
-        return _again(exchange, within, since, marks)
-    lines = _read(exchange, wanted, within)
-    told: "dict[str, object]" = {"read": [json.loads(line.decode("ascii")) for line in lines]}
+        return _collect_changes(request, within, since, marks)
+    lines = _read_all(request, wanted, within)
+    answer: "dict[str, object]" = {"read": [json.loads(line.decode("ascii")) for line in lines]}
     if keep:
-        told["token"] = _kept(wanted, lines)
-    return told
+        answer["token"] = _remember(wanted, lines)
+    return answer
 
 
-def _again(exchange, within, since, marks):
+def _collect_changes(request, within, since, marks):
     """{"changed": [[place, answer], ...], "token": ...}: those of the same that are not as they were when an answer was
     called `since`; {"unknown": true} where there is no such answer.
 
     `marks`: [[place, mark], ...] in place of those that were given then.
     """
-    if since not in _KEPT:
+    if since not in _ANSWERS:
         return {"unknown": True}
-    wanted, before = _KEPT.pop(since)
+    wanted, before = _ANSWERS.pop(since)
     for each in wanted:
         each[2] = None
     for place, mark in marks:
         wanted[place][2] = mark
-    lines = _read(exchange, wanted, within)
+    lines = _read_all(request, wanted, within)
     pairs = enumerate(zip(lines, before))
     changed = [[place, json.loads(line.decode("ascii"))] for place, (line, was) in pairs if line != was]
-    return {"changed": changed, "token": _kept(wanted, lines)}
+    return {"changed": changed, "token": _remember(wanted, lines)}
 
 
-def _kept(wanted, lines):
+def _remember(wanted, lines):
     """The token of an answer; that of the oldest is forgotten."""
-    while len(_KEPT) >= MOST_KEPT:
-        _KEPT.popitem(last=False)
+    while len(_ANSWERS) >= MAX_ANSWERS:
+        _ANSWERS.popitem(last=False)
     token = os.urandom(8).hex()
-    _KEPT[token] = (wanted, lines)
+    _ANSWERS[token] = (wanted, lines)
     return token
 
 
-def _read(exchange, wanted, within):
+def _read_all(request, wanted, within):
     """What is told of each of them, as a line of JSON."""
     for name in {each[0] for each in wanted if each[0] in FACTS}:
         collector(name)  # here, so that the children that are yet to come need not load it each
-    return _Reading(wanted, within).run(exchange.beat)
+    return Reading(wanted, within).run(request.heartbeat)
 
 
-class _Reading:
+class Reading:
     """Children at work: the leader goes on from one to the next; those that it left behind are slow at one each."""
 
     def __init__(self, wanted, within):
         self._wanted = wanted
         self._within = within
         self._lines: "list[bytes]" = [b""] * len(wanted)
-        self._left = 0  # the first that no one has read or is slow at
-        self._leader: "_Child | None" = None
-        self._slow: "list[_Child]" = []
+        self._next = 0  # the first that no one has read or is slow at
+        self._leader: "_Worker | None" = None
+        self._slow: "list[_Worker]" = []
 
-    def run(self, beat):
+    def run(self, heartbeat):
         try:
-            while self._left < len(self._wanted) or self._slow:
-                if self._leader is None and self._left < len(self._wanted) and len(self._slow) < AT_ONCE:
-                    self._begin()
+            while self._next < len(self._wanted) or self._slow:
+                if self._leader is None and self._next < len(self._wanted) and len(self._slow) < MAX_SLOW:
+                    self._start_leader()
                 self._wait()
                 if self._leader is not None:
-                    self._lead(self._leader)
-                self._slow = [each for each in self._slow if not self._is_over(each)]
-                beat()
+                    self._take_lines(self._leader)
+                self._slow = [each for each in self._slow if not self._is_finished(each)]
+                heartbeat()
         finally:
-            for each in self._children():
+            for each in self._workers():
                 each.end()
         return self._lines
 
-    def _begin(self):
+    def _start_leader(self):
         try:
-            self._leader = _Child(self._wanted, self._left)
+            self._leader = _Worker(self._wanted, self._next)
         except OSError:  # too many processes: perhaps there is room once a slow one has ended
             if not self._slow:
                 raise
 
-    def _children(self):
+    def _workers(self):
         return self._slow + ([self._leader] if self._leader is not None else [])
 
     def _wait(self):
@@ -171,48 +171,48 @@ class _Reading:
         now = time.monotonic()
         limits = [each.began + self._within for each in self._slow]
         if self._leader is not None:
-            limits.append(self._leader.began + min(PATIENCE, self._within))
-        select.select([each.source for each in self._children()], [], [], max(0.0, min(min(limits) - now, 1.0)))
+            limits.append(self._leader.began + min(SLOW_AFTER, self._within))
+        select.select([each.source for each in self._workers()], [], [], max(0.0, min(min(limits) - now, 1.0)))
 
-    def _lead(self, child):
+    def _take_lines(self, child):
         found = child.lines()
         for line in found or ():
-            self._lines[self._left] = line
-            self._left += 1
-        if self._left == len(self._wanted):
+            self._lines[self._next] = line
+            self._next += 1
+        if self._next == len(self._wanted):
             child.end()
             self._leader = None
         elif found is None:  # it ended without a word
-            self._lines[self._left] = _line({"kind": "collect", "trouble": "its reader ended"})
-            self._left += 1
+            self._lines[self._next] = _encode({"kind": "collect", "trouble": "its reader ended"})
+            self._next += 1
             child.end()
             self._leader = None
         elif found:
             child.began = time.monotonic()
-            time.sleep(GATHERING)
-        elif time.monotonic() - child.began >= min(PATIENCE, self._within):
-            child.place = self._left
-            self._left += 1
+            time.sleep(BATCH_DELAY)
+        elif time.monotonic() - child.began >= min(SLOW_AFTER, self._within):
+            child.place = self._next
+            self._next += 1
             self._slow.append(child)
             self._leader = None
 
-    def _is_over(self, child):
+    def _is_finished(self, child):
         """Whether a slow one has told the one that it was at, or has had its time."""
         found = child.lines()
         if found:
             self._lines[child.place] = found[0]
         elif found is None:
-            self._lines[child.place] = _line({"kind": "collect", "trouble": "its reader ended"})
+            self._lines[child.place] = _encode({"kind": "collect", "trouble": "its reader ended"})
         elif time.monotonic() - child.began >= self._within:
             words = "it was not read within %g s" % self._within
-            self._lines[child.place] = _line({"kind": "timeout", "trouble": words})
+            self._lines[child.place] = _encode({"kind": "timeout", "trouble": words})
         else:
             return False
         child.end()
         return True
 
 
-class _Child:
+class _Worker:
     """A process that reads those from `place` on. `began`: when it came to the one that it is at."""
 
     def __init__(self, wanted, place):
@@ -228,7 +228,7 @@ class _Child:
             raise
         if self._number == 0:
             os.close(self.source)
-            _work(sink, wanted[place:])
+            _run_worker(sink, wanted[place:])
         os.close(sink)
         os.set_blocking(self.source, False)
 
@@ -244,21 +244,21 @@ class _Child:
 
     def end(self):
         os.close(self.source)
-        _end(self._number)
+        _kill(self._number)
 
 
-def _line(told):
-    return json.dumps(told).encode("ascii")
+def _encode(answer):
+    return json.dumps(answer).encode("ascii")
 
 
-def _work(sink, wanted):
+def _run_worker(sink, wanted):
     """Never returns: what the parent has open is not to be touched here."""
     try:
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for each in wanted:
-            line = _line(read_fact(*each)) + b"\n"
+            line = _encode(read_fact(*each)) + b"\n"
             while line:
                 line = line[os.write(sink, line) :]
     except BaseException:  # noqa: BLE001  (a child of the loop must end here, whatever happens)
@@ -267,19 +267,19 @@ def _work(sink, wanted):
 
 
 def read_fact(name, arguments, mark, names=None):
-    told = _told(name, arguments, mark)
-    if names is not None and "values" in told:
-        told["values"] = {key: value for key, value in told["values"].items() if key in names}
-    return told
+    answer = _collect_fact(name, arguments, mark)
+    if names is not None and "values" in answer:
+        answer["values"] = {key: value for key, value in answer["values"].items() if key in names}
+    return answer
 
 
-def _reader(name):
+def _collector_for(name):
     """The collector; or what asks psutil in its place, where a file of the kernel is missing. Errors: Unsupported."""
     path = kernel_files.missing(name)
     if path:
         from multiall_cli.remote.facts import psutil_fallback
 
-        return psutil_fallback.instead(name, path)
+        return psutil_fallback.fallback(name, path)
     return collector(name)
 
 
@@ -290,28 +290,28 @@ def collector(name):
     return getattr(sys.modules[module], name)
 
 
-def _told(name, arguments, mark):
+def _collect_fact(name, arguments, mark):
     if name not in FACTS:
         return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
     if isinstance(arguments.get("path"), str):
         arguments = dict(arguments, path=os.path.expanduser(arguments["path"]))  # of who does the work, as for trees
     try:
-        reader = _reader(name)
-        if name not in MARKED:
+        reader = _collector_for(name)
+        if name not in WITH_MARK:
             return {"values": reader(**arguments)}
         values, mark = reader(mark=mark, **arguments)
         return {"values": values, "mark": mark}
-    except Trouble as fault:
-        return {"kind": fault.kind, "trouble": str(fault)}
-    except OSError as fault:
-        kind = "rights" if fault.errno in _RIGHTS else "unsupported" if fault.errno == errno.ENOENT else "collect"
-        where = " (%s)" % fault.filename if isinstance(fault.filename, str) else ""
-        return {"kind": kind, "trouble": "%s%s" % (os.strerror(fault.errno or errno.EIO), where)}
+    except CollectError as error:
+        return {"kind": error.kind, "trouble": str(error)}
+    except OSError as error:
+        kind = "rights" if error.errno in _DENIED else "unsupported" if error.errno == errno.ENOENT else "collect"
+        where = " (%s)" % error.filename if isinstance(error.filename, str) else ""
+        return {"kind": kind, "trouble": "%s%s" % (os.strerror(error.errno or errno.EIO), where)}
     except Exception:  # noqa: BLE001  (one that cannot be read must not cost the others)
         return {"kind": "collect", "trouble": traceback.format_exc().splitlines()[-1]}
 
 
-def _end(child):
+def _kill(child):
     """The child and what it started; who hangs in the kernel is left to it."""
     for ended in (os.killpg, os.kill):
         try:

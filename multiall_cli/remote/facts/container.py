@@ -4,9 +4,9 @@ import json
 import re
 import shutil
 
-from multiall_cli.remote.facts.sources import Unsupported, failed, output
+from multiall_cli.remote.facts.sources import Unsupported, command_error, run
 
-INSPECTED = 1 << 22  # bytes of what is told of a container
+MAX_INSPECT = 1 << 22  # bytes of what is told of a container
 
 
 def container(name):
@@ -17,23 +17,23 @@ def container(name):
     trouble = None
     for program in programs:
         argv = [program, "container", "inspect", "--", name]
-        code, told, complaints = output(argv, INSPECTED)
+        code, values, stderr = run(argv, MAX_INSPECT)
         if code == 0:
-            return container_of(told)
-        if not re.search("no such container", complaints, re.IGNORECASE):
-            trouble = trouble or failed(argv, code, complaints)
+            return parse_inspect(values)
+        if not re.search("no such container", stderr, re.IGNORECASE):
+            trouble = trouble or command_error(argv, code, stderr)
     if trouble is not None:
         raise trouble
     return {"present": False}
 
 
-def container_of(text):
+def parse_inspect(text):
     found = json.loads(text)[0]
     state = found["State"]
-    told: "dict[str, object]" = {"present": True, "running": bool(state["Running"])}
+    values: "dict[str, object]" = {"present": True, "running": bool(state["Running"])}
     health = (state.get("Health") or state.get("Healthcheck") or {}).get("Status")
     if health:
-        told["health"] = health
+        values["health"] = health
     if "RestartCount" in found:
-        told["restarts"] = int(found["RestartCount"])
-    return told
+        values["restarts"] = int(found["RestartCount"])
+    return values

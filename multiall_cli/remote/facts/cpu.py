@@ -1,18 +1,18 @@
 """The processor fact."""
 
-from multiall_cli.remote.facts.sources import marked, read, since
+from multiall_cli.remote.facts.sources import counter_mark, growth, read_text
 
 
 def cpu(mark=None):
     """used, iowait, steal: shares of the time since the look before."""
-    return cpu_of(read("/proc/stat"), mark)
+    return cpu_of(read_text("/proc/stat"), mark)
 
 
 def cpu_of(text, mark):
     # user, nice, system, idle, iowait, irq, softirq, steal; guests are among user and nice.
     ticks = [int(word) for word in text.split("\n", 1)[0].split()[1:9]]
-    now = marked(ticks)
-    found = since(mark, now)
+    now = counter_mark(ticks)
+    found = growth(mark, now)
     if found is None or sum(found[1]) == 0:
         return {}, now
     grown, whole = found[1] + [0] * (8 - len(ticks)), float(sum(found[1]))

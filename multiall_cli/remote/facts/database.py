@@ -4,31 +4,31 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.facts.sources import Trouble, connected
+from multiall_cli.remote.facts.sources import CollectError, connect
 
 PORTS = {"postgresql": 5432, "mysql": 3306}
-WITHIN = 3.0
-_LONGEST = 1 << 16  # bytes of an answer before anyone logged in
+TIMEOUT = 3.0
+MAX_ANSWER = 1 << 16  # bytes of an answer before anyone logged in
 
 
 def database(engine, socket=None, address="127.0.0.1", port=None):
     """open, took (s), version (mysql): a greeting, without a password."""
     if engine not in PORTS:
-        raise Trouble("%r is neither postgresql nor mysql" % (engine,))
+        raise CollectError("%r is neither postgresql nor mysql" % (engine,))
     began = time.monotonic()
     try:
         with _connected(socket, address, port or PORTS[engine]) as opened:
-            told = (_of_postgresql if engine == "postgresql" else _of_mysql)(opened)
+            values = (_ask_postgresql if engine == "postgresql" else _ask_mysql)(opened)
     except OSError as fault:
         return {"open": False, "why": str(fault)}
-    return dict(told, took=time.monotonic() - began) if told["open"] else told
+    return dict(values, took=time.monotonic() - began) if values["open"] else values
 
 
 def _connected(path, address, port):
     if path is None:
-        return connected(address, port, WITHIN)
+        return connect(address, port, TIMEOUT)
     opened = socket.socket(socket.AF_UNIX)
-    opened.settimeout(WITHIN)
+    opened.settimeout(TIMEOUT)
     try:
         opened.connect(path)
     except OSError:
@@ -37,27 +37,27 @@ def _connected(path, address, port):
     return opened
 
 
-def _exactly(opened, count):
+def _receive(opened, count):
     """Errors: OSError where it ends before."""
-    if count > _LONGEST:
+    if count > MAX_ANSWER:
         raise OSError("what it says is of no database")
-    held = b""
-    while len(held) < count:
-        piece = opened.recv(count - len(held))
+    received = b""
+    while len(received) < count:
+        piece = opened.recv(count - len(received))
         if not piece:
             raise OSError("it ended without an answer")
-        held += piece
-    return held
+        received += piece
+    return received
 
 
-def _of_postgresql(opened):
+def _ask_postgresql(opened):
     """The start of a session: what asks for a password, or refuses this one user, is well."""
     words = b"user\0postgres\0database\0postgres\0application_name\0multiall\0\0"
     opened.sendall(struct.pack("!2I", 8 + len(words), 3 << 16) + words)
-    kind, length = struct.unpack("!cI", _exactly(opened, 5))
+    kind, length = struct.unpack("!cI", _receive(opened, 5))
     if kind not in (b"R", b"E", b"N", b"v") or length < 4:
         raise OSError("what it says is not of PostgreSQL")
-    body = _exactly(opened, length - 4)
+    body = _receive(opened, length - 4)
     if kind == b"R" and body[:4] == bytes(4):  # it let us in: it is told that we go
         opened.sendall(b"X\0\0\0\4")
         while opened.recv(1 << 12):
@@ -70,36 +70,36 @@ def _of_postgresql(opened):
     return {"open": True}
 
 
-_NO_ONE = 1130  # this machine may not log in: it answers
+_HOST_NOT_ALLOWED = 1130  # this machine may not log in: it answers
 
 
-def _of_mysql(opened):
+def _ask_mysql(opened):
     """Its greeting. A login that is refused follows: one that is never made counts against the machine that asks."""
-    greeting = _packet(opened)
+    greeting = _read_packet(opened)
     if greeting[:1] == b"\xff":
         code, words = struct.unpack("<H", greeting[1:3])[0], greeting[3:].decode("utf-8", "replace")
-        return {"open": True} if code == _NO_ONE else {"open": False, "why": words}
+        return {"open": True} if code == _HOST_NOT_ALLOWED else {"open": False, "why": words}
     if greeting[:1] != b"\x0a" or b"\0" not in greeting[1:]:
         raise OSError("what it says is not of MySQL")
     try:
-        _leave(opened)
+        _log_out(opened)
     except (OSError, IndexError):
         pass  # it said who it is before
     return {"open": True, "version": greeting[1 : greeting.index(b"\0", 1)].decode("utf-8", "replace")}
 
 
-def _packet(opened):
-    head = _exactly(opened, 4)
-    return _exactly(opened, struct.unpack("<I", head[:3] + b"\0")[0])
+def _read_packet(opened):
+    head = _receive(opened, 4)
+    return _receive(opened, struct.unpack("<I", head[:3] + b"\0")[0])
 
 
-def _leave(opened):
+def _log_out(opened):
     # Protocol 4.1, secure connection, plugins; the user has no name that anyone would have, and no password.
     words = struct.pack("<2IB23x", 0x00088200, 1 << 24, 33) + b"multiall_asks\0" + b"\0" + b"mysql_native_password\0"
     opened.sendall(struct.pack("<I", len(words) | 1 << 24) + words)
     sequence = 2
     for _ in range(3):
-        said = _packet(opened)[:1]
+        said = _read_packet(opened)[:1]
         if said != b"\xfe":  # another way to log in is not asked for
             if said == b"\0":  # it lets in whoever comes: it is told that we go
                 opened.sendall(b"\1\0\0\0\1")

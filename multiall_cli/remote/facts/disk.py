@@ -5,7 +5,7 @@ import os
 from multiall_cli.remote.facts.mount import mounts
 
 
-def mount_above(path):
+def mount_point(path):
     """The mount point of the file system that a path is on."""
     place, known = os.path.realpath(path), set()
     if os.path.exists("/proc/self/mounts"):
@@ -21,7 +21,7 @@ def disk(path):
         found = os.statvfs(path)
     except FileNotFoundError:
         return {"present": False}
-    place = mount_above(path)
+    place = mount_point(path)
     used = found.f_blocks - found.f_bfree
     room, nodes = used + found.f_bavail, found.f_files
     return {

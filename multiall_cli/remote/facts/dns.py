@@ -5,45 +5,45 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.facts.sources import Trouble
+from multiall_cli.remote.facts.sources import CollectError
 from multiall_cli.remote.formats.dns_message import (
-    KINDS,
-    code_word,
+    TYPES,
+    encode_query,
     from_stream,
     is_answer,
-    question,
+    rcode_name,
     read_answer,
     to_stream,
 )
 
-WAIT = 1.0  # seconds until it is asked again
-LONGEST = 4.0  # seconds in which all servers may be asked
+TIMEOUT = 1.0  # seconds until it is asked again
+TOTAL_TIMEOUT = 4.0  # seconds in which all servers may be asked
 
 
 def dns(name, type="A", server=None, port=53):
     """present, answers (words), took (s): of the first server that answers."""
-    kind = KINDS.get(type.upper())
+    kind = TYPES.get(type.upper())
     if kind is None:
-        raise Trouble("%r is none of %s" % (type, ", ".join(sorted(KINDS))))
+        raise CollectError("%r is none of %s" % (type, ", ".join(sorted(TYPES))))
     try:
-        question(0, name, kind)
+        encode_query(0, name, kind)
     except ValueError as fault:
-        raise Trouble(str(fault))
-    until, why = time.monotonic() + LONGEST, ""
+        raise CollectError(str(fault))
+    until, why = time.monotonic() + TOTAL_TIMEOUT, ""
     servers = [server] if server else nameservers()
     for place in servers * 2:
         began = time.monotonic()
         if began >= until:
             break
         try:
-            code, answers = _asked(place, port, name, kind)
+            code, answers = _query(place, port, name, kind)
         except (OSError, ValueError) as fault:
             why = "%s: %s" % (place, fault)
             continue
-        told = {"present": bool(answers), "answers": answers, "took": time.monotonic() - began}
+        values = {"present": bool(answers), "answers": answers, "took": time.monotonic() - began}
         if not answers:
-            told["why"] = "%s says %s" % (place, code_word(code) if code else "that it has none")
-        return told
+            values["why"] = "%s says %s" % (place, rcode_name(code) if code else "that it has none")
+        return values
     return {"present": False, "why": why or "no answer"}
 
 
@@ -57,37 +57,37 @@ def nameservers(path="/etc/resolv.conf"):
     return [each[1] for each in words if len(each) > 1 and each[0] == "nameserver"][:2] or ["127.0.0.1"]
 
 
-def _asked(server, port, name, kind):
+def _query(server, port, name, kind):
     """(code, answers). Errors: OSError, ValueError."""
     number = struct.unpack("!H", os.urandom(2))[0]
-    asked = question(number, name, kind)
+    query = encode_query(number, name, kind)
     family, _, _, _, place = socket.getaddrinfo(server, port, 0, socket.SOCK_DGRAM)[0]
-    until, odd = time.monotonic() + WAIT, False
+    until, odd = time.monotonic() + TIMEOUT, False
     with socket.socket(family, socket.SOCK_DGRAM) as opened:
         opened.connect(place)
-        opened.send(asked)
+        opened.send(query)
         while True:
             opened.settimeout(max(0.001, until - time.monotonic()))
             try:
                 answer = opened.recv(1 << 16)
             except socket.timeout:
-                raise ValueError("its answer is to something else" if odd else "no answer within %g s" % WAIT)
-            if is_answer(answer, asked):
+                raise ValueError("its answer is to something else" if odd else "no answer within %g s" % TIMEOUT)
+            if is_answer(answer, query):
                 break
-            odd = odd or answer[:2] == asked[:2]
+            odd = odd or answer[:2] == query[:2]
             if time.monotonic() > until:
                 raise ValueError("its answer is to something else")
     if len(answer) > 2 and answer[2] & 2:  # it was cut short
-        answer = _over_tcp(family, place, asked)
-    return read_answer(answer, asked, kind)
+        answer = _over_tcp(family, place, query)
+    return read_answer(answer, query, kind)
 
 
-def _over_tcp(family, place, asked):
-    until = time.monotonic() + WAIT
+def _over_tcp(family, place, query):
+    until = time.monotonic() + TIMEOUT
     with socket.socket(family, socket.SOCK_STREAM) as opened:
-        opened.settimeout(WAIT)
+        opened.settimeout(TIMEOUT)
         opened.connect(place)
-        opened.sendall(to_stream(asked))
+        opened.sendall(to_stream(query))
         received = b""
         while from_stream(received) is None:
             opened.settimeout(max(0.001, until - time.monotonic()))

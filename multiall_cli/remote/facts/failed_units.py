@@ -2,12 +2,12 @@
 
 import os
 
-from multiall_cli.remote.facts.sources import Unsupported, of
+from multiall_cli.remote.facts.sources import Unsupported, checked_output
 
 
 def failed_units():
     if not os.path.isdir("/run/systemd/system"):
         raise Unsupported("it does not run systemd")
-    told = of(["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"])
-    names = [line.split()[0] for line in told.splitlines() if line.strip()]
+    text = checked_output(["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"])
+    names = [line.split()[0] for line in text.splitlines() if line.strip()]
     return {"count": len(names), "names": names}

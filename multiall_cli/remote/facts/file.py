@@ -8,10 +8,10 @@ import stat
 import time
 from functools import lru_cache
 
-from multiall_cli.remote.facts.sources import found_in
+from multiall_cli.remote.facts.sources import search
 
-MOST_NAMES = 1000  # accounts whose names one look remembers
-MOST = 1 << 24  # bytes of a file that are searched
+MAX_NAMES = 1000  # accounts whose names one look remembers
+MAX_SEARCHED = 1 << 24  # bytes of a file that are searched
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe",
           stat.S_IFSOCK: "socket", stat.S_IFBLK: "block device", stat.S_IFCHR: "device"}  # fmt: skip
 
@@ -24,38 +24,38 @@ def file(path, match=None, sha256=False, follow=True):
         return {"present": False}
     except NotADirectoryError:
         return {"present": False}
-    told = {
+    values = {
         "present": True,
         "kind": _KINDS.get(stat.S_IFMT(found.st_mode), "other"),
         "mode": "%04o" % stat.S_IMODE(found.st_mode),
-        "owner": _user(found.st_uid),
-        "group": _group(found.st_gid),
+        "owner": _user_name(found.st_uid),
+        "group": _group_name(found.st_gid),
         "size": found.st_size,
         "age": max(0.0, time.time() - found.st_mtime),
     }
     if os.path.islink(path):
-        told["target"] = os.readlink(path)
+        values["target"] = os.readlink(path)
     if match is not None or sha256:
-        told.update(_content(path, match, sha256))
-    return told
+        values.update(_content(path, match, sha256))
+    return values
 
 
 def _content(path, match, sha256):
-    told: "dict[str, object]" = {}
+    values: "dict[str, object]" = {}
     with open(path, "rb") as opened:
         if match is not None:
-            told.update(found_in(match, opened.read(MOST + 1), MOST))
+            values.update(search(match, opened.read(MAX_SEARCHED + 1), MAX_SEARCHED))
             opened.seek(0)
         if sha256:
             digest = hashlib.sha256()
             for piece in iter(lambda: opened.read(1 << 20), b""):
                 digest.update(piece)
-            told["sha256"] = digest.hexdigest()
-    return told
+            values["sha256"] = digest.hexdigest()
+    return values
 
 
-@lru_cache(maxsize=MOST_NAMES)
-def _user(number):
+@lru_cache(maxsize=MAX_NAMES)
+def _user_name(number):
     """The account's name, looked for once: each look is a process of its own."""
     try:
         return pwd.getpwuid(number).pw_name
@@ -63,8 +63,8 @@ def _user(number):
         return str(number)
 
 
-@lru_cache(maxsize=MOST_NAMES)
-def _group(number):
+@lru_cache(maxsize=MAX_NAMES)
+def _group_name(number):
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

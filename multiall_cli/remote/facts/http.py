@@ -3,9 +3,9 @@
 import re
 import time
 
-from multiall_cli.remote.facts.sources import Trouble, connected, found_in
+from multiall_cli.remote.facts.sources import CollectError, connect, search
 
-MOST = 1 << 20  # bytes of an answer that are searched
+MAX_BODY = 1 << 20  # bytes of an answer that are searched
 
 
 def http(url, match=None, within=3.0, insecure=False):
@@ -15,7 +15,7 @@ def http(url, match=None, within=3.0, insecure=False):
 
     found = re.match(r"(https?)://([^/]+)(/.*)?$", url)
     if found is None:
-        raise Trouble("%r is no address of http or https" % url)
+        raise CollectError("%r is no address of http or https" % url)
     scheme, place, path = found.groups()
     connection = http.client.HTTPConnection(place, timeout=within)
     if scheme == "https":
@@ -25,17 +25,17 @@ def http(url, match=None, within=3.0, insecure=False):
         connection = http.client.HTTPSConnection(place, timeout=within, context=context)
     began = time.monotonic()
     try:
-        connection.sock = connected(connection.host, connection.port, within)
+        connection.sock = connect(connection.host, connection.port, within)
         if scheme == "https":
             connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
         connection.request("GET", path or "/", headers={"User-Agent": "multiall", "Connection": "close"})
         with connection.getresponse() as answer:
-            body = answer.read(MOST + 1)
+            body = answer.read(MAX_BODY + 1)
     except (OSError, http.client.HTTPException, ssl.CertificateError) as fault:  # no OSError before Python 3.7
         return {"present": False, "why": str(fault) or type(fault).__name__}
     finally:
         connection.close()
-    told = {"present": True, "status": answer.status, "took": time.monotonic() - began}
+    values = {"present": True, "status": answer.status, "took": time.monotonic() - began}
     if match is not None:
-        told.update(found_in(match, body, MOST))
-    return told
+        values.update(search(match, body, MAX_BODY))
+    return values

@@ -2,7 +2,7 @@
 
 import os
 
-from multiall_cli.remote.facts.sources import marked, since
+from multiall_cli.remote.facts.sources import counter_mark, growth
 
 
 def interface(name, mark=None):
@@ -25,12 +25,12 @@ def interface(name, mark=None):
     # What a card had no room for was dropped too, as /proc/net/dev has it.
     kinds = ("rx_errors", "tx_errors", "rx_dropped", "tx_dropped", "rx_missed_errors")
     lost = [number("/statistics/" + kind) for kind in kinds]
-    told = {"present": True, "state": state, "errors": sum(lost[:2]), "dropped": sum(lost[2:])}
+    values = {"present": True, "state": state, "errors": sum(lost[:2]), "dropped": sum(lost[2:])}
     if number("/speed") > 0:
-        told["speed"] = number("/speed")
-    now = marked(lost, ":%d" % number("/ifindex"))
-    found = since(mark, now)
+        values["speed"] = number("/speed")
+    now = counter_mark(lost, ":%d" % number("/ifindex"))
+    found = growth(mark, now)
     if found is not None:
         took, grown = found
-        told.update(error_rate=sum(grown[:2]) / took, drop_rate=sum(grown[2:]) / took)
-    return told, now
+        values.update(error_rate=sum(grown[:2]) / took, drop_rate=sum(grown[2:]) / took)
+    return values, now

@@ -6,44 +6,44 @@ import os
 import re
 import shutil
 
-from multiall_cli.remote.facts.log import MOST
-from multiall_cli.remote.facts.sources import Unsupported, failed, output
+from multiall_cli.remote.facts.log import MAX_READ
+from multiall_cli.remote.facts.sources import Unsupported, command_error, run
 
-_LESS = ("not seeing messages from other users", "insufficient permissions")
+_RESTRICTED = ("not seeing messages from other users", "insufficient permissions")
 
 
 def journal(pattern=None, priority=None, unit=None, mark=None):
     """count: entries of systemd's journal that came since the look before."""
     if shutil.which("journalctl") is None:
         raise Unsupported("it has no journalctl")
-    _look()
+    _check_access()
     argv = ["journalctl", "--no-pager", "--all", "-o", "json"]
     if not isinstance(mark, dict) or not isinstance(mark.get("cursor"), str):
-        return {}, {"cursor": entries(_asked(argv + ["-n", "1"]), None)[1]}
+        return {}, {"cursor": count_entries(_run_journalctl(argv + ["-n", "1"]), None)[1]}
     argv += ["--after-cursor=" + mark["cursor"]] if mark["cursor"] else []
     argv += ["--priority=" + priority] if priority is not None else []
     argv += ["--unit=" + unit] if unit is not None else []
-    count, cursor = entries(_asked(argv), pattern)
+    count, cursor = count_entries(_run_journalctl(argv), pattern)
     return {"count": count}, {"cursor": cursor or mark["cursor"]}
 
 
-def _look():
+def _check_access():
     """Whether all of the journal may be read. With JSON journalctl keeps that to itself."""
-    _, _, complaints = output(["journalctl", "--no-pager", "-n", "1"])
-    if any(each in complaints for each in _LESS):
+    _, _, stderr = run(["journalctl", "--no-pager", "-n", "1"])
+    if any(each in stderr for each in _RESTRICTED):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "journal")
-    if "No journal files were found" in complaints:
+    if "No journal files were found" in stderr:
         raise Unsupported("it keeps no journal")
 
 
-def _asked(argv):
-    code, told, complaints = output(argv, MOST, enough=True)
+def _run_journalctl(argv):
+    code, stdout, stderr = run(argv, MAX_READ, enough=True)
     if code:
-        raise failed(argv, code, complaints)
-    return told
+        raise command_error(argv, code, stderr)
+    return stdout
 
 
-def entries(text, pattern):
+def count_entries(text, pattern):
     """(how many, the place of the last one) in lines of JSON; '' where there is none. The last line may be cut off."""
     count, cursor = 0, ""
     for line in text.split("\n"):
@@ -59,10 +59,10 @@ def entries(text, pattern):
     return count, cursor
 
 
-def _message(said):
+def _message(message):
     """Text; numbers of bytes where it is none; several where it was given more than once."""
-    if isinstance(said, list):
-        if all(isinstance(each, int) for each in said):
-            return bytes(each & 255 for each in said).decode("utf-8", "replace")
-        return "\n".join(_message(each) for each in said)
-    return said if isinstance(said, str) else ""
+    if isinstance(message, list):
+        if all(isinstance(each, int) for each in message):
+            return bytes(each & 255 for each in message).decode("utf-8", "replace")
+        return "\n".join(_message(each) for each in message)
+    return message if isinstance(message, str) else ""

@@ -6,12 +6,12 @@ import os
 import re
 import stat
 
-from multiall_cli.remote.facts.sources import Trouble
+from multiall_cli.remote.facts.sources import CollectError
 
-MOST = 1 << 24  # bytes of a log that are read at a look; the rest is read at the next one
-_BEFORE = 256  # bytes before a place by which it is known again
-_NEVER = 1 << 62  # later than any file
-_PACKED = (".gz", ".xz", ".bz2", ".zst", ".lz4", ".Z")
+MAX_READ = 1 << 24  # bytes of a log that are read at a look; the rest is read at the next one
+FINGERPRINT_BYTES = 256  # bytes before a place by which it is known again
+_FAR_FUTURE = 1 << 62  # later than any file
+_COMPRESSED = (".gz", ".xz", ".bz2", ".zst", ".lz4", ".Z")
 _ROTATED = "[.-](?:[0-9][0-9.:T_-]*|old)(?:[.][A-Za-z0-9]+)?"
 
 
@@ -19,28 +19,28 @@ def log(path, pattern, mark=None):
     """count: lines with the pattern that came since the look before, in a log that may have been rotated; gap: whether
     the file of the look before is gone, so that lines may be missing in the count.
     """
-    wanted = re.compile(pattern.encode("utf-8"))
+    pattern_bytes = re.compile(pattern.encode("utf-8"))
     try:
         found = os.stat(path)
     except FileNotFoundError:
         # What was written before it was moved away is read when there is a new one.
-        none = {"inode": 0, "at": 0, "print": _print(b""), "newest": _newest(path)}
+        none = {"inode": 0, "at": 0, "print": _fingerprint(b""), "newest": _newest_rotation(path)}
         return {"present": False}, mark if _is_mark(mark) else none
     if not stat.S_ISREG(found.st_mode):
-        raise Trouble("it is no file")
-    with open(path, "rb") as opened:
+        raise CollectError("it is no file")
+    with open(path, "rb") as file:
         if not _is_mark(mark):
-            return {"present": True}, _mark(opened, os.fstat(opened.fileno()).st_size, path)
-        older, begins, gap = _since(path, opened, mark)
-        count, left, old = 0, MOST, mark.get("old")
+            return {"present": True}, _mark(file, os.fstat(file.fileno()).st_size, path)
+        older, begins, gap = _unread_files(path, file, mark)
+        count, left, old = 0, MAX_READ, mark.get("old")
         for each, at in older:
-            more, rest, old = _of_old(each, at, wanted, left)
+            more, rest, old = _count_rotated(each, at, pattern_bytes, left)
             count, left = count + more, left - (old["at"] - at if old else 0)
             if rest is not None:  # more than one look reads
-                told = {"present": True, "count": count, "gap": gap}
-                return told, dict(rest, newest=mark.get("newest", _NEVER), file=each)
-        more, at = _counted(opened, begins, wanted, left)
-        made = _mark(opened, at, path)
+                values = {"present": True, "count": count, "gap": gap}
+                return values, dict(rest, newest=mark.get("newest", _FAR_FUTURE), file=each)
+        more, at = _count_lines(file, begins, pattern_bytes, left)
+        made = _mark(file, at, path)
         return {"present": True, "count": count + more, "gap": gap}, dict(made, old=old) if old else made
 
 
@@ -50,40 +50,40 @@ def _is_mark(mark):
     return isinstance(mark.get("inode"), int) and isinstance(mark.get("at"), int) and mark["at"] >= 0
 
 
-def _print(piece):
+def _fingerprint(piece):
     return hashlib.sha256(piece).hexdigest()[:16]
 
 
-def _printed(opened, at):
+def _fingerprint_at(file, at):
     """What a place of a file is known by."""
-    start = max(0, at - _BEFORE)
-    opened.seek(start)
-    return _print(opened.read(at - start))
+    start = max(0, at - FINGERPRINT_BYTES)
+    file.seek(start)
+    return _fingerprint(file.read(at - start))
 
 
-def _mark(opened, at, path=None):
+def _mark(file, at, path=None):
     """newest: when the newest of the files that were moved away was written; file: where a link leads."""
-    made = {"inode": os.fstat(opened.fileno()).st_ino, "at": at, "print": _printed(opened, at)}
+    made = {"inode": os.fstat(file.fileno()).st_ino, "at": at, "print": _fingerprint_at(file, at)}
     if path is not None:
-        made["newest"] = _newest(path)
+        made["newest"] = _newest_rotation(path)
         if os.path.islink(path):
             made["file"] = os.path.realpath(path)
     return made
 
 
-def _goes_on(opened, mark):
+def _is_same_file(file, mark):
     """Whether it is the file of the mark: a number may be given to another file, and a file may be written anew."""
-    found = os.fstat(opened.fileno())
-    return found.st_ino == mark["inode"] and _holds(opened, mark)
+    found = os.fstat(file.fileno())
+    return found.st_ino == mark["inode"] and _has_content(file, mark)
 
 
-def _holds(opened, mark):
+def _has_content(file, mark):
     """Whether it has what stood before the mark, in the same place."""
-    size = os.fstat(opened.fileno()).st_size
-    return size >= mark["at"] and _printed(opened, mark["at"]) == mark.get("print")
+    size = os.fstat(file.fileno()).st_size
+    return size >= mark["at"] and _fingerprint_at(file, mark["at"]) == mark.get("print")
 
 
-def _siblings(path):
+def _rotated_candidates(path):
     """(time of change, name, whether it is named as a rotated log is), the oldest first."""
     folder, name = os.path.split(path)
     stem, extension = os.path.splitext(name)
@@ -104,97 +104,97 @@ def _siblings(path):
     return sorted(found)
 
 
-def _newest(path):
-    return max((changed for changed, _, rotated in _siblings(path) if rotated), default=0)
+def _newest_rotation(path):
+    return max((changed for changed, _, rotated in _rotated_candidates(path) if rotated), default=0)
 
 
-def _since(path, opened, mark):
+def _unread_files(path, file, mark):
     """([(name, place), ...], place in this one, gap): the files that have what is not counted yet, the oldest first.
 
     A log may be moved away, or copied and emptied, and more than once between two looks.
     """
-    siblings = _siblings(path)
-    newest = mark.get("newest", _NEVER)
+    siblings = _rotated_candidates(path)
+    newest = mark.get("newest", _FAR_FUTURE)
     later = [(changed, name) for changed, name, rotated in siblings if rotated and changed > newest]
-    if _goes_on(opened, mark) and not any(_was_emptied(name, opened, mark) for _, name in later):
+    if _is_same_file(file, mark) and not any(_is_copy(name, file, mark) for _, name in later):
         older = later if mark["at"] == 0 else []  # of an empty one nothing tells whether it is another by now
         return (
-            [(name, _read_to(name, mark)) for _, name in older],
+            [(name, _read_position(name, mark)) for _, name in older],
             mark["at"],
-            any(_is_packed(name) for _, name in older),
+            any(_is_compressed(name) for _, name in older),
         )
     places = [(newest, mark["file"])] if isinstance(mark.get("file"), str) else []
     places += [(changed, name) for changed, name, _ in siblings]
     copies = [each for each in places if each[0] >= mark.get("newest", 0)] if mark["at"] else []
-    found = next((each for each in places if _is(each[1], _goes_on, mark)), None)
-    found = found or next((each for each in copies if _is(each[1], _holds, mark)), None)
+    found = next((each for each in places if _file_matches(each[1], _is_same_file, mark)), None)
+    found = found or next((each for each in copies if _file_matches(each[1], _has_content, mark)), None)
     if found is not None:
         later = [each for each in later if each[0] > found[0] and each[1] != found[1]]
-    gap = (found is None and mark["at"] > 0) or any(_is_packed(name) for _, name in later)
+    gap = (found is None and mark["at"] > 0) or any(_is_compressed(name) for _, name in later)
     first = [(found[1], mark["at"])] if found is not None else []
     return first + [(name, 0) for _, name in later], 0, gap
 
 
-def _read_to(name, mark):
+def _read_position(name, mark):
     """Up to where a file that was moved away is counted: a program that was not told may go on writing to it."""
     old = mark.get("old")
-    return old["at"] if _is_mark(old) and _is(name, _goes_on, old) else 0
+    return old["at"] if _is_mark(old) and _file_matches(name, _is_same_file, old) else 0
 
 
-def _was_emptied(name, opened, mark):
+def _is_copy(name, file, mark):
     """Whether a file is a copy of this one, as it was before it was emptied: this one has not all that the copy has."""
     try:
         with open(name, "rb") as copy:
-            if mark["at"] == 0 or not _holds(copy, mark):
+            if mark["at"] == 0 or not _has_content(copy, mark):
                 return False
             end = os.fstat(copy.fileno()).st_size
-            return not _holds(opened, {"at": end, "print": _printed(copy, end)})
+            return not _has_content(file, {"at": end, "print": _fingerprint_at(copy, end)})
     except OSError:
         return False
 
 
-def _is_packed(name):
-    return name.endswith(_PACKED)
+def _is_compressed(name):
+    return name.endswith(_COMPRESSED)
 
 
-def _is(name, same, mark):
+def _file_matches(name, same, mark):
     try:
-        with open(name, "rb") as opened:
-            return same(opened, mark)
+        with open(name, "rb") as file:
+            return same(file, mark)
     except OSError:
         return False
 
 
-def _of_old(name, at, wanted, most):
+def _count_rotated(name, at, pattern_bytes, most):
     """(lines with the pattern, a mark where more is left, a mark of what is read) of a file that was moved away."""
-    if _is_packed(name):
+    if _is_compressed(name):
         return 0, None, None
     try:
-        with open(name, "rb") as opened:
-            count, end = _counted(opened, at, wanted, most)
-            size = os.fstat(opened.fileno()).st_size
+        with open(name, "rb") as file:
+            count, end = _count_lines(file, at, pattern_bytes, most)
+            size = os.fstat(file.fileno()).st_size
             if size - at > most:
-                return count, _mark(opened, end), _mark(opened, end)
-            opened.seek(end)
-            last = opened.read(max(0, size - end))  # a line that has no end, and what came just now
-            found = sum(1 for line in last.split(b"\n") if line and wanted.search(line))
-            return count + found, None, _mark(opened, end + len(last))
+                return count, _mark(file, end), _mark(file, end)
+            file.seek(end)
+            last = file.read(max(0, size - end))  # a line that has no end, and what came just now
+            found = sum(1 for line in last.split(b"\n") if line and pattern_bytes.search(line))
+            return count + found, None, _mark(file, end + len(last))
     except FileNotFoundError:
         return 0, None, None  # it was moved on just now
 
 
-def _counted(opened, at, wanted, most):
+def _count_lines(file, at, pattern_bytes, most):
     """(lines with the pattern, where the last whole line ends), of no more than `most` bytes from a place on."""
-    opened.seek(at)
+    file.seek(at)
     count, rest, left = 0, b"", most
     while left > 0:
-        piece = opened.read(min(left, 1 << 20))
+        piece = file.read(min(left, 1 << 20))
         if not piece:
             break
         left -= len(piece)
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()
-        count += sum(1 for line in lines if wanted.search(line))
+        count += sum(1 for line in lines if pattern_bytes.search(line))
     if left <= 0 and len(rest) == most > 0:  # one line without an end: it must not be read for ever
-        return count + bool(wanted.search(rest)), at + most
+        return count + bool(pattern_bytes.search(rest)), at + most
     return count, at + (most - left) - len(rest)

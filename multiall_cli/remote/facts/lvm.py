@@ -1,15 +1,15 @@
 """The LVM volume group fact."""
 
-from multiall_cli.remote.facts.sources import of
+from multiall_cli.remote.facts.sources import checked_output
 
 
 def lvm(name):
     """present, used (share), free (bytes), missing: disks that are."""
     columns = "vg_name,vg_size,vg_free,vg_missing_pv_count"
-    return lvm_of(of(["vgs", "--noheadings", "--nosuffix", "--units", "b", "-o", columns]), name)
+    return parse_vgs(checked_output(["vgs", "--noheadings", "--nosuffix", "--units", "b", "-o", columns]), name)
 
 
-def lvm_of(text, name):
+def parse_vgs(text, name):
     for line in text.splitlines():
         words = line.split()
         if words and words[0] == name:

@@ -1,10 +1,10 @@
 """The memory fact."""
 
-from multiall_cli.remote.facts.sources import read
+from multiall_cli.remote.facts.sources import read_text
 
 
 def _memory():
-    pairs = (line.split(":", 1) for line in read("/proc/meminfo").splitlines() if ":" in line)
+    pairs = (line.split(":", 1) for line in read_text("/proc/meminfo").splitlines() if ":" in line)
     return {name: int(value.split()[0]) * 1024 for name, value in pairs}
 
 

@@ -2,9 +2,9 @@
 
 import os
 
-from multiall_cli.remote.facts.sources import read
+from multiall_cli.remote.facts.sources import read_text
 
 
 def module(name):
-    loaded = {line.split(" ", 1)[0] for line in read("/proc/modules").splitlines()}
+    loaded = {line.split(" ", 1)[0] for line in read_text("/proc/modules").splitlines()}
     return {"present": name.replace("-", "_") in loaded or os.path.isdir("/sys/module/" + name.replace("-", "_"))}

@@ -10,23 +10,23 @@ def mounts():
         for line in lines:
             words = line.split(" ")
             if len(words) > 3:
-                yield _unescaped(words[1]), words[2], words[3].split(",")
+                yield _unescape(words[1]), words[2], words[3].split(",")
 
 
-def _unescaped(word):
+def _unescape(word):
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), word)
 
 
 def mount(path):
     """present, type, options (words) of what is mounted there."""
-    return mount_of(list(mounts()), path)
+    return find_mount(list(mounts()), path)
 
 
-def mount_of(table, path):
+def find_mount(table, path):
     """Of (path, type, options); the path may end in a slash or lead through a link, which is looked at last: a server
     that is gone would not let us.
     """
-    for way in (_plain, os.path.realpath):
+    for way in (_normalize, os.path.realpath):
         place = way(path)
         found = [each for each in table if each[0] == place]
         if found:
@@ -34,5 +34,5 @@ def mount_of(table, path):
     return {"present": False}
 
 
-def _plain(path):
+def _normalize(path):
     return "/" + os.path.normpath(path).lstrip("/")

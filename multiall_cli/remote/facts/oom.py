@@ -1,17 +1,17 @@
 """The out-of-memory fact: processes that the kernel killed."""
 
-from multiall_cli.remote.facts.sources import Unsupported, marked, read, since
+from multiall_cli.remote.facts.sources import Unsupported, counter_mark, growth, read_text
 
 
 def oom(mark=None):
     """count: processes that were killed for want of memory since the look before."""
-    return oom_of(read("/proc/vmstat"), mark)
+    return oom_of(read_text("/proc/vmstat"), mark)
 
 
 def oom_of(text, mark):
     counts = [int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill ")]
     if not counts:
         raise Unsupported("its kernel does not count them (4.13 and newer do)")
-    now = marked(counts)
-    found = since(mark, now)
+    now = counter_mark(counts)
+    found = growth(mark, now)
     return {} if found is None else {"count": found[1][0]}, now

@@ -1,8 +1,8 @@
 """The open files fact."""
 
-from multiall_cli.remote.facts.sources import read
+from multiall_cli.remote.facts.sources import read_text
 
 
 def open_files():
-    used, _, most = read("/proc/sys/fs/file-nr").split()
+    used, _, most = read_text("/proc/sys/fs/file-nr").split()
     return {"used": int(used) / int(most)}

@@ -2,41 +2,41 @@
 
 import os
 
-from multiall_cli.remote.facts.sources import failed, output
+from multiall_cli.remote.facts.sources import command_error, run
 from multiall_cli.remote.formats import package_versions
-from multiall_cli.remote.formats.package_tables import versions_of
+from multiall_cli.remote.formats.package_tables import parse_dpkg_status
 
 
 def package(name, at_least=None):
     """present, version: of dpkg, read from its own table, else of rpm; recent: whether it is new enough."""
-    of_dpkg = os.path.exists("/var/lib/dpkg/status")
-    version = _of_dpkg(name) if of_dpkg else _of_rpm(name)
-    told: "dict[str, object]" = {"present": version is not None}
+    is_dpkg = os.path.exists("/var/lib/dpkg/status")
+    version = _dpkg_version(name) if is_dpkg else _rpm_version(name)
+    values: "dict[str, object]" = {"present": version is not None}
     if version is not None:
-        told["version"] = version
+        values["version"] = version
         if at_least is not None:
-            compared = package_versions.of_debian if of_dpkg else package_versions.of_rpm
-            told["recent"] = compared(version, at_least) >= 0
-            told["why"] = "it is %s, and %s is wanted" % (version, at_least)
-    return told
+            compared = package_versions.compare_debian if is_dpkg else package_versions.compare_rpm
+            values["recent"] = compared(version, at_least) >= 0
+            values["why"] = "it is %s, and %s is wanted" % (version, at_least)
+    return values
 
 
-def _of_rpm(name):
+def _rpm_version(name):
     argv = ["rpm", "-q", "--qf", "%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n", "--", name]
-    code, told, complaints = output(argv)
+    code, values, stderr = run(argv)
     if code == 0:
-        return told.strip().splitlines()[-1]
-    if "is not installed" in told:
+        return values.strip().splitlines()[-1]
+    if "is not installed" in values:
         return None
-    raise failed(argv, code, complaints)
+    raise command_error(argv, code, stderr)
 
 
-_TABLE: "dict[str, str]" = {}
+_DPKG: "dict[str, str]" = {}
 """dpkg's table, as it was when a look first asked for it: each look is a process of its own."""
 
 
-def _of_dpkg(name):
-    if not _TABLE:
+def _dpkg_version(name):
+    if not _DPKG:
         with open("/var/lib/dpkg/status", errors="surrogateescape") as opened:
-            _TABLE.update(versions_of(opened.read()))
-    return _TABLE.get(name)
+            _DPKG.update(parse_dpkg_status(opened.read()))
+    return _DPKG.get(name)

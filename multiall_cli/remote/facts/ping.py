@@ -9,10 +9,10 @@ import socket
 import struct
 import time
 
-from multiall_cli.remote.facts.sources import Unsupported, output
+from multiall_cli.remote.facts.sources import Unsupported, run
 
-ROUNDS = 3
-ROUND = 1.0  # seconds until the next echo is asked for
+ECHOES = 3
+INTERVAL = 1.0  # seconds until the next echo is asked for
 
 
 def ping(address):
@@ -23,9 +23,9 @@ def ping(address):
         return {"open": False, "why": str(fault)}
     opened = _socket(family)
     if opened is None:
-        return _by_program(address)
+        return _run_ping(address)
     with opened[0]:
-        return _asked(opened[0], opened[1], family, place)
+        return _send_echoes(opened[0], opened[1], family, place)
 
 
 def _socket(family):
@@ -40,16 +40,16 @@ def _socket(family):
     return None
 
 
-def _asked(opened, raw, family, place):
+def _send_echoes(opened, raw, family, place):
     token, sent = os.urandom(16), {}
     number = struct.unpack("!H", token[:2])[0]
-    for at in range(ROUNDS):
+    for at in range(ECHOES):
         sent[at] = time.monotonic()
         try:
-            opened.sendto(echo(family, number, at, token), place)
+            opened.sendto(encode_echo(family, number, at, token), place)
         except OSError as fault:
             return {"open": False, "why": fault.strerror or str(fault)}
-        until = sent[at] + ROUND
+        until = sent[at] + INTERVAL
         while True:
             if not select.select([opened], [], [], max(0.0, until - time.monotonic()))[0]:
                 break
@@ -57,26 +57,26 @@ def _asked(opened, raw, family, place):
                 answer = opened.recv(1 << 11)
             except OSError as fault:  # what the way there says of it
                 return {"open": False, "why": fault.strerror or str(fault)}
-            which = echoed(family, raw, answer, token)
+            which = matching_echo(family, raw, answer, token)
             if which in sent:
                 return {"open": True, "took": time.monotonic() - sent[which]}
-    return {"open": False, "why": "no answer within %g s" % (ROUNDS * ROUND)}
+    return {"open": False, "why": "no answer within %g s" % (ECHOES * INTERVAL)}
 
 
-def echo(family, number, at, token):
+def encode_echo(family, number, at, token):
     """The question: its sum is made by the kernel, but for raw sockets of IPv4."""
     kind = 8 if family == socket.AF_INET else 128
     bare = struct.pack("!BBHHH", kind, 0, 0, number, at) + token
-    return bare[:2] + struct.pack("!H", total(bare)) + bare[4:]
+    return bare[:2] + struct.pack("!H", checksum(bare)) + bare[4:]
 
 
-def total(piece):
+def checksum(piece):
     words = sum(struct.unpack("!%dH" % (len(piece) // 2), piece))
     words = (words >> 16) + (words & 0xFFFF)
     return ~(words + (words >> 16)) & 0xFFFF
 
 
-def echoed(family, raw, answer, token):
+def matching_echo(family, raw, answer, token):
     """Which of our questions an answer is to, or None."""
     if raw and family == socket.AF_INET and answer:
         answer = answer[(answer[0] & 15) * 4 :]
@@ -86,17 +86,17 @@ def echoed(family, raw, answer, token):
     return at if kind == (0 if family == socket.AF_INET else 129) else None
 
 
-def _by_program(address):
+def _run_ping(address):
     if shutil.which("ping") is None:
         raise Unsupported("it has no ping, and we may open no socket for echoes")
-    code, told, complaints = output(["ping", "-c", "1", "-w", "3", "--", address])
-    return ping_of(code, told, complaints)
+    code, stdout, stderr = run(["ping", "-c", "1", "-w", "3", "--", address])
+    return parse_ping(code, stdout, stderr)
 
 
-def ping_of(code, told, complaints):
+def parse_ping(code, stdout, stderr):
     if code == 0:
-        found = re.search(r"time[=<]([0-9.]+) ?ms", told)
+        found = re.search(r"time[=<]([0-9.]+) ?ms", stdout)
         return {"open": True, "took": float(found.group(1)) / 1000} if found else {"open": True}
-    if "permitted" in complaints or "denied" in complaints:
+    if "permitted" in stderr or "denied" in stderr:
         raise PermissionError(errno.EPERM, "Operation not permitted", "ping")
-    return {"open": False, "why": (complaints.strip().splitlines() or ["no answer within 3 s"])[-1]}
+    return {"open": False, "why": (stderr.strip().splitlines() or ["no answer within 3 s"])[-1]}

@@ -3,14 +3,14 @@
 import socket
 import struct
 
-_LISTENS = "0A"
+_LISTEN_HEX = "0A"
 IPV6_ONLY = " (IPv6 only)"
-_EVERY4 = "0.0.0.0"  # noqa: S104  (an address that is compared, nothing is bound)
+_ANY_IPV4 = "0.0.0.0"  # noqa: S104  (an address that is compared, nothing is bound)
 _SOCK_DIAG, _BY_FAMILY, _REQUEST, _DUMP = 4, 20, 1, 0x300  # of linux/netlink.h and linux/sock_diag.h
 _LISTEN, _CLOSE, _MESSAGE, _V6_ONLY = 10, 7, 72, 11  # states, bytes of a message, an attribute: linux/inet_diag.h
 
 
-def listening(which):
+def listeners(which):
     """(address, port) of what listens: `tcp`, or `udp`, where all that are bound count."""
     for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
         try:
@@ -20,7 +20,7 @@ def listening(which):
             continue
         for line in lines:
             words = line.split()
-            if which == "udp" or words[3] == _LISTENS:
+            if which == "udp" or words[3] == _LISTEN_HEX:
                 address, port = words[1].split(":")
                 packed = bytes.fromhex(address)
                 numbers = struct.unpack("=%dI" % (len(packed) // 4), packed)
@@ -29,17 +29,17 @@ def listening(which):
 
 def port(port, protocol="tcp"):
     """open: whether something listens; addresses: on which, `::` with a word where it takes no IPv4."""
-    return on_addresses(port, protocol, {address for address, number in listening(protocol) if number == port})
+    return port_values(port, protocol, {address for address, number in listeners(protocol) if number == port})
 
 
-def on_addresses(port, protocol, found):
+def port_values(port, protocol, found):
     """What is said of a port that is listened on at these addresses."""
-    if "::" in found and _EVERY4 not in found and takes_ipv6_only(port, protocol):
+    if "::" in found and _ANY_IPV4 not in found and is_ipv6_only(port, protocol):
         found = found - {"::"} | {"::" + IPV6_ONLY}
     return {"open": bool(found), "addresses": sorted(found)}
 
 
-def takes_ipv6_only(port, protocol):
+def is_ipv6_only(port, protocol):
     """Whether all that listens on `::` at this port has IPV6_V6ONLY; False where the kernel does not say.
 
     Of the kernel's socket diagnosis (sock_diag(7)): /proc/net does not tell the two apart.
@@ -52,14 +52,14 @@ def takes_ipv6_only(port, protocol):
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
             kernel.settimeout(1.0)
             kernel.send(head + request)
-            while _take_answer(kernel.recv(1 << 16), port, told):
+            while _read_sockets(kernel.recv(1 << 16), port, told):
                 continue
     except (OSError, AttributeError, struct.error):  # another system, or a kernel without it
         return False
     return bool(told) and all(told)
 
 
-def _take_answer(packet, port, told):
+def _read_sockets(packet, port, told):
     """Add to `told`, for each socket on `::` at this port, whether it takes IPv6 alone; False at the answer's end."""
     place = 0
     while place + 16 <= len(packet):
@@ -69,12 +69,12 @@ def _take_answer(packet, port, told):
         body = packet[place + 16 : place + length]
         (source,) = struct.unpack_from("!H", body, 4)
         if source == port and not any(body[8:24]):
-            told.append(_has_flag(body[_MESSAGE:]))
+            told.append(_is_v6_only(body[_MESSAGE:]))
         place += -(-length // 4) * 4
     return True
 
 
-def _has_flag(attributes):
+def _is_v6_only(attributes):
     place = 0
     while place + 4 <= len(attributes):
         length, kind = struct.unpack_from("=HH", attributes, place)

@@ -2,27 +2,27 @@
 
 import re
 
-from multiall_cli.remote.facts.sources import read
+from multiall_cli.remote.facts.sources import read_text
 
 
 def raid(name=None):
     """present, active, degraded (disks that are missing), syncing: of an array, or of all."""
     try:
-        return raid_of(read("/proc/mdstat"), name)
+        return parse_mdstat(read_text("/proc/mdstat"), name)
     except FileNotFoundError:
         return {"present": False, "why": "its kernel has no arrays"}
 
 
-def raid_of(text, name=None):
+def parse_mdstat(text, name=None):
     found = [each for each in _arrays(text) if name in (None, each[0])]
     if not found:
         return {"present": False}
-    told: "dict[str, object]" = {"present": True}
-    told.update(active=all(each[1] for each in found), syncing=any(each[3] for each in found))
+    values: "dict[str, object]" = {"present": True}
+    values.update(active=all(each[1] for each in found), syncing=any(each[3] for each in found))
     if all(each[2] is not None for each in found):
-        told["degraded"] = sum(each[2] or 0 for each in found)
-    ill = [each[0] for each in found if each[2] or not each[1]]
-    return dict(told, why=", ".join(ill)) if ill else told
+        values["degraded"] = sum(each[2] or 0 for each in found)
+    faulty = [each[0] for each in found if each[2] or not each[1]]
+    return dict(values, why=", ".join(faulty)) if faulty else values
 
 
 def _arrays(text):

@@ -4,39 +4,43 @@ import os
 import pwd
 import shutil
 
-from multiall_cli.remote.facts.sources import Trouble, Unsupported, failed, of, output
+from multiall_cli.remote.facts.sources import CollectError, Unsupported, checked_output, command_error, run
 
 
 def replication(engine, user=None):
     """role, running, lag (s): asked with the database's own program."""
     if engine == "postgresql":
-        argv = ["psql", "-XAtwq", "-F", " ", "-d", "postgres", "-c", _POSTGRESQL]
-        return replication_of_postgresql(of(_as(user, argv), cwd="/"))
+        argv = ["psql", "-XAtwq", "-F", " ", "-d", "postgres", "-c", _POSTGRESQL_QUERY]
+        return parse_postgresql(checked_output(_as_user(user, argv), cwd="/"))
     if engine != "mysql":
-        raise Trouble("%r is neither postgresql nor mysql" % (engine,))
+        raise CollectError("%r is neither postgresql nor mysql" % (engine,))
     program = next((each for each in ("mariadb", "mysql") if shutil.which(each)), None)
     if program is None:
         raise Unsupported("it has neither mariadb nor mysql")
-    said = _rows(program, user)
-    if said.strip():
-        return replication_of_mysql(said)
+    status = _replica_status(program, user)
+    if status.strip():
+        return parse_mysql(status)
     dumps = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'"
-    return {"role": "primary", "running": int(of(_as(user, [program, "-NBe", dumps]), cwd="/")) > 0, "lag": 0.0}
+    return {
+        "role": "primary",
+        "running": int(checked_output(_as_user(user, [program, "-NBe", dumps]), cwd="/")) > 0,
+        "lag": 0.0,
+    }
 
 
-def _rows(program, user):
+def _replica_status(program, user):
     """What it says of those that it follows; its words for that changed over the years."""
     for words in ("SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"):
-        argv = _as(user, [program, "-e", words + "\\G"])
-        code, told, complaints = output(argv, cwd="/")
+        argv = _as_user(user, [program, "-e", words + "\\G"])
+        code, values, complaints = run(argv, cwd="/")
         if code == 0:
-            return told
+            return values
         if "syntax" not in complaints:
             break
-    raise failed(argv, code, complaints)
+    raise command_error(argv, code, complaints)
 
 
-def _as(user, argv):
+def _as_user(user, argv):
     if user is None or pwd.getpwuid(os.geteuid()).pw_name == user:
         return argv
     if shutil.which(argv[0]) is None:
@@ -45,7 +49,7 @@ def _as(user, argv):
 
 
 # Who has replayed all that came is behind by nothing as long as it is fed, however long ago that was.
-_POSTGRESQL = """SELECT pg_is_in_recovery()::int,
+_POSTGRESQL_QUERY = """SELECT pg_is_in_recovery()::int,
 CASE WHEN pg_is_in_recovery() THEN EXISTS (SELECT 1 FROM pg_stat_wal_receiver)
 ELSE EXISTS (SELECT 1 FROM pg_stat_replication) END::int,
 CASE WHEN NOT pg_is_in_recovery() THEN 0
@@ -53,22 +57,22 @@ WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT 1 F
 ELSE EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END"""
 
 
-def replication_of_postgresql(text):
+def parse_postgresql(text):
     words = text.split()
     if len(words) not in (2, 3) or not set(words[:2]) <= {"0", "1"}:
-        raise Trouble("psql said %r" % text[:100])
-    told = {"role": "replica" if words[0] == "1" else "primary", "running": words[1] == "1"}
-    return dict(told, lag=max(0.0, float(words[2]))) if len(words) == 3 else told
+        raise CollectError("psql said %r" % text[:100])
+    values = {"role": "replica" if words[0] == "1" else "primary", "running": words[1] == "1"}
+    return dict(values, lag=max(0.0, float(words[2]))) if len(words) == 3 else values
 
 
-def replication_of_mysql(text):
+def parse_mysql(text):
     """Of one that follows several, all must run; the furthest behind counts."""
     lines = [line.strip().partition(": ") for line in text.splitlines()]
     runs = [value for key, _, value in lines if key.endswith(("_IO_Running", "_SQL_Running"))]
     behind = [value for key, _, value in lines if key.startswith("Seconds_Behind_")]
     if not runs:
-        raise Trouble("it says nothing of its replication that we know")
-    told = {"role": "replica", "running": all(each == "Yes" for each in runs)}
+        raise CollectError("it says nothing of its replication that we know")
+    values = {"role": "replica", "running": all(each == "Yes" for each in runs)}
     if behind and all(each.isdigit() for each in behind):
-        told["lag"] = float(max(int(each) for each in behind))
-    return told
+        values["lag"] = float(max(int(each) for each in behind))
+    return values

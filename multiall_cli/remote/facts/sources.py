@@ -8,57 +8,57 @@ import socket
 import subprocess
 import time
 
-OUTPUT = 1 << 16  # bytes of a program's output that are read
+MAX_OUTPUT = 1 << 16  # bytes of a program's output that are read
 _POLL = 0.02  # seconds between two looks at whether a program ended
 _SINCE_BOOT = 7  # CLOCK_BOOTTIME: it goes on while the machine sleeps, and nobody sets it
 
 
-class Trouble(Exception):
+class CollectError(Exception):
     """It could not be read; its words say why."""
 
     kind = "collect"
 
 
-class Unsupported(Trouble):
+class Unsupported(CollectError):
     """This server has nothing by which it could be read; its words say what is missing."""
 
     kind = "unsupported"
 
 
-def read(path):
+def read_text(path):
     with open(path, errors="surrogateescape") as opened:
         return opened.read()
 
 
-def output(argv, most=OUTPUT, cwd=None, enough=False):
+def run(argv, most=MAX_OUTPUT, cwd=None, enough=False):
     """(exit code, output, complaints), no more than `most` bytes of either. Errors: OSError where it does not start.
 
     `enough`: one that has more to say is ended, and has the code None. Otherwise it ends with this process's group, so
     it needs no limit of its own.
     """
-    code, told, complaints = captured(argv, most, cwd, enough)
-    return code, told.decode("utf-8", "replace"), complaints.decode("utf-8", "replace")
+    code, stdout, stderr = run_bytes(argv, most, cwd, enough)
+    return code, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace")
 
 
-def captured(argv, most, cwd=None, enough=False, whole=False):
+def run_bytes(argv, most, cwd=None, enough=False, whole=False):
     """The same in bytes. `whole`: complaints are read until the program ended, too."""
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
                              env=dict(os.environ, LC_ALL="C", TZ="UTC"))  # fmt: skip
     with child:
-        told, complaints = child.stdout, child.stderr
-        kept, left = {told: bytearray(), complaints: bytearray()}, [told, complaints]
+        stdout, stderr = child.stdout, child.stderr
+        content, left = {stdout: bytearray(), stderr: bytearray()}, [stdout, stderr]
         # What a program left running may hold its complaints open for ever.
-        while told in left and not (enough and len(kept[told]) >= most):
-            left = _more(kept, left, None, most)
-        while whole and complaints in left and child.poll() is None:
-            left = _more(kept, left, _POLL, most)
-        if told in left:
+        while stdout in left and not (enough and len(content[stdout]) >= most):
+            left = _read_streams(content, left, None, most)
+        while whole and stderr in left and child.poll() is None:
+            left = _read_streams(content, left, _POLL, most)
+        if stdout in left:
             child.kill()
-        _more(kept, [each for each in left if each is complaints], 0, most)
-    return None if told in left else child.returncode, bytes(kept[told]), bytes(kept[complaints])
+        _read_streams(content, [each for each in left if each is stderr], 0, most)
+    return None if stdout in left else child.returncode, bytes(content[stdout]), bytes(content[stderr])
 
 
-def found_in(pattern, content, most, name="matches"):
+def search(pattern, content, most, name="matches"):
     """Whether a pattern is found in bytes; of more than `most` of them that is not known. As with grep, no line begins
     behind the last newline: `^$` is found in what is empty or has an empty line.
     """
@@ -69,36 +69,36 @@ def found_in(pattern, content, most, name="matches"):
     return {name: any(each.start() != end for each in found)}
 
 
-def _more(kept, left, patience, most):
+def _read_streams(content, left, patience, most):
     """Those of the streams that did not end."""
     ended = []
     for stream in select.select(left, [], [], patience)[0]:
         piece = os.read(stream.fileno(), 1 << 16)
-        kept[stream] += piece[: most - len(kept[stream])]
+        content[stream] += piece[: most - len(content[stream])]
         if not piece:
             ended.append(stream)
     return [each for each in left if each not in ended]
 
 
-def of(argv, most=OUTPUT, cwd=None):
+def checked_output(argv, most=MAX_OUTPUT, cwd=None):
     """The output of a program that must end well. Errors: OSError, Trouble with what it complained of."""
-    code, told, complaints = output(argv, most, cwd)
+    code, stdout, stderr = run(argv, most, cwd)
     if code:
-        raise failed(argv, code, complaints)
-    if len(told) >= most:
-        raise Trouble("%s says more than %d letters" % (argv[0], most))
-    return told
+        raise command_error(argv, code, stderr)
+    if len(stdout) >= most:
+        raise CollectError("%s says more than %d letters" % (argv[0], most))
+    return stdout
 
 
-def failed(argv, code, complaints):
+def command_error(argv, code, stderr):
     """The error of a program that did not end well: rights that it missed are told as such."""
-    if "ermission denied" in complaints or "not permitted" in complaints:
+    if "ermission denied" in stderr or "not permitted" in stderr:
         return OSError(errno.EACCES, os.strerror(errno.EACCES), argv[0])
-    words = " ".join(complaints.split()) or "it said nothing"
-    return Trouble("%s ended with %s: %s" % (argv[0], code, words[:300]))
+    words = " ".join(stderr.split()) or "it said nothing"
+    return CollectError("%s ended with %s: %s" % (argv[0], code, words[:300]))
 
 
-def connected(address, port, within):
+def connect(address, port, within):
     """A connection to the first of its addresses that takes one: each has its share of the `within` seconds that are
     left, so that a silent one leaves time for the others. It waits as long for each answer. Errors: OSError.
     """
@@ -106,7 +106,7 @@ def connected(address, port, within):
     until, why = time.monotonic() + within, OSError("it has no address")
     for left in range(len(places), 0, -1):
         try:
-            opened = _connected(places[-left], max(0.001, (until - time.monotonic()) / left))
+            opened = _connect_to(places[-left], max(0.001, (until - time.monotonic()) / left))
         except OSError as fault:
             why = fault
         else:
@@ -115,7 +115,7 @@ def connected(address, port, within):
     raise why
 
 
-def _connected(found, within):
+def _connect_to(found, within):
     family, kind, protocol, _, place = found
     opened = socket.socket(family, kind, protocol)
     try:
@@ -127,21 +127,21 @@ def _connected(found, within):
     return opened
 
 
-def since_boot():
+def seconds_since_boot():
     return time.clock_gettime(_SINCE_BOOT)
 
 
-def boot():
+def boot_id():
     """Which start of the machine this is."""
-    return read("/proc/sys/kernel/random/boot_id").strip()
+    return read_text("/proc/sys/kernel/random/boot_id").strip()
 
 
-def marked(counters, of=""):
+def counter_mark(counters, checked_output=""):
     """A mark of counters that only grow. `of`: what else they are about; where that changed, they began anew."""
-    return {"of": boot() + of, "at": since_boot(), "counters": list(counters)}
+    return {"of": boot_id() + checked_output, "at": seconds_since_boot(), "counters": list(counters)}
 
 
-def since(mark, now):
+def growth(mark, now):
     """(seconds, what each counter grew by) between two marks, or None where they cannot be compared."""
     try:
         if mark["of"] != now["of"] or len(mark["counters"]) != len(now["counters"]):

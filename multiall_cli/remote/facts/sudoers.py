@@ -7,7 +7,7 @@ import pwd
 import re
 import socket
 
-from multiall_cli.remote.facts.sources import read
+from multiall_cli.remote.facts.sources import read_text
 
 
 def sudoers(user, path="/etc/sudoers"):
@@ -18,10 +18,10 @@ def sudoers(user, path="/etc/sudoers"):
     if not os.path.exists(path):
         return {"present": False, "nopasswd": False}
     names = [socket.gethostname()]
-    return entries_of(list(sudo_lines(path, names[0])), who(user), names + [names[0].split(".")[0]])
+    return evaluate(list(read_lines(path, names[0])), account_names(user), names + [names[0].split(".")[0]])
 
 
-def who(user):
+def account_names(user):
     """How sudoers may call an account: its name, its number, and its groups."""
     names = {user}
     try:
@@ -38,9 +38,9 @@ def who(user):
     return names
 
 
-def sudo_lines(path, machine, depth=0):
+def read_lines(path, machine, depth=0):
     """The lines of sudoers and of what it includes, joined, without remarks."""
-    for line in re.sub(r"\\\n", " ", read(path)).split("\n"):
+    for line in re.sub(r"\\\n", " ", read_text(path)).split("\n"):
         found = re.match(r"\s*[#@](include|includedir)\s+(.*\S)", line)
         if found is None:
             # A number with a # before it is a user or a group, and no remark.
@@ -50,12 +50,12 @@ def sudo_lines(path, machine, depth=0):
         elif depth < 10:
             place = found.group(2).strip('"').replace("\\ ", " ").replace("%h", machine.split(".")[0])
             place = os.path.join(os.path.dirname(path), place)
-            for each in _in_folder(place) if found.group(1) == "includedir" else [place]:
+            for each in _included_files(place) if found.group(1) == "includedir" else [place]:
                 if os.path.exists(each):
-                    yield from sudo_lines(each, machine, depth + 1)
+                    yield from read_lines(each, machine, depth + 1)
 
 
-def _in_folder(place):
+def _included_files(place):
     """As sudo has it: no names with a dot, and none that end with ~."""
     try:
         names = sorted(os.listdir(place))
@@ -68,15 +68,15 @@ def _in_folder(place):
 _ALIAS = re.compile(r"(User|Runas|Host|Cmnd|Cmd)_Alias\s+(.*)")
 
 
-def entries_of(lines, names, machines):
+def evaluate(lines, names, machines):
     """present, nopasswd: of the lines of sudoers, for who has these names, on a machine that has those."""
     aliases: "dict[str, list[str]]" = {}
     for line in lines:
         found = _ALIAS.match(line)
-        for each in _parts(found.group(2), ":") if found else ():
+        for each in _split(found.group(2), ":") if found else ():
             name, _, words = each.partition("=")
-            aliases[name.strip()] = _parts(words, ",")
-    told = {"present": False, "nopasswd": False}
+            aliases[name.strip()] = _split(words, ",")
+    values = {"present": False, "nopasswd": False}
     lenient = False
     for line in lines:
         if _ALIAS.match(line):
@@ -84,11 +84,11 @@ def entries_of(lines, names, machines):
         if line.startswith("Defaults"):
             lenient = _is_lenient(line, names, machines, aliases, lenient)
             continue
-        for free in _granted(line, names, machines, aliases):
-            told["present"] = True
-            told["nopasswd"] = told["nopasswd"] or free
-    told["nopasswd"] = told["present"] and (told["nopasswd"] or lenient)
-    return told
+        for free in _grants(line, names, machines, aliases):
+            values["present"] = True
+            values["nopasswd"] = values["nopasswd"] or free
+    values["nopasswd"] = values["present"] and (values["nopasswd"] or lenient)
+    return values
 
 
 def _is_lenient(line, names, machines, aliases, before):
@@ -97,28 +97,28 @@ def _is_lenient(line, names, machines, aliases, before):
     if found is None:
         return before
     kind, about, settings = found.groups()
-    if kind and not _among(_parts(about, ","), names if kind == ":" else machines, aliases, kind == "@"):
+    if kind and not _matches(_split(about, ","), names if kind == ":" else machines, aliases, kind == "@"):
         return before
-    for each in _parts(settings, ","):
+    for each in _split(settings, ","):
         if re.fullmatch(r"!*\s*authenticate", each):
             before = each.count("!") % 2 == 1
     return before
 
 
-def _granted(line, names, machines, aliases):
+def _grants(line, names, machines, aliases):
     """For each command that a line lets them run here: whether it does so without a password."""
     if "=" not in line:
         return
-    parts = _parts(line, ":")
-    users, hosts = _users_and_hosts(parts[0].partition("=")[0])
-    if not _among(users, names, aliases):
+    parts = _split(line, ":")
+    users, hosts = _split_users_hosts(parts[0].partition("=")[0])
+    if not _matches(users, names, aliases):
         return
     for at, part in enumerate(parts):
         left, _, commands = part.partition("=")
-        if not _among(hosts if at == 0 else _parts(left, ","), machines, aliases, True):
+        if not _matches(hosts if at == 0 else _split(left, ","), machines, aliases, True):
             continue
         free = False
-        for command in _parts(commands, ","):
+        for command in _split(commands, ","):
             # Tags of a command hold for those behind it; who it is run as stands before them, in brackets.
             for tag in re.findall(r"(?<![\w/])(NOPASSWD|PASSWD)\s*:", command):
                 free = tag == "NOPASSWD"
@@ -127,7 +127,7 @@ def _granted(line, names, machines, aliases):
                 yield free
 
 
-def _users_and_hosts(text):
+def _split_users_hosts(text):
     """Two lists, with nothing but space between them."""
     words = re.findall(r'(?:"[^"]*"|\\.|[^\s,"\\])+|,', text)
     users, at = [], 0
@@ -139,7 +139,7 @@ def _users_and_hosts(text):
     return users, [each for each in words[at + 1 :] if each != ","]
 
 
-def _parts(text, sign):
+def _split(text, sign):
     r"""Split at a sign that stands in no quotes or brackets and has no \ before it; tags' colons split nothing."""
     found, depth, quoted, at, last = [], 0, False, 0, 0
     while at < len(text):
@@ -167,13 +167,13 @@ def _is_tag(before):
     return _TAG.search(before) is not None
 
 
-def _among(words, names, aliases, machines=False, depth=0):
+def _matches(words, names, aliases, machines=False, depth=0):
     """Whether a list means one of the names; the last word on it counts."""
     answer = False
     for word in words:
         bare = word.lstrip("! ")
         if bare in aliases and depth < 10:
-            hit = _among(aliases[bare], names, aliases, machines, depth + 1)
+            hit = _matches(aliases[bare], names, aliases, machines, depth + 1)
         elif machines:
             # An address may be one of this machine's: better once too often than not at all.
             is_address = re.fullmatch(r"([0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*)(/[0-9.]+)?|\+.*", bare) is not None

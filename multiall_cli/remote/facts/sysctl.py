@@ -1,10 +1,10 @@
 """The sysctl fact."""
 
-from multiall_cli.remote.facts.sources import read
+from multiall_cli.remote.facts.sources import read_text
 
 
 def sysctl(name):
     try:
-        return {"present": True, "value": " ".join(read("/proc/sys/" + name.replace(".", "/")).split())}
+        return {"present": True, "value": " ".join(read_text("/proc/sys/" + name.replace(".", "/")).split())}
     except FileNotFoundError:
         return {"present": False}

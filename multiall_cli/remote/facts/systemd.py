@@ -2,16 +2,16 @@
 
 import os
 
-from multiall_cli.remote.facts.sources import Unsupported, of
+from multiall_cli.remote.facts.sources import Unsupported, checked_output
 
 
 def properties(unit, names):
     """What systemd says of a unit."""
     if not os.path.isdir("/run/systemd/system"):
         raise Unsupported("it does not run systemd")
-    told = of(["systemctl", "show", "-p", names, "--", unit])
-    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    values = checked_output(["systemctl", "show", "-p", names, "--", unit])
+    return dict(line.split("=", 1) for line in values.splitlines() if "=" in line)
 
 
 BROKEN = ("error", "bad-setting")
-THERE = ("loaded", "merged", "masked") + BROKEN
+LOADED = ("loaded", "merged", "masked") + BROKEN

@@ -2,14 +2,14 @@
 
 import time
 
-from multiall_cli.remote.facts.sources import connected
+from multiall_cli.remote.facts.sources import connect
 
 
 def tcp(address, port, within=3.0):
     """open, took (s): whether a connection to it can be made from here."""
     began = time.monotonic()
     try:
-        connected(address, port, within).close()
+        connect(address, port, within).close()
     except OSError as fault:
         return {"open": False, "why": str(fault)}
     return {"open": True, "took": time.monotonic() - began}

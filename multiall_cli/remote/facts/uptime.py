@@ -1,7 +1,7 @@
 """The uptime fact."""
 
-from multiall_cli.remote.facts.sources import read
+from multiall_cli.remote.facts.sources import read_text
 
 
 def uptime():
-    return {"age": float(read("/proc/uptime").split()[0])}
+    return {"age": float(read_text("/proc/uptime").split()[0])}

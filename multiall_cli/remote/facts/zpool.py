@@ -1,18 +1,18 @@
 """The ZFS pool fact."""
 
-from multiall_cli.remote.facts.sources import of
+from multiall_cli.remote.facts.sources import checked_output
 
 
 def zpool(name):
     """present, state, used (share)."""
-    return zpool_of(of(["zpool", "list", "-Hp", "-o", "name,health,capacity"]), name)
+    return parse_zpool_list(checked_output(["zpool", "list", "-Hp", "-o", "name,health,capacity"]), name)
 
 
-def zpool_of(text, name):
+def parse_zpool_list(text, name):
     for line in text.splitlines():
         words = line.split("\t")
         if words[0] == name:
-            told = {"present": True, "state": words[1]}
+            values = {"present": True, "state": words[1]}
             used = words[2].rstrip("%")
-            return dict(told, used=int(used) / 100.0) if used.isdigit() else told  # one that is FAULTED has none
+            return dict(values, used=int(used) / 100.0) if used.isdigit() else values  # one that is FAULTED has none
     return {"present": False}

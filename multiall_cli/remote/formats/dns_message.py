@@ -3,112 +3,112 @@
 import socket
 import struct
 
-KINDS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "PTR": 12}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "PTR": 12}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
-LONGEST_NAME = 254  # bytes of a name without its end (RFC 1035, 2.3.4)
+MAX_NAME = 254  # bytes of a name without its end (RFC 1035, 2.3.4)
 
 
-def code_word(code):
+def rcode_name(code):
     return _CODES.get(code, "code %d" % code)
 
 
-def question(number, name, kind):
+def encode_query(number, name, kind):
     packed = b""
     for label in name.rstrip(".").split("."):
-        word = _word(label)  # names beyond ASCII come as A-labels: the standard library knows only IDNA 2003
+        word = _encode_label(label)  # names beyond ASCII come as A-labels: the standard library knows only IDNA 2003
         if not 0 < len(word) < 64:
             raise ValueError("%r is no name" % (name,))
         packed += struct.pack("!B", len(word)) + word
-    if len(packed) > LONGEST_NAME:
+    if len(packed) > MAX_NAME:
         raise ValueError("%r is no name" % (name,))
     return struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + packed + b"\0" + struct.pack("!2H", kind, 1)
 
 
-def _word(label):
+def _encode_label(label):
     try:
         return label.encode("ascii")
     except UnicodeError:
         return b""
 
 
-def is_answer(answer, asked):
+def is_answer(answer, query):
     """Whether a message answers this very question; one without any question goes by its number."""
     try:
         number, flags, questions = struct.unpack("!3H", answer[:6])
-        if number != struct.unpack("!H", asked[:2])[0] or not flags & 0x8000 or len(answer) < 12 or questions > 1:
+        if number != struct.unpack("!H", query[:2])[0] or not flags & 0x8000 or len(answer) < 12 or questions > 1:
             return False
-        wanted = asked[12 : _name(asked, 12)[1] + 4]
-        return not questions or answer[12 : _name(answer, 12)[1] + 4].lower() == wanted.lower()
+        wanted = query[12 : _read_name(query, 12)[1] + 4]
+        return not questions or answer[12 : _read_name(answer, 12)[1] + 4].lower() == wanted.lower()
     except (struct.error, IndexError, ValueError):
         return False
 
 
-def read_answer(answer, asked, kind):
+def read_answer(answer, query, kind):
     """(code, answers of that kind, also those that an alias led to) of a whole answer. Errors: ValueError."""
-    found = sorted(value for _, _, value in _records(answer, asked, kind))
+    found = sorted(value for _, _, value in _read_section(answer, query, kind))
     return answer[3] & 15, found
 
 
-def read_records(answer, asked, kind):
+def read_records(answer, query, kind):
     """(times to live, records) of the very name that was asked for; names in them end in a dot. Errors: ValueError."""
-    own = _name(asked, 12)[0]
-    found = [(ttl, value) for name, ttl, value in _records(answer, asked, kind) if name == own]
-    return [ttl for ttl, _ in found], [value + "." if kind in _NAMES else value for _, value in found]
+    own = _read_name(query, 12)[0]
+    found = [(ttl, value) for name, ttl, value in _read_section(answer, query, kind) if name == own]
+    return [ttl for ttl, _ in found], [value + "." if kind in _NAME_TYPES else value for _, value in found]
 
 
-_NAMES = (KINDS["CNAME"], KINDS["PTR"], KINDS["SRV"], KINDS["NS"])
+_NAME_TYPES = (TYPES["CNAME"], TYPES["PTR"], TYPES["SRV"], TYPES["NS"])
 
 
-def _records(answer, asked, kind):
+def _read_section(answer, query, kind):
     """(name, time to live, answer) of each of that kind. Errors: ValueError."""
     try:
         number, flags, questions, count = struct.unpack("!4H", answer[:8])
-        if number != struct.unpack("!H", asked[:2])[0] or not flags & 0x8000 or questions > 1:
+        if number != struct.unpack("!H", query[:2])[0] or not flags & 0x8000 or questions > 1:
             raise ValueError("its answer is to something else")
         at, found = 12, []
         if questions:
-            at = _name(answer, at)[1] + 4
-            if answer[12:at].lower() != asked[12:].lower():
+            at = _read_name(answer, at)[1] + 4
+            if answer[12:at].lower() != query[12:].lower():
                 raise ValueError("its answer is to something else")
         for _ in range(count):
-            name, at = _name(answer, at)
+            name, at = _read_name(answer, at)
             what, group, ttl, length = struct.unpack("!2HIH", answer[at : at + 10])
             at += 10
             if at + length > len(answer):
                 raise ValueError("its answer makes no sense")
             if what == kind and group == 1:
-                found.append((name, ttl, _shown(answer, at, length, kind)))
+                found.append((name, ttl, _read_data(answer, at, length, kind)))
             at += length
     except (struct.error, IndexError, OSError):
         raise ValueError("its answer makes no sense")
     return found
 
 
-def _shown(answer, at, length, kind):
+def _read_data(answer, at, length, kind):
     data = answer[at : at + length]
-    if kind in (KINDS["A"], KINDS["AAAA"]):
-        family, size = (socket.AF_INET, 4) if kind == KINDS["A"] else (socket.AF_INET6, 16)
+    if kind in (TYPES["A"], TYPES["AAAA"]):
+        family, size = (socket.AF_INET, 4) if kind == TYPES["A"] else (socket.AF_INET6, 16)
         if length != size:
             raise ValueError("its answer makes no sense")
         return socket.inet_ntop(family, data)
-    if kind == KINDS["SRV"]:
-        return "%d %d %d %s" % (struct.unpack("!3H", data[:6]) + (_name(answer, at + 6)[0],))
-    if kind == KINDS["MX"]:
-        return "%d %s" % (struct.unpack("!H", data[:2])[0], _name(answer, at + 2)[0])
-    if kind == KINDS["SOA"]:
-        primary, at = _name(answer, at)
-        mail, at = _name(answer, at)
+    if kind == TYPES["SRV"]:
+        return "%d %d %d %s" % (struct.unpack("!3H", data[:6]) + (_read_name(answer, at + 6)[0],))
+    if kind == TYPES["MX"]:
+        return "%d %s" % (struct.unpack("!H", data[:2])[0], _read_name(answer, at + 2)[0])
+    if kind == TYPES["SOA"]:
+        primary, at = _read_name(answer, at)
+        mail, at = _read_name(answer, at)
         return " ".join([primary, mail] + [str(each) for each in struct.unpack("!5I", answer[at : at + 20])])
-    if kind == KINDS["TXT"]:
+    if kind == TYPES["TXT"]:
         words, inner = b"", 0
         while inner < length:
             words += data[inner + 1 : inner + 1 + data[inner]]
             inner += 1 + data[inner]
         return words.decode("utf-8", "replace")
-    return _name(answer, at)[0]
+    return _read_name(answer, at)[0]
 
 
-def _name(answer, at):
+def _read_name(answer, at):
     """(name, the place behind it). Errors: IndexError, ValueError."""
     labels, behind, jumps, size = [], None, 0, 0
     while answer[at]:
@@ -119,7 +119,7 @@ def _name(answer, at):
                 raise ValueError("its answer makes no sense")
             continue
         size += 1 + answer[at]
-        if answer[at] > 63 or size > LONGEST_NAME:
+        if answer[at] > 63 or size > MAX_NAME:
             raise ValueError("its answer makes no sense")
         labels.append(answer[at + 1 : at + 1 + answer[at]].decode("ascii", "replace").lower())
         at += 1 + answer[at]

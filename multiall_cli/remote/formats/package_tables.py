@@ -1,7 +1,7 @@
 """Tables of installed packages as package managers write them."""
 
 
-def versions_of(text):
+def parse_dpkg_status(text):
     """name → version of each installed package in dpkg's table; also by name and architecture."""
     found: "dict[str, str]" = {}
     for block in text.split("\n\n"):

@@ -5,12 +5,12 @@ import re
 _DIGITS = "0123456789"
 
 
-def of_debian(one, other):
+def compare_debian(one, other):
     """-1, 0 or 1: as `dpkg --compare-versions` has it (policy 5.6.12)."""
-    return _first([_compared(*each) for each in zip(_debian(one), _debian(other))])
+    return _first_difference([_compare_part(*each) for each in zip(_split_debian(one), _split_debian(other))])
 
 
-def _debian(version):
+def _split_debian(version):
     epoch, colon, rest = version.strip().partition(":")
     if not colon:
         epoch, rest = "0", epoch
@@ -18,52 +18,52 @@ def _debian(version):
     return (epoch or "0", upstream, revision) if dash else (epoch or "0", rest, "0")
 
 
-def _first(signs):
-    return next((each for each in signs if each), 0)
+def _first_difference(orders):
+    return next((each for each in orders if each), 0)
 
 
-def _order(letter):
+def _letter_order(letter):
     """~ before the end, the end before letters, letters before the rest."""
     return -1 if letter == "~" else 0 if not letter else ord(letter) if letter.isalpha() else ord(letter) + 256
 
 
-def _compared(one, other):
+def _compare_part(one, other):
     while one or other:
-        words, others = _words(one), _words(other)
+        words, others = _leading_text(one), _leading_text(other)
         for at in range(max(len(words), len(others))):
-            sign = _sign(_order(words[at : at + 1]), _order(others[at : at + 1]))
-            if sign:
-                return sign
+            order = _compare(_letter_order(words[at : at + 1]), _letter_order(others[at : at + 1]))
+            if order:
+                return order
         one, other = one[len(words) :], other[len(others) :]
-        numbers, digits = _number(one), _number(other)
-        sign = _sign(int(numbers or "0"), int(digits or "0"))
-        if sign:
-            return sign
+        numbers, digits = _leading_digits(one), _leading_digits(other)
+        order = _compare(int(numbers or "0"), int(digits or "0"))
+        if order:
+            return order
         one, other = one[len(numbers) :], other[len(digits) :]
     return 0
 
 
-def _words(text):
+def _leading_text(text):
     return text[: next((at for at, letter in enumerate(text) if letter in _DIGITS), len(text))]
 
 
-def _number(text):
+def _leading_digits(text):
     return text[: next((at for at, letter in enumerate(text) if letter not in _DIGITS), len(text))]
 
 
-def _sign(one, other):
+def _compare(one, other):
     return (one > other) - (one < other)
 
 
-def of_rpm(one, other):
+def compare_rpm(one, other):
     """-1, 0 or 1 of [epoch:]version[-release]; a release is compared where both have one."""
-    epoch, version, release = _rpm(one)
-    epoch2, version2, release2 = _rpm(other)
-    signs = [_sign(int(epoch), int(epoch2)), _rpm_compared(version, version2)]
-    return _first(signs + ([_rpm_compared(release, release2)] if release and release2 else []))
+    epoch, version, release = _split_rpm(one)
+    epoch2, version2, release2 = _split_rpm(other)
+    orders = [_compare(int(epoch), int(epoch2)), _compare_rpm_part(version, version2)]
+    return _first_difference(orders + ([_compare_rpm_part(release, release2)] if release and release2 else []))
 
 
-def _rpm(version):
+def _split_rpm(version):
     epoch, colon, rest = version.strip().partition(":")
     if not colon:
         epoch, rest = "0", epoch
@@ -73,7 +73,7 @@ def _rpm(version):
     return (epoch, version, release) if dash else (epoch, rest, "")
 
 
-def _rpm_compared(one, other):
+def _compare_rpm_part(one, other):
     """Pieces of letters and of digits; ~ sorts before the end, ^ behind it but before any more piece."""
     first, second = (re.findall(r"[0-9]+|[A-Za-z]+|~|\^", each) for each in (one, other))
     for at in range(max(len(first), len(second))):
@@ -82,10 +82,10 @@ def _rpm_compared(one, other):
             continue
         ranks = [_rank(mine), _rank(theirs)]
         if ranks[0] != ranks[1]:
-            return _sign(*ranks)
-        sign = _sign(int(mine), int(theirs)) if mine.isdigit() else _sign(mine, theirs)
-        if sign:
-            return sign
+            return _compare(*ranks)
+        order = _compare(int(mine), int(theirs)) if mine.isdigit() else _compare(mine, theirs)
+        if order:
+            return order
     return 0
 
 

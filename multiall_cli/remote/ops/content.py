@@ -8,7 +8,7 @@ import struct
 import zlib
 
 from multiall_cli.remote.formats.transfer import BLOCK, BLOCK_HASH, DONE, FAILED, HOLE, PACKED, RAW, pack_piece
-from multiall_cli.remote.ops.dirfd import Tree, absolute, open_directory, proper, same_root
+from multiall_cli.remote.ops.dirfd import Tree, absolute_path, check_root, checked_path, open_directory
 
 PAYS = 0.8  # a file is compressed where its first block shrinks to less than this share
 
@@ -21,9 +21,9 @@ def identity_of(found):
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
-def requests(exchange):
+def read_json_lines(request):
     """The payload as a list of JSON values, one per line."""
-    text = b"".join(exchange.payload())
+    text = b"".join(request.payload())
     return [json.loads(line) for line in text.decode("ascii").splitlines()]
 
 
@@ -38,7 +38,7 @@ def read_block(handle, number):
     return block
 
 
-def blocks_of(handle):
+def iter_blocks(handle):
     """(index, bytes) of each block of an open file."""
     index = 0
     while True:
@@ -64,45 +64,45 @@ def block_hash(block):
     return hashlib.sha256(block).digest()[:BLOCK_HASH]
 
 
-def digest_of(exchange, handle):
+def digest_file(request, handle):
     whole = hashlib.sha256()
-    for _, block in blocks_of(handle):
+    for _, block in iter_blocks(handle):
         whole.update(block)
-        exchange.beat()
+        request.heartbeat()
     return whole.digest()
 
 
 def _tree(root, identity):
     """The tree at the root, which must be the [device, inode] that was observed (None: any)."""
-    return Tree(same_root(open_directory(absolute(root)), identity))
+    return Tree(check_root(open_directory(absolute_path(root)), identity))
 
 
-def digest(exchange, root, identity=None):
+def digest(request, root, identity=None):
     """A byte and 32 bytes for each requested [path, identity]: 1 and the sha256, or 0 where it is not that file now."""
-    wanted = requests(exchange)
+    wanted = read_json_lines(request)
     tree = _tree(root, identity)
     try:
         for path, expected in wanted:
-            exchange.piece(_digest(exchange, tree, proper(path), expected))
+            request.send(_digest(request, tree, checked_path(path), expected))
     finally:
         tree.close()
     return {"files": len(wanted)}
 
 
-def _digest(exchange, tree, path, expected):
+def _digest(request, tree, path, expected):
     try:
         handle = tree.open_file(path)
     except OSError:
         return b"\0" * 33
     try:
-        found = digest_of(exchange, handle)
+        found = digest_file(request, handle)
         same = identity_of(os.fstat(handle)) == expected
     finally:
         os.close(handle)
     return b"\1" + found if same else b"\0" * 33
 
 
-def hash_blocks(exchange, tree, path):
+def hash_blocks(request, tree, path):
     """The hashes of a file's blocks, one after the other; nothing where it cannot be read."""
     try:
         handle = tree.open_file(path)
@@ -110,69 +110,69 @@ def hash_blocks(exchange, tree, path):
         return b""
     hashes = []
     try:
-        for _, block in blocks_of(handle):
+        for _, block in iter_blocks(handle):
             hashes.append(block_hash(block))
-            exchange.beat()
+            request.heartbeat()
     finally:
         os.close(handle)
     return b"".join(hashes)
 
 
-def blocks(exchange, root, identity=None):
+def block_hashes(request, root, identity=None):
     """For each requested path: the count of its blocks (4 bytes) and their hashes."""
-    wanted = requests(exchange)
+    wanted = read_json_lines(request)
     tree = _tree(root, identity)
     try:
         for path in wanted:
-            hashes = hash_blocks(exchange, tree, proper(path))
-            exchange.piece(struct.pack(">I", len(hashes) // BLOCK_HASH) + hashes)
+            hashes = hash_blocks(request, tree, checked_path(path))
+            request.send(struct.pack(">I", len(hashes) // BLOCK_HASH) + hashes)
     finally:
         tree.close()
     return {"files": len(wanted)}
 
 
-def read(exchange, root, identity=None):
+def read_blocks(request, root, identity=None):
     """The requested blocks of files, each file read once and in order.
 
     Each request is [path, identity, block indices or null]. A piece is what it is, the request's index, the
     block's index and the bytes; a file ends with DONE, or with FAILED and the reason.
     """
-    wanted = requests(exchange)
+    wanted = read_json_lines(request)
     tree = _tree(root, identity)
     try:
         for index, (path, expected, chosen) in enumerate(wanted):
-            _read_file(exchange, tree, index, proper(path), expected, chosen)
+            _read_file(request, tree, index, checked_path(path), expected, chosen)
     finally:
         tree.close()
     return {"files": len(wanted)}
 
 
-def _read_file(exchange, tree, index, path, expected, chosen):
+def _read_file(request, tree, index, path, expected, chosen):
     try:
         handle = tree.open_file(path)
     except OSError as fault:
         why = VANISHED if fault.errno in (errno.ENOENT, errno.ENOTDIR) else fault.strerror or "unreadable"
-        exchange.piece(pack_piece(FAILED, index, 0, why.encode()))
+        request.send(pack_piece(FAILED, index, 0, why.encode()))
         return
     try:
         found = os.fstat(handle)
-        _send_blocks(exchange, handle, found, index, chosen)
+        _send_blocks(request, handle, found, index, chosen)
         if expected is not None and identity_of(os.fstat(handle)) != expected:
-            exchange.piece(pack_piece(FAILED, index, 0, b"it changed while it was read"))
+            request.send(pack_piece(FAILED, index, 0, b"it changed while it was read"))
         else:
-            exchange.piece(pack_piece(DONE, index))
+            request.send(pack_piece(DONE, index))
     finally:
         os.close(handle)
 
 
-def _send_blocks(exchange, handle, found, index, chosen):
+def _send_blocks(request, handle, found, index, chosen):
     pays = None
     for number in range(-(-found.st_size // BLOCK)) if chosen is None else chosen:
         if is_hole(handle, found, number):
-            exchange.piece(pack_piece(HOLE, index, number))
+            request.send(pack_piece(HOLE, index, number))
             continue
         block = read_block(handle, number)
         packed = zlib.compress(block, 1) if pays is not False else block
         if pays is None:
             pays = len(packed) < PAYS * len(block)
-        exchange.piece(pack_piece(PACKED if pays else RAW, index, number, packed if pays else block))
+        request.send(pack_piece(PACKED if pays else RAW, index, number, packed if pays else block))

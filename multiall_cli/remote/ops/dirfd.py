@@ -9,8 +9,8 @@ from multiall_cli.remote.ops import trust
 from multiall_cli.remote.refusal import Refusal
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-WORKSHOP = b".multiall-"  # names that begin so are ours: staging and trash; no scan ever sees them
-MOST_LINKS = 40
+STAGING_PREFIX = b".multiall-"  # names that begin so are ours: staging and trash; no scan ever sees them
+MAX_LINKS = 40
 
 
 def to_bytes(path):
@@ -26,14 +26,14 @@ def home():
     return os.environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir
 
 
-def absolute(path):
+def absolute_path(path):
     """The declared path as bytes, `~/` resolved."""
     if path == "~" or path.startswith("~/"):
         return os.path.join(os.fsencode(home()), to_bytes(path[2:])).rstrip(b"/")
     return to_bytes(path)
 
 
-class Walk(object):
+class PathWalk(object):
     """The way to a directory, component by component. Nobody but root, we or its owner can have led us elsewhere."""
 
     def __init__(self, path):
@@ -77,7 +77,7 @@ class Walk(object):
             os.close(child)
             raise Refusal(
                 "%s of %s belongs to user %d, but %s can put something else there"
-                % (to_text(name), to_text(self.path), found.st_uid, trust.words(others)),
+                % (to_text(name), to_text(self.path), found.st_uid, trust.describe(others)),
                 _remedy(others),
             )
         self._above.append([holder.st_dev, holder.st_ino])
@@ -87,7 +87,7 @@ class Walk(object):
         found = os.stat(name, dir_fd=self.handle, follow_symlinks=False)
         if not stat.S_ISLNK(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path)
-        doubt = trust.doubt_about(found, self.handle, self.users)
+        doubt = trust.distrust_reason(found, self.handle, self.users)
         if doubt:
             raise Refusal(
                 "%s of %s is a symbolic link of %s; following it as user %d is not safe"
@@ -95,7 +95,7 @@ class Walk(object):
                 "name the real path in the inventory",
             )
         self._links += 1
-        if self._links > MOST_LINKS:
+        if self._links > MAX_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.path)
         target = os.fsencode(os.readlink(name, dir_fd=self.handle))
         self._declared = min(self._declared, len(self.left) - 1)
@@ -104,7 +104,7 @@ class Walk(object):
             self._above = []
             self._go(os.open(b"/", DIRECTORY))
 
-    def make(self, for_all):
+    def make(self, world_readable):
         """Make the next component, mode 0755 (less the umask if not `for_all`).
 
         In a user's own folder it becomes that user's: only then is it safe to enter it. What a link leads to is not
@@ -117,7 +117,7 @@ class Walk(object):
         if others - {("user", holder.st_uid)} or (others and os.geteuid()):  # only root can give a directory away
             raise Refusal(
                 "%s of %s would be made in a folder in which %s can rename it"
-                % (to_text(name), to_text(self.path), trust.words(others)),
+                % (to_text(name), to_text(self.path), trust.describe(others)),
                 _remedy(others),
             )
         try:
@@ -129,7 +129,7 @@ class Walk(object):
         try:
             if not _is_new(made):
                 return  # someone put another in its place: it must not get our mode and their owner
-            if for_all:
+            if world_readable:
                 os.fchmod(made, 0o755)
             if others:
                 os.fchown(made, holder.st_uid, holder.st_gid)
@@ -157,7 +157,7 @@ def _is_new(handle):
 
 def open_directory(path):
     """A handle of an absolute path (bytes). Links on the way are followed only where root or we put them."""
-    walk = Walk(path)
+    walk = PathWalk(path)
     try:
         while walk.left:
             walk.step()
@@ -167,15 +167,15 @@ def open_directory(path):
         raise
 
 
-def make_directory(path, for_all=False):
+def make_directory(path, world_readable=False):
     """A handle of an absolute path; what is missing of it is made, mode 0755, less the umask if not `for_all`."""
-    walk = Walk(path)
+    walk = PathWalk(path)
     try:
         while walk.left:
             try:
                 walk.step()
             except FileNotFoundError:
-                walk.make(for_all)
+                walk.make(world_readable)
                 walk.step()
         return walk.handle
     except BaseException:
@@ -183,7 +183,7 @@ def make_directory(path, for_all=False):
         raise
 
 
-def same_root(handle, identity):
+def check_root(handle, identity):
     """The open root of a tree, if it is the [device, inode] that was observed (None: any); else Refusal."""
     found = root_identity(handle)
     if identity is not None and found != list(identity):
@@ -197,7 +197,7 @@ def root_identity(handle):
     return [found.st_dev, found.st_ino]
 
 
-def proper(path):
+def checked_path(path):
     """The relative path as bytes; Refusal where it could leave the tree."""
     raw = to_bytes(path) if isinstance(path, str) else path
     parts = raw.split(b"/")

@@ -52,7 +52,7 @@ def _without_exchange(roots):
     found = []
     for root in roots:
         try:
-            handle = dirfd.open_directory(dirfd.absolute(root))
+            handle = dirfd.open_directory(dirfd.absolute_path(root))
         except (OSError, Refusal):
             continue  # a sync says what is wrong there
         try:
@@ -65,7 +65,7 @@ def _without_exchange(roots):
     return found
 
 
-def facts(exchange, roots=()):
+def host_info(request, roots=()):
     """hostname, system, kernel, architecture, python, user, uid, cpus, memory, uptime, machine_id, now.
 
     `roots`: trees to try; `no_exchange` has those that allow no exchange of names.

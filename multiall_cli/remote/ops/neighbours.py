@@ -6,7 +6,7 @@ import socket
 import struct
 import subprocess
 
-MOST = 1 << 20  # bytes of a file that are read
+MAX_BYTES = 1 << 20  # bytes of a file that are read
 LLDP = ("lldpcli", "-f", "json", "show", "neighbors")
 LLDP_TIMEOUT = 5.0  # seconds
 _GET_ADDRESSES, _GET_NEIGHBOURS = 22, 30  # RTM_GETADDR, RTM_GETNEIGH of linux/rtnetlink.h
@@ -17,41 +17,41 @@ _ESTABLISHED = "01"
 _FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}
 
 
-def neighbours(exchange):
+def neighbours(request):
     """own, neighbours, connections: [address, ...]; known: [[word, ...], ...]; lldp: [[name, address], ...].
 
     `known`: of each line of known_hosts that is not hashed, the names and addresses that stand together.
     """
-    exchange.beat()
+    request.heartbeat()
     return {
-        "own": sorted(_own()),
-        "neighbours": sorted(_table()),
+        "own": sorted(_own_addresses()),
+        "neighbours": sorted(_neighbour_table()),
         "connections": sorted(_connections()),
-        "known": _known(),
+        "known": _known_hosts(),
         "lldp": _lldp(),
     }
 
 
-def _own():
-    for _, attributes in _dump(_GET_ADDRESSES, 8):
+def _own_addresses():
+    for _, attributes in _netlink_dump(_GET_ADDRESSES, 8):
         for kind in (1, 2):  # IFA_ADDRESS, IFA_LOCAL
             if kind in attributes:
-                yield _text(attributes[kind])
+                yield _address_text(attributes[kind])
 
 
-def _table():
-    for head, attributes in _dump(_GET_NEIGHBOURS, 12):
+def _neighbour_table():
+    for head, attributes in _netlink_dump(_GET_NEIGHBOURS, 12):
         state = struct.unpack("=H", head[8:10])[0]
         if 1 in attributes and 2 in attributes and not state & _NOT_THERE:  # NDA_DST, NDA_LLADDR
-            yield _text(attributes[1])
+            yield _address_text(attributes[1])
 
 
-def _text(packed):
+def _address_text(packed):
     family = _FAMILIES.get(len(packed))
     return socket.inet_ntop(family, packed) if family is not None else ""
 
 
-def _dump(kind, size):
+def _netlink_dump(kind, size):
     """(head, {type: value}) of each thing that the kernel lists; `size`: bytes of a head."""
     if not hasattr(socket, "AF_NETLINK"):
         return
@@ -90,29 +90,29 @@ def _connections():
     """The other ends of open TCP connections."""
     found = set()
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in _lines(path)[1:]:
+        for line in _read_lines(path)[1:]:
             words = line.split()
             if len(words) > 3 and words[3] == _ESTABLISHED:
                 packed = bytes.fromhex(words[2].split(":")[0])
                 # Four bytes at a time, in the order of the machine.
                 numbers = struct.unpack("=%dI" % (len(packed) // 4), packed)
-                found.add(_text(struct.pack("!%dI" % len(numbers), *numbers)))
+                found.add(_address_text(struct.pack("!%dI" % len(numbers), *numbers)))
     return found
 
 
-def _known():
+def _known_hosts():
     found = []
     for path in (os.path.expanduser("~/.ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"):
-        for line in _lines(path):
+        for line in _read_lines(path):
             words = line.split()
             if words and words[0].startswith("@"):
                 words = words[1:]
             if words and words[0][0] not in "#|" and not set("*?!") & set(words[0]):
-                found.append([_bare(word) for word in words[0].split(",")])
+                found.append([_strip_port(word) for word in words[0].split(",")])
     return found
 
 
-def _bare(word):
+def _strip_port(word):
     """The name of `[name]:port`."""
     return word[1 : word.index("]")] if word.startswith("[") and "]" in word else word
 
@@ -122,15 +122,15 @@ def _lldp():
     try:
         done = subprocess.run(LLDP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               timeout=LLDP_TIMEOUT, check=False)  # fmt: skip
-        told = json.loads(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}
+        reported = json.loads(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return []
-    return _chassis(told)
+    return lldp_chassis(reported)
 
 
-def _chassis(told):
+def lldp_chassis(reported):
     """[name, address] of every chassis, however deep it stands: releases differ."""
-    found, todo = [], [told]
+    found, todo = [], [reported]
     while todo:
         each = todo.pop()
         if isinstance(each, list):
@@ -143,16 +143,16 @@ def _chassis(told):
 
 def _addresses(chassis):
     """[name, address] of one table of chassis; an address may stand alone or in a list."""
-    told = []
+    reported = []
     for name, one in chassis.items() if isinstance(chassis, dict) else ():
         addresses = one.get("mgmt-ip", []) if isinstance(one, dict) else []
-        told += [[name, str(each)] for each in (addresses if isinstance(addresses, list) else [addresses])]
-    return told
+        reported += [[name, str(each)] for each in (addresses if isinstance(addresses, list) else [addresses])]
+    return reported
 
 
-def _lines(path):
+def _read_lines(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as opened:
-            return opened.read(MOST).splitlines()
+            return opened.read(MAX_BYTES).splitlines()
     except OSError:
         return []

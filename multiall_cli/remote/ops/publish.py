@@ -7,42 +7,42 @@ from multiall_cli.remote.ops import trust
 from multiall_cli.remote.ops.dirfd import make_directory, to_bytes
 from multiall_cli.remote.refusal import Refusal
 
-MOST = 1 << 26  # bytes
+MAX_BYTES = 1 << 26  # bytes
 
 
-def publish(exchange, path):
+def publish(request, path):
     """The payload as the file at `path`, for everyone to read; its folder is made where it is missing."""
     if not os.path.isabs(path):
         raise Refusal("%s does not begin with /" % path, "name a path from /")
     pieces, size = [], 0
-    for piece in exchange.payload():
+    for piece in request.payload():
         pieces.append(piece)
         size += len(piece)
-        if size > MOST:
-            raise Refusal("%s would have more than %d bytes" % (path, MOST), "publish less")
+        if size > MAX_BYTES:
+            raise Refusal("%s would have more than %d bytes" % (path, MAX_BYTES), "publish less")
     folder, name = os.path.split(to_bytes(path))
-    holder = make_directory(folder, for_all=True)
+    holder = make_directory(folder, world_readable=True)
     try:
-        _own(holder, folder)
-        _place(holder, os.path.join(folder, name), pieces)
+        _check_folder(holder, folder)
+        _write(holder, os.path.join(folder, name), pieces)
     finally:
         os.close(holder)
     return {"bytes": size}
 
 
-def _own(holder, folder):
+def _check_folder(holder, folder):
     """In a folder that others write to, others decide what stands there."""
     others = trust.can_rename(holder, os.fstat(holder), trust.trusted_users())
     if others:
-        words = "%s can write to %s" % (trust.words(others), os.fsdecode(folder))
+        words = "%s can write to %s" % (trust.describe(others), os.fsdecode(folder))
         raise Refusal(words, "publish into a folder of its own, such as /var/lib/multiall")
 
 
-def _place(holder, path, pieces):
+def _write(holder, path, pieces):
     name = os.path.basename(path)
     aside = b".%s.%d" % (name, os.getpid())
     try:
-        with open(_new(holder, aside), "wb") as file:
+        with open(_create(holder, aside), "wb") as file:
             for piece in pieces:
                 file.write(piece)
             file.flush()
@@ -54,7 +54,7 @@ def _place(holder, path, pieces):
     os.fsync(holder)
 
 
-def _new(holder, name):
+def _create(holder, name):
     """A file of ours alone; what a loop of this number left there before is in no one's use."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:

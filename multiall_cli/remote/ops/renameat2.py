@@ -74,6 +74,6 @@ def exchange(folder, name, other_folder, other):
     return _rename(EXCHANGE, folder, name, other_folder, other)
 
 
-def move_new(folder, name, other_folder, other):
+def rename_noreplace(folder, name, other_folder, other):
     """Rename; FileExistsError where the other name is taken. False as for `exchange`."""
     return _rename(NOREPLACE, folder, name, other_folder, other)

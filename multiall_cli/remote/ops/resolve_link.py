@@ -4,20 +4,20 @@ import os
 import stat
 
 from multiall_cli.remote.ops import trust
-from multiall_cli.remote.ops.dirfd import MOST_LINKS, open_directory, root_identity, to_bytes, to_text
+from multiall_cli.remote.ops.dirfd import MAX_LINKS, open_directory, root_identity, to_bytes, to_text
 from multiall_cli.remote.refusal import Refusal
 
 
-def follow(exchange, path):
+def resolve_link(request, path):
     """path: that of the file itself. Refusal where a link of the way is not to be trusted, or leads nowhere."""
-    list(exchange.payload())
+    list(request.payload())
     wanted = to_bytes(path)
-    for _ in range(MOST_LINKS):
+    for _ in range(MAX_LINKS):
         folder, name = os.path.split(wanted)
         holder = open_directory(folder)
         try:
-            real = _named(holder, folder)
-            target = _target(holder, real, name)
+            real = _real_folder(holder, folder)
+            target = _link_target(holder, real, name)
         finally:
             os.close(holder)
         if target is None:
@@ -26,7 +26,7 @@ def follow(exchange, path):
     raise Refusal("%s leads to too many links" % path, "name the file itself")
 
 
-def _named(holder, folder):
+def _real_folder(holder, folder):
     """The name of an open folder without links."""
     real = os.path.realpath(folder)
     found = os.stat(real)
@@ -35,7 +35,7 @@ def _named(holder, folder):
     return real
 
 
-def _target(holder, folder, name):
+def _link_target(holder, folder, name):
     """What a link says; None where it is a file."""
     shown = to_text(os.path.join(folder, name))
     found = os.stat(name, dir_fd=holder, follow_symlinks=False)
@@ -44,7 +44,7 @@ def _target(holder, folder, name):
     if not stat.S_ISLNK(found.st_mode):
         raise Refusal("%s is no file" % shown, "name a file")
     target = os.readlink(name, dir_fd=holder)
-    doubt = trust.doubt_about(found, holder, trust.trusted_users())
+    doubt = trust.distrust_reason(found, holder, trust.trusted_users())
     if doubt:
         raise Refusal(
             "%s is a link of %s, to %s; following it is not safe" % (shown, doubt, to_text(target)),

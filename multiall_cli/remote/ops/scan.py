@@ -11,30 +11,30 @@ import zlib
 
 from multiall_cli.remote.formats import tree_records
 from multiall_cli.remote.formats.patterns import Patterns
-from multiall_cli.remote.ops.content import requests
+from multiall_cli.remote.ops.content import read_json_lines
 from multiall_cli.remote.ops.dirfd import (
     DIRECTORY,
-    WORKSHOP,
+    STAGING_PREFIX,
     Tree,
-    absolute,
+    absolute_path,
+    check_root,
+    checked_path,
     open_directory,
-    proper,
     root_identity,
-    same_root,
     to_text,
 )
-from multiall_cli.remote.ops.staging_area import check_run, is_workshop, last_run
+from multiall_cli.remote.ops.staging_area import check_run, is_staging_area, last_run
 
-MOST_PROBLEMS = 20  # that are told one by one
-MOST_NAMED = 1000  # special files, mounts and names like ours that are named
-MOST_PATH = 4096  # bytes of a path below the root; no program could name a longer one
+MAX_PROBLEMS = 20  # that are told one by one
+MAX_NAMED = 1000  # special files, mounts and names like ours that are named
+MAX_PATH = 4096  # bytes of a path below the root; no program could name a longer one
 SPECIAL = {
     stat.S_IFIFO: "named pipe",
     stat.S_IFSOCK: "socket",
     stat.S_IFBLK: "block device",
     stat.S_IFCHR: "character device",
 }
-XATTR_KEPT = (b"user.", b"system.posix_acl_", b"security.capability")
+XATTR_PREFIXES = (b"user.", b"system.posix_acl_", b"security.capability")
 
 
 def read_xattrs(path_or_handle, follow=True):
@@ -43,13 +43,13 @@ def read_xattrs(path_or_handle, follow=True):
         names = os.listxattr(path_or_handle, follow_symlinks=follow)
     except OSError:
         return b""
-    kept = [os.fsencode(name) for name in names if os.fsencode(name).startswith(XATTR_KEPT)]
+    kept = [os.fsencode(name) for name in names if os.fsencode(name).startswith(XATTR_PREFIXES)]
     return tree_records.pack_xattrs(
         [(name, os.getxattr(path_or_handle, name, follow_symlinks=follow)) for name in kept]
     )
 
 
-class Level(object):
+class OpenDirectory(object):
     """A directory on the way down: its open handle, its stat, and the place of its record."""
 
     def __init__(self, handle, path, found=None, place=0):
@@ -57,7 +57,7 @@ class Level(object):
         self.path = path
         self.found = found
         self.place = place
-        self.left_out = False
+        self.incomplete = False
         self.names = iter(sorted(os.fsencode(name) for name in os.listdir(handle)))
 
 
@@ -68,8 +68,8 @@ class Scan(object):
     another file system is mounted. `ours`: names that begin as our own do, but are no staging folder of ours.
     """
 
-    def __init__(self, exchange, excluded, xattrs):
-        self.exchange = exchange
+    def __init__(self, request, excluded, xattrs):
+        self.request = request
         self.excluded = excluded
         self.xattrs = xattrs
         self.packed = []
@@ -79,75 +79,77 @@ class Scan(object):
         self._device = None
         self._inodes = {}  # (device, inode) of a file with several names → [first name, how many, places of records]
 
-    def these(self, tree, paths):
+    def scan_paths(self, tree, paths):
         """Records of these paths, where they are there, and of nothing below them."""
         self._device = os.fstat(tree.handle).st_dev
         try:
             for path in paths:
                 try:
                     parent, name = tree.parent(path)
-                    level = self._entry(parent, name, path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+                    level = self._add_entry(parent, name, path, os.stat(name, dir_fd=parent, follow_symlinks=False))
                     if level is not None:
-                        self._leave(level)
+                        self._close_directory(level)
                 except (FileNotFoundError, NotADirectoryError):
                     continue
                 except OSError as fault:
                     self.problems.append((to_text(path), fault.strerror))
-                self.exchange.beat()
+                self.request.heartbeat()
         finally:
             tree.close()
         self._mark_shared()
 
-    def below(self, handle):
+    def scan_tree(self, handle):
         """Records of all that lies below an open directory. No recursion: a tree may be deeper than any stack."""
         self._device = os.fstat(handle).st_dev
-        levels = [Level(handle, b"")]
+        levels = [OpenDirectory(handle, b"")]
         try:
             while levels:
                 name = next(levels[-1].names, None)
                 if name is not None:
-                    deeper = self._named(levels[-1], name)
+                    deeper = self._scan_entry(levels[-1], name)
                     levels += [deeper] if deeper is not None else []
                     continue
-                self.exchange.beat()
+                self.request.heartbeat()
                 if len(levels) == 1:
                     break
-                self._leave(levels.pop())
+                self._close_directory(levels.pop())
         finally:
             for level in levels[1:]:
                 os.close(level.handle)
         self._mark_shared()
 
-    def _named(self, level, name):
+    def _scan_entry(self, level, name):
         """Take in one entry of a directory; a Level where there is more below it."""
         path = level.path + b"/" + name if level.path else name
         try:
-            if name.startswith(WORKSHOP):
-                level.left_out = True  # another tree's, or ours: it keeps files, so what holds it is not to be deleted
-                self._ours(level.handle, name, path)
+            if name.startswith(STAGING_PREFIX):
+                level.incomplete = (
+                    True  # another tree's, or ours: it keeps files, so what holds it is not to be deleted
+                )
+                self._note_reserved_name(level.handle, name, path)
                 return None
-            if len(path) > MOST_PATH:
-                raise OSError(errno.ENAMETOOLONG, "a path of %d bytes; the limit is %d" % (len(path), MOST_PATH))
+            if len(path) > MAX_PATH:
+                raise OSError(errno.ENAMETOOLONG, "a path of %d bytes; the limit is %d" % (len(path), MAX_PATH))
             found = os.stat(name, dir_fd=level.handle, follow_symlinks=False)
-            if self._is_left_out(path, found):
-                level.left_out = True
+            if self._is_skipped(path, found):
+                level.incomplete = True
                 return None
-            return self._entry(level.handle, name, path, found)
+            return self._add_entry(level.handle, name, path, found)
         except FileNotFoundError:
             return None  # it went away while we looked: then it is not there
         except OSError as fault:
             self.problems.append((to_text(path), fault.strerror))
         return None
 
-    def _ours(self, parent, name, path):
+    def _note_reserved_name(self, parent, name, path):
         """Take note of a name that only looks like one of ours."""
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if self.excluded and self.excluded.match(path, stat.S_ISDIR(found.st_mode)):
             return
-        if not is_workshop(parent, name):
+        if not is_staging_area(parent, name):
             self.ours.append(to_text(path))
 
-    def _is_left_out(self, path, found):
+    def _is_skipped(self, path, found):
         """Whether no record is made of an entry: it is excluded, or of a kind that cannot be made elsewhere."""
         if self.excluded and self.excluded.match(path, stat.S_ISDIR(found.st_mode)):
             return True
@@ -160,35 +162,35 @@ class Scan(object):
         self.special.append([to_text(path), SPECIAL.get(kind, "special file")])
         return True
 
-    def _entry(self, parent, name, path, found):
+    def _add_entry(self, parent, name, path, found):
         """Make the record of one entry; a directory's Level, whose record is made when it is left."""
         if stat.S_ISDIR(found.st_mode):
             if found.st_dev != self._device:
                 self.mounts.append(to_text(path))
             handle = os.open(name, DIRECTORY, dir_fd=parent)
             self.packed.append(b"")
-            return Level(handle, path, found, len(self.packed) - 1)
+            return OpenDirectory(handle, path, found, len(self.packed) - 1)
         if stat.S_ISLNK(found.st_mode):
             self._add(tree_records.LINK, found, path, os.fsencode(os.readlink(name, dir_fd=parent)))
         elif stat.S_ISREG(found.st_mode):
-            self._file(parent, name, path, found)
+            self._add_file(parent, name, path, found)
         else:
             self._is_special(path, found)
         return None
 
-    def _leave(self, level):
+    def _close_directory(self, level):
         """Close a directory and make its record: only now is it known whether anything in it was left out."""
         try:
             xattrs = read_xattrs(level.handle) if self.xattrs else b""
         finally:
             os.close(level.handle)
-        self.name(level.found)
-        flags = tree_records.HOLDS_MORE if level.left_out else 0
+        self.record_owner(level.found)
+        flags = tree_records.HOLDS_MORE if level.incomplete else 0
         self.packed[level.place] = tree_records.pack(
             tree_records.DIRECTORY, flags, level.found, level.path, b"", xattrs
         )
 
-    def _file(self, parent, name, path, found):
+    def _add_file(self, parent, name, path, found):
         if found.st_nlink > 1:
             names = self._inodes.setdefault((found.st_dev, found.st_ino), [path, found.st_nlink, []])
             names[2].append(len(self.packed))
@@ -205,7 +207,7 @@ class Scan(object):
         self._add(tree_records.FILE, found, path, b"", xattrs)
 
     def _add(self, kind, found, path, target=b"", xattrs=b""):
-        self.name(found)
+        self.record_owner(found)
         flags = tree_records.LINKED if kind in (tree_records.FILE, tree_records.HARDLINK) and found.st_nlink > 1 else 0
         self.packed.append(tree_records.pack(kind, flags, found, path, target, xattrs))
 
@@ -216,7 +218,7 @@ class Scan(object):
                 for place in places:
                     self.packed[place] = tree_records.with_flag(self.packed[place], tree_records.SHARED)
 
-    def name(self, found):
+    def record_owner(self, found):
         """Remember what the owner and the group are called here."""
         if found.st_uid not in self.users:
             try:
@@ -230,7 +232,7 @@ class Scan(object):
                 self.groups[found.st_gid] = str(found.st_gid)
 
 
-def scan(exchange, root, exclude=(), xattrs=False, known="", identity=None):
+def scan(request, root, exclude=(), xattrs=False, known="", identity=None):
     """The tree below `root`, packed and compressed; nothing but `same` where its digest is the `known` one.
 
     A root that is missing or is no directory is told in `root`: "missing", "other" or "directory". `identity`: the
@@ -238,34 +240,34 @@ def scan(exchange, root, exclude=(), xattrs=False, known="", identity=None):
     """
 
     def walk(handle):
-        found = Scan(exchange, Patterns(exclude), xattrs)
-        found.below(handle)
+        found = Scan(request, Patterns(exclude), xattrs)
+        found.scan_tree(handle)
         return found
 
-    return _look(exchange, root, walk, known, identity)
+    return _run_scan(request, root, walk, known, identity)
 
 
-def look_at(exchange, root, xattrs=False, identity=None, run=""):
+def scan_paths(request, root, xattrs=False, identity=None, run=""):
     """As `scan`, but only of the paths that the payload names, one line of JSON each, and of nothing below them.
 
     `run`: the last run that may have changed the tree; Refusal where another one did.
     """
-    paths = [proper(path) for path in requests(exchange)]
+    paths = [checked_path(path) for path in read_json_lines(request)]
 
     def walk(handle):
         if run:
-            check_run(absolute(root), handle, run)
-        found = Scan(exchange, None, xattrs)
-        found.these(Tree(os.dup(handle)), paths)
+            check_run(absolute_path(root), handle, run)
+        found = Scan(request, None, xattrs)
+        found.scan_paths(Tree(os.dup(handle)), paths)
         return found
 
-    return _look(exchange, root, walk, identity=identity)
+    return _run_scan(request, root, walk, identity=identity)
 
 
-def _look(exchange, root, walk, known="", identity=None):
-    path = absolute(root)
+def _run_scan(request, root, walk, known="", identity=None):
+    path = absolute_path(root)
     try:
-        handle = same_root(open_directory(path), identity)
+        handle = check_root(open_directory(path), identity)
     except FileNotFoundError:
         return {"root": "missing", "uid": os.geteuid(), "run": last_run(path, None)}
     except NotADirectoryError:
@@ -274,7 +276,7 @@ def _look(exchange, root, walk, known="", identity=None):
         last = last_run(path, handle)  # before the look: whoever begins to change the tree meanwhile is another
         found = walk(handle)
         top, itself = os.fstat(handle), root_identity(handle)
-        found.name(top)
+        found.record_owner(top)
     finally:
         os.close(handle)
     packed = b"".join(found.packed)
@@ -282,7 +284,7 @@ def _look(exchange, root, walk, known="", identity=None):
     names = repr((sorted(found.users.items()), sorted(found.groups.items()), own)).encode("utf-8", "surrogateescape")
     digest = hashlib.sha256(packed + names).hexdigest()
     if digest != known:
-        exchange.piece(zlib.compress(packed, 1))
+        request.send(zlib.compress(packed, 1))
     return {
         "root": "directory",
         "same": digest == known,
@@ -291,13 +293,13 @@ def _look(exchange, root, walk, known="", identity=None):
         "entries": len(found.packed),
         "users": found.users,
         "groups": found.groups,
-        "problems": found.problems[:MOST_PROBLEMS],
+        "problems": found.problems[:MAX_PROBLEMS],
         "problem_count": len(found.problems),
         "identity": itself,
         "run": last,
-        "special": found.special[:MOST_NAMED],
-        "mounts": found.mounts[:MOST_NAMED],
-        "ours": found.ours[:MOST_NAMED],
+        "special": found.special[:MAX_NAMED],
+        "mounts": found.mounts[:MAX_NAMED],
+        "ours": found.ours[:MAX_NAMED],
         "top": [stat.S_IMODE(top.st_mode), top.st_uid, top.st_gid, top.st_mtime_ns],
         "now": time.time(),
         "uid": os.geteuid(),

@@ -8,47 +8,50 @@ import os
 import pwd
 
 from multiall_cli.remote.facts import mount, port, service
-from multiall_cli.remote.facts.sources import Trouble, of
+from multiall_cli.remote.facts.sources import CollectError, checked_output
 
 LOCAL = ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "vfat", "f2fs", "jfs", "reiserfs")
 REMOTE = ("nfs", "nfs4", "cifs", "glusterfs", "ceph")
 _NO_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
-_PEOPLE = range(1000, 60000)  # login.defs: numbers of accounts that are people's
+_LOGIN_UIDS = range(1000, 60000)  # login.defs: numbers of accounts that are people's
 
 
-def survey(exchange):
+def service_inventory(request):
     """services: [name]; ports: [[number, [address]]]; mounts: [[path, type]]; users: [[name, shell]].
 
     What cannot be read is left out, and told under `troubles`: {name: words}.
     """
-    told: "dict[str, object]" = {}
+    found: "dict[str, object]" = {}
     troubles = {}
-    for name, read in (("services", _services), ("ports", _ports), ("mounts", _mounts), ("users", _users)):
-        exchange.beat()
+    for name, read_text in (("services", _services), ("ports", _ports), ("mounts", _mounts), ("users", _users)):
+        request.heartbeat()
         try:
-            told[name] = read()
-        except (Trouble, OSError, ValueError) as fault:
+            found[name] = read_text()
+        except (CollectError, OSError, ValueError) as fault:
             troubles[name] = str(fault)
-    told["troubles"] = troubles
-    return told
+    found["troubles"] = troubles
+    return found
 
 
 def _services():
     """Those that run now and are started with the server."""
     if os.path.isdir("/run/systemd/system"):
         flags = ["--type=service", "--plain", "--no-legend", "--no-pager"]
-        running = _names(of(["systemctl", "list-units", "--state=running"] + flags, LISTED))
+        running = service_names(checked_output(["systemctl", "list-units", "--state=running"] + flags, MAX_LISTING))
         return sorted(
-            running & _names(of(["systemctl", "list-unit-files", "--state=enabled"] + flags[:1] + flags[2:], LISTED))
+            running
+            & service_names(
+                checked_output(["systemctl", "list-unit-files", "--state=enabled"] + flags[:1] + flags[2:], MAX_LISTING)
+            )
         )
     names = {os.path.basename(link)[3:] for link in glob.glob("/etc/rc[2-5].d/S??*")}
     return sorted(name for name in names if service.service(name).get("running"))
 
 
-LISTED = 1 << 20  # letters of a list of units
+MAX_LISTING = 1 << 20  # letters of a list of units
 
 
-def _names(text):
+def service_names(text):
     words = [line.split()[0] for line in text.splitlines() if line.strip()]
     return {_short(word) for word in words if word.endswith(".service")}
 
@@ -56,21 +59,21 @@ def _names(text):
 def _short(unit):
     """A service's name without its end, where that is the same one: `x.timer.service` is not `x.timer`."""
     short = unit[: -len(".service")]
-    return short if service.unit_of(short) == unit else unit
+    return short if service.unit_name(short) == unit else unit
 
 
 def _ports():
     found: "dict[int, set[str]]" = {}
-    for address, number in port.listening("tcp"):
+    for address, number in port.listeners("tcp"):
         found.setdefault(number, set()).add(address)
     return [[number, sorted(found[number])] for number in sorted(found)]
 
 
 def _mounts():
-    kept = {path: kind for path, kind, _ in mount.mounts() if kind in LOCAL + REMOTE or path == "/"}
-    return [[path, kept[path]] for path in sorted(kept)]
+    shown = {path: kind for path, kind, _ in mount.mounts() if kind in LOCAL + REMOTE or path == "/"}
+    return [[path, shown[path]] for path in sorted(shown)]
 
 
 def _users():
-    people = [each for each in pwd.getpwall() if each.pw_uid in _PEOPLE]
+    people = [each for each in pwd.getpwall() if each.pw_uid in _LOGIN_UIDS]
     return sorted([each.pw_name, each.pw_shell] for each in people if not each.pw_shell.endswith(_NO_SHELLS))

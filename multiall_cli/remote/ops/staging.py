@@ -9,8 +9,8 @@ import zlib
 
 from multiall_cli.remote.formats import tree_records
 from multiall_cli.remote.formats.transfer import BLOCK, HOLE, RAW
-from multiall_cli.remote.ops.content import blocks_of, identity_of, is_hole, read_block
-from multiall_cli.remote.ops.dirfd import proper
+from multiall_cli.remote.ops.content import identity_of, is_hole, iter_blocks, read_block
+from multiall_cli.remote.ops.dirfd import checked_path
 from multiall_cli.remote.ops.scan import read_xattrs
 from multiall_cli.remote.refusal import Refusal
 
@@ -38,13 +38,13 @@ def _id(name, what, look_up):
         raise Refusal("there is no %s %s" % (what, name), "make it, or name another in the inventory")
 
 
-def dress(target, change):
+def set_attributes(target, change):
     """Give owner, mode, attributes and time to an open file or directory. Owner first: it clears setuid bits."""
     uid, gid = owner_ids(change.get("owner"), change.get("group"))
     if uid != -1 or gid != -1:
         found = os.fstat(target)
         if (uid not in (-1, found.st_uid)) or (gid not in (-1, found.st_gid)):
-            _give(target, uid, gid, change.get("inherits"))
+            _change_owner(target, uid, gid, change.get("inherits"))
     if change.get("mode") is not None:
         os.fchmod(target, change["mode"])
     if change.get("xattrs") is not None:
@@ -53,12 +53,12 @@ def dress(target, change):
         os.utime(target, ns=(change["mtime"], change["mtime"]))
 
 
-def tighten(root, settled):
+def restrict_root(root, directories):
     """Take from a tree's open root what it is not to allow, before anything is put into it; the rest comes last.
 
     `settled`: the directories that are dressed at the end.
     """
-    for change in settled:
+    for change in directories:
         if change["path"] == "" and change.get("mode") is not None:
             try:
                 os.fchmod(root, stat.S_IMODE(os.fstat(root).st_mode) & (change["mode"] | 0o7700))
@@ -66,7 +66,7 @@ def tighten(root, settled):
                 return  # its own turn will say so
 
 
-def _give(target, uid, gid, inherited):
+def _change_owner(target, uid, gid, inherited):
     """Owner and group; which of them are only inherited is given as far as our rights go."""
     try:
         os.fchown(target, uid, gid)
@@ -82,7 +82,7 @@ def _give(target, uid, gid, inherited):
                 raise
 
 
-def inherit(change, old):
+def inherit_owner(change, old):
     """Owner and group that nobody declared are those of the file that is replaced, whose stat is `old`."""
     for key, number in (("owner", old.st_uid), ("group", old.st_gid)):
         if not change.get(key):
@@ -90,7 +90,7 @@ def inherit(change, old):
             change.setdefault("inherits", []).append(key)
 
 
-def unless_inherited(change, uid, gid):
+def without_inherited(change, uid, gid):
     """The numbers that were declared; -1 for those that are only inherited."""
     inherited = change.get("inherits", ())
     return -1 if "owner" in inherited else uid, -1 if "group" in inherited else gid
@@ -113,7 +113,7 @@ def write_all(handle, block):
         view = view[os.write(handle, view) :]
 
 
-class Part(object):
+class PartialFile(object):
     """A file being put together in the stage."""
 
     def __init__(self, stage, tree, change):
@@ -123,7 +123,7 @@ class Part(object):
         self._base = None
         base = change.get("base")
         if base is not None:
-            self._base = tree.open_file(proper(base["path"]))
+            self._base = tree.open_file(checked_path(base["path"]))
             if identity_of(os.fstat(self._base)) != base["identity"]:
                 os.close(self._base)
                 raise Stale()
@@ -177,7 +177,7 @@ class Part(object):
             raise Stale()
         if self._skipped:
             os.ftruncate(self._handle, self.change["size"])  # a hole at the end is part of it
-        dress(self._handle, self.change)
+        set_attributes(self._handle, self.change)
         finished = wanted.encode("ascii") + b"-%d" % self.change["index"]
         os.replace(self._name, finished, src_dir_fd=self._stage, dst_dir_fd=self._stage)
         return finished
@@ -204,16 +204,16 @@ def _inflate(body):
     return block
 
 
-def adopt(stage, name, change):
+def reuse_staged(stage, name, change):
     """Take a finished file of an interrupted run, if it is whole; its new name, or None."""
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
     try:
         digest = hashlib.sha256()
-        for _, block in blocks_of(handle):
+        for _, block in iter_blocks(handle):
             digest.update(block)
         if digest.hexdigest() != change["digest"]:
             return None
-        dress(handle, change)
+        set_attributes(handle, change)
     finally:
         os.close(handle)
     finished = change["digest"].encode("ascii") + b"-%d" % change["index"]
@@ -221,7 +221,7 @@ def adopt(stage, name, change):
     return finished
 
 
-def make_durable(stage, names):
+def sync_files(stage, names):
     """What is staged survives a power cut from here on."""
     if len(names) >= _MANY and _syncfs(stage):
         return

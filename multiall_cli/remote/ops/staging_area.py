@@ -12,18 +12,18 @@ import stat
 import time
 
 from multiall_cli.remote.ops import trust
-from multiall_cli.remote.ops.dirfd import DIRECTORY, WORKSHOP, open_directory, to_text
+from multiall_cli.remote.ops.dirfd import DIRECTORY, STAGING_PREFIX, open_directory, to_text
 from multiall_cli.remote.refusal import Refusal
 
 STAGE, TRASH, REPLACED = b"stage", b"trash", b"replaced"
 TREE = b"tree"  # a mark whose text is the root of the tree that the folder belongs to
 RUN = b"run"  # a mark whose text says which run was the last to change the tree
 DAY = 86400.0
-LONGEST_MARK = 1 << 12  # bytes
-ASK_AGAIN = 0.05  # seconds between two tries to lock; flock has no wait with a limit
+MAX_MARK = 1 << 12  # bytes
+LOCK_INTERVAL = 0.05  # seconds between two tries to lock; flock has no wait with a limit
 
 
-def _enter(parent, name, path):
+def _open_own_folder(parent, name, path):
     """A handle of our own folder; made where it is missing. Refusal where it is someone else's."""
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
@@ -46,7 +46,7 @@ def _enter(parent, name, path):
     return handle
 
 
-def _put_mark(folder, name, text):
+def _write_mark(folder, name, text):
     """A link with this text; a file where the file system has no links (FAT). FileExistsError where it is there."""
     try:
         os.symlink(text, name, dir_fd=folder)
@@ -60,7 +60,7 @@ def _put_mark(folder, name, text):
             os.close(mark)
 
 
-def _mark(folder, name):
+def _read_mark(folder, name):
     """The text of a mark. Errors: OSError, FileNotFoundError where there is none."""
     try:
         return os.readlink(name, dir_fd=folder)
@@ -69,29 +69,29 @@ def _mark(folder, name):
             raise
     mark = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
-        return os.read(mark, LONGEST_MARK)
+        return os.read(mark, MAX_MARK)
     finally:
         os.close(mark)
 
 
-def _bind(parent, handle, root, path):
+def _claim(parent, handle, root, path):
     """Mark the folder as this tree's. Where strangers can rename it, they could hand us another tree's."""
     try:
-        is_ours = _mark(handle, TREE) == root
+        is_ours = _read_mark(handle, TREE) == root
     except FileNotFoundError:
         is_ours = not os.listdir(handle)
     if not is_ours and trust.can_rename(parent, os.fstat(parent), trust.trusted_users()):
         what = "%s is not the staging folder of %s, and others can rename what lies beside it"
         raise Refusal(what % (to_text(path), to_text(root)), "remove or rename it")
     try:
-        _put_mark(handle, TREE, root)
+        _write_mark(handle, TREE, root)
     except FileExistsError:
         return  # our own, or that of a tree which was renamed by whom we trust
 
 
-def _folder(root, handle):
+def _locate(root, handle):
     """(parent handle, name, path) of the workshop of the tree at `root`, whose handle is given."""
-    name = WORKSHOP + os.path.basename(root)
+    name = STAGING_PREFIX + os.path.basename(root)
     try:
         parent, _, path = _beside(root)
     except OSError:
@@ -104,11 +104,11 @@ def _folder(root, handle):
 
 
 def _beside(root):
-    above, name = os.path.dirname(root), WORKSHOP + os.path.basename(root)
+    above, name = os.path.dirname(root), STAGING_PREFIX + os.path.basename(root)
     return open_directory(above), name, os.path.join(above, name)
 
 
-def is_workshop(parent, name):
+def is_staging_area(parent, name):
     """Whether a name that begins as ours do is a staging folder of ours, or of a user into whose we cannot look."""
     found = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
@@ -128,7 +128,7 @@ def last_run(root, handle):
     `handle` None: the root is missing; what is noted of the tree that was there counts.
     """
     try:
-        parent, name, _ = _folder(root, handle) if handle is not None else _beside(root)
+        parent, name, _ = _locate(root, handle) if handle is not None else _beside(root)
     except OSError:
         return {}
     try:
@@ -138,14 +138,14 @@ def last_run(root, handle):
     finally:
         os.close(parent)
     try:
-        return _noted(folder) if os.fstat(folder).st_uid == os.geteuid() else {}
+        return _read_run_note(folder) if os.fstat(folder).st_uid == os.geteuid() else {}
     finally:
         os.close(folder)
 
 
-def _noted(folder):
+def _read_run_note(folder):
     try:
-        noted = json.loads(os.fsdecode(_mark(folder, RUN)))
+        noted = json.loads(os.fsdecode(_read_mark(folder, RUN)))
     except (OSError, ValueError):
         return {}
     return noted if isinstance(noted, dict) else {}
@@ -153,15 +153,15 @@ def _noted(folder):
 
 def check_run(root, handle, run):
     """Refusal where another run has changed the tree since `run` began to."""
-    _check_noted(last_run(root, handle), run, root)
+    _check_run_note(last_run(root, handle), run, root)
 
 
-def _check_noted(noted, run, root):
+def _check_run_note(noted, run, root):
     if noted and noted.get("run") != run:
-        raise overtaken(root, noted)
+        raise overtaken_by(root, noted)
 
 
-def overtaken(root, noted):
+def overtaken_by(root, noted):
     """The Refusal that names the run which has the tree, or had it meanwhile."""
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(noted.get("since") or 0))
     what = "another run is changing %s, or did so since it was observed: %s of %s, begun %s" % (
@@ -203,40 +203,40 @@ def _unlink_files(handle):
     return left
 
 
-class Workshop(object):
+class StagingArea(object):
     """Open, locked, with its staging folder; one run at a time."""
 
-    def __init__(self, exchange, root, handle, last=None):
+    def __init__(self, request, root, handle, last=None):
         """`last`: the run that was the last to change the tree when it was observed (None: any may have since)."""
         self._root = root
-        self._parent, self._name, path = _folder(root, handle)
+        self._parent, self._name, path = _locate(root, handle)
         try:
-            self.handle = self._locked_folder(exchange, path, last)
+            self.handle = self._lock_folder(request, path, last)
         except BaseException:
             os.close(self._parent)
             raise
         try:
             self.check(last)
-            self.stage = _enter(self.handle, STAGE, os.path.join(path, STAGE))
+            self.stage = _open_own_folder(self.handle, STAGE, os.path.join(path, STAGE))
         except BaseException:
             os.close(self.handle)
             os.close(self._parent)
             raise
 
-    def _locked_folder(self, exchange, path, last):
+    def _lock_folder(self, request, path, last):
         """Waits as long as an earlier run of ours, whose link was lost, may go on waiting for the admin."""
-        deadline = time.monotonic() + exchange.patience
+        deadline = time.monotonic() + request.patience
         while True:
-            handle = _enter(self._parent, self._name, path)
+            handle = _open_own_folder(self._parent, self._name, path)
             try:
-                _bind(self._parent, handle, self._root, path)
+                _claim(self._parent, handle, self._root, path)
                 if last is not None:
-                    _check_noted(_noted(handle), last, self._root)
-                while not self._locked(handle):
+                    _check_run_note(_read_run_note(handle), last, self._root)
+                while not self._try_lock(handle):
                     if time.monotonic() > deadline:
-                        raise overtaken(self._root, _noted(handle))
-                    time.sleep(ASK_AGAIN)
-                    exchange.beat()
+                        raise overtaken_by(self._root, _read_run_note(handle))
+                    time.sleep(LOCK_INTERVAL)
+                    request.heartbeat()
                 if os.fstat(handle).st_nlink:  # else whoever held it removed it: then it is made anew
                     return handle
             except BaseException:
@@ -245,7 +245,7 @@ class Workshop(object):
             os.close(handle)
 
     @staticmethod
-    def _locked(handle):
+    def _try_lock(handle):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
@@ -257,15 +257,15 @@ class Workshop(object):
     def check(self, last):
         """Refusal where another run than `last` was the last to change the tree (None: any may have been)."""
         if last is not None:
-            _check_noted(_noted(self.handle), last, self._root)
+            _check_run_note(_read_run_note(self.handle), last, self._root)
 
-    def note(self, run, by):
+    def write_run_note(self, run, by):
         """From here on, whoever observed the tree before must observe it again."""
         text = json.dumps({"run": run, "by": by, "since": time.time()})
         new = RUN + b".new"
         for _ in range(2):
             try:
-                _put_mark(self.handle, new, text.encode("ascii"))
+                _write_mark(self.handle, new, text.encode("ascii"))
                 break
             except FileExistsError:
                 os.unlink(new, dir_fd=self.handle)
@@ -285,53 +285,53 @@ class Workshop(object):
     def empty_stage(self):
         remove_below(self.stage)
 
-    def trash(self, run):
+    def trash_folder(self, run):
         """A handle of the folder that keeps what this run deletes."""
-        return self._shelf(TRASH, run)
+        return self._run_folder(TRASH, run)
 
-    def replaced(self, run):
+    def replaced_folder(self, run):
         """A handle of the folder that keeps what this run replaces, until the next one."""
-        return self._shelf(REPLACED, run)
+        return self._run_folder(REPLACED, run)
 
-    def _shelf(self, kind, run):
-        shelf = _enter(self.handle, kind, kind)
+    def _run_folder(self, kind, run):
+        folder = _open_own_folder(self.handle, kind, kind)
         try:
-            return _enter(shelf, run, run)
+            return _open_own_folder(folder, run, run)
         finally:
-            os.close(shelf)
+            os.close(folder)
 
     def empty_trash(self, days):
         """Remove what was deleted more than `days` ago, and what earlier runs replaced."""
-        self._empty_shelf(TRASH, time.time() - days * DAY)
-        self._empty_shelf(REPLACED, float("inf"))
+        self._purge(TRASH, time.time() - days * DAY)
+        self._purge(REPLACED, float("inf"))
 
-    def _empty_shelf(self, kind, until):
+    def _purge(self, kind, until):
         try:
-            shelf = os.open(kind, DIRECTORY, dir_fd=self.handle)
+            folder = os.open(kind, DIRECTORY, dir_fd=self.handle)
         except FileNotFoundError:
             return
         try:
-            for name in os.listdir(shelf):
-                if os.stat(name, dir_fd=shelf, follow_symlinks=False).st_mtime < until:
-                    below = os.open(name, DIRECTORY, dir_fd=shelf)
+            for name in os.listdir(folder):
+                if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < until:
+                    below = os.open(name, DIRECTORY, dir_fd=folder)
                     try:
                         remove_below(below)
                     finally:
                         os.close(below)
-                    os.rmdir(name, dir_fd=shelf)
+                    os.rmdir(name, dir_fd=folder)
         finally:
-            os.close(shelf)
+            os.close(folder)
 
-    def drop_trash(self, run):
+    def remove_empty_trash(self, run):
         """Remove this run's folder of deleted files, if none is left in it: what others put there meanwhile stays."""
         try:
-            shelf = os.open(TRASH, DIRECTORY, dir_fd=self.handle)
+            folder = os.open(TRASH, DIRECTORY, dir_fd=self.handle)
         except FileNotFoundError:
             return
         try:
-            self._remove(run, shelf)
+            self._remove(run, folder)
         finally:
-            os.close(shelf)
+            os.close(folder)
 
     def close(self):
         """Let go; a workshop of which nothing is needed any more goes away."""

@@ -90,7 +90,7 @@ def _is_private(gid, users):
     return any((user.pw_gid, user.pw_name) == (gid, group.gr_name) for user in trusted)
 
 
-def doubt_about(link, handle, users):
+def distrust_reason(link, handle, users):
     """Return the reason not to follow a link in an open folder: its owner, and the others who could have put it there.
 
     `link`: its stat; "" if only trusted users could. A sticky bit does not help: a user who has a link of root's in a
@@ -99,7 +99,7 @@ def doubt_about(link, handle, users):
     others = strangers(handle, os.fstat(handle), users)
     if link.st_uid in users and not others:
         return ""
-    return "user %d%s" % (link.st_uid, " in a folder that %s can write to" % words(others) if others else "")
+    return "user %d%s" % (link.st_uid, " in a folder that %s can write to" % describe(others) if others else "")
 
 
 def can_rename(handle, found, users):
@@ -130,6 +130,6 @@ def _is_member(uid, gid):
         return False
 
 
-def words(others):
+def describe(others):
     """The strangers as a text: `user 1000 and everyone`."""
     return " and ".join("%s %d" % each if each[0] != "everyone" else "everyone" for each in sorted(others))

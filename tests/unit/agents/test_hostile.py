@@ -162,7 +162,7 @@ def test_cut_off_block_hashes_are_garbage() -> None:
 
 
 def _content(*pieces: bytes) -> Content:
-    return Content(Liar({"read": Told(pieces, {})}), "/source")  # type: ignore[arg-type]
+    return Content(Liar({"read_blocks": Told(pieces, {})}), "/source")  # type: ignore[arg-type]
 
 
 def _piece(what: bytes, index: int, number: int, body: bytes = b"abc") -> bytes:
@@ -234,7 +234,7 @@ def test_a_source_that_is_slow_is_waited_for_with_signs_of_life(monkeypatch: pyt
         go.wait(10)
         yield _piece(RAW, 0, 0)
 
-    content = Content(Liar({"read": Told(late(), {})}), "/source")  # type: ignore[arg-type]
+    content = Content(Liar({"read_blocks": Told(late(), {})}), "/source")  # type: ignore[arg-type]
     content.want({"a": (FileItem(Kind.FILE, size=3), [0])})
     pieces = content.pieces("a", [0])
     assert [next(pieces), next(pieces)] == [b"", b""]

@@ -23,19 +23,19 @@ NONE, SUDO, DOAS = (Become(method) for method in (BecomeMethod.NONE, BecomeMetho
 )
 def test_what_stands_before_a_command(how: Become, argv: tuple[str, ...]) -> None:
     """Without a password it never asks."""
-    assert become.prefix(how) == argv
+    assert become.command_prefix(how) == argv
 
 
-SIGNS = become.Signs("prompt", "through", "go")
+SIGNS = become.GateTokens("prompt", "through", "go")
 
 
 def test_a_command_behind_a_gate() -> None:
     """su gives one line to the user's shell, so each word of it is quoted."""
     gate = ("sh", "-c", become.GATE, "sh", "through", "go", "cat", "a b")
-    assert become.gated(SUDO, ["cat", "a b"], SIGNS) == (
+    assert become.gate_command(SUDO, ["cat", "a b"], SIGNS) == (
         "sudo", "-k", "-S", "-p", "prompt", "-u", "root", "--", *gate
     )  # fmt: skip
-    assert become.gated(Become(BecomeMethod.SU, "www"), ["cat", "a b"], SIGNS) == (
+    assert become.gate_command(Become(BecomeMethod.SU, "www"), ["cat", "a b"], SIGNS) == (
         "su",
         "www",
         "-c",
@@ -62,7 +62,7 @@ def test_the_gate_drops_all_input_until_its_line() -> None:
     ],
 )
 def test_a_refusal_says_what_moves_on(how: Become, stderr: bytes, password: bool, words: str) -> None:
-    fault = become.refused("web1", how, "", stderr, password=password)
+    fault = become.become_refused("web1", how, "", stderr, password=password)
     assert words in fault.todo
     assert stderr.decode().splitlines()[-1] in fault.what
 
@@ -82,7 +82,7 @@ def test_a_refusal_says_what_moves_on(how: Become, stderr: bytes, password: bool
 )
 def test_whether_a_password_is_wanted(how: Become, stderr: bytes, wants: bool) -> None:
     """Only the program's own words count, never those of the command."""
-    assert become.wants_password(how, stderr) is wants
+    assert become.is_password_missing(how, stderr) is wants
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_whether_a_password_is_wanted(how: Become, stderr: bytes, wants: bool) -
 )
 def test_why_it_was_refused(how: Become, stderr: bytes, words: str) -> None:
     """The program's own first line, or nothing where it is not its fault."""
-    assert become.refusal(how, stderr) == words
+    assert become.refusal_reason(how, stderr) == words
 
 
 def test_sudoers_lines_of_a_directorys_names() -> None:
     """sudoers takes a backslash for a sign that hides the next one."""
     server = Server("a", "a", ssh=Ssh(user="CORP\\x"), become=Become(BecomeMethod.SUDO, "y@corp.example"))
-    assert become.sudoers([server]) == ("CORP\\\\x ALL=(y@corp.example) NOPASSWD: ALL",)
+    assert become.sudoers_lines([server]) == ("CORP\\\\x ALL=(y@corp.example) NOPASSWD: ALL",)
 
 
 def test_a_services_name_is_an_argument_and_never_part_of_a_script() -> None:
     """Whatever it is called."""
-    assert service.argv(After("reload", ("x; rm -rf /",))) == (
+    assert service.handler_argv(After("reload", ("x; rm -rf /",))) == (
         "sh",
         "-c",
         service.SCRIPT,
@@ -123,4 +123,4 @@ def test_a_services_name_is_an_argument_and_never_part_of_a_script() -> None:
 
 def test_a_command_is_run_as_it_is_declared() -> None:
     """No shell comes between."""
-    assert service.argv(After("run", ("nginx", "-t", "a b"))) == ("nginx", "-t", "a b")
+    assert service.handler_argv(After("run", ("nginx", "-t", "a b"))) == ("nginx", "-t", "a b")

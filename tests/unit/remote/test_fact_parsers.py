@@ -5,14 +5,14 @@ import json
 import pytest
 
 from multiall_cli.remote.facts import lvm, raid, zpool
-from multiall_cli.remote.facts.container import container_of
-from multiall_cli.remote.facts.journal import entries
-from multiall_cli.remote.facts.ping import ping_of
-from multiall_cli.remote.facts.replication import replication_of_mysql, replication_of_postgresql
-from multiall_cli.remote.facts.service import service_of, unit_of
-from multiall_cli.remote.facts.sources import Trouble, failed, found_in, since
-from multiall_cli.remote.facts.timer import timer_of
-from multiall_cli.remote.formats.package_tables import versions_of
+from multiall_cli.remote.facts.container import parse_inspect
+from multiall_cli.remote.facts.journal import count_entries
+from multiall_cli.remote.facts.ping import parse_ping
+from multiall_cli.remote.facts.replication import parse_mysql, parse_postgresql
+from multiall_cli.remote.facts.service import service_values, unit_name
+from multiall_cli.remote.facts.sources import CollectError, command_error, growth, search
+from multiall_cli.remote.facts.timer import timer_values
+from multiall_cli.remote.formats.package_tables import parse_dpkg_status
 from multiall_cli.remote.ops import service_inventory
 
 MIRROR = """\
@@ -38,55 +38,58 @@ HALF = "Personalities : [raid1]\nmd9 : inactive sdz1[0](S)\n      1047552 blocks
 
 
 def test_arrays() -> None:
-    assert raid.raid_of(MIRROR, "md1") == {"present": True, "active": True, "degraded": 0, "syncing": False}
-    told = raid.raid_of(MIRROR, "md0")
+    assert raid.parse_mdstat(MIRROR, "md1") == {"present": True, "active": True, "degraded": 0, "syncing": False}
+    told = raid.parse_mdstat(MIRROR, "md0")
     assert (told["degraded"], told["syncing"], told["why"]) == (1, True, "md0")
-    assert raid.raid_of(MIRROR, "md3")["degraded"] == 0
-    assert raid.raid_of(MIRROR, "md4")["syncing"] is False  # it is looked at, not rebuilt
-    assert raid.raid_of(MIRROR, "md7") == {"present": False}
-    assert raid.raid_of(MIRROR)["degraded"] == 1
-    assert raid.raid_of("Personalities : \nunused devices: <none>\n") == {"present": False}
+    assert raid.parse_mdstat(MIRROR, "md3")["degraded"] == 0
+    assert raid.parse_mdstat(MIRROR, "md4")["syncing"] is False  # it is looked at, not rebuilt
+    assert raid.parse_mdstat(MIRROR, "md7") == {"present": False}
+    assert raid.parse_mdstat(MIRROR)["degraded"] == 1
+    assert raid.parse_mdstat("Personalities : \nunused devices: <none>\n") == {"present": False}
 
 
 def test_an_array_that_does_not_run_has_no_number_of_disks() -> None:
-    told = raid.raid_of(HALF, "md9")
+    told = raid.parse_mdstat(HALF, "md9")
     assert told["active"] is False
     assert "degraded" not in told
 
 
 def test_pools_of_zfs() -> None:
     text = "rpool\tONLINE\t41\ntank\tDEGRADED\t7%\nlost\tFAULTED\t-\n"
-    assert zpool.zpool_of(text, "rpool") == {"present": True, "state": "ONLINE", "used": 0.41}
-    assert zpool.zpool_of(text, "tank") == {"present": True, "state": "DEGRADED", "used": 0.07}
-    assert zpool.zpool_of(text, "lost") == {"present": True, "state": "FAULTED"}
-    assert zpool.zpool_of(text, "rpoo") == {"present": False}
+    assert zpool.parse_zpool_list(text, "rpool") == {"present": True, "state": "ONLINE", "used": 0.41}
+    assert zpool.parse_zpool_list(text, "tank") == {"present": True, "state": "DEGRADED", "used": 0.07}
+    assert zpool.parse_zpool_list(text, "lost") == {"present": True, "state": "FAULTED"}
+    assert zpool.parse_zpool_list(text, "rpoo") == {"present": False}
 
 
 def test_volume_groups() -> None:
     text = "  data 107369988096 26842497024 0\n  root  21470642176 0 1\n"
-    assert lvm.lvm_of(text, "data") == {
+    assert lvm.parse_vgs(text, "data") == {
         "present": True, "used": pytest.approx(0.75), "free": 26842497024.0, "missing": 0,
     }  # fmt: skip
-    assert lvm.lvm_of(text, "root") == {"present": True, "used": 1.0, "free": 0.0, "missing": 1}
-    assert lvm.lvm_of("", "root") == {"present": False}
+    assert lvm.parse_vgs(text, "root") == {"present": True, "used": 1.0, "free": 0.0, "missing": 1}
+    assert lvm.parse_vgs("", "root") == {"present": False}
 
 
 def test_timers() -> None:
     found = {"LoadState": "loaded", "ActiveState": "active", "LastTriggerUSec": "Tue 2024-01-02 03:04:05 UTC"}
-    assert timer_of(found, 1704164645.0 + 60) == {"present": True, "running": True, "last": 60.0}
+    assert timer_values(found, 1704164645.0 + 60) == {"present": True, "running": True, "last": 60.0}
     # One that never fired, and one that stands in another zone than was asked for.
-    assert "last" not in timer_of({**found, "LastTriggerUSec": "n/a"}, 0.0)
-    assert "last" not in timer_of({**found, "LastTriggerUSec": "Tue 2024-01-02 03:04:05 CET"}, 0.0)
-    assert timer_of({"LoadState": "not-found", "ActiveState": "inactive"}, 0.0) == {"present": False, "running": False}
+    assert "last" not in timer_values({**found, "LastTriggerUSec": "n/a"}, 0.0)
+    assert "last" not in timer_values({**found, "LastTriggerUSec": "Tue 2024-01-02 03:04:05 CET"}, 0.0)
+    assert timer_values({"LoadState": "not-found", "ActiveState": "inactive"}, 0.0) == {
+        "present": False,
+        "running": False,
+    }
 
 
 def test_containers() -> None:
     state = {"Status": "running", "Running": True, "Health": {"Status": "healthy", "Log": []}}
-    assert container_of(json.dumps([{"State": state, "RestartCount": 3}])) == {
+    assert parse_inspect(json.dumps([{"State": state, "RestartCount": 3}])) == {
         "present": True, "running": True, "health": "healthy", "restarts": 3,
     }  # fmt: skip
     podman = {"Running": False, "Healthcheck": {"Status": "", "FailingStreak": 0}}
-    assert container_of(json.dumps([{"State": podman, "RestartCount": 0}])) == {
+    assert parse_inspect(json.dumps([{"State": podman, "RestartCount": 0}])) == {
         "present": True, "running": False, "restarts": 0,
     }  # fmt: skip
 
@@ -96,7 +99,7 @@ def test_packages_of_dpkg() -> None:
         "Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n"
         "Package: two\nStatus: install ok installed\nDescription: words\n Version: 9\nVersion: 1:2-3\n\n"
     )
-    found = versions_of(text)
+    found = parse_dpkg_status(text)
     assert found["two"] == "1:2-3"
     assert "gone" not in found
     assert "tw" not in found
@@ -112,10 +115,10 @@ PG = [
 @pytest.mark.parametrize(("text", "told"), PG)
 def test_what_postgresql_says_of_its_replication(text: str, told: object) -> None:
     if told == "no":
-        with pytest.raises(Trouble):
-            replication_of_postgresql(text + "\n")
+        with pytest.raises(CollectError):
+            parse_postgresql(text + "\n")
     else:
-        assert replication_of_postgresql(text + "\n") == told
+        assert parse_postgresql(text + "\n") == told
 
 
 SLAVE = """\
@@ -129,15 +132,15 @@ SLAVE = """\
 
 
 def test_what_mysql_says_of_its_replication() -> None:
-    assert replication_of_mysql(SLAVE) == {"role": "replica", "running": True, "lag": 12.0}
+    assert parse_mysql(SLAVE) == {"role": "replica", "running": True, "lag": 12.0}
     newer = SLAVE.replace("Slave_", "Replica_").replace("Master", "Source")
-    assert replication_of_mysql(newer) == {"role": "replica", "running": True, "lag": 12.0}
+    assert parse_mysql(newer) == {"role": "replica", "running": True, "lag": 12.0}
     broken = SLAVE.replace("IO_Running: Yes", "IO_Running: Connecting").replace(": 12", ": NULL")
-    assert replication_of_mysql(broken) == {"role": "replica", "running": False}
-    assert replication_of_mysql(SLAVE + broken) == {"role": "replica", "running": False}
-    assert replication_of_mysql(SLAVE + SLAVE.replace(": 12", ": 40"))["lag"] == 40.0
-    with pytest.raises(Trouble):
-        replication_of_mysql("something else\n")
+    assert parse_mysql(broken) == {"role": "replica", "running": False}
+    assert parse_mysql(SLAVE + broken) == {"role": "replica", "running": False}
+    assert parse_mysql(SLAVE + SLAVE.replace(": 12", ": 40"))["lag"] == 40.0
+    with pytest.raises(CollectError):
+        parse_mysql("something else\n")
 
 
 def test_entries_of_the_journal() -> None:
@@ -146,27 +149,29 @@ def test_entries_of_the_journal() -> None:
         {"__CURSOR": "c", "MESSAGE": None}, {"__CURSOR": "d", "MESSAGE": ["one", "disk"]}, {"__CURSOR": "e"},
     ]  # fmt: skip
     text = "".join(json.dumps(each) + "\n" for each in said)
-    assert entries(text, None) == (5, "e")
-    assert entries(text, "disk") == (3, "e")
-    assert entries(text + '{"__CURSOR": "f", "MESS', None) == (5, "e")
-    assert entries("", None) == (0, "")
+    assert count_entries(text, None) == (5, "e")
+    assert count_entries(text, "disk") == (3, "e")
+    assert count_entries(text + '{"__CURSOR": "f", "MESS', None) == (5, "e")
+    assert count_entries("", None) == (0, "")
 
 
 def test_what_ping_prints() -> None:
     iputils = "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=0.420 ms\n"
     busybox = "64 bytes from 192.0.2.1: seq=0 ttl=64 time=1.5 ms\n"
-    assert ping_of(0, iputils, "") == {"open": True, "took": pytest.approx(0.00042)}
-    assert ping_of(0, busybox, "") == {"open": True, "took": 0.0015}
-    assert ping_of(1, "1 packets transmitted, 0 received", "")["open"] is False
-    assert ping_of(2, "", "ping: x: Name or service not known\n")["why"] == "ping: x: Name or service not known"
+    assert parse_ping(0, iputils, "") == {"open": True, "took": pytest.approx(0.00042)}
+    assert parse_ping(0, busybox, "") == {"open": True, "took": 0.0015}
+    assert parse_ping(1, "1 packets transmitted, 0 received", "")["open"] is False
+    assert parse_ping(2, "", "ping: x: Name or service not known\n")["why"] == "ping: x: Name or service not known"
     with pytest.raises(PermissionError):
-        ping_of(2, "", "ping: socket: Operation not permitted\n")
+        parse_ping(2, "", "ping: socket: Operation not permitted\n")
 
 
 def test_rights_that_a_program_missed_are_told_as_such() -> None:
-    assert isinstance(failed(["vgs"], 5, "  /run/lock/lvm/V_x: open failed: Permission denied\n"), PermissionError)
-    assert str(failed(["vgs"], 5, " a\n b\n")) == "vgs ended with 5: a b"
-    assert str(failed(["vgs"], 5, "")) == "vgs ended with 5: it said nothing"
+    assert isinstance(
+        command_error(["vgs"], 5, "  /run/lock/lvm/V_x: open failed: Permission denied\n"), PermissionError
+    )
+    assert str(command_error(["vgs"], 5, " a\n b\n")) == "vgs ended with 5: a b"
+    assert str(command_error(["vgs"], 5, "")) == "vgs ended with 5: it said nothing"
 
 
 MARK = {"of": "one", "at": 10.0, "counters": [1, 5]}
@@ -187,7 +192,7 @@ MARK = {"of": "one", "at": 10.0, "counters": [1, 5]}
     ],
 )
 def test_counters_are_compared_within_one_start_only(before: object, after: dict[str, object], found: object) -> None:
-    assert since(before, after) == found
+    assert growth(before, after) == found
 
 
 # --- services -------------------------------------------------------------------------------------------------------
@@ -222,20 +227,20 @@ WANTED = {"WantedBy": "multi-user.target"}
 def test_each_state_of_a_unit_by_its_meaning(
     load: str, file: str, wants: dict[str, str], told: tuple[bool, bool, bool]
 ) -> None:
-    found = service_of({"LoadState": load, "UnitFileState": file, "ActiveState": "active", **wants})
+    found = service_values({"LoadState": load, "UnitFileState": file, "ActiveState": "active", **wants})
     assert (found["present"], found["enabled"], found["masked"]) == told
     assert ("why" in found) is (found["present"] and not found["enabled"])
 
 
 @pytest.mark.parametrize("shows", [{"LoadState": "dreaming"}, {"LoadState": "loaded", "UnitFileState": "dreaming"}, {}])
 def test_a_state_that_is_not_known_is_neither_good_nor_bad(shows: dict[str, str]) -> None:
-    with pytest.raises(Trouble, match="State="):
-        service_of(shows)
+    with pytest.raises(CollectError, match="State="):
+        service_values(shows)
 
 
 def test_packages_by_name_and_architecture() -> None:
     block = "Package: ssh\nStatus: install ok installed\nArchitecture: %s\nVersion: %s\n"
-    found = versions_of("\n".join((block % ("amd64", "1"), block % ("i386", "2"))))
+    found = parse_dpkg_status("\n".join((block % ("amd64", "1"), block % ("i386", "2"))))
     assert found == {"ssh": "1", "ssh:amd64": "1", "ssh:i386": "2"}
 
 
@@ -249,8 +254,8 @@ def test_packages_by_name_and_architecture() -> None:
     ],
 )
 def test_services_that_were_learnt_are_asked_for_by_the_same_unit(unit: str, name: str) -> None:
-    assert service_inventory._names(f"{unit} loaded active running\n") == {name}
-    assert unit_of(name) == unit
+    assert service_inventory.service_names(f"{unit} loaded active running\n") == {name}
+    assert unit_name(name) == unit
 
 
 @pytest.mark.parametrize(
@@ -269,4 +274,4 @@ def test_services_that_were_learnt_are_asked_for_by_the_same_unit(unit: str, nam
 )
 def test_no_line_begins_behind_the_last_newline(pattern: str, content: bytes, found: bool) -> None:
     """As with grep: a rule that wants no complaints must not be well where there is one."""
-    assert found_in(pattern, content, 100) == {"matches": found}
+    assert search(pattern, content, 100) == {"matches": found}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from multiall_cli.remote import frames, loop
 from multiall_cli.remote.formats import tree_records
-from multiall_cli.remote.operations import find
+from multiall_cli.remote.operations import find_operation
 
-_kinds = st.sampled_from([frames.REQUEST, frames.DATA, frames.END, frames.VALUE, frames.ERROR, frames.BEAT])
+_kinds = st.sampled_from([frames.REQUEST, frames.DATA, frames.END, frames.VALUE, frames.ERROR, frames.HEARTBEAT])
 _u32, _times = st.integers(0, 2**32 - 1), st.integers(-(2**63), 2**63 - 1)
 _founds = st.builds(
     SimpleNamespace,
@@ -129,4 +129,4 @@ def test_a_real_entry_is_packed(tmp_path: os.PathLike[str]) -> None:
 def test_a_request_that_is_none_ends_the_loop(body: bytes) -> None:
     """It is a bad frame, like any other thing that does not belong there."""
     with pytest.raises(frames.BadFrame, match="a request that is not"):
-        loop.serve(io.BytesIO(frames.pack(frames.REQUEST, body)), io.BytesIO(), find)
+        loop.serve(io.BytesIO(frames.pack(frames.REQUEST, body)), io.BytesIO(), find_operation)

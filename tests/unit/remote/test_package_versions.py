@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.remote.formats.package_versions import of_debian, of_rpm
+from multiall_cli.remote.formats.package_versions import compare_debian, compare_rpm
 
 # As rpm's own table of tests (rpmvercmp.at) has them.
 RPM = [
@@ -24,7 +24,7 @@ RPM = [
 
 @pytest.mark.parametrize(("one", "other", "sign"), RPM)
 def test_of_rpm(one: str, other: str, sign: int) -> None:
-    assert (of_rpm(one, other), of_rpm(other, one)) == (sign, -sign)
+    assert (compare_rpm(one, other), compare_rpm(other, one)) == (sign, -sign)
 
 
 DEBIAN = [
@@ -36,13 +36,13 @@ DEBIAN = [
 
 @pytest.mark.parametrize(("one", "other", "sign"), DEBIAN)
 def test_of_debian(one: str, other: str, sign: int) -> None:
-    assert (of_debian(one, other), of_debian(other, one)) == (sign, -sign)
+    assert (compare_debian(one, other), compare_debian(other, one)) == (sign, -sign)
 
 
 WORDS = st.from_regex(re.compile(r"(?:[0-3]:)?[0-9][0-9a-cA-C.+~-]{0,8}", re.ASCII), fullmatch=True)
 
 
-@pytest.mark.parametrize("order", [of_debian, of_rpm])
+@pytest.mark.parametrize("order", [compare_debian, compare_rpm])
 @given(st.data())
 def test_it_is_an_order(order: object, data: st.DataObject) -> None:
     """What is newer than the newer is newer than the older."""
@@ -51,5 +51,5 @@ def test_it_is_an_order(order: object, data: st.DataObject) -> None:
     assert order(one, one) == 0
     assert order(one, two) == -order(two, one)
     # Without a release all releases are equal to rpm: of that no order can be made.
-    if order is of_debian and order(one, two) <= 0 and order(two, three) <= 0:
+    if order is compare_debian and order(one, two) <= 0 and order(two, three) <= 0:
         assert order(one, three) <= 0

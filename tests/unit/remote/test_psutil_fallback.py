@@ -6,28 +6,28 @@ import psutil
 import pytest
 
 from multiall_cli.remote.facts.kernel_files import KERNEL, missing
-from multiall_cli.remote.facts.psutil_fallback import READERS, instead, shares_of, start_of
+from multiall_cli.remote.facts.psutil_fallback import READERS, boot_mark, cpu_shares, fallback
 from multiall_cli.remote.facts.sources import Unsupported
 
 
 def test_what_is_not_counted_there_is_not_told() -> None:
     """FreeBSD and macOS have no time of waiting, and none that was stolen."""
-    assert shares_of({"user": 1, "nice": 1, "system": 1, "idle": 1, "irq": 0}) == {"used": 0.75}
+    assert cpu_shares({"user": 1, "nice": 1, "system": 1, "idle": 1, "irq": 0}) == {"used": 0.75}
 
 
 def test_the_moment_of_a_start_may_move_with_the_clock() -> None:
-    assert start_of(None, 1000.0) == "psutil 1000"
-    assert start_of({"of": "psutil 1000"}, 1003.0) == "psutil 1000"
-    assert start_of({"of": "psutil 1000:2"}, 960.0) == "psutil 1000"
-    assert start_of({"of": "psutil 1000"}, 2000.0) == "psutil 2000"
+    assert boot_mark(None, 1000.0) == "psutil 1000"
+    assert boot_mark({"of": "psutil 1000"}, 1003.0) == "psutil 1000"
+    assert boot_mark({"of": "psutil 1000:2"}, 960.0) == "psutil 1000"
+    assert boot_mark({"of": "psutil 1000"}, 2000.0) == "psutil 2000"
     for nonsense in ({"of": "5a301866-ac38-4002-9867-277b6b4b8491"}, {"of": 7}, {}, "x", 3):
-        assert start_of(nonsense, 1000.0) == "psutil 1000"
+        assert boot_mark(nonsense, 1000.0) == "psutil 1000"
 
 
 @pytest.mark.parametrize("name", sorted(set(KERNEL) - set(READERS)))
 def test_what_psutil_has_nothing_of(name: str) -> None:
     with pytest.raises(Unsupported, match="is missing there, and psutil has nothing in its place: "):
-        instead(name, KERNEL[name][0])
+        fallback(name, KERNEL[name][0])
 
 
 def test_nothing_is_missing_of_what_needs_no_file() -> None:
@@ -42,7 +42,7 @@ def test_what_psutil_may_not_read_is_a_matter_of_rights(monkeypatch: pytest.Monk
 
     monkeypatch.setitem(READERS, "memory", denied)
     with pytest.raises(OSError, match="pid=7") as raised:
-        instead("memory", "/proc/meminfo")()
+        fallback("memory", "/proc/meminfo")()
     assert raised.value.errno == errno.EACCES
 
 
@@ -53,7 +53,7 @@ def test_a_file_that_psutil_needs_too_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(READERS, "uptime", gone)
     words = "/nowhere/stat is missing there, and psutil reads it too: where it runs Linux, mount /nowhere; "
     with pytest.raises(Unsupported, match=words):
-        instead("uptime", "/proc/uptime")()
+        fallback("uptime", "/proc/uptime")()
 
 
 def test_a_list_of_processes_that_cannot_be_had_is_not_an_empty_one(
@@ -62,4 +62,4 @@ def test_a_list_of_processes_that_cannot_be_had_is_not_an_empty_one(
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path_factory.mktemp("empty")))
     for name, arguments in (("zombies", {}), ("process", {"name": "init"})):
         with pytest.raises(Unsupported, match="stat is missing there, and psutil reads it too"):
-            instead(name, "/proc/self/stat")(**arguments)
+            fallback(name, "/proc/self/stat")(**arguments)

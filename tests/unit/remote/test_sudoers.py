@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.remote.facts.sudoers import entries_of, sudo_lines
+from multiall_cli.remote.facts.sudoers import evaluate, read_lines
 
 JO = {"jo", "#1000", "%jo", "%sudo", "%#27"}
 NO, PLAIN, FREE = (False, False), (True, False), (True, True)
@@ -12,7 +12,7 @@ NO, PLAIN, FREE = (False, False), (True, False), (True, True)
 
 def read(tmp_path: Path, text: str, names: set[str] = JO) -> tuple[object, object]:
     (tmp_path / "sudoers").write_text(text)
-    told = entries_of(list(sudo_lines(str(tmp_path / "sudoers"), "web1.example")), names, ["web1.example", "web1"])
+    told = evaluate(list(read_lines(str(tmp_path / "sudoers"), "web1.example")), names, ["web1.example", "web1"])
     return told["present"], told["nopasswd"]
 
 
