@@ -16,9 +16,8 @@ from multiall_cli.domain.run import (
     Stage,
     Step,
 )
-from multiall_cli.drivers.service import handler_argv as argv
 from multiall_cli.domain.scope import Scope
-from multiall_cli.drivers.service import argv
+from multiall_cli.drivers.service import handler_argv
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.look import Seen
 from multiall_cli.planning.diff import diff
@@ -147,7 +146,7 @@ def _do_owed(context: Context, scope: Scope, member: Seen) -> tuple[ActionOutcom
                 owed
             )  # it is no longer declared: a command that was mended or taken out is not run
             continue
-        ended = member.session.run(argv(action), timeout=ACTION_TIMEOUT)
+        ended = member.session.run(handler_argv(action), timeout=ACTION_TIMEOUT)
         if ended.exit_code == 0:
             context.store.handlers.complete(owed)
             done.append(ActionOutcome(member.server.name, str(action), Result.DONE))

@@ -21,7 +21,6 @@ import pytest
 from multiall_cli.adapters.local import ChildPipe
 from multiall_cli.adapters.remote_bundle import ARGUMENTS, bundle
 from multiall_cli.adapters.store.sqlite import SqliteStore
-from multiall_cli.adapters.resident import ARGUMENTS, bundle
 from multiall_cli.domain.change import Result
 from multiall_cli.domain.errors import Locked, MultiAllError, Refused
 from multiall_cli.domain.exits import Exit

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.exits import Exit
-from multiall_cli.remote.formats.transfer import BLOCK
-from multiall_cli.remote.ops.content import BLOCK
 from multiall_cli.domain.scope import pool_scope
+from multiall_cli.remote.formats.transfer import BLOCK
 from tests.fixtures.before_after import assert_old_or_new, assert_store_whole, plant_new, plant_old
 from tests.fixtures.bench import Bench, contents, rsync_differences
 from tests.fixtures.mortal_admin import declaration

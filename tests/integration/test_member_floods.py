@@ -19,10 +19,9 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration
 from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.scope import pool_scope
 from multiall_cli.remote import frames
 from multiall_cli.remote.formats import tree_records
-from multiall_cli.domain.scope import pool_scope
-from multiall_cli.remote import frames, records
 from tests.fixtures.bench import Bench, only
 from tests.laws.measure import peak_mb
 
