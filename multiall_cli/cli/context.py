@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from typer import Context
 
 from multiall_cli.cli.options import Given
-from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import Interrupted, UsageError
+from multiall_cli.domain.plan import Plan
 from multiall_cli.domain.run import Step
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def question(plan: Plan, verb: str, among: str) -> str:
     from multiall_cli.cli.render.text import count
 
     deletions = f"; {count(plan.deletions, 'deletion')}" if plan.deletions else ""
-    away = f"; {len(plan.deferred)} not reached" if plan.deferred else ""
-    touched = f"{count(plan.changes, 'change')} on {len(plan.changed_servers)} of {among}"
-    owed = f"; {count(len(plan.owed), 'action')} owed by an earlier run" if plan.owed else ""
+    away = f"; {len(plan.absent)} not reached" if plan.absent else ""
+    touched = f"{count(plan.changes, 'change')} on {len(plan.changed)} of {among}"
+    owed = f"; {count(len(plan.pending), 'handler')} owed by an earlier run" if plan.pending else ""
     return f"{verb}: {touched}{deletions}{owed}{away}. Go on?"

@@ -11,8 +11,8 @@ from multiall_cli.cli.options import Verb
 from multiall_cli.cli.render import pools as render
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.view import show
-from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.plan import Plan
 
 app = typer.Typer(add_completion=False)
 

@@ -14,7 +14,7 @@ from multiall_cli.cli.render import pool_plans as render_plans
 from multiall_cli.cli.render import pools as render
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.view import show
-from multiall_cli.domain.change import Plan
+from multiall_cli.domain.plan import Plan
 from multiall_cli.domain.pool_plan import PoolWish
 from multiall_cli.planning.guard_names import FILES, NAMES, by_part
 

@@ -1,6 +1,6 @@
 """What a change is: observed and wanted things, the difference, and how it came out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -94,62 +94,3 @@ class Conflict:
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.what}; {self.todo}"
-
-
-@dataclass(frozen=True, slots=True)
-class MemberPlan(Generic[Item]):
-    """What one agent would change on one member.
-
-    `observed` counts the items that are there now, for the guards; where nothing is to change, nobody counts (0).
-    `actions`: what is done afterwards because of these changes, in words; `remarks`: what a sync cannot do, and
-    what to do about it.
-    """
-
-    server: str
-    agent: str
-    changes: Sequence[Change[Item]]
-    observed: int
-    actions: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Deferral:
-    """A member that is not dealt with now, and why."""
-
-    server: str
-    reason: str
-    what: str
-    todo: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that a sync of a pool would do. `id` is a hash of it, so equal plans have equal ids.
-
-    `owed`: (server, action) of earlier runs that announced an action and did not come to it.
-    """
-
-    pool: str
-    targets: tuple[str, ...]
-    members: tuple[MemberPlan[Describable], ...]
-    deferred: tuple[Deferral, ...]
-    id: str
-    owed: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def does_something(self) -> bool:
-        """Whether a sync would touch any member."""
-        return bool(self.changes or self.owed)
-
-    @property
-    def changes(self) -> int:
-        return sum(len(member.changes) for member in self.members)
-
-    @property
-    def deletions(self) -> int:
-        return sum(1 for member in self.members for change in member.changes if change.after is None)
-
-    @property
-    def changed_servers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(member.server for member in self.members if member.changes))

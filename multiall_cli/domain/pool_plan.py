@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import field
 
-from multiall_cli.domain.change import Plan
 from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.plan import Plan
 from multiall_cli.domain.records import ZonePlan, ZoneReport
-from multiall_cli.domain.run import Report
+from multiall_cli.domain.report import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""Runs: the journal, the backlog, pending handlers, results and reports."""
+"""Runs: the journal, the backlog, pending handlers and last results."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 
-from multiall_cli.domain.change import Describable, Outcome, Plan, Result
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.report import MemberState
 from multiall_cli.domain.scope import Purpose, Scope
 
 
@@ -116,27 +115,6 @@ class SavedState:
 
 
 @dataclass(frozen=True, slots=True)
-class ActionOutcome:
-    """How an `after` action came out on a member."""
-
-    server: str
-    action: str
-    result: Result
-    detail: str = ""
-
-
-class MemberState(StrEnum):
-    """How a member came out of a run."""
-
-    SAME = "same"
-    CHANGED = "changed"
-    FAILED = "failed"
-    DEFERRED = "deferred"
-    LEFT = "left"
-    """Not come to: the run stopped before its batch."""
-
-
-@dataclass(frozen=True, slots=True)
 class LastResult:
     """How a subject came out of the last run of a scope that dealt with it."""
 
@@ -146,35 +124,6 @@ class LastResult:
     run: str
     reason: str
     at: float
-
-
-@dataclass(frozen=True, slots=True)
-class MemberReport:
-    """One member's part of a report. `caught_up` counts the runs that it had missed and now has.
-
-    `overtaken`: another run had what this one was to change.
-    """
-
-    server: str
-    state: MemberState
-    outcomes: Sequence[Outcome[Describable]] = ()
-    actions: tuple[ActionOutcome, ...] = ()
-    reason: str = ""
-    todo: str = ""
-    caught_up: int = 0
-    overtaken: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a sync did. `stopped` says why it ended before its last batch ('' where it did not)."""
-
-    run: str
-    pool: str
-    plan: Plan
-    members: tuple[MemberReport, ...]
-    stopped: str = ""
-    exit: Exit = Exit.OK
 
 
 @dataclass(frozen=True, slots=True)

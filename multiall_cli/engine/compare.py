@@ -1,41 +1,44 @@
 """Shows as text what a sync would change: unified diffs, equal ones told once for all members that share them."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from multiall_cli.domain.answer import Difference
-from multiall_cli.engine.look import Seen, Sight
-from multiall_cli.ports.agent import Legible
+from multiall_cli.engine.observe import Observation
+from multiall_cli.engine.subjects import SubjectWork
+from multiall_cli.ports.agent import HasText, Known
 
 MOST_LINES = 2000  # of one file's diff
 
 
-def differences(sight: Sight) -> tuple[Difference, ...]:
+def differences(found: Observation) -> tuple[Difference, ...]:
     """One entry per file and wording, in the order of the plan."""
     shared: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for member in sight.seen.values():
-        for agent, key, lines in _of_member(member):
-            shared.setdefault((agent, key, lines), []).append(member.server.name)
+    for work in found.works.values():
+        for agent, key, lines in _of_member(work, found.known):
+            shared.setdefault((agent, key, lines), []).append(work.name)
     return tuple(
         Difference(tuple(servers), agent, key, lines) for (agent, key, lines), servers in sorted(shared.items())
     )
 
 
-def _of_member(member: Seen) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    for plan in member.plans:
-        agent = member.agents[plan.agent]
-        told = set()
-        if isinstance(agent, Legible):
-            for key, before, after in agent.texts(member.session, plan.changes):
+def _of_member(work: SubjectWork, known: Mapping[str, Known]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    if any(part.changes for part in work.parts.values()) and not work.is_open:
+        work.visit(known)
+    for part in work.parts.values():
+        session = work.sessions.get(part.agent)
+        told: set[str] = set()
+        if part.changes and isinstance(session, HasText):
+            for key, before, after in session.texts(part.changes):
                 told.add(key)
-                yield plan.agent, key, _unified(before, after)
-        for change in plan.changes:
+                yield part.agent, key, _unified(before, after)
+        for change in part.changes:
             if change.key not in told:
                 sides = (
                     f"- {change.before.brief()}" if change.before else "",
                     f"+ {change.after.brief()}" if change.after else "",
                 )
-                yield plan.agent, change.key, tuple(side for side in sides if side)
+                yield part.agent, change.key, tuple(side for side in sides if side)
 
 
 def _unified(before: bytes, after: bytes) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Fault, Unreachable
 from multiall_cli.domain.inventory import Inventory, Server, Site
 from multiall_cli.domain.run import Step
+from multiall_cli.domain.topology import Topology
 from multiall_cli.ports.adapters import Adapters
 from multiall_cli.ports.agent import SyncAgent
 from multiall_cli.ports.clock import Clock
@@ -18,6 +19,8 @@ from multiall_cli.ports.transport import Transport
 if TYPE_CHECKING:
     from multiall_cli.engine.recent import Recent
     from multiall_cli.planning.rules import RuleBook
+
+UNKNOWN = Topology(0.0, "", {})
 
 Agent = SyncAgent[Any]
 """Any agent: the engine never looks into its items."""
@@ -59,6 +62,8 @@ class Context:
     pause: Callable[[float], None] = time.sleep
     away: Mapping[str, Unreachable] = field(default_factory=dict)
     relays: Mapping[str, str] = field(default_factory=dict)
+    topology: Topology = UNKNOWN
+    """The picture that `away` and `relays` are from."""
     is_reading: bool = False
     """Whether `transport` is the adapters' `reading`: for calls that change nothing."""
     cache: ProcessCache = field(default_factory=ProcessCache)

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from multiall_cli.domain.change import Deferral, Plan
 from multiall_cli.domain.errors import MultiAllError, Unreachable, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration
-from multiall_cli.domain.run import MemberReport, MemberState, Report
+from multiall_cli.domain.plan import Absence, Plan
+from multiall_cli.domain.report import MemberState, Report, SubjectReport
+from multiall_cli.domain.scope import Scope, Subject
 
 _SPECIAL = "\\*?[]!"
 
@@ -65,16 +66,18 @@ def incoming(server: str, path: str, folder: Path) -> tuple[FilesDeclaration, st
 
 
 def of_server(server: str, report: Report) -> Report:
-    """The report of a copy from a server, told as that server's: the admin host is the member that was changed."""
-    return replace(report, members=tuple(replace(each, server=server) for each in report.members))
+    """The report of a copy from a server as that server's: the admin host is the member that was changed."""
+    subject = Subject(server, server)
+    return replace(report, members=tuple(replace(each, subject=subject) for each in report.members))
 
 
-def not_fetched(server: str, fault: MultiAllError | None) -> Report:
+def not_fetched(server: str, fault: MultiAllError | None, scope: Scope) -> Report:
     """The report on a server from which nothing was copied; `fault` None: it was not begun."""
+    subject = Subject(server, server)
     if fault is None:
-        left = MemberReport(server, MemberState.LEFT)
-        return Report("", "cp", Plan("cp", (server,), (), (), ""), (left,), "interrupted", Exit.INTERRUPTED)
+        plan, left = Plan(scope, (subject,), (), ()), SubjectReport(subject, MemberState.LEFT)
+        return Report("", plan, (left,), "interrupted", Exit.INTERRUPTED)
     reason = fault.reason if isinstance(fault, Unreachable) else "fault"
-    plan = Plan("cp", (server,), (), (Deferral(server, reason, fault.what, fault.todo),), "")
-    failed = MemberReport(server, MemberState.FAILED, reason=fault.what, todo=fault.todo)
-    return Report("", "cp", plan, (failed,), exit=Exit.PARTIAL)
+    plan = Plan(scope, (subject,), (), (Absence(subject, (), reason, fault.what, fault.todo),))
+    failed = SubjectReport(subject, MemberState.FAILED, reason=fault.what, todo=fault.todo)
+    return Report("", plan, (failed,), exit=Exit.PARTIAL)

@@ -11,7 +11,7 @@ from multiall_cli.domain.run import Entry, Run, SavedState, Stage, Step
 from multiall_cli.domain.scope import site_scope
 from multiall_cli.drivers.service import handler_argv
 from multiall_cli.engine.context import Context
-from multiall_cli.engine.member import ACTION_TIMEOUT
+from multiall_cli.engine.converge import HANDLER_TIMEOUT
 from multiall_cli.engine.operator import holder, new_run_id
 from multiall_cli.planning.remedies import cooling
 
@@ -82,7 +82,7 @@ def _done(context: Context, remedy: Remedy, server: Server) -> str:
             raise context.away[remedy.server]
         session = context.transport.open(server)
         try:
-            ended = session.run(handler_argv(remedy.action), timeout=ACTION_TIMEOUT)
+            ended = session.run(handler_argv(remedy.action), timeout=HANDLER_TIMEOUT)
         finally:
             session.close()
     except (Unreachable, MemberFault) as fault:

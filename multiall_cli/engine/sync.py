@@ -1,231 +1,186 @@
-"""observe → plan → guard → journal → apply in batches → report: one pool, whatever the agents."""
+"""A sync of all kinds: one plan, one question, one run, one report."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Sequence
+from dataclasses import field, replace
+from typing import Any
 
-from multiall_cli.domain.change import Plan
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.errors import MultiAllError, Refused
+from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.inventory import Gate, GuardLimit, Pool
-from multiall_cli.domain.run import Holder, LastResult, MemberReport, MemberState, Report, Run, Step
-from multiall_cli.domain.scope import Scope, pool_scope
-from multiall_cli.engine.context import Assignment, Context
-from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.look import Sight, look
-from multiall_cli.engine.member import bring_up_to_date
+from multiall_cli.domain.inventory import Rollout, Server
+from multiall_cli.domain.plan import Absence, Plan
+from multiall_cli.domain.report import MemberState, Report, SubjectReport
+from multiall_cli.domain.run import Holder, LastResult, Run, Step
+from multiall_cli.domain.scope import Scope
+from multiall_cli.engine.context import Agent, Context
+from multiall_cli.engine.converge import Convergence, converge
+from multiall_cli.engine.observe import Observation, observe
 from multiall_cli.engine.operator import holder, new_run_id
+from multiall_cli.engine.rollout import Members, RolledOut, RolloutStage, roll_out
+from multiall_cli.engine.subjects import known_to
 from multiall_cli.planning import guard
-from multiall_cli.planning.order import batches, too_many_failed
-from multiall_cli.planning.targets import fold
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SyncOptions:
     """What the operator asked for.
 
-    `scope`: what is locked and journalled; None: the pool. `plan`: an id that must still hold ('': any); `confirm` sees
-    the plan and decides; `id_of`: the id of a plan, where that stands for more than the plan itself. `catches_up`:
-    whether absent members get what they missed later; a one-off copy is not owed to anyone.
-
-    `gate`: waits until members of a batch are well; why they are not, or ''. `drain`: takes members out of the pool's
-    names, and waits until no client uses them; why that cannot be, or ''. `restore`: ends that; why they are not back
-    in their names, or ''.
+    `plan`: the id that must still hold ('': any); `id_of`: the id of a plan, where that stands for more than the plan
+    itself; `open_guards`: guards to pass, whole names; `confirm` sees the whole plan, once; `defers`: whether absent
+    members get a backlog entry (a one-off copy is owed to nobody); `stages`: what happens around each batch.
     """
 
     verb: str = "sync"
-    scope: Scope | None = None
-    catches_up: bool = True
     plan: str = ""
-    forced: frozenset[str] = frozenset()
-    lock_wait: float = 0.0
-    limits: Mapping[str, GuardLimit] = field(default_factory=dict)
-    confirm: Callable[[Plan], bool] = lambda plan: True
     id_of: Callable[[Plan], str] = lambda plan: plan.id
-    gate: Callable[[Gate, Sequence[str]], str] = lambda gate, servers: ""
-    drain: Callable[[Sequence[str]], str] = lambda servers: ""
-    restore: Callable[[Sequence[str]], str] = lambda servers: ""
+    open_guards: frozenset[str] = frozenset()
+    lock_wait: float = 0.0
+    defers: bool = True
+    confirm: Callable[[Plan], bool] = lambda plan: True
+    rollout: Rollout = field(default_factory=Rollout)
+    stages: Sequence[RolloutStage] = ()
 
 
-def sync(context: Context, pool: Pool, assignments: Sequence[Assignment], wish: Wish) -> Report:
-    """Make the members of a pool as declared. Errors: Locked, Refused, Unreachable (a source)."""
-    me = holder(context, f"{wish.verb} {pool.name}")
-    scope = wish.scope or pool_scope(pool.name)
-    with context.store.locks.hold(scope, me, wish.lock_wait):
-        context.watch(Step("locked"))
-        sight = look(context, scope, assignments)
-        try:
-            return _sync(context, pool, sight, wish, me)
-        finally:
-            sight.close()
-
-
-def _sync(context: Context, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
-    plan = sight.plan
-    if context.stop():
-        return _report("", pool, plan, {}, "interrupted before anything was changed", Exit.INTERRUPTED)
-    if wish.plan and wish.plan != (now := wish.id_of(plan)):
-        raise Refused(
-            f"pool {pool.name}",
-            f"the plan is now {now}, not {wish.plan}: something changed since",
-            f"look at `multiall pool plan {pool.name}` again",
-        )
-    guard.check(plan, wish.limits, wish.forced)
-    if plan.does_something and not wish.confirm(plan):
-        return _report("", pool, plan, {}, "not confirmed; nothing was changed", Exit.REFUSED)
-    if not _anything_to_do(context, sight.scope, plan):
-        same = {name: MemberReport(name, MemberState.SAME) for name in sight.seen}
-        return _save_results(context, sight.scope, _report("", pool, plan, same, ""))
-    return _run(context, pool, sight, wish, me)
-
-
-def _anything_to_do(context: Context, scope: Scope, plan: Plan) -> bool:
-    """Whether there is something that the journal must know of."""
-    waiting = {entry.subject for entry in context.store.backlog.entries(scope)}
-    newly_away = any(each.server not in waiting for each in plan.deferred)
-    back = waiting - {each.server for each in plan.deferred}
-    unfinished = {each.subject for each in context.store.handlers.of(scope)}
-    unfinished |= {each.subject for each in context.store.journal.pending(scope)}
-    here = (unfinished & set(plan.targets)) - {each.server for each in plan.deferred}
-    return bool(plan.changes or newly_away or here or back & set(plan.targets))
-
-
-def _run(context: Context, pool: Pool, sight: Sight, wish: Wish, me: Holder) -> Report:
-    now = context.clock.now()
-    run = Run(
-        new_run_id(now), wish.verb, (sight.scope,), sight.plan.targets, sight.plan.id, me.who, me.host, me.pid, now
-    )
-    context.store.journal.begin(run)
-    context.watch(Step("begun"))
-    if wish.catches_up:
-        _defer(context, run.id, sight)
-    ended = Exit.ERROR  # what the journal says where the store or the admin host itself gives out
-    try:
-        reports, stopped, code = _roll_out(context, pool, run.id, sight, wish)
-        report = _save_results(context, sight.scope, _report(run.id, pool, sight.plan, reports, stopped, code))
-        ended = report.exit
-    finally:
-        context.store.journal.end(run.id, ended, context.clock.now())
-    context.watch(Step("ended"))
-    return report
-
-
-def _defer(context: Context, run: str, sight: Sight) -> None:
-    """Note what absent members miss: again only where this run changes something that they do not have yet."""
-    waiting = {entry.subject for entry in context.store.backlog.entries(sight.scope)}
-    for each in sight.plan.deferred:
-        if each.server not in waiting or sight.plan.changes:
-            _add_to_backlog(context, sight, each.server, run, each.what)
-            context.watch(Step("deferred", each.server))
-
-
-def _add_to_backlog(context: Context, sight: Sight, server: str, run: str, reason: str) -> None:
-    agents = sight.agents.get(server, ())
-    context.store.backlog.add(sight.scope, server, server, agents, run, reason, context.clock.now())
-
-
-def _roll_out(
-    context: Context, pool: Pool, run: str, sight: Sight, wish: Wish
-) -> tuple[dict[str, MemberReport], str, Exit | None]:
-    """Batch after batch, until all are done or too many failed; why it stopped before ('' where it did not).
-
-    Members that need nothing come first and make no batch: a canary that was as wanted would try nothing out.
-    """
-    reports: dict[str, MemberReport] = {}
-    failed = len(sight.plan.deferred)
-    total = len(sight.plan.targets)
-    owing = {each.subject for each in context.store.handlers.of(sight.scope)}
-    busy = [name for name, seen in sight.seen.items() if name in owing or any(plan.changes for plan in seen.plans)]
-    idle = tuple(name for name in sight.seen if name not in busy)
-    for batch in filter(None, [idle, *batches(busy, pool.rollout)]):
-        if context.stop():
-            return reports, "interrupted", Exit.INTERRUPTED
-        if batch is not idle and too_many_failed(failed, total, pool.rollout):
-            why = f"{failed} of {total} members failed or are away; max_fail is {pool.rollout.max_fail}"
-            return reports, why, Exit.PARTIAL
-        drains = pool.rollout.drain and batch is not idle
-        if drains and (why := wish.drain(batch)):
-            wish.restore(batch)
-            return _stopped(context, reports, f"{fold(batch)} could not be drained: {why}")
-        for report in _batch(context, run, sight, batch, wish):
-            reports[report.server] = report
-            failed += report.state in (MemberState.FAILED, MemberState.DEFERRED)
-        if why := _overtaken(reports.values()):
-            return reports, why, Exit.LOCKED
-        made_so = [name for name in batch if name in reports and reports[name].state in _MADE_SO]
-        # Those that have it already come first: what did them no good goes no further, however often it is tried.
-        if busy and made_so and pool.rollout.gate and (why := wish.gate(pool.rollout.gate, made_so)):
-            return _stopped(context, reports, f"the gate is closed: {why}")
-        # Who failed stays out. As long as others are missing there, the next batch must not leave too.
-        if drains and (why := wish.restore(made_so)):
-            return _stopped(context, reports, f"{fold(made_so)} could not be put back into names: {why}")
-    if len(reports) < len(sight.seen):
-        return reports, "interrupted", Exit.INTERRUPTED
-    return reports, "", None
-
-
-def _overtaken(reports: Iterable[MemberReport]) -> str:
-    """The other run that has what this one was to change; '' where there is none."""
-    return next((f"{each.server}: {each.reason}" for each in reports if each.overtaken), "")
-
-
-def _stopped(
-    context: Context, reports: dict[str, MemberReport], why: str
-) -> tuple[dict[str, MemberReport], str, Exit | None]:
-    return (reports, "interrupted", Exit.INTERRUPTED) if context.stop() else (reports, why, Exit.REFUSED)
-
-
-_MADE_SO = (MemberState.SAME, MemberState.CHANGED)
-
-
-def _batch(context: Context, run: str, sight: Sight, batch: Sequence[str], wish: Wish) -> list[MemberReport]:
-    """Each member's report; what is owed to those that went away meanwhile is noted."""
-    done: list[MemberReport] = []
-    broken: list[MultiAllError] = []
-    for _, result in fan_out(
-        [sight.seen[name] for name in batch],
-        lambda member: bring_up_to_date(context, sight.scope, run, member),
-        context.parallel,
-        lambda: bool(broken) or context.stop(),
-    ):
-        if isinstance(result, MultiAllError):
-            broken.append(result)  # the store or the admin host itself failed: no member's fault
-        else:
-            done.append(result)
-            if result.state is MemberState.DEFERRED and wish.catches_up:
-                _add_to_backlog(context, sight, result.server, run, result.reason)
-            context.watch(Step("member done", result.server))
-    if broken:
-        raise broken[0]
-    return done
-
-
-def _save_results(context: Context, scope: Scope, report: Report) -> Report:
-    """Save how each member came out; the report, as it was."""
-    now = context.clock.now()
-    dealt_with = [each for each in report.members if each.state is not MemberState.LEFT]
-    context.store.results.save(
-        [LastResult(scope, each.server, each.state, report.run, each.reason, now) for each in dealt_with]
-    )
-    return report
-
-
-def _report(
-    run: str, pool: Pool, plan: Plan, reports: Mapping[str, MemberReport], stopped: str, code: Exit | None = None
+def sync(
+    context: Context, scope: Scope, agents: Sequence[Agent], members: Sequence[Server], options: SyncOptions
 ) -> Report:
-    """Every target once, in the order of the inventory. `code` None: as the members came out."""
-    away = {
-        each.server: MemberReport(
-            each.server,
-            MemberState.FAILED if each.reason == "fault" else MemberState.DEFERRED,
-            reason=each.what,
-            todo=each.todo,
+    """Lock the scope, plan, refuse or confirm, then one run: batch after batch of members.
+
+    `members`: all that the scope is about, in the order of the inventory, also those on which no agent is at work.
+    Raises Locked, Refused, Unreachable (a source).
+    """
+    me = holder(context, f"{options.verb} {scope.name}")
+    with context.store.locks.hold(scope, me, options.lock_wait):
+        context.watch(Step("locked"))
+        observation = observe(context, scope, agents, members, options.open_guards)
+        try:
+            return _Sync(context, scope, observation, options, me).run()
+        finally:
+            observation.close()
+
+
+@dataclass(slots=True)
+class _Sync:
+    """One sync of a scope that is locked and was observed."""
+
+    context: Context
+    scope: Scope
+    observation: Observation
+    options: SyncOptions
+    me: Holder
+    id: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        return self.observation.plan
+
+    def run(self) -> Report:
+        if self.context.stop():
+            return self._report(RolledOut({}, "interrupted before anything was changed", Exit.INTERRUPTED))
+        self._check()
+        if not self.plan.is_empty and not self.options.confirm(self.plan):
+            return self._report(RolledOut({}, "not confirmed; nothing was changed", Exit.REFUSED))
+        if not self._has_work():
+            works = self.observation.works.values()
+            return self._saved(RolledOut({each.name: SubjectReport(each.subject, MemberState.SAME) for each in works}))
+        return self._journalled()
+
+    def _check(self) -> None:
+        """Raises Refused if the plan is not the approved one, or looks like an accident. Nothing was written yet."""
+        options = self.options
+        if options.plan and options.plan != (now := options.id_of(self.plan)):
+            what = f"the plan is now {now}, not {options.plan}: something changed since"
+            todo = f"look at `multiall {self.scope.kind} plan {self.scope.name}` again"
+            raise Refused(str(self.scope), what, todo)
+        guard.check(self.plan)
+
+    def _has_work(self) -> bool:
+        """Whether there is something that the journal must know of."""
+        store = self.context.store
+        away = {each.subject.name for each in self.plan.absent}
+        here = {each.name for each in self.plan.subjects} - away
+        waiting = {entry.subject for entry in store.backlog.entries(self.scope)}
+        unfinished = {each.subject for each in store.handlers.of(self.scope)}
+        unfinished |= {each.subject for each in store.journal.pending(self.scope)}
+        return bool(self.plan.changes or away - waiting or here & (waiting | unfinished))
+
+    def _journalled(self) -> Report:
+        context, plan, now = self.context, self.plan, self.context.clock.now()
+        self.id = new_run_id(now)
+        targets = tuple(each.name for each in plan.subjects)
+        who = (self.me.who, self.me.host, self.me.pid)
+        context.store.journal.begin(Run(self.id, self.options.verb, (self.scope,), targets, plan.id, *who, now))
+        context.watch(Step("begun"))
+        self._defer_absent()
+        ended = Exit.ERROR  # what the journal says if the store or the admin host itself gives out
+        try:
+            report = self._saved(self._roll_out())
+            ended = report.exit
+        finally:
+            context.store.journal.end(self.id, ended, context.clock.now())
+        context.watch(Step("ended"))
+        return report
+
+    def _roll_out(self) -> RolledOut:
+        pending = {each.subject for each in self.context.store.handlers.of(self.scope)}
+        works = self.observation.works
+        busy = tuple(
+            name for name, work in works.items() if name in pending or any(p.changes for p in work.parts.values())
         )
-        for each in plan.deferred
-    }
-    members = tuple(
-        reports.get(name) or away.get(name) or MemberReport(name, MemberState.LEFT) for name in plan.targets
-    )
-    good = (MemberState.SAME, MemberState.CHANGED)
-    as_they_are = Exit.OK if all(member.state in good for member in members) else Exit.PARTIAL
-    return Report(run, pool.name, plan, members, stopped, as_they_are if code is None else code)
+        idle = tuple(name for name in works if name not in busy)
+        members = Members(idle, busy, len(self.plan.absent), len(self.plan.subjects))
+        options = self.options
+        return roll_out(self.context, members, options.rollout, options.stages, self._converge, self._went_away)
+
+    def _converge(self, name: str) -> SubjectReport:
+        def fresh(agent: Agent) -> Any:
+            return known_to(self.context, agent, self.options.open_guards)
+
+        known, work = self.observation.known, self.observation.works[name]
+        return converge(Convergence(self.context, self.scope, self.id, work, known, fresh))
+
+    # --- the backlog and results --------------------------------------------------------------------------------
+
+    def _defer_absent(self) -> None:
+        """Note what absent members miss: again only if this run changes something that they do not have yet."""
+        waiting = {entry.subject for entry in self.context.store.backlog.entries(self.scope)}
+        for each in self.plan.absent if self.options.defers else ():
+            if each.subject.name not in waiting or self.plan.changes:
+                self._add_to_backlog(each.subject.name, each.what)
+                self.context.watch(Step("deferred", each.subject.name))
+
+    def _went_away(self, report: SubjectReport) -> None:
+        if self.options.defers:
+            self._add_to_backlog(report.subject.name, report.reason)
+
+    def _add_to_backlog(self, name: str, reason: str) -> None:
+        agents, now = self.observation.agents.get(name, ()), self.context.clock.now()
+        self.context.store.backlog.add(self.scope, name, name, agents, self.id, reason, now)
+
+    def _saved(self, done: RolledOut) -> Report:
+        """The report; how each member came out is saved."""
+        report, now = self._report(done), self.context.clock.now()
+        dealt_with = (each for each in report.members if each.state is not MemberState.LEFT)
+        results = [
+            LastResult(self.scope, each.subject.name, each.state, report.run, each.reason, now) for each in dealt_with
+        ]
+        self.context.store.results.save(results)
+        return report
+
+    def _report(self, done: RolledOut) -> Report:
+        """Every subject once, in the order of the inventory."""
+        absent = {each.subject.name: each for each in self.plan.absent}
+        members = tuple(
+            done.reports.get(each.name) or _not_done(SubjectReport(each, MemberState.LEFT), absent.get(each.name))
+            for each in self.plan.subjects
+        )
+        code = Exit.OK if all(each.state.is_good for each in members) else Exit.PARTIAL
+        return Report(self.id, self.plan, members, done.stopped, code if done.exit is None else done.exit)
+
+
+def _not_done(left: SubjectReport, absence: Absence | None) -> SubjectReport:
+    """The report of a member that was not begun, or is absent."""
+    if absence is None:
+        return left
+    state = MemberState.FAILED if absence.reason == "fault" else MemberState.DEFERRED
+    return replace(left, state=state, reason=absence.what, todo=absence.todo)

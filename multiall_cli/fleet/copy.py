@@ -1,36 +1,35 @@
 """`multiall cp`: copies between the admin host and servers, as syncs of one tree that delete nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from multiall_cli.agents.files import FileTree, file_tree
-from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import Locked, MemberFault, Refused, Unreachable
-from multiall_cli.domain.inventory import ADMIN, Pool, Server
-from multiall_cli.domain.run import Report
+from multiall_cli.domain.inventory import ADMIN, Server
+from multiall_cli.domain.plan import Plan
+from multiall_cli.domain.report import Report
 from multiall_cli.domain.scope import site_scope
-from multiall_cli.engine.context import Assignment, Context
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.copying import incoming, not_fetched, of_server, outgoing
 from multiall_cli.engine.operator import here
-from multiall_cli.engine.sync import Wish, sync
+from multiall_cli.engine.sync import SyncOptions, sync
 from multiall_cli.fleet.execute import reachable_servers
 from multiall_cli.planning.guard import NAMES
+from multiall_cli.planning.guard_names import FILES, whole_names
 
 COPIES = site_scope("copy")  # what copies are journalled and locked as
 COPY_WAIT = 60.0  # seconds that a copy waits for another one
-COPYING = Wish(verb="cp", scope=COPIES, catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT)
+COPYING = SyncOptions(verb="cp", defers=False, open_guards=whole_names(FILES, NAMES), lock_wait=COPY_WAIT)
 
 
 def copy(context: Context, source: str, target: str, path: str, confirm: Callable[[Plan], bool]) -> Report:
     """Copy a file or a folder of the admin host to a path on servers; nothing is deleted there."""
     servers = tuple(reachable_servers(context, target))
     with outgoing(Path(source), path) as declared:
-        pool = Pool(COPIES.name, tuple(server.name for server in servers))
-        wish = Wish(
-            verb="cp", scope=COPIES, catches_up=False, forced=frozenset(NAMES), lock_wait=COPY_WAIT, confirm=confirm
-        )
-        tree = file_tree(declared, context.inventory.servers, context.store, here(), is_copy=True)
-        return sync(context, pool, [Assignment(tree, servers)], wish)
+        options = replace(COPYING, confirm=confirm)
+        tree = file_tree(declared, context.inventory.servers, context.store, here(), servers, is_copy=True)
+        return sync(context, COPIES, [tree], servers, options)
 
 
 def fetch(context: Context, target: str, path: str, folder: str) -> tuple[Report, ...]:
@@ -41,13 +40,13 @@ def fetch(context: Context, target: str, path: str, folder: str) -> tuple[Report
 def _fetch(context: Context, server: Server, path: str, folder: Path) -> Report:
     declared, root = incoming(server.name, path, folder)
     if context.stop():
-        return not_fetched(server.name, None)
-    agent = FileTree(declared, server, root, context.store, is_copy=True)
+        return not_fetched(server.name, None, COPIES)
+    agent = FileTree(declared, server, root, context.store, (ADMIN,), is_copy=True)
     try:
-        report = sync(context, Pool(COPIES.name, (ADMIN.name,)), [Assignment(agent, (ADMIN,))], COPYING)
+        report = sync(context, COPIES, [agent], (ADMIN,), COPYING)
         return of_server(server.name, report)
     except Refused:
         gone = Refused(server.name, f"{path} is not there, or is empty", "copies take no patterns; look at the path")
-        return not_fetched(server.name, gone)
+        return not_fetched(server.name, gone, COPIES)
     except (Unreachable, MemberFault, Locked) as fault:  # one server's trouble is not the others'
-        return not_fetched(server.name, fault)
+        return not_fetched(server.name, fault, COPIES)

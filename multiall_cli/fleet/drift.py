@@ -47,9 +47,10 @@ def _of_files(context: Context, pool: Pool, members: Sequence[str]) -> Drift:
         for name in members:
             found[name] = {facts[name, files_rule(each)]: _unread(str(fault)) for each in pool.files}
         return found
-    for each in plan.members:
-        if (each.server, each.agent) in facts:
-            found[each.server][facts[each.server, each.agent]] = Reading({"changes": len(each.changes)})
+    for part in plan.parts:
+        for server in part.servers:
+            if (server, part.agent) in facts:
+                found[server][facts[server, part.agent]] = Reading({"changes": len(part.changes)})
     return found
 
 

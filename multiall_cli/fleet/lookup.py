@@ -2,7 +2,7 @@
 
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Pool, Server
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.engine.context import Context
 from multiall_cli.planning.nearest import did_you_mean

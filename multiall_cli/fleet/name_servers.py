@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.queries import Queries
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.inventory import Pool, Server
+from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.records import (
     Content,
     Leasing,
@@ -16,11 +16,11 @@ from multiall_cli.domain.records import (
     RRset,
     Written,
 )
-from multiall_cli.domain.run import MemberState
 from multiall_cli.domain.scope import site_scope
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.context import Assignment, Context
+from multiall_cli.engine.context import Context
 from multiall_cli.planning.guard import NAMES
+from multiall_cli.planning.guard_names import whole_names
 from multiall_cli.planning.whom import through
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from multiall_cli.ports.dns import DynamicNameServers, NameServers
 
 FILES = site_scope("zone files")  # what pushes of zones' files are journalled and locked as
-_THERE = (MemberState.SAME, MemberState.CHANGED)
 WAIT = 3600.0  # seconds that a push waits for another one
 
 
@@ -80,18 +79,18 @@ def _pushed(context: Context, servers: Sequence[Server], contents: Mapping[str, 
     """Files on servers by FS-SA; why some have them not, by name."""
     from multiall_cli.agents.files import file_tree
     from multiall_cli.engine.copying import outgoing
-    from multiall_cli.engine.sync import Wish
+    from multiall_cli.engine.sync import SyncOptions
     from multiall_cli.engine.sync import sync as copied
 
-    wish = Wish(verb="dns files", scope=FILES, catches_up=False, forced=frozenset(NAMES), lock_wait=WAIT)
+    guards = whole_names("files", NAMES)
+    options = SyncOptions(verb="dns files", defers=False, open_guards=guards, lock_wait=WAIT)
     absent: dict[str, str] = {}
     with TemporaryDirectory(prefix="multiall-dns-") as folder:
         for path, content in contents.items():
             source = Path(folder) / Path(path).name
             source.write_bytes(content)
             with outgoing(source, path) as declared:
-                pool = Pool(FILES.name, tuple(each.name for each in servers))
-                tree = file_tree(declared, context.inventory.servers, context.store)
-                report = copied(context, pool, [Assignment(tree, tuple(servers))], wish)
-            absent |= {each.server: each.reason for each in report.members if each.state not in _THERE}
+                tree = file_tree(declared, context.inventory.servers, context.store, members=servers)
+                report = copied(context, FILES, [tree], servers, options)
+            absent |= {each.server: each.reason for each in report.members if not each.state.is_good}
     return absent

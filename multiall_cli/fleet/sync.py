@@ -1,29 +1,34 @@
 """Plan, diff and sync a pool: its files and names under one plan id."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from multiall_cli.agents.files import file_tree
 from multiall_cli.domain.answer import Difference
-from multiall_cli.domain.change import Plan
 from multiall_cli.domain.errors import Refused
-from multiall_cli.domain.inventory import Pool
+from multiall_cli.domain.inventory import Pool, Server
+from multiall_cli.domain.plan import Plan
 from multiall_cli.domain.pool_plan import PoolPlan, PoolReport, PoolWish
 from multiall_cli.domain.records import ZonePlan, ZoneReport
-from multiall_cli.domain.run import Report
+from multiall_cli.domain.report import Report
 from multiall_cli.domain.scope import Scope, pool_scope
 from multiall_cli.engine import sync as engine
 from multiall_cli.engine.compare import differences
-from multiall_cli.engine.context import Assignment, Context
-from multiall_cli.engine.look import look
+from multiall_cli.engine.context import Agent, Context
+from multiall_cli.engine.observe import observe
 from multiall_cli.engine.operator import here
-from multiall_cli.engine.sync import Wish
+from multiall_cli.engine.rollout import DrainStage, GateStage, RolloutStage
+from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.fleet import health, rollouts, zones
 from multiall_cli.fleet.lookup import find_pool, select_servers
 from multiall_cli.fleet.topology import informed
 from multiall_cli.planning.assign import assign
+from multiall_cli.planning.guard_names import FILES, whole_names
 from multiall_cli.planning.order import joint_id
 from multiall_cli.planning.whom import through
+
+ANYTHING = SyncOptions()
 
 
 def plan(context: Context, pool: str, only: str = "") -> PoolPlan:
@@ -80,16 +85,14 @@ def _check(pool: str, wanted: str, now: str) -> None:
 
 
 def _sync_files(context: Context, pool: str, wish: PoolWish, names: Sequence[ZoneReport] | None) -> Report:
-    return sync_files(
-        context,
-        pool,
-        only=wish.only,
+    options = SyncOptions(
         plan=wish.plan,
-        forced=wish.files_forced,
+        id_of=lambda found: _id(found, names or ()),
+        open_guards=whole_names(FILES, wish.files_forced),
         lock_wait=wish.lock_wait,
         confirm=wish.confirm_files,
-        id_of=lambda found: _id(found, names or ()),
     )
+    return sync_files(context, pool, wish.only, options)
 
 
 def _sync_names(
@@ -123,61 +126,50 @@ def _untouched(context: Context, pool: str, files: Report) -> tuple[ZoneReport, 
 
 def plan_files(context: Context, pool: str, only: str = "") -> Plan:
     """Return what a sync of a pool's files would change. Reads only. Raises Refused, UsageError, Unreachable."""
-    sight = look(*_work(context, find_pool(context, pool), only))
-    sight.close()
-    return sight.plan
+    found = observe(*_work(context, find_pool(context, pool), only))
+    found.close()
+    return found.plan
 
 
 def diff(context: Context, pool: str, only: str = "") -> tuple[Difference, ...]:
     """Return what a sync of a pool's files would change, as text. Reads only."""
-    sight = look(*_work(context, find_pool(context, pool), only))
+    found = observe(*_work(context, find_pool(context, pool), only))
     try:
-        return differences(sight)
+        return differences(found)
     finally:
-        sight.close()
+        found.close()
 
 
-def sync_files(
-    context: Context,
-    pool: str,
-    *,
-    only: str = "",
-    plan: str = "",
-    forced: Sequence[str] = (),
-    lock_wait: float = 0.0,
-    confirm: Callable[[Plan], bool] = lambda plan: True,
-    id_of: Callable[[Plan], str] = lambda plan: plan.id,
-) -> Report:
+def sync_files(context: Context, pool: str, only: str = "", options: SyncOptions = ANYTHING) -> Report:
     """Make a pool's files as declared. Raises Locked, Refused, UsageError, Unreachable.
 
-    `only`: a target within the pool; `plan`: an id that must still hold; `forced`: guards to pass; `confirm` sees the
-    plan and decides; `id_of`: as of a Wish.
+    `only`: a target within the pool; `options`: as of a sync, less the pool's own rollout and its stages.
     """
-    wish = Wish(
-        plan=plan,
-        forced=frozenset(forced),
-        lock_wait=lock_wait,
-        limits=context.site.guards,
-        confirm=confirm,
-        id_of=id_of,
-        gate=lambda gate, servers: health.wait_for_health(context, gate, servers),
-        drain=lambda servers: rollouts.drain(context, pool, servers),
-        restore=lambda servers: rollouts.restore(context, pool, servers),
-    )
     declared = find_pool(context, pool)
-    ready, _, assignments = _work(context, declared, only)
-    return engine.sync(ready, declared, assignments, wish)
+    whole = replace(options, rollout=declared.rollout, stages=_stages(context, declared))
+    return engine.sync(*_work(context, declared, only), whole)
 
 
-def _work(context: Context, pool: Pool, only: str) -> tuple[Context, Scope, list[Assignment]]:
-    """A pool's scope and agents, and the context with what the topology says. Raises Refused, UsageError."""
-    ready = informed(context)
+def _stages(context: Context, pool: Pool) -> list[RolloutStage]:
+    """A batch is drained, changed, and put back once it is healthy."""
+    stages: list[RolloutStage] = []
+    if pool.rollout.drain:
+        drain, restore = partial(rollouts.drain, context, pool.name), partial(rollouts.restore, context, pool.name)
+        stages.append(DrainStage(drain, restore))
+    if pool.rollout.gate:
+        stages.append(GateStage(pool.rollout.gate, partial(health.wait_for_health, context)))
+    return stages
+
+
+def _work(context: Context, pool: Pool, only: str) -> tuple[Context, Scope, list[Agent], list[Server]]:
+    """A pool's scope, agents and members, and the context with what the topology says. Raises Refused, UsageError."""
+    ready, servers, limits = informed(context), context.inventory.servers, context.site.guards
     chosen = frozenset(server.name for server in select_servers(context, only)) if only else None
-    assignments = [
-        Assignment(
-            file_tree(declared, context.inventory.servers, context.store, here()),
-            tuple(through(servers, ready.relays)),
-        )
-        for declared, servers in assign(context.inventory, pool, chosen, only).items()
+    holders = assign(context.inventory, pool, chosen, only)
+    reached = {each.name: each for each in through([servers[name] for name in pool.members], ready.relays)}
+    agents: list[Agent] = [
+        file_tree(declared, servers, context.store, here(), [reached[one.name] for one in holding], limits)
+        for declared, holding in holders.items()
     ]
-    return ready, pool_scope(pool.name), assignments
+    names = {each.name for holding in holders.values() for each in holding}
+    return ready, pool_scope(pool.name), agents, [each for name, each in reached.items() if name in names]

@@ -28,7 +28,7 @@ SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 def informed(context: Context, topology: Topology | None = None) -> Context:
     """The same context with what the topology says: which servers are away, and which are reached through a peer."""
     found = current_topology(context) if topology is None else topology
-    return replace(context, away=away(found), relays=found.relays)
+    return replace(context, away=away(found), relays=found.relays, topology=found)
 
 
 def current_topology(context: Context) -> Topology:

@@ -1,12 +1,14 @@
-"""Refuses plans that look like an accident: too many deletions, too much replaced, everything gone."""
+"""Finds plans that look like an accident: too many deletions, too much replaced, everything gone."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from typing import Any
 
-from multiall_cli.domain.change import Action, Change, Describable, MemberPlan, Plan
-from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.change import Action, Change, Describable
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import GuardLimit
-from multiall_cli.planning.guard_names import FILES, flags
+from multiall_cli.domain.plan import AgentPlan, Alarm, Plan
+from multiall_cli.planning.guard_names import flag
+from multiall_cli.planning.targets import fold
 
 DELETIONS, CHANGES, EMPTIES = "deletions", "changes", "empties"
 NAMES = (DELETIONS, CHANGES, EMPTIES)
@@ -14,22 +16,6 @@ DEFAULTS: Mapping[str, GuardLimit] = {
     DELETIONS: GuardLimit(share=0.30, at_least=10),
     CHANGES: GuardLimit(share=0.30, at_least=10),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Why a plan was stopped, with the numbers, and the guard's name for --force-guard."""
-
-    guard: str
-    server: str
-    agent: str
-    count: int
-    observed: int
-
-    def __str__(self) -> str:
-        words = "replace" if self.guard == CHANGES else "delete"
-        share = f" ({100 * self.count / self.observed:.0f} %)" if self.observed else ""
-        return f"{self.agent} on {self.server} would {words} {self.count} of {self.observed} items{share}"
 
 
 def _replaces(change: Change[Describable]) -> bool:
@@ -40,30 +26,35 @@ def _replaces(change: Change[Describable]) -> bool:
     return getattr(before, "content", before) != getattr(after, "content", after)
 
 
-def alarms(plan: MemberPlan[Describable], limits: Mapping[str, GuardLimit]) -> list[Alarm]:
-    """What looks like an accident in one member's plan."""
-    deletions = sum(1 for change in plan.changes if change.action is Action.DELETE)
-    replaced = sum(1 for change in plan.changes if _replaces(change))
-    created = sum(1 for change in plan.changes if change.action is Action.CREATE)
+def alarms(part: AgentPlan[Any], limits: Mapping[str, GuardLimit]) -> list[Alarm]:
+    """What looks like an accident in the plan of one agent."""
+    deletions = sum(1 for change in part.changes if change.action is Action.DELETE)
+    replaced = sum(1 for change in part.changes if _replaces(change))
+    created = sum(1 for change in part.changes if change.action is Action.CREATE)
     found = []
-    if deletions and deletions >= plan.observed and not created:
-        found.append(Alarm(EMPTIES, plan.server, plan.agent, deletions, plan.observed))
+    if deletions and deletions >= part.size and not created:
+        found.append(_alarm(part, EMPTIES, deletions))
     for guard, count in ((DELETIONS, deletions), (CHANGES, replaced)):
         limit = limits.get(guard, DEFAULTS[guard])
-        if plan.observed >= limit.at_least and count > limit.share * plan.observed:
-            found.append(Alarm(guard, plan.server, plan.agent, count, plan.observed))
+        if part.size >= limit.at_least and count > limit.share * part.size:
+            found.append(_alarm(part, guard, count))
     return found
 
 
-def check(plan: Plan, limits: Mapping[str, GuardLimit], forced: Set[str] = frozenset()) -> None:
-    """Let the plan pass, or say why not. Errors: Refused, naming the numbers and the flag."""
-    found = [alarm for member in plan.members for alarm in alarms(member, limits) if alarm.guard not in forced]
-    if not found:
+def _alarm(part: AgentPlan[Any], guard: str, count: int) -> Alarm:
+    words = "replace" if guard == CHANGES else "delete"
+    share = f" ({100 * count / part.size:.0f} %)" if part.size else ""
+    servers = fold(part.servers)
+    what = f"{part.agent} on {servers} would {words} {count} of {part.size} items{share}"
+    return Alarm(f"{part.kind}.{guard}", servers, what)
+
+
+def check(plan: Plan) -> None:
+    """Let a plan without alarms pass. Raises Refused, with the numbers and the options that let it pass."""
+    if not (found := plan.alarms):
         return
-    guards = list(dict.fromkeys(alarm.guard for alarm in found))
+    flags = " ".join(dict.fromkeys(flag(each.guard) for each in found))
     more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
-    raise Refused(
-        f"pool {plan.pool}",
-        f"{found[0]}{more}; that looks like an accident, so nothing was changed",
-        f"look at `multiall pool plan {plan.pool}`, and if it is meant: {flags(FILES, guards)}",
-    )
+    what = f"{found[0].what}{more}; that looks like an accident, so nothing was changed"
+    command = f"multiall {plan.scope.kind} plan {plan.scope.name}"
+    raise Refused(str(plan.scope), what, f"look at `{command}`, and if it is meant: {flags}")

@@ -1,11 +1,21 @@
 """Names of guards on the command line: `files.changes` and `names.changes` are two guards."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.planning.nearest import did_you_mean
 
 FILES, NAMES = "files", "names"
+
+
+def flag(guard: str) -> str:
+    """Return the option that lets a guard pass. `guard`: its whole name."""
+    return f"--force-guard {guard}"
+
+
+def whole_names(part: str, guards: Iterable[str]) -> frozenset[str]:
+    """Return the whole names of guards of one part."""
+    return frozenset(f"{part}.{guard}" for guard in guards)
 
 
 def flags(part: str, guards: Sequence[str]) -> str:

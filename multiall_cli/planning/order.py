@@ -2,22 +2,35 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
-from multiall_cli.domain.change import Describable, MemberPlan
 from multiall_cli.domain.inventory import Rollout
+from multiall_cli.domain.plan import AgentPlan
 
 
-def plan_id(members: Iterable[MemberPlan[Describable]], owed: Iterable[tuple[str, str]] = ()) -> str:
-    """A hash of all changes and actions: equal plans have equal ids, whatever their order. 12 hex digits."""
-    members = list(members)
-    actions = [repr((member.server, action)) for member in members for action in member.actions]
-    lines = sorted([*actions, *map(repr, owed)]) + sorted(
-        repr((member.server, member.agent, change.key, change.before, change.after))
-        for member in members
-        for change in member.changes
+def grouped(parts: Sequence[AgentPlan[Any]]) -> tuple[AgentPlan[Any], ...]:
+    """Parts with equal changes as one, with all their subjects, in the order of the first of each."""
+    alike: dict[tuple[object, ...], list[AgentPlan[Any]]] = {}
+    for part in parts:
+        words = (part.handlers, part.conflicts, part.unmet, part.notes)
+        alike.setdefault((part.agent, part.changes, part.size, *words), []).append(part)
+    return tuple(
+        replace(group[0], subjects=tuple(subject for part in group for subject in part.subjects))
+        for group in alike.values()
     )
+
+
+def plan_id(parts: Iterable[AgentPlan[Any]], pending: Iterable[tuple[str, str]] = ()) -> str:
+    """A hash of all changes and handlers: equal plans have equal ids, whatever their order. 12 hex digits."""
+    lines = [*map(repr, pending)]
+    for part in parts:
+        changes = [(change.key, change.before, change.after) for change in part.changes]
+        for server in part.servers:
+            lines += [repr((server, handler)) for handler in part.handlers]
+            lines += [repr((server, part.agent, *change)) for change in changes]
     whole = hashlib.sha256()
-    for line in lines:
+    for line in sorted(lines):
         whole.update(line.encode("utf-8", "surrogateescape") + b"\n")
     return whole.hexdigest()[:12]
 

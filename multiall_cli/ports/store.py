@@ -7,16 +7,7 @@ from typing import Protocol
 from multiall_cli.domain.baseline import Latest
 from multiall_cli.domain.health import Change as HealthChange
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
-from multiall_cli.domain.run import (
-    BacklogEntry,
-    Entry,
-    Holder,
-    LastResult,
-    PendingHandler,
-    Run,
-    SavedState,
-    Stage,
-)
+from multiall_cli.domain.run import BacklogEntry, Entry, Holder, LastResult, PendingHandler, Run, SavedState, Stage
 from multiall_cli.domain.scope import Scope
 from multiall_cli.domain.topology import Event, Evidence, Planned
 

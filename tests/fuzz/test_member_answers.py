@@ -17,13 +17,15 @@ from multiall_cli.cli.options import Format, Given
 from multiall_cli.cli.render import servers as render
 from multiall_cli.cli.render.pools import plan as plan_view
 from multiall_cli.cli.render.view import show
-from multiall_cli.domain.change import Plan, Result
+from multiall_cli.domain.change import Result
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.inventory import ADMIN, Delete, FilesDeclaration, Link, Server
-from multiall_cli.engine.context import Assignment, Context
+from multiall_cli.domain.plan import Plan
+from multiall_cli.domain.scope import pool_scope
+from multiall_cli.engine.context import Context
 from multiall_cli.engine.doctor import examine
 from multiall_cli.engine.execute import facts
-from multiall_cli.engine.look import look
+from multiall_cli.engine.observe import observe
 from multiall_cli.planning.diff import diff
 from multiall_cli.remote import frames
 from multiall_cli.remote.formats import tree_records
@@ -128,7 +130,7 @@ def tree(tmp_path: Path) -> Iterator[FileTree]:
     (source / "big").write_bytes(bytes(3 * BLOCK))
     declared = FilesDeclaration("/srv/www", str(source), delete=Delete.EVERYTHING, owner="source")
     session = _world(ToldPipe([])).transport.open(ADMIN)
-    made = file_tree(declared, {}, Remembered()).read(session)  # type: ignore[arg-type]
+    made = file_tree(declared, {}, Remembered()).read({ADMIN.name: session})  # type: ignore[arg-type]
     yield made
     made.release()
 
@@ -143,18 +145,18 @@ def test_any_scan_is_a_plan_or_a_fault(
 ) -> None:
     """What is planned is shown in every format; no path of it leads out of the tree."""
     pipe = _told(scan, packed, answer({}, digest), rest)
-    assigned = Assignment(tree.__class__(tree.declared, tree.source, tree.root, Remembered()), (BAD,))  # type: ignore[arg-type]
-    sight = look(_world(pipe), "web", [assigned])
+    fresh = FileTree(tree.declared, tree.source, tree.root, Remembered(), (BAD,))  # type: ignore[arg-type]
+    found = observe(_world(pipe), pool_scope("web"), [fresh], [BAD])
     try:
-        ended_well(printed(lambda: show(Given(output=form), plan_view(sight.plan))))
-        _all_within(sight.plan)
+        ended_well(printed(lambda: show(Given(output=form), plan_view(found.plan))))
+        _all_within(found.plan)
     finally:
-        sight.close()
+        found.close()
 
 
 def _all_within(plan: Plan) -> None:
-    for member in plan.members:
-        for change in member.changes:
+    for part in plan.parts:
+        for change in part.changes:
             parts = change.key.split("/")
             assert change.key == TOP or (".." not in parts and "" not in parts), change.key
 
@@ -186,7 +188,7 @@ def test_any_answer_to_apply_is_one_outcome_per_change(
     tree: FileTree, hashes: bytes, prepared: object, told: bytes, rest: bytes
 ) -> None:
     """What is not told is not done."""
-    changes = diff({}, tree.desired(BAD))
+    changes = diff({}, tree.tree)
     pipe = ToldPipe(greeted(answer(prepared, hashes), rest, answer({"changes": 1}, told)))
     try:
         outcomes = list(tree.apply(_world(pipe).transport.open(BAD), changes, "run"))
@@ -216,10 +218,11 @@ def test_a_hostile_source_changes_nothing_outside_the_tree(
     digest = b"\1" + hashlib.sha256(CONTENT).digest()
     world = _world(_told(scan, packed, answer({}, digest * count), answer({}, *blocks), rest))
     try:
-        agent = FileTree(declared, BAD, "/x", Remembered()).read(world.transport.open(BAD))  # type: ignore[arg-type]
+        source = {BAD.name: world.transport.open(BAD)}
+        agent = FileTree(declared, BAD, "/x", Remembered()).read(source)  # type: ignore[arg-type]
         try:
             session = world.transport.open(ADMIN)
-            changes = diff(agent.observe(session), agent.desired(ADMIN))
+            changes = diff(agent.observe(session), agent.tree)
             outcomes = list(agent.apply(session, changes, "run"))
             assert len(outcomes) == len(changes)
         finally:
@@ -255,4 +258,4 @@ def test_an_endless_answer_is_not_held(tree: FileTree, operation: str) -> None:
     endless = [("stdout", frames.pack(frames.DATA, bytes(60000)))] * 6000
     session = _world(ToldPipe([*greeted(), *endless])).transport.open(BAD)
     with within(700), pytest.raises(MemberFault, match="more than"):
-        tree.apply(session, diff({}, tree.desired(BAD)), "run")
+        tree.apply(session, diff({}, tree.tree), "run")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.run import MemberState, Stage
+from multiall_cli.domain.report import MemberState
+from multiall_cli.domain.run import Stage
 from multiall_cli.domain.scope import pool_scope
 from tests.fixtures.before_after import assert_store_whole
 from tests.fixtures.bench import Bench, contents

@@ -33,7 +33,7 @@ def test_ctrl_c_once_finishes_the_member_in_work_and_begins_no_other(desk: Desk)
     assert "web: 3 left, 1 changed; run " in terminal.plain
     assert "Traceback" not in terminal.text
     status = desk.call("pool", "status", "web", "--json").json()
-    assert [each["standing"] and each["standing"]["state"] for each in status["members"]] == ["changed"] + [None] * 3
+    assert [each["result"] and each["result"]["state"] for each in status["members"]] == ["changed"] + [None] * 3
     assert desk.call("journal", "list", "--json").json()["runs"][0]["result"] == 130
     desk.declare()
     assert desk.call("pool", "sync", "web", "--yes").exit == 0
@@ -54,7 +54,7 @@ def test_ctrl_c_twice_ends_at_once_and_the_next_run_settles(desk: Desk) -> None:
     assert "Traceback" not in terminal.text
     assert "\x1b[?25h" in terminal.text.rpartition("\x1b[?25l")[2]  # the cursor is there again
     pending = desk.call("journal", "pending", "--json")
-    assert (pending.exit, [each["verb"] for each in pending.json()["owed"]]) == (3, ["run"])
+    assert (pending.exit, [each["verb"] for each in pending.json()["handlers"]]) == (3, ["run"])
     assert desk.call("pool", "status", "web").exit == 3
     gate.let()
     desk.declare()

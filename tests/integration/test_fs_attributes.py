@@ -15,8 +15,8 @@ from multiall_cli.domain.change import Result
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete
-from multiall_cli.domain.run import MemberState
-from multiall_cli.engine.sync import Wish
+from multiall_cli.domain.report import MemberState
+from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.remote.ops.scan import Scan
 from tests.fixtures.bench import MEANT, Bench, contents, not_done, only, small_disk
 from tests.fixtures.pipes import socket_at
@@ -29,10 +29,10 @@ def _remarks(bench: Bench) -> list[str]:
     said: list[str] = []
 
     def read(plan: object) -> bool:
-        said.extend(remark for member in plan.members for remark in member.remarks)  # type: ignore[attr-defined]
+        said.extend(note for part in plan.parts for note in part.notes)  # type: ignore[attr-defined]
         return False
 
-    bench.sync(Wish(forced=MEANT, confirm=read))
+    bench.sync(SyncOptions(open_guards=MEANT, confirm=read))
     return said
 
 

@@ -25,10 +25,11 @@ from multiall_cli.domain.change import Result
 from multiall_cli.domain.errors import Locked, MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete, Rollout
-from multiall_cli.domain.run import Holder, MemberState, Step
+from multiall_cli.domain.report import MemberState
+from multiall_cli.domain.run import Holder, Step
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
-from multiall_cli.engine.sync import Wish
+from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.remote import frames
 from multiall_cli.remote.formats.transfer import BLOCK
 from tests.fixtures.bench import MEANT, Bench, contents, not_done, only, rsync_differences, server, small_disk
@@ -642,7 +643,7 @@ def test_a_run_of_another_admin_host_since_the_plan_is_named_and_nothing_is_mixe
         assert other.sync(agents=[tree]).exit is Exit.OK
         return True
 
-    report = bench.sync(Wish(forced=MEANT, confirm=they_sync))
+    report = bench.sync(SyncOptions(open_guards=MEANT, confirm=they_sync))
     assert (report.exit, only(report).overtaken) == (Exit.LOCKED, True)
     assert " of ann@adm2, begun 20" in report.stopped
     assert only(report).todo == "wait for it, then run again"
@@ -678,7 +679,7 @@ def test_copies_into_one_folder_do_not_keep_each_other_out(bench: Bench) -> None
         other.store.close()
         return True
 
-    assert bench.sync(Wish(forced=MEANT, confirm=they_copy)).exit is Exit.OK
+    assert bench.sync(SyncOptions(open_guards=MEANT, confirm=they_copy)).exit is Exit.OK
     assert contents(bench.member()) == {"a": b"a", "b": b"b"}
     assert not bench.workshop().exists()
 
@@ -789,23 +790,23 @@ def test_a_plan_that_deletes_much_is_refused_until_it_is_meant(bench: Bench) -> 
     for number in range(10):
         (bench.source / f"f{number:02}").unlink()
     with pytest.raises(Refused, match=r"would delete 10 of 21 items \(48 %\).*--force-guard files.deletions"):
-        bench.sync(Wish())
+        bench.sync(SyncOptions())
     assert len(contents(bench.member())) == 20
-    assert bench.sync(Wish(forced=frozenset({"deletions"}))).exit is Exit.OK
+    assert bench.sync(SyncOptions(open_guards=frozenset({"files.deletions"}))).exit is Exit.OK
 
 
 def test_a_plan_that_is_no_longer_so_is_refused(bench: Bench) -> None:
     """`--plan ID` holds only as long as the plan is the same."""
     _files(bench, 1)
     with pytest.raises(Refused, match=r"the plan is now [0-9a-f]{12}, not 0123"):
-        bench.sync(Wish(plan="0123"))
+        bench.sync(SyncOptions(plan="0123"))
     assert contents(bench.folder / "member0") == {}
 
 
 def test_a_plan_that_is_not_confirmed_changes_nothing(bench: Bench) -> None:
     """The answer no ends the run without a trace in the journal."""
     _files(bench, 1)
-    report = bench.sync(Wish(confirm=lambda plan: False))
+    report = bench.sync(SyncOptions(confirm=lambda plan: False))
     assert (report.exit, report.run, bench.store.journal.runs(5)) == (Exit.REFUSED, "", [])
     assert contents(bench.folder / "member0") == {}
 

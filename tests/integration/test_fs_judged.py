@@ -62,9 +62,9 @@ def _change(root: Path, luck: random.Random, number: int) -> None:
 def _found(agent: FileTree, machine: Machine) -> list[Change[FileItem]]:
     session, source = machine.open(server()), machine.open(ADMIN)
     try:
-        ready = agent.read(source)
+        ready = agent.read({agent.source.name: source})
         try:
-            return diff(ready.observe(session), ready.desired(server()))
+            return diff(ready.observe(session), ready.tree)
         finally:
             ready.release()
     finally:

@@ -19,6 +19,7 @@ from multiall_cli.remote.ops import renameat2
 from multiall_cli.remote.ops.atomic_rename import _restore, install, lstat, move_aside
 from multiall_cli.remote.ops.staging import Stale
 from tests.fixtures.bench import Bench, contents, not_done, server
+from tests.fixtures.contexts import WithTransport
 from tests.fixtures.pipes import Kept
 
 RACES = 500
@@ -185,7 +186,7 @@ def test_whoever_puts_a_new_version_in_during_the_apply_keeps_it(bench: Bench, c
             os.rename(bench.member() / "new", bench.member() / "a")
 
     opened = bench.machine.open
-    bench.world = replace(bench.world, transport=_Told(opened, act))
+    bench.world = replace(bench.world, adapters=WithTransport(bench.world.adapters, _Told(opened, act)))
     report = bench.sync()
     assert not_done(report)["a"][0] is Result.CONFLICT
     assert (bench.member() / "a").read_text() == "theirs"

@@ -10,9 +10,9 @@ from multiall_cli.adapters.memory import MemoryTransport
 from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.agents.files import file_tree
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Pool, Server
-from multiall_cli.engine.context import Assignment
-from multiall_cli.engine.sync import Wish, sync
+from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Server
+from multiall_cli.domain.scope import pool_scope
+from multiall_cli.engine.sync import SyncOptions, sync
 from multiall_cli.ports.session import Reply, Session
 from tests.fixtures.bench import contents, server
 from tests.fixtures.contexts import context
@@ -68,10 +68,9 @@ def _heard_of_the_source(folder: Path, members: int) -> int:
     (source / "large").write_bytes(random.Random(1).randbytes(SIZE))
     servers = tuple(server(number) for number in range(members))
     with closing(SqliteStore(folder / "state")) as store, closing(Listening()) as transport:
-        agent = file_tree(FilesDeclaration("~/tree", str(source)), {}, store)
+        agent = file_tree(FilesDeclaration("~/tree", str(source)), {}, store, members=servers)
         world = context(transport, store, SystemClock())
-        pool = Pool("web", tuple(each.name for each in servers))
-        assert sync(world, pool, [Assignment(agent, servers)], Wish()).exit is Exit.OK
+        assert sync(world, pool_scope("web"), [agent], servers, SyncOptions()).exit is Exit.OK
         assert all(contents(transport.home(each.name) / "tree") == contents(source) for each in servers)
         return transport.heard
 

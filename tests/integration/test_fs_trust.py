@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.exits import Exit
-from multiall_cli.engine.sync import Wish
+from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.remote.ops.dirfd import PathWalk, make_directory, open_directory
 from multiall_cli.remote.refusal import Refusal
 from tests.fixtures.bench import MEANT, Bench, only
@@ -274,7 +274,7 @@ def test_a_root_that_is_swapped_while_the_plan_is_read_is_refused(home: Bench, k
         os.rename(other, home.member())
         return True
 
-    report = home.sync(Wish(forced=MEANT, confirm=swap))
+    report = home.sync(SyncOptions(open_guards=MEANT, confirm=swap))
     assert report.exit is Exit.PARTIAL
     words = "is a symbolic link" if kind == "link" else "the tree's root is no longer the directory that was observed"
     assert words in only(report).reason

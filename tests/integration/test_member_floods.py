@@ -18,7 +18,7 @@ from multiall_cli.agents.files.scanned import inflate
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.remote import frames
 from multiall_cli.remote.formats import tree_records
@@ -122,7 +122,7 @@ def test_more_entries_than_the_source_makes_likely_are_refused(bench: Bench) -> 
 def _with_entries(bench: Bench, most: int) -> FileTree:
     agent = bench.agent()
     declared = FilesDeclaration(**{**_fields(agent.declared), "entries": most})
-    return file_tree(declared, {}, bench.store)
+    return file_tree(declared, {}, bench.store, members=agent.members)
 
 
 def _fields(declared: FilesDeclaration) -> dict[str, object]:

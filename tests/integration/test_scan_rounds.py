@@ -107,7 +107,7 @@ class Desk:
     def scan(self, seconds: float = 60.0, **how: bool) -> Round:
         self.fleet.clock.t += seconds
         return scan(
-            Watcher(self.vantage, self.fleet, self.store, self.fleet.clock, self.settings, self.store.promised),
+            Watcher(self.vantage, self.fleet, self.store, self.fleet.clock, self.settings, self.store.downtimes.all),
             self.servers,
             **how,
         )

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import After, Delete, Rollout
-from multiall_cli.domain.run import MemberState, Stage, Step
+from multiall_cli.domain.report import MemberState
+from multiall_cli.domain.run import Stage, Step
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
-from multiall_cli.engine.sync import Wish
+from multiall_cli.engine.sync import SyncOptions
 from tests.fixtures.bench import MEANT, Bench, only
 
 WEB = pool_scope("web")
@@ -66,7 +67,7 @@ def test_an_interrupt_while_looking_is_told_as_one(bench: Bench) -> None:
     """Not as a plan that has changed."""
     (bench.source / "a").write_text("a")
     bench.world = replace(bench.world, stop=lambda: True)
-    assert bench.sync(Wish(forced=MEANT, plan="0123456789ab")).exit is Exit.INTERRUPTED
+    assert bench.sync(SyncOptions(open_guards=MEANT, plan="0123456789ab")).exit is Exit.INTERRUPTED
 
 
 def test_a_canary_is_a_member_that_is_changed(tmp_path: Path) -> None:
@@ -89,9 +90,9 @@ def test_a_plan_tells_what_is_done_afterwards_and_what_is_owed(bench: Bench) -> 
     bench.declared = replace(bench.declared, after=(action,))
     (bench.source / "a").write_text("a")
     first = bench.sync()
-    assert [member.actions for member in first.plan.members] == [(str(action),)]
+    assert [part.handlers for part in first.plan.parts] == [(str(action),)]
     (bench.folder / "ready").touch()
-    declined = bench.sync(Wish(forced=MEANT, confirm=lambda plan: False))
-    assert (declined.exit, declined.plan.owed) == (Exit.REFUSED, (("s0", str(action)),))
-    assert [each.action for each in only(bench.sync()).actions] == [str(action)]
-    assert bench.sync().plan.does_something is False
+    declined = bench.sync(SyncOptions(open_guards=MEANT, confirm=lambda plan: False))
+    assert (declined.exit, declined.plan.pending) == (Exit.REFUSED, (("s0", str(action)),))
+    assert [each.handler for each in only(bench.sync()).handlers] == [str(action)]
+    assert bench.sync().plan.is_empty

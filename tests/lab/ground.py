@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from multiall_cli.domain.run import MemberReport, MemberState, Report
+from multiall_cli.domain.report import MemberState, Report, SubjectReport
 from multiall_cli.fleet import Fleet
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.lab import Lab
-from tests.fixtures.bench import contents
+from tests.fixtures.bench import ALL_GUARDS, contents
 
 ROOT = Path(__file__).parents[2]
 CONNECT = 2.0  # seconds that a member may take to answer before it counts as away
@@ -68,7 +68,7 @@ class Ground:
 
     def sync(self, pool: str = "web", only: str = "") -> Report:
         with Fleet.load(str(self.root)) as fleet:
-            return sync_files(fleet.context, pool, only=only, forced=("deletions", "changes", "empties"))
+            return sync_files(fleet.context, pool, only, ALL_GUARDS)
 
     def timed_sync(self) -> tuple[Report, float]:
         """And how long it took, in seconds."""
@@ -107,7 +107,7 @@ def states(report: Report) -> dict[str, MemberState]:
     return {member.server: member.state for member in report.members}
 
 
-def member(report: Report, name: str) -> MemberReport:
+def member(report: Report, name: str) -> SubjectReport:
     return next(each for each in report.members if each.server == name)
 
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.run import Report, Step
+from multiall_cli.domain.report import Report
+from multiall_cli.domain.run import Step
 from multiall_cli.fleet import Fleet, FleetOptions
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.transport import Transport
+from tests.fixtures.bench import ALL_GUARDS
 from tests.fixtures.contexts import WithTransport
 from tests.fixtures.pipes import Kept
-
-FORCED = ("deletions", "changes", "empties")
 
 
 @dataclass
@@ -62,4 +62,4 @@ def sync_through(site: str, moments: Moments, only: str = "") -> Report:
     with Fleet.load(site, options) as fleet:
         listening = Listening(fleet.context.transport, moments.piece, only)
         context = replace(fleet.context, adapters=WithTransport(fleet.context.adapters, listening))
-        return sync_files(context, "web", forced=FORCED)
+        return sync_files(context, "web", options=ALL_GUARDS)

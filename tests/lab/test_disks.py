@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.before_after import assert_old_or_new, plant_new, plant_old
 from tests.fixtures.bench import contents

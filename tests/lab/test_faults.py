@@ -10,7 +10,7 @@ import pytest
 
 from multiall_cli.adapters.ssh import link
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import Fault
 from tests.lab.ground import CONNECT, Ground, all_are, catches_up, states
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from multiall_cli.fleet import Fleet
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.faults import Fault
 from multiall_cli.lab.real.lab import Lab
 from tests.fixtures.before_after import Contents, assert_old_or_new, assert_store_whole, plant_new, plant_old
-from tests.fixtures.bench import contents
+from tests.fixtures.bench import ALL_GUARDS, contents
 from tests.lab.ground import Ground, nothing_is_open, states
 from tests.lab.moments import Moments, sync_through
 from tests.lab.mortals import Admin
@@ -59,7 +59,7 @@ class Stand:
         assert_old_or_new(contents(self.ground.on("web1", "/srv/www")), self.old, self.new)
         assert_store_whole(self.ground.root / "state" / "state.sqlite")
         with Fleet.load(self.site) as fleet:
-            report = sync_files(fleet.context, "web", forced=("deletions", "changes", "empties"))
+            report = sync_files(fleet.context, "web", options=ALL_GUARDS)
             assert states(report) in ({"web1": MemberState.CHANGED}, {"web1": MemberState.SAME}), report.members
         assert nothing_is_open(self.ground)
         assert contents(self.ground.on("web1", "/srv/www")) == self.new

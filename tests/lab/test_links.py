@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from multiall_cli.domain.run import MemberState, Report
+from multiall_cli.domain.report import MemberState, Report
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.bench import contents
 from tests.lab.ground import Ground, all_are, catches_up, nothing_is_open, states

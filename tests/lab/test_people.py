@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from tests.lab.ground import Ground, all_are, member, states
 
 SHELLS = ("/bin/dash", "/bin/bash", "/bin/csh", "/usr/bin/fish", "/usr/bin/zsh", "/bin/ksh")

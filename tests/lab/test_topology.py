@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from multiall_cli.domain.topology import REST, Downtime, LinkState, Round, Rung, State, Topology
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import Fault

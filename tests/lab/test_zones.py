@@ -26,6 +26,7 @@ from multiall_cli.engine.zones import ZoneWish
 from multiall_cli.fleet import Fleet, FleetOptions
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.faults import Fault
+from tests.fixtures.bench import ALL_GUARDS
 from tests.fixtures.bind9 import PATH, SECRET
 from tests.lab.ground import ROOT, Ground
 
@@ -258,7 +259,7 @@ def test_a_rollout_that_drains(dynamic: Names) -> None:
             seen.append((has, dynamic.told()))
 
     with Fleet.load(str(dynamic.ground.root), FleetOptions(watch=watch)) as found:
-        report = sync_files(found.context, "web", forced=("deletions", "changes", "empties"))
+        report = sync_files(found.context, "web", options=ALL_GUARDS)
     assert report.exit is Exit.OK
     assert dynamic.told() == set(ALL)
     assert seen

@@ -13,9 +13,10 @@ from multiall_cli.agents.files import FileTree
 from multiall_cli.domain.change import Action, Result
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import After, Delete, FilesDeclaration
-from multiall_cli.domain.run import MemberState, Step
+from multiall_cli.domain.report import MemberState
+from multiall_cli.domain.run import Step
 from multiall_cli.domain.scope import pool_scope
-from multiall_cli.engine.look import plan_for
+from multiall_cli.planning.diff import diff
 from tests.fixtures.bench import Bench, contents, not_done, only, rsync_differences, server
 from tests.fixtures.pipes import Machine
 from tests.fixtures.trees import File, Hard, Tree, plant, trees
@@ -37,7 +38,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def _ready(bench: Bench) -> FileTree:
     agent = bench.agent()
-    return agent.read(bench.machine.open(agent.source))
+    return agent.read({agent.source.name: bench.machine.open(agent.source)})
 
 
 def _some(bench: Bench) -> None:
@@ -116,9 +117,9 @@ def test_looking_writes_nothing(warm_bench: Bench) -> None:
     (warm_bench.source / "a").write_text("other")
     before = _stamps(warm_bench.folder / "member0"), _stamps(warm_bench.source)
     agent = _ready(warm_bench)
-    plan = plan_for(warm_bench.machine.open(server()), server(), agent)
+    changes = diff(agent.observe(warm_bench.machine.open(server())), agent.tree)
     agent.release()
-    assert [change.key for change in plan.changes] == ["a"]
+    assert [change.key for change in changes] == ["a"]
     assert before == (_stamps(warm_bench.folder / "member0"), _stamps(warm_bench.source))
 
 
@@ -126,9 +127,9 @@ def test_looking_at_a_member_without_the_tree_makes_none(warm_bench: Bench) -> N
     """A missing root is a plan that creates it, not a folder."""
     _some(warm_bench)
     agent = _ready(warm_bench)
-    plan = plan_for(warm_bench.machine.open(server()), server(), agent)
+    changes = diff(agent.observe(warm_bench.machine.open(server())), agent.tree)
     agent.release()
-    assert {change.action for change in plan.changes} == {Action.CREATE}
+    assert {change.action for change in changes} == {Action.CREATE}
     assert not (warm_bench.folder / "member0").exists()
 
 
@@ -141,7 +142,7 @@ def test_each_change_has_exactly_one_outcome(bench: Bench) -> None:
     (bench.member() / "a").mkdir(parents=True)
     os.mkfifo(bench.member() / "a" / "fifo")
     report = bench.sync()
-    planned = [change.key for plan in report.plan.members for change in plan.changes]
+    planned = [change.key for part in report.plan.parts for change in part.changes]
     assert sorted(planned) == sorted(outcome.change.key for outcome in only(report).outcomes)
     assert list(not_done(report)) == ["a"]
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 
 from multiall_cli.adapters.store.database import Database, decode, encode
-from multiall_cli.domain.run import BacklogEntry, LastResult, MemberState, PendingHandler
+from multiall_cli.domain.report import MemberState
+from multiall_cli.domain.run import BacklogEntry, LastResult, PendingHandler
 from multiall_cli.domain.scope import Scope, ScopeKind
 
 _ENTRY = "id, kind, name, agent, subject, server, run, reason, at, delivered_by, delivered_at"

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field, replace
 from hashlib import sha256
 from typing import ClassVar, Self
@@ -19,8 +19,13 @@ from multiall_cli.agents.files.source import Source, read_source
 from multiall_cli.agents.files.stream import Stream, commit_order, large_updates, transfers
 from multiall_cli.domain.change import Apart, Change, Outcome, Snapshot
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.inventory import ADMIN, After, Delete, FilesDeclaration, Server
+from multiall_cli.domain.inventory import ADMIN, After, Delete, FilesDeclaration, GuardLimit, Server
+from multiall_cli.domain.plan import AgentPlan, Alarm, Desired
+from multiall_cli.domain.run import Entry
 from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.domain.scope import Subject
+from multiall_cli.planning import guard
+from multiall_cli.ports.agent import Known, Moment, PoolView, Ports, StateInput
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.store import Store
 from multiall_cli.remote.formats.patterns import Patterns
@@ -39,21 +44,24 @@ class Look:
 class FileTree:
     """One declared tree. After `read` it knows its source, and all but `observe` and `apply` is pure.
 
-    `root` is the tree's path at the source; `by`: who changes it, from where; `is_copy`: it is given once, and nothing
-    of it stays beside the tree. `looks`: what was observed of each
-    server's tree, by name, so that what is done later is done to that tree and no other.
+    `root` is the tree's path at the source; `members`: the servers that have it; `by`: who changes it, from where;
+    `is_copy`: it is given once, and nothing of it stays beside the tree; `limits`: the guards' own, by name. `looks`:
+    what was observed of each server's tree, by name, so that what is done later is done to that tree and no other.
     """
 
     declared: FilesDeclaration
     source: Server
     root: str
     store: Store
+    members: tuple[Server, ...] = ()
+    limits: Mapping[str, GuardLimit] = field(default_factory=dict)
     was_read: Source | None = None
     by: str = ""
     is_copy: bool = False
     looks: dict[str, Look] = field(default_factory=dict, compare=False, repr=False)
 
     kind: ClassVar[str] = "files"
+    attempts: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -61,8 +69,13 @@ class FileTree:
 
     # --- the source ---------------------------------------------------------------------------------------
 
-    def read(self, session: Session) -> Self:
+    @property
+    def sources(self) -> tuple[Server, ...]:
+        return (self.source,)
+
+    def read(self, sessions: Mapping[str, Session]) -> Self:
         """Scan the source once. Refused where it is missing, empty or cannot be read whole."""
+        session = sessions[self.source.name]
         return replace(self, was_read=read_source(session, self.name, self.root, self.declared, self.store.cache))
 
     def release(self) -> None:
@@ -70,16 +83,34 @@ class FileTree:
             self.was_read.content.close()
 
     @property
+    def tree(self) -> Snapshot[FileItem]:
+        """The source's tree, which every member should have."""
+        return self._source.tree
+
+    @property
     def _source(self) -> Source:
         if self.was_read is None:
             raise RuntimeError(f"{self.name} is used before its source was read")
         return self.was_read
 
-    # --- the three verbs of every agent ---------------------------------------------------------------------
+    # --- what every agent answers -----------------------------------------------------------------------------
 
-    def desired(self, server: Server) -> Snapshot[FileItem]:
-        """What the server is to have: the same on every member."""
-        return self._source.tree
+    def subjects(self) -> list[Subject]:
+        """Every member but the one that is the source."""
+        return [Subject(each.name, each.name) for each in self.members if each.name != self.source.name]
+
+    def open(self, subject: Subject, known: Known, ports: Ports) -> "TreeSession":
+        server = next(each for each in self.members if each.name == subject.name)
+        return TreeSession(self, ports.session(server))
+
+    def desired(self, view: PoolView[FileItem]) -> dict[str, Desired[FileItem]]:
+        """The source's tree, the same on every member."""
+        return {name: Desired(self._source.tree, notes=self._remarks(name)) for name in view.observed}
+
+    def alarms(self, part: AgentPlan[FileItem], known: Known, recent: Callable[[], Iterable[Entry]]) -> list[Alarm]:
+        return guard.alarms(part, self.limits)
+
+    # --- one member -------------------------------------------------------------------------------------------
 
     def observe(self, session: Session, only: Collection[str] | None = None) -> Snapshot[FileItem]:
         """What the server has of what this declaration is about.
@@ -244,17 +275,17 @@ class FileTree:
 
     # --- what else the engine may ask -----------------------------------------------------------------------
 
-    def remarks(self, server: Server) -> Sequence[str]:
+    def _remarks(self, server: str) -> tuple[str, ...]:
         """What the plan of a server cannot do, and what to do about it; known once it was observed."""
-        look = self.looks.get(server.name)
+        look = self.looks.get(server)
         return look.remarks if look is not None else ()
 
     @property
-    def actions(self) -> Sequence[After]:
+    def declared_handlers(self) -> Sequence[After]:
         return self.declared.after
 
-    def after(self, changes: Sequence[Change[FileItem]]) -> Sequence[After]:
-        """The actions that watch one of the changed paths, in the order in which they are declared."""
+    def handlers(self, changes: Sequence[Change[FileItem]]) -> Sequence[After]:
+        """The handlers that watch one of the changed paths, in the order in which they are declared."""
         return [action for action in self.declared.after if _concerns(action, changes)]
 
     def texts(self, session: Session, changes: Sequence[Change[FileItem]]) -> Iterator[tuple[str, bytes, bytes]]:
@@ -273,24 +304,52 @@ class FileTree:
         finally:
             there.close()
 
-    def remember(self, server: Server, *, complete: bool) -> bytes | None:
-        """What was deployed, for `delete: deployed`: a mark of each path."""
-        if self.declared.delete is not Delete.DEPLOYED:
+    def state(self, source: StateInput[FileItem]) -> bytes | None:
+        """What was deployed, for `delete: deployed`: a mark of each path. Until all is as desired, what was deployed
+        before may still be there.
+        """
+        if self.declared.delete is not Delete.DEPLOYED or source.moment is Moment.INTENDED:
             return None
-        wanted = self.desired(server)
+        wanted = source.desired.snapshot
         digests = {path: item.digest for path, item in wanted.items()}
         told = {path: view.mark(path, item, digests) for path, item in wanted.items() if path != TOP}
-        before = {} if complete else _recall(self.store.states.get(self.name, server.name))
+        before = {} if source.moment is Moment.COMPLETE else _recall(source.saved)
         return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
 
 
+class TreeSession:
+    """A tree at work on one member."""
+
+    def __init__(self, tree: FileTree, session: Session) -> None:
+        self._tree, self._session = tree, session
+
+    def observe(self, only: Collection[str] | None = None) -> Snapshot[FileItem]:
+        return self._tree.observe(self._session, only)
+
+    def apply(self, changes: Sequence[Change[FileItem]], run: str) -> Iterator[Outcome[FileItem]]:
+        return self._tree.apply(self._session, changes, run)
+
+    def texts(self, changes: Sequence[Change[FileItem]]) -> Iterator[tuple[str, bytes, bytes]]:
+        return self._tree.texts(self._session, changes)
+
+    def close(self) -> None:
+        """The session is the engine's."""
+
+
 def file_tree(
-    declared: FilesDeclaration, servers: Mapping[str, Server], store: Store, by: str = "", *, is_copy: bool = False
+    declared: FilesDeclaration,
+    servers: Mapping[str, Server],
+    store: Store,
+    by: str = "",
+    members: Sequence[Server] = (),
+    limits: Mapping[str, GuardLimit] | None = None,
+    *,
+    is_copy: bool = False,
 ) -> FileTree:
     """The agent of a declaration: its source is a folder of the admin host, or the same path on a member."""
-    if declared.from_member:
-        return FileTree(declared, servers[declared.source], declared.path, store, by=by, is_copy=is_copy)
-    return FileTree(declared, ADMIN, declared.source, store, by=by, is_copy=is_copy)
+    source = servers[declared.source] if declared.from_member else ADMIN
+    root = declared.path if declared.from_member else declared.source
+    return FileTree(declared, source, root, store, tuple(members), limits or {}, by=by, is_copy=is_copy)
 
 
 FEWEST_ALLOWED, TIMES_ALLOWED = 50_000, 4  # entries of a member's tree, however few and as many times as the source's

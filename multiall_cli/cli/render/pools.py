@@ -9,10 +9,11 @@ from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.answer import Difference, MemberStatus, PoolStatus
-from multiall_cli.domain.change import Action, Change, Deferral, MemberPlan, Plan, Result
+from multiall_cli.domain.change import Action, Change, Result
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration, Pool
-from multiall_cli.domain.run import MemberReport, MemberState, Report
+from multiall_cli.domain.plan import Absence, AgentPlan, Plan
+from multiall_cli.domain.report import MemberState, Report, SubjectReport
 from multiall_cli.planning.targets import fold
 
 MOST_PATHS = 20  # of one plan in a table; -o wide shows all
@@ -84,18 +85,18 @@ def plan(found: Plan) -> View:
     """Equal changes are told once, for all members that share them."""
 
     def urgent() -> Iterator[object]:
-        yield from _deferred_lines(found.deferred)
+        yield from _deferred_lines(found.absent)
         yield from _changes_lines(found, wide=False)
         yield _summary(found)
 
-    code = Exit.DIFFERENCES if found.does_something else Exit.PARTIAL if found.deferred else Exit.OK
+    code = Exit.DIFFERENCES if not found.is_empty else Exit.PARTIAL if found.absent else Exit.OK
     well = code is Exit.OK
     return View(
         "pool.plan",
         found,
         lambda wide: plan_lines(found, wide=wide),
         _plan_items(found),
-        list(found.changed_servers),
+        list(found.changed),
         _plan_cases(found),
         code,
         well=well,
@@ -105,47 +106,35 @@ def plan(found: Plan) -> View:
 
 def plan_lines(found: Plan, *, wide: bool) -> Iterator[object]:
     yield from _changes_lines(found, wide=wide)
-    yield from _deferred_lines(found.deferred)
+    yield from _deferred_lines(found.absent)
     yield _summary(found)
 
 
 def _changes_lines(found: Plan, *, wide: bool) -> Iterator[object]:
-    for (agent, changes, actions), servers in _shared(found.members).items():
-        yield line(f"{fold(servers)}  {agent}: {_sums(changes)}", style="bold")
-        shown = changes if wide else changes[:MOST_PATHS]
+    for part in (each for each in found.parts if each.changes):
+        yield line(f"{fold(part.servers)}  {part.agent}: {_sums(part.changes)}", style="bold")
+        shown = part.changes if wide else part.changes[:MOST_PATHS]
         for change in shown:
             yield change_line(change)
-        if len(shown) < len(changes):
-            yield line(f"  … and {len(changes) - len(shown)} more (-o wide shows all)", style="dim")
-        for action in actions:
-            yield line(f"  ! then {action}")
-    yield from _remark_lines(found.members)
-    owed: dict[str, list[str]] = {}
-    for server, action in found.owed:
-        owed.setdefault(action, []).append(server)
-    for action, servers in owed.items():
-        yield line(f"{fold(servers)}  owed by an earlier run: {action}", style="bold")
+        if len(shown) < len(part.changes):
+            yield line(f"  … and {len(part.changes) - len(shown)} more (-o wide shows all)", style="dim")
+        for handler in part.handlers:
+            yield line(f"  ! then {handler}")
+    yield from _note_lines(found.parts)
+    pending: dict[str, list[str]] = {}
+    for server, handler in found.pending:
+        pending.setdefault(handler, []).append(server)
+    for handler, servers in pending.items():
+        yield line(f"{fold(servers)}  owed by an earlier run: {handler}", style="bold")
 
 
-def _remark_lines(plans: Iterable[MemberPlan[Any]]) -> Iterator[object]:
+def _note_lines(parts: Iterable[AgentPlan[Any]]) -> Iterator[object]:
     shared: dict[tuple[str, str], list[str]] = {}
-    for each in plans:
-        for remark in each.remarks:
-            shared.setdefault((each.agent, remark), []).append(each.server)
-    for (agent, remark), servers in shared.items():
-        yield line(f"{fold(servers)}  {agent}: {remark}", style="yellow")
-
-
-_Alike = tuple[str, tuple[Change[Any], ...], tuple[str, ...]]
-
-
-def _shared(plans: Iterable[MemberPlan[Any]]) -> dict[_Alike, list[str]]:
-    """Agent, changes and actions → the members that have them in common."""
-    shared: dict[_Alike, list[str]] = {}
-    for each in plans:
-        if each.changes:
-            shared.setdefault((each.agent, tuple(each.changes), each.actions), []).append(each.server)
-    return shared
+    for each in parts:
+        for note in each.notes:
+            shared.setdefault((each.agent, note), []).extend(each.servers)
+    for (agent, note), servers in shared.items():
+        yield line(f"{fold(servers)}  {agent}: {note}", style="yellow")
 
 
 def _sums(changes: Sequence[Change[Any]]) -> str:
@@ -162,43 +151,45 @@ def change_line(change: Change[Any]) -> Line:
     return line(sign, word(change.action.value), f" {change.key}", Part(f"  {safe_text(words)}", "dim"))
 
 
-def _deferred_lines(deferred: Sequence[Deferral]) -> Iterator[Line]:
+def _deferred_lines(deferred: Sequence[Absence]) -> Iterator[Line]:
     shared: dict[tuple[str, str], list[str]] = {}
     for each in deferred:
-        shared.setdefault((each.what, each.todo), []).append(each.server)
+        shared.setdefault((each.what, each.todo), []).append(each.subject.name)
     for (what, todo), servers in shared.items():
         yield line(f"{fold(servers)}  ", word("deferred"), f": {what}; {todo}")
 
 
 def _summary(found: Plan) -> Line:
-    members = len(found.targets)
-    if not found.does_something and not found.deferred:
-        return line(f"{found.pool}: {count(members, 'member')} as declared, nothing to change")
+    members = len(found.subjects)
+    if found.is_empty and not found.absent:
+        return line(f"{found.scope.name}: {count(members, 'member')} as declared, nothing to change")
     words = (
-        f"{found.pool}: {count(found.changes, 'change')} on {len(found.changed_servers)} of {count(members, 'member')}"
+        f"{found.scope.name}: {count(found.changes, 'change')} on {len(found.changed)} of {count(members, 'member')}"
     )
     words += f", {found.deletions} of them deletions" if found.deletions else ""
-    words += f", {len(found.deferred)} not reached" if found.deferred else ""
+    words += f", {len(found.absent)} not reached" if found.absent else ""
     words += f"; plan {found.id}" if found.id else ""
     return line(words, style="bold")
 
 
 def _plan_items(found: Plan) -> list[object]:
     changes = [
-        {"server": each.server, "agent": each.agent, "change": change}
-        for each in found.members
-        for change in each.changes
+        {"server": server, "agent": part.agent, "change": change}
+        for part in found.parts
+        for server in part.servers
+        for change in part.changes
     ]
-    told = {"pool": found.pool, "changes": found.changes}
-    return [*changes, *found.deferred, {**told, "id": found.id} if found.id else told]
+    told = {"pool": found.scope.name, "changes": found.changes}
+    return [*changes, *found.absent, {**told, "id": found.id} if found.id else told]
 
 
 def _plan_cases(found: Plan) -> list[Case]:
     drift = [
-        Case(each.server, each.agent, f"{_sums(each.changes)}: {each.changes[0].key}" if each.changes else "")
-        for each in found.members
+        Case(server, part.agent, f"{_sums(part.changes)}: {part.changes[0].key}" if part.changes else "")
+        for part in found.parts
+        for server in part.servers
     ]
-    return drift + [Case(each.server, "session", each.what) for each in found.deferred]
+    return drift + [Case(each.subject.name, "session", each.what) for each in found.absent]
 
 
 def show_before_asking(found: Plan) -> None:
@@ -223,7 +214,7 @@ def fetched(reports: Sequence[Report]) -> View:
     codes = [each.exit for each in reports]
     code = Exit.INTERRUPTED if Exit.INTERRUPTED in codes else next((each for each in codes if each), Exit.OK)
     members = tuple(member for each in reports for member in each.members)
-    one = report(Report("", "cp", reports[0].plan, members, stopped, code))
+    one = report(Report("", reports[0].plan, members, stopped, code))
     return replace(one, value={"reports": reports}, items=reports)
 
 
@@ -242,7 +233,7 @@ def report(found: Report) -> View:
     return View("pool.sync", found, human, found.members, changed, cases, found.exit, well=well)
 
 
-def _bad(member: MemberReport) -> bool:
+def _bad(member: SubjectReport) -> bool:
     return member.state not in (MemberState.SAME, MemberState.CHANGED)
 
 
@@ -261,23 +252,23 @@ def _ending_lines(found: Report) -> Iterator[Line]:
         yield line(f"stopped: {found.stopped}{more}", style="bold")
     states = [member.state for member in found.members]
     sums = ", ".join(f"{states.count(state)} {state.value}" for state in _ORDER if state in states)
-    yield line(f"{found.pool}: {sums}" + (f"; run {found.run}" if found.run else ""), style="bold")
+    yield line(f"{found.name}: {sums}" + (f"; run {found.run}" if found.run else ""), style="bold")
 
 
-def _words(member: MemberReport) -> str:
+def _words(member: SubjectReport) -> str:
     if member.state is MemberState.LEFT and not member.reason:
         return "not begun"
     return "; ".join(filter(None, (_what_happened(member), member.todo)))
 
 
-def _what_happened(member: MemberReport) -> str:
+def _what_happened(member: SubjectReport) -> str:
     if member.reason:
         return member.reason
     words = []
     done = sum(1 for outcome in member.outcomes if outcome.result is Result.DONE)
     if done:
         words.append(count(done, "change"))
-    words += [str(action.action) for action in member.actions]
+    words += [each.handler for each in member.handlers]
     if member.caught_up:
         words.append(f"caught up with {count(member.caught_up, 'missed run')}")
     return ", ".join(words)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from multiall_cli.domain.answer import Executed, Facts, Offer
-from multiall_cli.domain.change import Plan
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.run import Report
+from multiall_cli.domain.plan import Plan
+from multiall_cli.domain.report import Report
 from multiall_cli.fleet.lookup import find_server, select_or_all, select_servers
 
 if TYPE_CHECKING:

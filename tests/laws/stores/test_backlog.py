@@ -2,7 +2,8 @@
 
 import pytest
 
-from multiall_cli.domain.run import LastResult, MemberState, PendingHandler
+from multiall_cli.domain.report import MemberState
+from multiall_cli.domain.run import LastResult, PendingHandler
 from multiall_cli.ports.store import Store
 from tests.laws.stores.values import DB, FILES, ODD, WEB, a_handler, a_run
 

@@ -20,7 +20,7 @@ from multiall_cli.agents.files.source import Source
 from multiall_cli.agents.files.stream import Stream, Transfer
 from multiall_cli.domain.change import Change, Result
 from multiall_cli.domain.errors import MemberFault
-from multiall_cli.domain.inventory import FilesDeclaration, Link, Server
+from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Link, Server
 from multiall_cli.remote.formats import tree_records
 from multiall_cli.remote.formats.transfer import BLOCK, CHANGE, DONE, RAW
 from tests.fixtures.told import Remembered
@@ -125,7 +125,7 @@ def test_an_unchanged_tree_that_was_never_told_is_garbage() -> None:
     """`same` means something only where there is something to be the same as."""
     agent = file_tree(FilesDeclaration("/srv", "/source"), {}, Remembered())  # type: ignore[arg-type]
     with pytest.raises(MemberFault, match="garbage"):
-        agent.read(Liar({"scan": Told([], {"root": "directory", "same": True, "digest": "0" * 64})}))  # type: ignore[arg-type]
+        agent.read({ADMIN.name: Liar({"scan": Told([], {"root": "directory", "same": True, "digest": "0" * 64})})})  # type: ignore[arg-type]
 
 
 def test_a_cache_that_is_broken_costs_time_and_no_truth() -> None:
@@ -133,11 +133,11 @@ def test_a_cache_that_is_broken_costs_time_and_no_truth() -> None:
     memory = Remembered()
     agent = file_tree(FilesDeclaration("/srv", "/source"), {}, memory)  # type: ignore[arg-type]
     whole = Told([zlib.compress(_record(b"a"))], {"root": "directory", "same": False, "digest": "0" * 64})
-    agent.read(Liar({"scan": whole})).release()  # type: ignore[arg-type]
+    agent.read({ADMIN.name: Liar({"scan": whole})}).release()  # type: ignore[arg-type]
     (key,) = (each for each in memory.cache.values if each.startswith("scan:"))
     memory.cache.values[key] = memory.cache.values[key][:32] + b"broken"
     session = Liar({"scan": whole})
-    agent.read(session).release()  # type: ignore[arg-type]
+    agent.read({ADMIN.name: session}).release()  # type: ignore[arg-type]
     assert session.asked == ["scan"]
 
 

@@ -1,11 +1,13 @@
 """diff and patch undo each other; a plan's id is that of its changes and not of their order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.change import Action, Apart, Change, MemberPlan
+from multiall_cli.domain.change import Action, Apart, Change
+from multiall_cli.domain.plan import AgentPlan
+from multiall_cli.domain.scope import Subject
 from multiall_cli.planning.diff import diff, patch
 from multiall_cli.planning.order import plan_id
 
@@ -65,11 +67,15 @@ def test_the_action_follows_from_before_and_after() -> None:
     assert actions == [Action.CREATE, Action.DELETE, Action.UPDATE]
 
 
+def _part(server: str, agent: str, *changes: Change[Thing]) -> AgentPlan[Thing]:
+    return AgentPlan("things", agent, (Subject(server, server),), changes, 0)
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), snapshots), min_size=1, max_size=4), st.randoms())
 def test_a_plans_id_ignores_the_order(found: list[tuple[str, dict[str, Thing]]], random: object) -> None:
     """Members answer in any order; the id stays."""
-    plans = [MemberPlan(server, f"{at}", diff({}, items), 0) for at, (server, items) in enumerate(found)]
-    shuffled = [MemberPlan(p.server, p.agent, list(reversed(p.changes)), p.observed) for p in plans]
+    plans = [_part(server, f"{at}", *diff({}, items)) for at, (server, items) in enumerate(found)]
+    shuffled = [replace(each, changes=tuple(reversed(each.changes))) for each in plans]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert plan_id(plans) == plan_id(shuffled)
 
@@ -78,12 +84,12 @@ def test_a_plans_id_tells_every_difference() -> None:
     """Another member, agent, key or item is another plan."""
     change = Change("k", None, Thing(1))
     plans = [
-        MemberPlan("a", "x", [change], 0),
-        MemberPlan("b", "x", [change], 0),
-        MemberPlan("a", "y", [change], 0),
-        MemberPlan("a", "x", [Change("l", None, Thing(1))], 0),
-        MemberPlan("a", "x", [Change("k", None, Thing(2))], 0),
-        MemberPlan("a", "x", [Change("k", Thing(0), Thing(1))], 0),
-        MemberPlan("a", "x", [], 0),
+        _part("a", "x", change),
+        _part("b", "x", change),
+        _part("a", "y", change),
+        _part("a", "x", Change("l", None, Thing(1))),
+        _part("a", "x", Change("k", None, Thing(2))),
+        _part("a", "x", Change("k", Thing(0), Thing(1))),
+        _part("a", "x"),
     ]
     assert len({plan_id([plan]) for plan in plans}) == len(plans)

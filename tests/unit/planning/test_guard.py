@@ -1,26 +1,35 @@
 """Plans that look like an accident are refused, with the numbers and the flag; batches and failures are counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from multiall_cli.agents.files import FileItem, Kind
-from multiall_cli.domain.change import Change, MemberPlan, Plan
+from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import GuardLimit, Rollout
+from multiall_cli.domain.plan import AgentPlan, Plan
+from multiall_cli.domain.scope import Subject, pool_scope
 from multiall_cli.domain.values import Amount
-from multiall_cli.planning.guard import CHANGES, DELETIONS, EMPTIES, NAMES, alarms, check
-from multiall_cli.planning.order import batches, too_many_failed
+from multiall_cli.planning.guard import CHANGES, DELETIONS, EMPTIES, alarms, check
+from multiall_cli.planning.order import batches, grouped, plan_id, too_many_failed
 
 OLD, NEW = FileItem(Kind.FILE, 3, "0ld"), FileItem(Kind.FILE, 3, "new")
 DRESSED = FileItem(Kind.FILE, 3, "0ld", mode=0o600)
 
 
-def _plan(observed: int, *, deleted: int = 0, replaced: int = 0, created: int = 0, dressed: int = 0) -> MemberPlan:  # type: ignore[type-arg]
+def _whole(*parts: AgentPlan) -> Plan:  # type: ignore[type-arg]
+    found = tuple(alarm for part in parts for alarm in alarms(part, {}))
+    return Plan(pool_scope("web"), (), parts, (), alarms=found)
+
+
+def _plan(observed: int, *, deleted: int = 0, replaced: int = 0, created: int = 0, dressed: int = 0) -> AgentPlan:  # type: ignore[type-arg]
     changes = [Change(f"d{at}", OLD, None) for at in range(deleted)]
     changes += [Change(f"r{at}", OLD, NEW) for at in range(replaced)]
     changes += [Change(f"c{at}", None, NEW) for at in range(created)]
     changes += [Change(f"m{at}", OLD, DRESSED) for at in range(dressed)]
-    return MemberPlan("web1", "files:/srv", changes, observed)
+    return AgentPlan("files", "files:/srv", (Subject("web1", "web1"),), tuple(changes), observed)
 
 
 @pytest.mark.parametrize(
@@ -41,15 +50,15 @@ def _plan(observed: int, *, deleted: int = 0, replaced: int = 0, created: int = 
         (_plan(20, deleted=20), [EMPTIES, DELETIONS]),
     ],
 )
-def test_what_looks_like_an_accident(plan: MemberPlan, guards: list[str]) -> None:  # type: ignore[type-arg]
+def test_what_looks_like_an_accident(plan: AgentPlan, guards: list[str]) -> None:  # type: ignore[type-arg]
     """30 % of ten items and more; an emptied tree of any size; new attributes and new items are none."""
-    assert [alarm.guard for alarm in alarms(plan, {})] == guards
+    assert [alarm.guard for alarm in alarms(plan, {})] == [f"files.{each}" for each in guards]
 
 
 def test_a_site_may_set_its_own_limits() -> None:
     """A share and a number of items, by guard."""
     limits = {DELETIONS: GuardLimit(share=0.05, at_least=100)}
-    assert [alarm.guard for alarm in alarms(_plan(100, deleted=6), limits)] == [DELETIONS]
+    assert [alarm.guard for alarm in alarms(_plan(100, deleted=6), limits)] == ["files.deletions"]
     assert alarms(_plan(99, deleted=60), limits) == []
 
 
@@ -61,14 +70,14 @@ def test_a_site_may_set_its_own_limits() -> None:
         (_plan(4, deleted=4), "files:/srv on web1 would delete 4 of 4 items (100 %)"),
     ],
 )
-def test_a_refusal_names_the_numbers_and_the_flag(plan: MemberPlan, words: str) -> None:  # type: ignore[type-arg]
+def test_a_refusal_names_the_numbers_and_the_flag(plan: AgentPlan, words: str) -> None:  # type: ignore[type-arg]
     """So that the admin can judge without looking anything up."""
     with pytest.raises(Refused) as told:
-        check(Plan("web", ("web1",), (plan,), (), "id"), {})
+        check(_whole(plan))
     guard = alarms(plan, {})[0].guard
     assert str(told.value) == (
         f"pool web: {words}; that looks like an accident, so nothing was changed; "
-        f"look at `multiall pool plan web`, and if it is meant: --force-guard files.{guard}"
+        f"look at `multiall pool plan web`, and if it is meant: --force-guard {guard}"
     )
     assert told.value.exit_code is Exit.REFUSED
 
@@ -79,17 +88,7 @@ def test_many_alarms_are_counted_and_all_their_flags_named() -> None:
     with pytest.raises(
         Refused, match=r"and 2 more like it.*--force-guard files.deletions --force-guard files.changes$"
     ):
-        check(Plan("web", ("web1",), plans, (), "id"), {})
-
-
-@pytest.mark.parametrize("forced", NAMES)
-def test_a_guard_lets_only_what_is_forced_pass(forced: str) -> None:
-    """Each guard is forced by its own name."""
-    plan = {DELETIONS: _plan(50, deleted=20), CHANGES: _plan(50, replaced=20), EMPTIES: _plan(4, deleted=4)}[forced]
-    whole = Plan("web", ("web1",), (plan,), (), "id")
-    check(whole, {}, frozenset({forced}))
-    with pytest.raises(Refused):
-        check(whole, {}, frozenset(NAMES) - {forced})
+        check(_whole(*plans))
 
 
 def _sizes(count: int, *sizes: Amount) -> list[int]:
@@ -128,3 +127,13 @@ def test_batches(count: int, sizes: tuple[Amount, ...], found: list[int]) -> Non
 def test_too_many_failed(failed: int, total: int, limit: Amount | None, stop: bool) -> None:
     """More than the limit; shares of a small pool are rounded down, so that one failure already ends it."""
     assert too_many_failed(failed, total, Rollout(max_fail=limit)) is stop
+
+
+def test_equal_parts_are_one_with_one_alarm_for_all_their_members() -> None:
+    """The servers are folded in its words."""
+    parts = [replace(_plan(50, deleted=20), subjects=(Subject(f"web{at}", f"web{at}"),)) for at in (1, 2, 3)]
+    (whole,) = grouped(parts)
+    assert [alarm.what for alarm in alarms(whole, {})] == [
+        "files:/srv on web[1-3] would delete 20 of 50 items (40 %)",
+    ]
+    assert plan_id([whole]) == plan_id(parts)

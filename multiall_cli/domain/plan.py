@@ -1,0 +1,120 @@
+"""What a sync would do: one plan over all subjects and kinds."""
+
+from typing import Any, Generic
+
+from multiall_cli.domain.change import Change, Conflict, Item, Snapshot
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.scope import Scope, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A subject that is not dealt with now. `reason`: a short code (`down`, `drain`, `timeout`, `fault`)."""
+
+    subject: Subject
+    agents: tuple[str, ...]
+    reason: str
+    what: str
+    todo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desired(Generic[Item]):
+    """What one subject should have.
+
+    `conflicts`: keys that are left alone, each with the reason; the run ends with exit code 4. `unmet`: what is not as
+    declared and cannot be fixed by a change of this agent; exit code 3. `notes`: what a sync leaves out or cannot do,
+    and what to do about it. `detail`: for the guards and the renderer of this kind; the engine passes it on unread.
+
+    A snapshot that equals the observed one should be the same object, or the observed one an `Apart` of it: then the
+    difference costs nothing.
+    """
+
+    snapshot: Snapshot[Item]
+    conflicts: tuple[Conflict, ...] = ()
+    unmet: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    detail: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlan(Generic[Item]):
+    """What one agent would change on one or more subjects.
+
+    Subjects with equal changes share one AgentPlan, so a plan for 2,000 equal members is as large as one for a single
+    member. `size`: how many items the subject has now, for guards (0 where nothing changes); `handlers`: what runs
+    afterwards, in words.
+    """
+
+    kind: str
+    agent: str
+    subjects: tuple[Subject, ...]
+    changes: tuple[Change[Item], ...]
+    size: int
+    handlers: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    unmet: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    detail: object = None
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names of its subjects."""
+        return tuple(each.name for each in self.subjects)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A reason to think that a plan is an accident.
+
+    `guard`: the whole name, `files.deletions`, as `--force-guard` takes it; `subject`: which subject or item; `what`:
+    one clause with the numbers.
+    """
+
+    guard: str
+    subject: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that one sync would do, over all kinds.
+
+    `subjects`: every subject that the sync is about, also those that `--only` leaves out of `parts`; `pending`:
+    handlers that an earlier run announced and did not run, as (server, handler). `id` is a hash of changes, handlers
+    and pending handlers: equal plans have equal ids in any order and on any admin host. Alarms, notes and absences are
+    no part of it.
+    """
+
+    scope: Scope
+    subjects: tuple[Subject, ...]
+    parts: tuple[AgentPlan[Any], ...]
+    absent: tuple[Absence, ...]
+    pending: tuple[tuple[str, str], ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    id: str = ""
+
+    @property
+    def changes(self) -> int:
+        return sum(len(part.changes) * len(part.subjects) for part in self.parts)
+
+    @property
+    def deletions(self) -> int:
+        return sum(
+            len(part.subjects) * sum(1 for change in part.changes if change.after is None) for part in self.parts
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a sync would touch no subject."""
+        return not (self.changes or self.pending)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The subjects that would change, in the order of the inventory."""
+        names = {each.name for part in self.parts if part.changes for each in part.subjects}
+        return tuple(each.name for each in self.subjects if each.name in names)
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        return tuple(conflict for part in self.parts for conflict in part.conflicts)

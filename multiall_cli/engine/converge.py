@@ -1,0 +1,269 @@
+"""Brings one member as desired: intent, apply, verify, outcome, handlers; each journalled before the next."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
+from typing import Any
+
+from multiall_cli.domain.change import Change, Outcome, Result
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.errors import MemberFault, Overtaken, Refused, Unreachable
+from multiall_cli.domain.inventory import After
+from multiall_cli.domain.plan import AgentPlan
+from multiall_cli.domain.report import HandlerOutcome, MemberState, SubjectReport
+from multiall_cli.domain.run import Entry, PendingHandler, SavedState, Stage, Step
+from multiall_cli.domain.scope import Scope
+from multiall_cli.drivers.service import handler_argv
+from multiall_cli.engine.context import Agent, Context
+from multiall_cli.engine.observe import alarms_of, observe_again
+from multiall_cli.engine.subjects import SubjectWork
+from multiall_cli.planning.diff import diff
+from multiall_cli.ports.agent import HasHandlers, HasSources, HasState, Known, Moment, StateInput
+
+RECORDED = 5000  # outcomes that are written to the journal in one transaction
+HANDLER_TIMEOUT = 300.0  # seconds that a handler may be silent
+NOT_AS_PLANNED = "it is no longer what was planned"
+
+_STAGES = {Result.DONE: Stage.DONE, Result.FAILED: Stage.FAILED, Result.CONFLICT: Stage.CONFLICT}
+
+
+@dataclass(slots=True)
+class Convergence:
+    """One member's share of a run."""
+
+    context: Context
+    scope: Scope
+    run: str
+    work: SubjectWork
+    known: Mapping[str, Known]
+    fresh: Callable[[Agent], Known]
+    """What an agent is given to decide on, read anew."""
+    outcomes: list[Outcome[Any]] = field(default_factory=list)
+
+
+def converge(job: Convergence) -> SubjectReport:
+    """Make the approved changes on one member and see that they hold. Trouble with the member is in the report."""
+    work = job.work
+    try:
+        if not work.is_open:  # it was closed after the plan was made, so it may have changed since
+            _observe_again(job)
+        for agent in work.agents.values():
+            _apply(job, agent)
+        return _ended(job)
+    except Unreachable as fault:
+        if fault.subject in _sources(work):  # it went away meanwhile: no reason to think that the member did
+            return _report(job, MemberState.FAILED, f"{fault.subject}: {fault.what}", fault.todo)
+        return _report(job, MemberState.DEFERRED, fault.what, fault.todo)
+    except (MemberFault, Refused) as fault:
+        return _report(job, MemberState.FAILED, fault.what, fault.todo, overtaken=isinstance(fault, Overtaken))
+
+
+def _report(
+    job: Convergence,
+    state: MemberState,
+    reason: str = "",
+    todo: str = "",
+    handlers: tuple[HandlerOutcome, ...] = (),
+    *,
+    caught_up: int = 0,
+    overtaken: bool = False,
+) -> SubjectReport:
+    parts = tuple(job.work.parts.values())
+    return SubjectReport(
+        job.work.subject, state, parts, tuple(job.outcomes), handlers, reason, todo, caught_up, overtaken
+    )
+
+
+def _sources(work: SubjectWork) -> set[str]:
+    """The other servers that the member's agents read from."""
+    sources = (
+        source.name for agent in work.agents.values() if isinstance(agent, HasSources) for source in agent.sources
+    )
+    return {name for name in sources if name != work.name}
+
+
+def _observe_again(job: Convergence) -> None:
+    approved = {name: {each.key: each for each in part.changes} for name, part in job.work.parts.items()}
+    job.known = {name: job.fresh(agent) for name, agent in job.work.agents.items()}
+    for agent, key in observe_again(job.work, job.known):
+        job.outcomes.append(Outcome(approved[agent][key], Result.CONFLICT, NOT_AS_PLANNED))
+
+
+def _ended(job: Convergence) -> SubjectReport:
+    if bad := [each for each in job.outcomes if each.result is not Result.DONE]:
+        return _report(job, MemberState.FAILED, *_why(bad))
+    handlers = _run_handlers(job)
+    if broken := [each for each in handlers if each.result is not Result.DONE]:
+        why = f"`{broken[0].handler}` failed: {broken[0].detail}"
+        return _report(job, MemberState.FAILED, why, "mend it; the next sync tries it again", handlers)
+    caught_up = _complete(job)
+    state = MemberState.CHANGED if job.outcomes or handlers else MemberState.SAME
+    return _report(job, state, handlers=handlers, caught_up=caught_up)
+
+
+def _why(failed: Sequence[Outcome[Any]]) -> tuple[str, str]:
+    first = failed[0]
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    todo = "run again to see what is there now" if first.result is Result.CONFLICT else "mend that and run again"
+    return f"{first.change.key}: {first.detail}{more}", todo
+
+
+# --- changes --------------------------------------------------------------------------------------------------------
+
+
+def _apply(job: Convergence, agent: Agent) -> None:
+    """Change and verify with one agent."""
+    part = job.work.parts[agent.name]
+    if not part.changes:
+        return
+    _intend(job, agent, part)
+    made: dict[str, Outcome[Any]] = {}
+    try:
+        _attempt(job, agent, part, made)
+    except MemberFault as fault:  # the member answered that it could not: what has no outcome did not happen
+        left = [each for each in part.changes if each.key not in made]
+        _record(job, part, [*made.values(), *(Outcome(each, Result.FAILED, fault.what) for each in left)])
+        job.outcomes += made.values()
+        raise
+    except Unreachable:
+        _record(job, part, list(made.values()))
+        job.outcomes += made.values()
+        raise
+    job.context.watch(Step("applied", job.work.name, len(made)))
+    outcomes = _verified(job, agent, list(made.values()))
+    _record(job, part, outcomes)
+    _save_state(job, agent, Moment.APPLIED, [each.change for each in outcomes if each.result is Result.DONE])
+    job.outcomes += outcomes
+
+
+def _attempt(job: Convergence, agent: Agent, part: AgentPlan[Any], made: dict[str, Outcome[Any]]) -> None:
+    """Apply, and again what other writers overtook, as long as the agent allows: of what was approved, and no more.
+
+    `made` is filled as outcomes become known: what was told before an error is not lost.
+    """
+    todo, overtaken = list(part.changes), 0
+    while todo:
+        before = len(made)
+        stale: dict[str, Change[Any]] = {}
+        for outcome in job.work.sessions[agent.name].apply(todo, job.run):
+            if outcome.result is Result.CONFLICT and agent.attempts > 1:
+                stale[outcome.change.key] = outcome.change
+            else:
+                made[outcome.change.key] = outcome
+        overtaken += len(made) == before
+        if overtaken >= agent.attempts:
+            made |= {
+                key: Outcome(each, Result.CONFLICT, "someone else keeps writing to it") for key, each in stale.items()
+            }
+            return
+        todo = _replanned(job, agent, stale) if stale else []
+
+
+def _replanned(job: Convergence, agent: Agent, stale: Mapping[str, Change[Any]]) -> list[Change[Any]]:
+    """The approved changes as they are now. Raises Refused if they look like an accident."""
+    work = job.work
+    work.observed[agent.name] = work.sessions[agent.name].observe(list(stale))
+    newer = diff(work.observed[agent.name], work.desired[agent.name].snapshot)
+    changes = tuple(each for each in newer if each.key in stale and each.after == stale[each.key].after)
+    part = work.parts[agent.name] = replace(work.parts[agent.name], changes=changes)
+    if found := alarms_of(job.context, agent, part, job.known[agent.name]):
+        raise Refused(work.name, "; ".join(each.what for each in found), "look at it, and run it again")
+    return list(changes)
+
+
+def _verified(job: Convergence, agent: Agent, outcomes: list[Outcome[Any]]) -> list[Outcome[Any]]:
+    """The outcomes as another observation shows them: a change that is still needed was not made."""
+    done = [each.change.key for each in outcomes if each.result is Result.DONE]
+    now = job.work.sessions[agent.name].observe(done)
+    left = {change.key for change in diff(now, job.work.desired[agent.name].snapshot)}
+    return [
+        replace(each, result=Result.FAILED, detail="applied, but verification found a difference")
+        if each.result is Result.DONE and each.change.key in left
+        else each
+        for each in outcomes
+    ]
+
+
+# --- the journal ----------------------------------------------------------------------------------------------------
+
+
+def _intend(job: Convergence, agent: Agent, part: AgentPlan[Any]) -> None:
+    now, name = job.context.clock.now(), job.work.name
+    entries = [_entry(job, part, change, Stage.INTENT, "", now) for change in part.changes]
+    wanted: Sequence[After] = agent.handlers(part.changes) if isinstance(agent, HasHandlers) else ()
+    handlers = [PendingHandler(job.scope, name, agent.name, each.verb, each.arguments, job.run) for each in wanted]
+    state = _state(job, agent, Moment.INTENDED, part.changes)
+    job.context.store.journal.intend(entries, handlers, [state] if state else [])
+    job.context.watch(Step("intended", name, len(entries)))
+
+
+def _entry(job: Convergence, part: AgentPlan[Any], change: Change[Any], stage: Stage, detail: str, at: float) -> Entry:
+    before = change.before.brief() if change.before is not None and stage is Stage.INTENT else ""
+    after = change.after.brief() if change.after is not None and stage is Stage.INTENT else ""
+    subject, words = job.work.subject, (change.key, change.action, before, after)
+    return Entry(job.run, part.agent, subject.name, subject.server, *words, stage, detail, at)
+
+
+def _record(job: Convergence, part: AgentPlan[Any], outcomes: Sequence[Outcome[Any]]) -> None:
+    """How intents came out; what they were is in the journal already."""
+    for batch in _in_batches(outcomes):
+        now = job.context.clock.now()
+        entries = [_entry(job, part, each.change, _STAGES[each.result], each.detail, now) for each in batch]
+        job.context.store.journal.record(entries)
+        job.context.watch(Step("recorded", job.work.name, len(batch)))
+
+
+def _in_batches(outcomes: Sequence[Outcome[Any]]) -> Iterator[Sequence[Outcome[Any]]]:
+    return (outcomes[at : at + RECORDED] for at in range(0, len(outcomes), RECORDED))
+
+
+def _state(job: Convergence, agent: Agent, moment: Moment, changes: Sequence[Change[Any]]) -> SavedState | None:
+    if not isinstance(agent, HasState):
+        return None
+    work, saved = job.work, job.context.store.states.get(agent.name, job.work.name)
+    known, desired = job.known[agent.name], work.desired[agent.name]
+    value = agent.state(StateInput(moment, work.subject, saved, desired, changes, known))
+    return None if value is None or value == saved else SavedState(agent.name, work.name, value)
+
+
+def _save_state(job: Convergence, agent: Agent, moment: Moment, changes: Sequence[Change[Any]] = ()) -> None:
+    if state := _state(job, agent, moment, changes):
+        job.context.store.states.put([state], job.run)
+
+
+def _run_handlers(job: Convergence) -> tuple[HandlerOutcome, ...]:
+    """Run the handlers that this run or an earlier one announced, once each; a failed one stays pending."""
+    work, handlers = job.work, job.context.store.handlers
+    with_handlers = [agent for agent in work.agents.values() if isinstance(agent, HasHandlers)]
+    declared = {(each.verb, each.arguments) for agent in with_handlers for each in agent.declared_handlers}
+    done = []
+    for pending in handlers.of(job.scope, work.name):
+        if (pending.verb, pending.arguments) not in declared:
+            handlers.complete(pending)  # it is not declared any more, so it is not run
+            continue
+        outcome = _run_handler(work, After(pending.verb, pending.arguments))
+        if outcome.result is Result.DONE:
+            handlers.complete(pending)
+        done.append(outcome)
+        job.context.watch(Step("acted", work.name))
+    return tuple(done)
+
+
+def _run_handler(work: SubjectWork, handler: After) -> HandlerOutcome:
+    ended = work.links.session(work.server).run(handler_argv(handler), timeout=HANDLER_TIMEOUT)
+    if ended.exit_code == 0:
+        return HandlerOutcome(str(handler), Result.DONE)
+    words = (ended.stderr.whole() or ended.stdout.whole()).decode("utf-8", "replace").strip()
+    detail = f"exit {ended.exit_code}" + (f", {words[-300:]}" if words else "")
+    return HandlerOutcome(str(handler), Result.FAILED, detail)
+
+
+def _complete(job: Convergence) -> int:
+    """The member is as desired: settle what cut-off runs left open, save state, deliver the backlog."""
+    store, now, work = job.context.store, job.context.clock.now(), job.work
+    agents = list(work.agents)
+    store.journal.settle(job.scope, work.name, agents, now)
+    for agent in work.agents.values():
+        _save_state(job, agent, Moment.COMPLETE)
+    delivered = store.backlog.deliver(job.scope, work.name, agents, job.run, now)
+    job.context.watch(Step("closed", work.name))
+    return delivered

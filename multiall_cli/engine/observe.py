@@ -1,0 +1,206 @@
+"""Observe all subjects of a run, ask each agent once what they should have, and make one plan of the differences."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import field, replace
+from typing import Any, cast
+
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.errors import MultiAllError, Unreachable
+from multiall_cli.domain.inventory import Server
+from multiall_cli.domain.plan import Absence, AgentPlan, Alarm, Plan
+from multiall_cli.domain.run import Entry, Stage, Step
+from multiall_cli.domain.scope import Purpose, Scope, Subject
+from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.domain.topology import failed as failed_to_open
+from multiall_cli.engine.context import Agent, Context
+from multiall_cli.engine.fanout import Stragglers, fan_out
+from multiall_cli.engine.subjects import SubjectSessions, SubjectWork, known_to, part_of
+from multiall_cli.planning.order import grouped, plan_id
+from multiall_cli.ports.agent import HasSources, Known, PoolView
+from multiall_cli.ports.session import Session
+
+HOUR = 3600.0  # seconds of the journal that guards look at
+
+
+@dataclass(slots=True)
+class Observation:
+    """A scope as it was found. Close it: it holds sessions and sources open.
+
+    `works`: the subjects that answered, by name; `agents`: server -> the names of its agents, of absent ones too.
+    """
+
+    scope: Scope
+    plan: Plan
+    works: Mapping[str, SubjectWork]
+    known: Mapping[str, Known]
+    agents: Mapping[str, tuple[str, ...]]
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        self._open.close()
+
+
+def observe(
+    context: Context,
+    scope: Scope,
+    agents: Sequence[Agent],
+    members: Sequence[Server],
+    open_guards: frozenset[str] = frozenset(),
+) -> Observation:
+    """Observe every member with each of its agents. Reads only.
+
+    `members`: all that the scope is about, also those on which no agent is at work. Raises Refused or Unreachable if a
+    source cannot be read.
+    """
+    stack = ExitStack()
+    try:
+        ready = [_with_sources(context, each, stack) for each in agents]
+        known = {each.name: known_to(context, each, open_guards) for each in ready}
+        works = _works(context, ready, members)
+        failed = _visit_all(context, works, known, stack)
+        here = {name: work for name, work in works.items() if name not in failed and work.is_observed}
+        for agent in ready:
+            _decide(agent, known[agent.name], here, failed)
+        plan = _plan(context, scope, ready, known, works, here, failed)
+        names = {name: tuple(work.agents) for name, work in works.items()}
+        return Observation(scope, plan, here, known, names, stack)
+    except BaseException:
+        stack.close()
+        raise
+
+
+def _with_sources(context: Context, agent: Agent, stack: ExitStack) -> Agent:
+    if not isinstance(agent, HasSources):
+        return agent
+    sessions: dict[str, Session] = {}
+    for source in agent.sources:
+        try:
+            sessions[source.name] = session = context.transport.open(source)
+        except Unreachable as fault:
+            what = f"it is the source of {agent.name}, so nothing was done: {fault.what}"
+            raise Unreachable(source.name, what, fault.todo, fault.reason) from None
+        stack.callback(session.close)
+    ready = agent.read(sessions)
+    stack.callback(ready.release)
+    for name in sessions:
+        context.watch(Step("source read", name))
+    return cast(Agent, ready)  # HasSources is a second protocol of the same object
+
+
+def _works(context: Context, agents: Sequence[Agent], members: Sequence[Server]) -> dict[str, SubjectWork]:
+    works = {each.name: SubjectWork(Subject(each.name, each.name), each, SubjectSessions(context)) for each in members}
+    for agent in agents:
+        for subject in agent.subjects():
+            works[subject.name].agents[agent.name] = agent
+    return works
+
+
+def _visit_all(
+    context: Context, works: Mapping[str, SubjectWork], known: Mapping[str, Known], stack: ExitStack
+) -> dict[str, MultiAllError]:
+    """Why each that failed did. Sessions stay open as long as there are no more of them than work at once."""
+    failed: dict[str, MultiAllError] = {}
+    visited: set[str] = set()
+    stays_open = len(works) <= context.parallel
+
+    def visit(name: str) -> SubjectWork:
+        works[name].visit(known)
+        if not stays_open:
+            works[name].close()
+        return works[name]
+
+    stragglers = Stragglers[str, SubjectWork](context.silence, lambda name: name, lambda work: work.close())
+    for name, result in fan_out(list(works), visit, context.parallel, context.stop, stragglers):
+        visited.add(name)
+        if isinstance(result, MultiAllError):
+            failed[name] = result
+        else:
+            stack.callback(result.close)
+        context.watch(Step("looked", name))
+    _report_evidence(context, visited - failed.keys(), failed)
+    return failed
+
+
+def _report_evidence(context: Context, reached: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
+    """What we met on the way is evidence for the topology that costs nothing."""
+    now = context.clock.now()
+    met = [Evidence(context.observer_of(name), name, Rung.AUTH, now) for name in sorted(reached)]
+    for name, fault in failed.items():
+        if isinstance(fault, Unreachable) and name not in context.away and fault.subject == name:
+            met += failed_to_open(context.observer_of(name), name, fault.reason, now)
+    if met and context.vantage:
+        context.store.topology.save_round(context.vantage, {}, met, ())
+
+
+def _decide(agent: Agent, known: Known, here: Mapping[str, SubjectWork], failed: Mapping[str, MultiAllError]) -> None:
+    """The one pool-wide question, then the difference of each subject."""
+    works = [work for work in here.values() if agent.name in work.agents]
+    if not works:
+        return
+    subjects = tuple(agent.subjects())
+    absent = {each.name: str(failed[each.name]) for each in subjects if each.name in failed}
+    observed = {work.name: work.observed[agent.name] for work in works}
+    desired = agent.desired(PoolView(known, subjects, observed, absent))
+    for work in works:
+        work.desired[agent.name] = desired[work.name]
+        work.parts[agent.name] = part_of(agent, work.subject, work.observed[agent.name], desired[work.name])
+
+
+def _plan(
+    context: Context,
+    scope: Scope,
+    agents: Sequence[Agent],
+    known: Mapping[str, Known],
+    works: Mapping[str, SubjectWork],
+    here: Mapping[str, SubjectWork],
+    failed: Mapping[str, MultiAllError],
+) -> Plan:
+    parts = grouped([part for work in here.values() for part in work.parts.values()])
+    absent = tuple(_absence(works[name], failed[name]) for name in works if name in failed)
+    pending = tuple((each.subject, each.action) for each in context.store.handlers.of(scope) if each.subject in here)
+    by_name = {agent.name: agent for agent in agents}
+    alarms = [alarm for part in parts for alarm in alarms_of(context, by_name[part.agent], part, known[part.agent])]
+    subjects = tuple(work.subject for work in works.values())
+    return Plan(scope, subjects, parts, absent, pending, tuple(alarms), plan_id(parts, pending))
+
+
+def _absence(work: SubjectWork, fault: MultiAllError) -> Absence:
+    reason = fault.reason if isinstance(fault, Unreachable) else "fault"
+    return Absence(work.subject, tuple(work.agents), reason, fault.what, fault.todo)
+
+
+def alarms_of(context: Context, agent: Agent, part: AgentPlan[Any], known: Known) -> list[Alarm]:
+    """Why a part looks like an accident, less the guards that are open."""
+    if not part.changes:
+        return []
+    found = agent.alarms(part, known, recent_entries(context, agent.name))
+    return [each for each in found if each.guard not in known.open_guards]
+
+
+def recent_entries(context: Context, agent: str) -> Callable[[], Iterable[Entry]]:
+    """What an agent did in the last hour on purpose SYNC, whichever run did it; reads the journal when called."""
+
+    def entries() -> Iterable[Entry]:
+        found = context.store.journal.recent(agent, context.clock.now() - HOUR)
+        return (each for each in found if each.stage is Stage.DONE and each.purpose is Purpose.SYNC)
+
+    return entries
+
+
+def observe_again(work: SubjectWork, known: Mapping[str, Known]) -> list[tuple[str, str]]:
+    """Observe a member just before its batch; (agent, key) of each approved change that no longer holds.
+
+    What the member should have was approved and stays as it is: a majority of one is no majority. An approved change
+    holds if it is still needed as it was approved; one that is not needed any more is dropped.
+    """
+    approved = {name: {each.key: each for each in part.changes} for name, part in work.parts.items()}
+    work.visit(known)
+    moved: list[tuple[str, str]] = []
+    for name, agent in work.agents.items():
+        part = part_of(agent, work.subject, work.observed[name], work.desired[name])
+        held = tuple(each for each in part.changes if approved[name].get(each.key) == each)
+        keys = {each.key for each in held}
+        moved += [(name, each.key) for each in part.changes if each.key in approved[name] and each.key not in keys]
+        work.parts[name] = replace(part, changes=held)
+    return moved

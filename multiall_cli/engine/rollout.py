@@ -1,0 +1,186 @@
+"""Batch after batch of members, between stages: a drain, a gate."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from multiall_cli.domain.dataclass import dataclass
+from multiall_cli.domain.errors import MultiAllError
+from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.inventory import Gate, Rollout
+from multiall_cli.domain.report import MemberState, SubjectReport
+from multiall_cli.domain.run import Step
+from multiall_cli.engine.context import Context
+from multiall_cli.engine.fanout import fan_out
+from multiall_cli.planning.order import batches, too_many_failed
+from multiall_cli.planning.targets import fold
+
+Converge = Callable[[str], SubjectReport]
+"""Brings the member of a name as desired."""
+Gone = Callable[[SubjectReport], None]
+"""Told of a member that went away meanwhile."""
+
+
+class RolloutStage(Protocol):
+    """What happens around a batch: a gate, or a drain. Each method returns why the rollout must stop, or ''.
+
+    `before` is called in order, `after` in reverse. If `before` refuses, `undo` is called for the stages whose
+    `before` was called. Members that need no change are a batch of their own without `before`: what harmed one of
+    them goes no further, however often it is tried.
+    """
+
+    def before(self, batch: Sequence[str]) -> str: ...
+
+    def after(self, batch: Sequence[str], converged: Sequence[str]) -> str:
+        """`converged`: those of the batch that are as desired; members that failed stay drained."""
+        ...
+
+    def undo(self, batch: Sequence[str]) -> None: ...
+
+
+class GateStage:
+    """No further batch before the members of this one are healthy."""
+
+    def __init__(self, gate: Gate, wait: Callable[[Gate, Sequence[str]], str]) -> None:
+        """`wait`: waits until members are healthy; why they are not, or ''."""
+        self._gate, self._wait = gate, wait
+
+    def before(self, batch: Sequence[str]) -> str:
+        return ""
+
+    def after(self, batch: Sequence[str], converged: Sequence[str]) -> str:
+        why = self._wait(self._gate, converged)
+        return f"the gate is closed: {why}" if why else ""
+
+    def undo(self, batch: Sequence[str]) -> None:
+        return
+
+
+class DrainStage:
+    """A batch leaves its names first, and comes back after it was changed."""
+
+    def __init__(self, drain: Callable[[Sequence[str]], str], restore: Callable[[Sequence[str]], str]) -> None:
+        """Both: why that cannot be, or ''."""
+        self._drain, self._restore = drain, restore
+
+    def before(self, batch: Sequence[str]) -> str:
+        why = self._drain(batch)
+        return f"{fold(batch)} could not be drained: {why}" if why else ""
+
+    def after(self, batch: Sequence[str], converged: Sequence[str]) -> str:
+        """As long as members are missing from names, the next batch must not leave too."""
+        why = self._restore(converged) if batch else ""
+        return f"{fold(converged)} could not be put back into names: {why}" if why else ""
+
+    def undo(self, batch: Sequence[str]) -> None:
+        self._restore(batch)
+
+
+@dataclass(slots=True)
+class RolledOut:
+    """How far a rollout came. `stopped`: why it ended before its last batch; `exit` None: as the members came out."""
+
+    reports: dict[str, SubjectReport]
+    stopped: str = ""
+    exit: Exit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Members by whether they need a change. `absent`: how many are not dealt with; `total`: of all."""
+
+    idle: tuple[str, ...]
+    busy: tuple[str, ...]
+    absent: int
+    total: int
+
+
+def roll_out(
+    context: Context, members: Members, rollout: Rollout, stages: Sequence[RolloutStage], converge: Converge, gone: Gone
+) -> RolledOut:
+    """Bring members as desired, batch after batch, until all are done or too many failed.
+
+    Members that need nothing come first and make no batch: a canary that is as desired would try nothing out.
+    """
+    done = RolledOut({})
+    if members.idle:
+        _batch(context, done, members.idle, (), stages if members.busy else (), converge, gone)
+    for batch in batches(members.busy, rollout):
+        if done.stopped:
+            return done
+        if context.stop():
+            return RolledOut(done.reports, "interrupted", Exit.INTERRUPTED)
+        if why := _too_many(done, members, rollout):
+            return RolledOut(done.reports, why, Exit.PARTIAL)
+        if why := _enter(stages, batch):
+            return _stopped(context, done, why)
+        _batch(context, done, batch, batch, stages, converge, gone)
+    if not done.stopped and len(done.reports) < len(members.idle) + len(members.busy):
+        return RolledOut(done.reports, "interrupted", Exit.INTERRUPTED)
+    return done
+
+
+def _too_many(done: RolledOut, members: Members, rollout: Rollout) -> str:
+    lost = (MemberState.FAILED, MemberState.DEFERRED)
+    failed = members.absent + sum(1 for each in done.reports.values() if each.state in lost)
+    if not too_many_failed(failed, members.total, rollout):
+        return ""
+    return f"{failed} of {members.total} members failed or are away; max_fail is {rollout.max_fail}"
+
+
+def _enter(stages: Sequence[RolloutStage], batch: Sequence[str]) -> str:
+    """Why a stage refuses the batch; then those that were entered are left again."""
+    for place, stage in enumerate(stages):
+        if why := stage.before(batch):
+            for entered in reversed(stages[: place + 1]):
+                entered.undo(batch)
+            return why
+    return ""
+
+
+def _batch(
+    context: Context,
+    done: RolledOut,
+    batch: Sequence[str],
+    entered: Sequence[str],
+    stages: Sequence[RolloutStage],
+    converge: Converge,
+    gone: Gone,
+) -> None:
+    """Converge the members of one batch at the same time. `entered`: those for which stages were entered."""
+    for report in _converged(context, batch, converge):
+        done.reports[report.subject.name] = report
+        if report.state is MemberState.DEFERRED:
+            gone(report)
+        context.watch(Step("member done", report.subject.name))
+    if why := _overtaken(done.reports.values()):
+        done.stopped, done.exit = why, Exit.LOCKED
+        return
+    good = [name for name in batch if name in done.reports and done.reports[name].state.is_good]
+    why = next(filter(None, (stage.after(entered, good) for stage in reversed(stages))), "") if good else ""
+    if why:
+        ended = _stopped(context, done, why)
+        done.stopped, done.exit = ended.stopped, ended.exit
+
+
+def _converged(context: Context, batch: Sequence[str], converge: Converge) -> list[SubjectReport]:
+    done: list[SubjectReport] = []
+    broken: list[MultiAllError] = []
+    for _, result in fan_out(batch, converge, context.parallel, lambda: bool(broken) or context.stop()):
+        if isinstance(result, MultiAllError):
+            broken.append(result)  # the store or the admin host itself failed: no member's fault
+        else:
+            done.append(result)
+    if broken:
+        raise broken[0]
+    return done
+
+
+def _overtaken(reports: Iterable[SubjectReport]) -> str:
+    """The other run that has what this one was to change; '' if there is none."""
+    return next((f"{each.subject.name}: {each.reason}" for each in reports if each.overtaken), "")
+
+
+def _stopped(context: Context, done: RolledOut, why: str) -> RolledOut:
+    if context.stop():
+        return RolledOut(done.reports, "interrupted", Exit.INTERRUPTED)
+    return RolledOut(done.reports, why, Exit.REFUSED)
