@@ -16,7 +16,7 @@ import dns.query
 
 from benchmarks.ground import Ground, ground
 from benchmarks.race import Failed, keep
-from multiall_cli.adapters.network import Elsewhere
+from multiall_cli.adapters.network_namespace import Elsewhere
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.bind9 import SECRET
 

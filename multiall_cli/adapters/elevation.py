@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from multiall_cli.adapters.passwords import Attempt, Passwords
-from multiall_cli.adapters.pipes import Pipe, Start
+from multiall_cli.adapters.process import Pipe, Start
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import Become
 from multiall_cli.domain.values import Secret

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from multiall_cli.adapters.passwords import Passwords, Reveal
-from multiall_cli.adapters.piped import PipedSession
+from multiall_cli.adapters.process_session import PipedSession
 from multiall_cli.adapters.secrets import reveal as reveal_secret
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server

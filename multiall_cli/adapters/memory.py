@@ -14,8 +14,8 @@ from typing import Self
 
 from multiall_cli.adapters.local import ChildPipe
 from multiall_cli.adapters.passwords import Reveal
-from multiall_cli.adapters.piped import PipedSession
-from multiall_cli.adapters.pipes import Pipe
+from multiall_cli.adapters.process import Pipe
+from multiall_cli.adapters.process_session import PipedSession
 from multiall_cli.adapters.secrets import reveal as reveal_secret
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable

@@ -57,7 +57,7 @@ def up(
 def down(context: Context, lab: Which = "") -> int:
     """End a lab: its processes, its network and all its files. Also removes what killed labs left."""
     from multiall_cli.lab.real.lab import collect, kept
-    from multiall_cli.lab.real.needs import possible
+    from multiall_cli.lab.real.requirements import possible
 
     possible()
     stale = collect()
@@ -141,7 +141,7 @@ def break_host(
 def _found(name: str) -> "Lab":
     """The lab of this name, or the only one. Errors: UsageError, LabFault."""
     from multiall_cli.lab.real.lab import WHERE, Lab, kept
-    from multiall_cli.lab.real.needs import possible
+    from multiall_cli.lab.real.requirements import possible
 
     possible()
     if name:

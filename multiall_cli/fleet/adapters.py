@@ -15,13 +15,13 @@ from multiall_cli.fleet.options import VANTAGE, FleetOptions
 from multiall_cli.ports.clock import Clock
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.nameservers import DnsServers
-    from multiall_cli.adapters.network import Elsewhere
+    from multiall_cli.adapters.dns.servers import DnsServers
+    from multiall_cli.adapters.network_namespace import Elsewhere
     from multiall_cli.adapters.passwords import Passwords
-    from multiall_cli.adapters.signing import Seal
+    from multiall_cli.adapters.session_pool import WarmTransport
+    from multiall_cli.adapters.signing_key import Seal
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.adapters.ssh.transport import SshTransport
-    from multiall_cli.adapters.warm import WarmTransport
     from multiall_cli.fleet.host_keys import SiteHostKeys
     from multiall_cli.ports.session import Session
     from multiall_cli.ports.store import Store
@@ -113,7 +113,7 @@ class SiteAdapters:
 
     @property
     def signer(self) -> "Seal":
-        from multiall_cli.adapters.signing import Seal
+        from multiall_cli.adapters.signing_key import Seal
 
         _ = self.store  # makes the folder, for us alone
         return Seal(state_folder(self._site) / "topology.key")
@@ -123,8 +123,8 @@ class SiteAdapters:
     @property
     def transport(self) -> "Transport":
         if self._transport is None:
-            from multiall_cli.adapters.links import LinkTransport
             from multiall_cli.adapters.local import LocalTransport
+            from multiall_cli.adapters.router import LinkTransport
 
             local = LocalTransport(self._timeout, passwords=self._shared_passwords())
             _ = self._entered_network()  # a missing network is reported once, not by every member
@@ -136,7 +136,7 @@ class SiteAdapters:
         if not self._warm:
             return self.transport
         if self._reading is None:
-            from multiall_cli.adapters.warm import WarmTransport
+            from multiall_cli.adapters.session_pool import WarmTransport
 
             self._reading = WarmTransport(self.transport, self._warm)
         return self._reading
@@ -201,8 +201,8 @@ class SiteAdapters:
         return self._prober
 
     def _made_prober(self, timeout: float) -> "SshProber":
-        from multiall_cli.adapters.knock import Knocker
-        from multiall_cli.adapters.ping import Pinger
+        from multiall_cli.adapters.probes.icmp import Pinger
+        from multiall_cli.adapters.probes.tcp import Knocker
         from multiall_cli.adapters.ssh import config
         from multiall_cli.adapters.ssh.prober import SshProber
         from multiall_cli.fleet.ssh_config import config_files
@@ -233,7 +233,7 @@ class SiteAdapters:
     def _entered_network(self) -> "Elsewhere | None":
         """The network that sessions start from, where `network:` names one. Raises MultiAllError."""
         if self._network is None and self._settings.network:
-            from multiall_cli.adapters.network import Elsewhere
+            from multiall_cli.adapters.network_namespace import Elsewhere
 
             self._network = Elsewhere(self._settings.network)
         return self._network
@@ -242,7 +242,7 @@ class SiteAdapters:
     def name_servers(self) -> "DnsServers":
         """Made once: it remembers the zones that it has read."""
         if self._name_servers is None:
-            from multiall_cli.adapters.nameservers import DnsServers
+            from multiall_cli.adapters.dns.servers import DnsServers
 
             self._name_servers = DnsServers(reveal_text, self.dns_timeout, self.in_network)
         return self._name_servers

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from multiall_cli.adapters.names import examine as examine_name
-from multiall_cli.adapters.trusted import faults_of
+from multiall_cli.adapters.dns.resolve_diagnosis import examine as examine_name
+from multiall_cli.adapters.trusted_files import faults_of
 from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.drivers.become import sudoers_lines
 from multiall_cli.engine.context import Context

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from multiall_cli.adapters.queries import Queries
+from multiall_cli.adapters.dns.queries import Queries
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.records import (
@@ -24,7 +24,7 @@ from multiall_cli.planning.guard_names import whole_names
 from multiall_cli.planning.whom import through
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.zonefiles import ZoneFiles
+    from multiall_cli.adapters.dns.zone_files import ZoneFiles
     from multiall_cli.ports.dns import DynamicNameServers, NameServers
 
 FILES = site_scope("zone files")  # what pushes of zones' files are journalled and locked as
@@ -45,7 +45,7 @@ class NameServersOfSite:
 
     @cached_property
     def files(self) -> "ZoneFiles":
-        from multiall_cli.adapters.zonefiles import ZoneFiles
+        from multiall_cli.adapters.dns.zone_files import ZoneFiles
 
         context = self._context
         reached = {each.name: each for each in through(context.inventory.servers.values(), context.relays)}

@@ -13,7 +13,7 @@ def make_site(folder: Path) -> list[Path]:
 
 def schemas() -> dict[str, str]:
     """Return the JSON Schemas of a site's files, by name."""
-    from multiall_cli.adapters.site.schema import schemas as generate
+    from multiall_cli.adapters.site.json_schema import schemas as generate
 
     return generate()
 

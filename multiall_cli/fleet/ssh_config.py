@@ -19,8 +19,8 @@ def config_files(settings: Settings) -> tuple[str, ...]:
 
 def unheeded(site: Site, servers: Sequence[Server]) -> Iterator[Finding]:
     """Each line of the ssh config that is in force for a server and that MultiAll does not honour."""
+    from multiall_cli.adapters.ssh.host_config import not_honoured
     from multiall_cli.adapters.ssh.route import Routes
-    from multiall_cli.adapters.ssh.settings import not_honoured
 
     found: dict[tuple[str, int, str], list[str]] = {}
     try:

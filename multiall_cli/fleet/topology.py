@@ -187,8 +187,8 @@ def _publish(context: Context, found: Round, path: str) -> Published | None:
 
 def verify(context: Context, file: Path) -> Verified:
     """Whether a published topology is of this site, and still holds. Raises UsageError."""
-    from multiall_cli.adapters.plain import read_plain
-    from multiall_cli.adapters.signing import is_signed
+    from multiall_cli.adapters.bounded_read import read_plain
+    from multiall_cli.adapters.signing_key import is_signed
     from multiall_cli.planning import publication
 
     try:

@@ -246,7 +246,7 @@ def _adopted(zone: Zone, claim: Claim, content: Content, from_owner: str) -> Cha
 
 def imported(context: Context, zone: Zone, file: Path | None) -> tuple[Proposal, ...]:
     """Names of a zone (as its primary has it, or a file) that pools could declare. Errors: UsageError, Unreachable."""
-    from multiall_cli.adapters.zonefiles import read_zone_file
+    from multiall_cli.adapters.dns.zone_files import read_zone_file
 
     content = desk(context).servers.read(zone) if file is None else read_zone_file(file, zone)
     return tuple(proposals(zone, content, context.inventory))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from multiall_cli.adapters.queries import ByKey, Queries
+from multiall_cli.adapters.dns.queries import ByKey, Queries
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.zones import NameServer, Zone

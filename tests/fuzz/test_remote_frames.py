@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from multiall_cli.adapters.resident import NOISE, Resident
+from multiall_cli.adapters.loop_client import NOISE, Resident
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.remote import frames, loop
 from multiall_cli.remote.operations import find_operation

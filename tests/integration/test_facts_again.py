@@ -10,8 +10,8 @@ import pytest
 
 from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.adapters.local import LocalTransport
+from multiall_cli.adapters.session_pool import WarmTransport
 from multiall_cli.adapters.store.sqlite import SqliteStore
-from multiall_cli.adapters.warm import WarmTransport
 from multiall_cli.domain.baseline import Checked, Code, Expectation, Rule
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.engine.check import Duty, check

@@ -13,7 +13,7 @@ import dns.rrset
 import dns.tsig
 import pytest
 
-from multiall_cli.adapters.nameservers import DnsServers
+from multiall_cli.adapters.dns.servers import DnsServers
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.values import Secret

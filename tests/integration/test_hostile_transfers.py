@@ -14,8 +14,8 @@ import dns.rrset
 import dns.tsig
 import pytest
 
-from multiall_cli.adapters.nameservers import DnsServers
-from multiall_cli.adapters.transfers import Limits
+from multiall_cli.adapters.dns.servers import DnsServers
+from multiall_cli.adapters.dns.transfers import Limits
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone

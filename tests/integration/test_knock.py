@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from multiall_cli.adapters.knock import Door, Knocker
+from multiall_cli.adapters.probes.tcp import Door, Knocker
 from multiall_cli.domain.topology import Evidence, Rung
 
 QUICK = 0.3  # seconds that a knock may take

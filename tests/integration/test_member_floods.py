@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.local import ChildPipe
-from multiall_cli.adapters.resident import MOST_EARLY, Resident
+from multiall_cli.adapters.loop_client import MOST_EARLY, Resident
 from multiall_cli.agents.files import FileTree, file_tree
 from multiall_cli.agents.files.asking import whole
 from multiall_cli.agents.files.scanned import inflate

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from multiall_cli.adapters.bounded_read import read_plain
 from multiall_cli.adapters.local import LocalTransport
-from multiall_cli.adapters.ping import Pinger
-from multiall_cli.adapters.plain import read_plain
-from multiall_cli.adapters.signing import Seal, is_signed
-from multiall_cli.adapters.ssh.brother import _triples
+from multiall_cli.adapters.probes.icmp import Pinger
+from multiall_cli.adapters.signing_key import Seal, is_signed
+from multiall_cli.adapters.ssh.peer import _triples
 from multiall_cli.domain.errors import MemberFault, UsageError
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.remote.ops.neighbours import lldp_chassis

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.ssh.config import read
-from multiall_cli.adapters.ssh.settings import Question, Settings, settings
+from multiall_cli.adapters.ssh.host_config import Question, Settings, settings
 from multiall_cli.domain.errors import UsageError
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="OpenSSH's client is not installed")

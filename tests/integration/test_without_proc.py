@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from multiall_cli.adapters.local import ChildPipe, LocalTransport
+from multiall_cli.adapters.loop_client import Resident
 from multiall_cli.adapters.remote_bundle import ARGUMENTS
-from multiall_cli.adapters.resident import Resident
 from multiall_cli.domain.inventory import ADMIN
 from multiall_cli.remote.facts.kernel_files import KERNEL
 from multiall_cli.remote.facts.psutil_fallback import READERS

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from multiall_cli.adapters.dns.servers import DnsServers
+from multiall_cli.adapters.dns.zone_files import ZoneFiles
 from multiall_cli.adapters.local import LocalTransport
-from multiall_cli.adapters.nameservers import DnsServers
-from multiall_cli.adapters.zonefiles import ZoneFiles
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import Link, Server

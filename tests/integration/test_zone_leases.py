@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.nameservers import DnsServers
+from multiall_cli.adapters.dns.servers import DnsServers
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.run import Step
 from multiall_cli.engine.desk import store_id

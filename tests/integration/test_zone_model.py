@@ -7,7 +7,7 @@ from random import Random
 import dns.update
 import pytest
 
-from multiall_cli.adapters.nameservers import DnsServers
+from multiall_cli.adapters.dns.servers import DnsServers
 from multiall_cli.domain.records import Claim, Content, RRset, ZonePlan
 from multiall_cli.domain.zones import OnFloor, Zone
 from multiall_cli.planning.zones.plan import plan_zone

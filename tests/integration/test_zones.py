@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from dns.name import from_text
 
-from multiall_cli.adapters.nameservers import DnsServers
+from multiall_cli.adapters.dns.servers import DnsServers
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.exits import Exit

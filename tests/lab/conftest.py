@@ -8,7 +8,7 @@ import pytest
 
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.lab.real.lab import Lab
-from multiall_cli.lab.real.needs import possible
+from multiall_cli.lab.real.requirements import possible
 from tests.lab.ground import Ground
 from tests.lab.traces import traces
 

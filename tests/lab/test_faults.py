@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from multiall_cli.adapters.ssh import link
+from multiall_cli.adapters.ssh import streams
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import Fault
@@ -101,8 +101,8 @@ def test_death_in_mid_transfer(ground: Ground, monkeypatch: pytest.MonkeyPatch) 
 
     How long a silent kernel is waited for is 30 s (`link.DEAD_AFTER`); here it is 3 s, to be quick.
     """
-    waits = [(level, name, 3000 if name == "TCP_USER_TIMEOUT" else value) for level, name, value in link._OPTIONS]
-    monkeypatch.setattr(link, "_OPTIONS", waits)
+    waits = [(level, name, 3000 if name == "TCP_USER_TIMEOUT" else value) for level, name, value in streams._OPTIONS]
+    monkeypatch.setattr(streams, "_OPTIONS", waits)
     old, new = os.urandom(3_000_000), os.urandom(3_000_000)
     ground.timeout = 2.0
     ground.write()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.network import Elsewhere
+from multiall_cli.adapters.network_namespace import Elsewhere
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.lab.real.lab import Lab
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from multiall_cli.lab.real.faults import Fault
-from multiall_cli.lab.real.needs import search_path
+from multiall_cli.lab.real.requirements import search_path
 from tests.lab.ground import ROOT, Ground
 
 Codes = dict[str, int]

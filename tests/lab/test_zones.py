@@ -16,7 +16,7 @@ import dns.message
 import dns.query
 import pytest
 
-from multiall_cli.adapters.network import Elsewhere
+from multiall_cli.adapters.network_namespace import Elsewhere
 from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.exits import Exit

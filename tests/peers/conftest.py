@@ -7,7 +7,7 @@ import pytest
 
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.lab.real.lab import Lab
-from multiall_cli.lab.real.needs import possible
+from multiall_cli.lab.real.requirements import possible
 from tests.lab.ground import Ground
 from tests.peers.stage import PEERS, Stage
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.local import ChildPipe
+from multiall_cli.adapters.loop_client import Resident
 from multiall_cli.adapters.remote_bundle import ARGUMENTS, MODULES, MORE
-from multiall_cli.adapters.resident import Resident
 
 REMOTE = Path(__file__).parents[2] / "multiall_cli" / "remote"
 SOURCES = sorted(REMOTE.rglob("*.py"))

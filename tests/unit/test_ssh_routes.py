@@ -13,9 +13,9 @@ import pytest
 
 from multiall_cli.adapters.ssh.channel import command_line
 from multiall_cli.adapters.ssh.config import leads_astray, read, straight
-from multiall_cli.adapters.ssh.link import _resolve
+from multiall_cli.adapters.ssh.host_config import Question, settings
 from multiall_cli.adapters.ssh.route import Route, Routes, split_hop
-from multiall_cli.adapters.ssh.settings import Question, settings
+from multiall_cli.adapters.ssh.streams import _resolve
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 

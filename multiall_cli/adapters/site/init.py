@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from multiall_cli.adapters.site.imports import Imported, import_ssh_config, render
+from multiall_cli.adapters.site.json_schema import schemas
 from multiall_cli.adapters.site.read import GUARDS, SETTINGS, shipped
-from multiall_cli.adapters.site.schema import schemas
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.planning.targets.ranges import shown
 

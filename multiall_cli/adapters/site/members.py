@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from multiall_cli.adapters.site.build import Tell, origin_of, under
-from multiall_cli.adapters.site.compose import Listing, Scalar, Table
+from multiall_cli.adapters.site.convert import Tell, origin_of, under
+from multiall_cli.adapters.site.positions import Listing, Scalar, Table
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server

@@ -4,8 +4,8 @@ import re
 from collections.abc import Container
 from dataclasses import replace
 
-from multiall_cli.adapters.site import shape as shapes
-from multiall_cli.adapters.site.build import (
+from multiall_cli.adapters.site import schema as shapes
+from multiall_cli.adapters.site.convert import (
     Tell,
     items,
     origin_of,
@@ -16,7 +16,7 @@ from multiall_cli.adapters.site.build import (
     under,
     windows_of,
 )
-from multiall_cli.adapters.site.compose import Scalar, Table, Written
+from multiall_cli.adapters.site.positions import Scalar, Table, Written
 from multiall_cli.domain.inventory import After, Delete, FilesDeclaration, Gate, Pool, Rollout
 from multiall_cli.domain.values import Amount
 from multiall_cli.planning.targets.ranges import is_name, shown

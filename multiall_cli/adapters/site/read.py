@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from multiall_cli.adapters.site.build import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of, under
-from multiall_cli.adapters.site.compose import Table, Written, compose
-from multiall_cli.adapters.site.fit import fit
+from multiall_cli.adapters.site.convert import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of, under
 from multiall_cli.adapters.site.members import Draft, with_members
 from multiall_cli.adapters.site.pools import pool_of
+from multiall_cli.adapters.site.positions import Table, Written, compose
 from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, sayings, waivers
-from multiall_cli.adapters.site.shape import InventoryShape, PackShape, RulesShape, SettingsShape
+from multiall_cli.adapters.site.schema import InventoryShape, PackShape, RulesShape, SettingsShape
+from multiall_cli.adapters.site.validate import fit
 from multiall_cli.adapters.site.zones import names_in, zone_id, zone_in
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings

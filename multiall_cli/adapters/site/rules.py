@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from multiall_cli.adapters.site.build import Tell, items, origin_of, text_of, under
-from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site.convert import Tell, items, origin_of, text_of, under
+from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written
 from multiall_cli.domain.health import Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.sayings import Example, Said, Saying

@@ -1,74 +1,366 @@
-"""JSON Schemas of a site's files, for completion in editors: generated from the shapes, shipped in inventory/."""
+"""What the site's files may say: the shapes of inventory/*.yaml, rules/guards.yaml and multiall.yaml.
 
-import json
-import sys
-from pathlib import Path
+A description completes the sentence `write …` of a fault, and is what an editor shows.
+"""
+# No string with a pattern stands in one union with a list: msgspec (0.22) frees the pattern wrongly there, and
+# the interpreter crashes at its end. Where both are meant, `build` holds the string against its pattern.
 
-import msgspec
+import re
+from typing import Annotated, Literal, get_args
 
-from multiall_cli.adapters.site.meanings import MEANINGS
-from multiall_cli.adapters.site.shape import InventoryShape, PackShape, SettingsShape
-from multiall_cli.planning.checks import CHECKS, Check
-from multiall_cli.planning.rules import keys_of
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_FILES: dict[str, tuple[type, str]] = {
-    "schema.json": (InventoryShape, "MultiAll inventory"),
-    "settings.schema.json": (SettingsShape, "MultiAll settings"),
-    "pack.schema.json": (PackShape, "MultiAll baseline pack"),
-}
+# No more text after the match. `$` alone would let a line end pass in Python; this means the same in an editor.
+_END = r"(?![\s\S])"
+
+Text = Annotated[str, Meta(min_length=1)] | int | float | bool
+"""A word that YAML may take for a number or a boolean; it is read as it is written."""
 
 
-def schemas() -> dict[str, str]:
-    """File name → JSON Schema, the same text for the same shapes."""
-    return {file: _schema(shape, title) for file, (shape, title) in _FILES.items()}
+def matches(text: str, alias: object) -> bool:
+    """Whether a text, as it is written, is of this kind (`User`, `Mode`, ...)."""
+    meta: Meta = get_args(alias)[1]
+    return re.search(meta.pattern or "", text) is not None
 
 
-def _rule() -> dict[str, object]:
-    """What a rule may say: the keys of its check, and those of every rule."""
-    cases = [
-        {
-            "if": {"properties": {"check": {"const": name}}, "required": ["check"]},
-            "then": {
-                "required": list(check.subject),
-                "propertyNames": {"enum": sorted(keys_of(check))},
-                "properties": _keys(check),
-            },
-        }
-        for name, check in CHECKS.items()
-        if not check.ours
-    ]
-    names = [name for name, check in CHECKS.items() if not check.ours]
-    return {"properties": {"check": {"enum": names}}, "allOf": cases}
+def _word(pattern: str, description: str, *, secret: bool = False) -> Meta:
+    """`secret`: what stands there instead may be a secret, and is not to be told."""
+    return Meta(pattern=f"^(?:{pattern}){_END}", description=description, extra={"secret": True} if secret else None)
 
 
-def _keys(check: Check) -> dict[str, dict[str, str]]:
-    arguments = {
-        key: {"description": f"Written as {kind}."} for key, kind in {**check.subject, **check.optional}.items()
-    }
-    values = {key: {"description": f"{each.means}; written as {each.measure}."} for key, each in check.values.items()}
-    return {**arguments, **values}
+Pattern = Annotated[str, _word(r"\S|\S[^\r\n]*\S", "text on one line")]
+Path = Annotated[str, _word(r"(?:/|~/)[^\r\n]*", "a path from / or ~/")]
+Absolute = Annotated[str, _word(r"/[^\r\n]*[^\r\n/]", "a path from /")]
+Place = Annotated[str, _word(r"(?:\./|\.\./|/|~/)[^\r\n]+", "a path from ./, ../, / or ~/; ./ is the site's folder")]
+Source = Annotated[str, _word(r"[^\s-][^\r\n]*", "a folder of the site (./trees/www), or a member's name (web1)")]
+_ID = (
+    "[0-9]{1,9}|[0-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}|4294[0-8][0-9]{5}|42949[0-5][0-9]{4}"
+    "|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-4]"
+)
+"""A user's or group's number: up to 4294967294, since the next one means `unchanged` to the kernel."""
+_LOGIN = r"(?:[A-Za-z0-9][A-Za-z0-9.-]{0,62}\\)?[A-Za-z_][A-Za-z0-9._-]{0,62}\$?(?:@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?"
+"""A user's or group's name, of a directory's domain too: `CORP\\x`, `x@corp.example`."""
+User = Annotated[str, _word(f"{_LOGIN}|{_ID}", "a user's name or number")]
+Owner = Annotated[
+    str,
+    _word(
+        f"(?:{_LOGIN}|{_ID})(?::(?:{_LOGIN}|{_ID}))?",
+        "user or user:group",
+    ),
+]
+Mode = Annotated[str, _word("0?[0-7]{3,4}", "an octal mode such as '0644'")]
+Service = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9@._:-]{0,254}", "a service's name, such as nginx")]
+_BRACKETED = r"\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\](?::[0-9]{1,5})?"
+"""An IPv6 address, perhaps with its interface and a port."""
+Jump = Annotated[
+    str,
+    _word(
+        rf"(?:{_LOGIN}@)?(?:[A-Za-z0-9_][A-Za-z0-9._:-]*|{_BRACKETED})"
+        rf"(?:,(?:{_LOGIN}@)?(?:[A-Za-z0-9_][A-Za-z0-9._:-]*|{_BRACKETED}))*",
+        "a server's name or [user@]address[:port]; several with commas",
+    ),
+]
+Reference = Annotated[
+    str,
+    _word(
+        r"\$\{(?:env|file|cmd):[^{}\r\n]+\}",
+        "a reference: ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}",
+        secret=True,
+    ),
+]
+Percent = Annotated[str, _word(r"(?:100|[1-9]?[0-9])%", "a share such as 30%")]
+_MEMBERS = "a number of members, or a share such as 25%"
+Members = Annotated[int, Meta(ge=1, le=1_000_000, description=_MEMBERS)]
+Share = Annotated[str, _word(r"(?:100|[1-9][0-9]?)%", _MEMBERS)]
+Sentinel = Annotated[str, _word(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}", "a host name or an IP address")]
+ServerName = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}", "a server's name")]
+Span = Annotated[str, _word(r"(?:[1-9][0-9]{0,4}[smhdw])+", "a span such as 30m, 2h or 1d12h")]
+Zone = Annotated[str, _word(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "a time zone such as Europe/Zurich or UTC")]
+Cron = Annotated[str, _word(r"\S[^\r\n]*\S", "a time as cron has it, such as '0 2 * * sun'")]
+Moment = Annotated[str, _word(r"[0-9][^\r\n]*", "a time with its zone, such as 2026-12-31T18:00+01:00")]
+RulePattern = Annotated[
+    str, _word(r"[A-Za-z0-9_*][A-Za-z0-9._*:/~-]{0,252}", "a rule's name, or a pattern such as disk.*")
+]
+Days = Annotated[str, _word(r"[0-9]{1,4}d", "a number of days such as 7d")]
+_TIME = "seconds, or a time such as 10s, 500ms or 1h30m"
+Seconds = Annotated[str, _word(r"(?=.*[1-9])(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h|d|w))+", _TIME)]
+Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
+Count = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1")]
+Entries = Annotated[int, Meta(ge=1, le=30_000_000, description="a whole number from 1")]
+FailCount = Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number from 0")]
+Positive = Annotated[float, Meta(gt=0, le=1_000_000, description=_TIME)]
+Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="a whole number")]
+LabelKey = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", "a label's name, such as rack")]
+Label = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._:/@+%-]{0,252}", "a word without spaces, commas or brackets")]
 
 
-def _schema(shape: type, title: str) -> str:
-    (top,), components = msgspec.json.schema_components([shape], ref_template="#/$defs/{name}")
-    names = {name: name.removesuffix("Shape").lower() for name in components}
-    for name, component in components.items():
-        for key, value in component.get("properties", {}).items():
-            if words := MEANINGS.get(name, {}).get(key):
-                form = value.get("description")
-                value["description"] = f"{words} Written as {form}." if form else words
-    if shape is PackShape:
-        rules = components[PackShape.__name__]["properties"]["rules"]
-        table = next(each for each in rules["anyOf"] if each.get("type") == "object")
-        table["additionalProperties"].update(_rule())
-    schema = {"$schema": _DRAFT, "title": title, **top, "$defs": components}
-    text = json.dumps(schema, indent=2, ensure_ascii=False)
-    for name, plain in names.items():
-        text = text.replace(f'"{name}"', f'"{plain}"').replace(f"#/$defs/{name}", f"#/$defs/{plain}")
-    return text + "\n"
+DnsName = Annotated[str, _word(r"\S{1,253}", "a name of the DNS, such as example.net")]
+NameServerText = Annotated[
+    str, _word(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]{0,260}", "a server's name or an IP address, perhaps with :port")
+]
+Keeper = Annotated[str, _word(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}", "a word of letters, digits, '.', '_' and '-'")]
+ServiceName = Annotated[str, _word(r"_[A-Za-z0-9-]{1,30}\._(?:tcp|udp|sctp)", "a service such as _https._tcp")]
+Weight = Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 to 65535")]
 
 
-if __name__ == "__main__":
-    for file, text in schemas().items():
-        (Path(sys.argv[1]) / file).write_text(text, "utf-8")
+class SshShape(Struct, forbid_unknown_fields=True):
+    """How a server is logged in to; what is not said here is as ~/.ssh/config says."""
+
+    user: User | int | UnsetType = UNSET
+    port: Port | UnsetType = UNSET
+    jump: Jump | UnsetType = UNSET
+    identity: Place | UnsetType = UNSET
+    password: Reference | UnsetType = UNSET
+
+
+class BecomeShape(Struct, forbid_unknown_fields=True):
+    """Whose rights the work is done with."""
+
+    method: Literal["none", "sudo", "doas", "su"]
+    user: User | int | UnsetType = UNSET
+    password: Reference | UnsetType = UNSET
+
+
+_KEYS = {"exempt": "except"}
+"""Keys that are words of Python's own."""
+
+RuleShape = dict[str, str | int | float | bool | list[Text]]
+"""What is said of a baseline rule; `planning/checks/` knows which keys each check has."""
+
+
+class WaiverShape(Struct, forbid_unknown_fields=True):
+    """Why a baseline rule may fail, and until when."""
+
+    until: Moment
+    because: Pattern
+
+
+class WindowShape(Struct, forbid_unknown_fields=True):
+    """A time that comes again, in which servers may be away."""
+
+    at: Cron
+    lasts: Span
+    zone: Zone
+    because: Pattern
+    what: Literal["maintenance", "drain"] | UnsetType = UNSET
+
+
+class ServerShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
+    """A server, or the servers of a range."""
+
+    address: Text | UnsetType = UNSET
+    transport: Literal["ssh", "local"] | UnsetType = UNSET
+    ssh: SshShape | UnsetType | None = UNSET
+    become: Literal["none", "sudo", "doas", "su"] | BecomeShape | UnsetType = UNSET
+    labels: dict[LabelKey, Label | int | float | bool] | UnsetType | None = UNSET
+    depends_on: list[ServerName] | UnsetType | None = UNSET
+    windows: list[WindowShape] | UnsetType | None = UNSET
+    rules: dict[str, RuleShape] | UnsetType | None = UNSET
+    without: list[Text] | UnsetType | None = UNSET
+    exempt: dict[RulePattern, WaiverShape] | UnsetType | None = UNSET
+    public: (
+        Annotated[str, Meta(description="an IP address, or a range of them")]
+        | Annotated[list[Text], Meta(description="a list of these")]
+        | UnsetType
+    ) = UNSET
+
+
+class ModeShape(Struct, forbid_unknown_fields=True):
+    """The modes that the files and the folders of a tree have."""
+
+    files: Mode | int | UnsetType = UNSET
+    dirs: Mode | int | UnsetType = UNSET
+
+
+class AfterShape(Struct, forbid_unknown_fields=True):
+    """What is done once on a member where something changed: one of reload, restart and run."""
+
+    reload: Service | UnsetType = UNSET
+    restart: Service | UnsetType = UNSET
+    run: Annotated[list[Text], Meta(min_length=1, description="[program, argument, ...]")] | UnsetType = UNSET
+    watch: list[Pattern] | UnsetType = UNSET
+
+
+class FilesShape(Struct, forbid_unknown_fields=True):
+    """A file tree that all members hold."""
+
+    path: Path
+    source: Source
+    exclude: list[Pattern] | UnsetType = UNSET
+    delete: bool | Literal["deployed"] | UnsetType = UNSET
+    owner: Owner | int | UnsetType = UNSET
+    mode: ModeShape | UnsetType = UNSET
+    times: bool | UnsetType = UNSET
+    xattrs: bool | UnsetType = UNSET
+    trash: Days | Literal[0] | UnsetType = UNSET
+    entries: Entries | UnsetType = UNSET
+    after: list[AfterShape] | UnsetType = UNSET
+
+
+class GateShape(Struct, forbid_unknown_fields=True):
+    """How often in a row the members of a batch must be found well before the next one."""
+
+    stable: Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1")] | UnsetType = UNSET
+    every: Positive | Seconds | UnsetType = UNSET
+    within: Positive | Seconds | UnsetType = UNSET
+
+
+class RolloutShape(Struct, forbid_unknown_fields=True):
+    """How a pool is changed: in which batches, and how much failure ends it."""
+
+    batch: (
+        Annotated[int, Meta(description="a number of members")]
+        | Annotated[str, Meta(description="a share such as 25%")]
+        | Annotated[list[Members | Share], Meta(description="a list of these")]
+        | UnsetType
+    ) = UNSET
+    max_fail: FailCount | Percent | UnsetType = UNSET
+    gate: GateShape | UnsetType | None = UNSET
+    drain: bool | UnsetType = UNSET
+
+
+class NameShape(Struct, forbid_unknown_fields=True):
+    """A name that clients look up to reach the pool's members."""
+
+    zone: DnsName
+    name: DnsName | UnsetType = UNSET
+    ttl: Positive | Seconds | UnsetType = UNSET
+    members: (
+        Annotated[str, Meta(description="a target expression such as web[1-3]")]
+        | Annotated[list[Text], Meta(description="a list of these")]
+        | UnsetType
+    ) = UNSET
+    types: list[Literal["A", "AAAA"]] | UnsetType = UNSET
+    at_least: Members | Share | UnsetType = UNSET
+    on_floor: Literal["keep-last", "all", "empty", "sorry"] | UnsetType = UNSET
+    sorry: list[Sentinel] | UnsetType = UNSET
+    ptr: bool | UnsetType = UNSET
+    service: ServiceName | UnsetType = UNSET
+    port: Port | UnsetType = UNSET
+    weights: dict[ServerName, Weight] | UnsetType = UNSET
+    cname: bool | UnsetType = UNSET
+    inside: bool | UnsetType = UNSET
+
+
+class TsigShape(Struct, forbid_unknown_fields=True):
+    """The key by which name servers know us."""
+
+    name: DnsName
+    secret: Reference
+    algorithm: Literal["hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"] | UnsetType = UNSET
+
+
+class ZoneShape(Struct, forbid_unknown_fields=True):
+    """A zone whose names follow the topology."""
+
+    primary: NameServerText
+    zone: DnsName | UnsetType = UNSET
+    secondaries: list[NameServerText] | UnsetType | None = UNSET
+    key: TsigShape | UnsetType | None = UNSET
+    transfer_key: TsigShape | UnsetType | None = UNSET
+    owner: Keeper | UnsetType = UNSET
+    file: Absolute | UnsetType = UNSET
+    fragment: Absolute | UnsetType = UNSET
+    mirrors: list[NameServerText] | UnsetType | None = UNSET
+    share: Percent | UnsetType = UNSET
+    at_most: FailCount | UnsetType = UNSET
+    interval: Positive | Seconds | UnsetType = UNSET
+    within: Positive | Seconds | UnsetType = UNSET
+
+
+class PoolShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
+    """Servers that are to be the same, and in what."""
+
+    members: (
+        Annotated[str, Meta(description="a target expression such as web[1-3]")]
+        | Annotated[list[Text], Meta(description="a list of these")]
+    )
+    priority: Priority | UnsetType = UNSET
+    files: list[FilesShape] | UnsetType | None = UNSET
+    rollout: RolloutShape | UnsetType = UNSET
+    windows: list[WindowShape] | UnsetType | None = UNSET
+    baseline: list[Text] | UnsetType | None = UNSET
+    rules: dict[str, RuleShape] | UnsetType | None = UNSET
+    without: list[Text] | UnsetType | None = UNSET
+    exempt: dict[RulePattern, WaiverShape] | UnsetType | None = UNSET
+    quorum: Members | Share | UnsetType = UNSET
+    dns: list[NameShape] | UnsetType | None = UNSET
+
+
+class InventoryShape(Struct, forbid_unknown_fields=True):
+    """One file of inventory/."""
+
+    servers: dict[str, ServerShape | None] | UnsetType | None = UNSET
+    pools: dict[str, PoolShape] | UnsetType | None = UNSET
+    zones: dict[str, ZoneShape] | UnsetType | None = UNSET
+
+
+class TopologyShape(Struct, forbid_unknown_fields=True):
+    """How patient the topology is."""
+
+    every: Positive | Seconds | UnsetType = UNSET
+    timeout: Positive | Seconds | UnsetType = UNSET
+    window: Positive | Seconds | UnsetType = UNSET
+    denials: Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] | UnsetType = UNSET
+    quorum: Percent | UnsetType = UNSET
+    sentinels: list[Sentinel] | UnsetType | None = UNSET
+    publish: Absolute | UnsetType = UNSET
+    ttl: Positive | Seconds | UnsetType = UNSET
+
+
+class BaselineShape(Struct, forbid_unknown_fields=True):
+    """What holds for the health of all servers."""
+
+    longest: Days | UnsetType = UNSET
+    keep: Days | UnsetType = UNSET
+    stale: Positive | Seconds | UnsetType = UNSET
+    cool_down: Positive | Seconds | UnsetType = UNSET
+
+
+class SettingsShape(Struct, forbid_unknown_fields=True):
+    """multiall.yaml: what holds for every run of this site."""
+
+    store: Place | UnsetType = UNSET
+    network: Place | UnsetType = UNSET
+    ssh_config: Place | UnsetType = UNSET
+    parallel: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] | UnsetType = UNSET
+    connect_timeout: Positive | Seconds | UnsetType = UNSET
+    timeout: Positive | Seconds | UnsetType = UNSET
+    topology: TopologyShape | UnsetType | None = UNSET
+    baseline: BaselineShape | UnsetType | None = UNSET
+
+
+class GuardShape(Struct, forbid_unknown_fields=True):
+    """From which share of at least how many items a plan looks like an accident."""
+
+    share: Percent | UnsetType = UNSET
+    at_least: Count | UnsetType = UNSET
+
+
+class GuardsShape(Struct, forbid_unknown_fields=True):
+    """The guards by name."""
+
+    deletions: GuardShape | UnsetType | None = UNSET
+    changes: GuardShape | UnsetType | None = UNSET
+    empties: GuardShape | UnsetType | None = UNSET
+
+
+class RulesShape(Struct, forbid_unknown_fields=True):
+    """rules/guards.yaml."""
+
+    guards: GuardsShape | UnsetType | None = UNSET
+
+
+class ExampleShape(Struct, forbid_unknown_fields=True):
+    """What a rule of the pack is tried on."""
+
+    good: RuleShape
+    bad: RuleShape | list[RuleShape]
+
+
+class PackShape(Struct, forbid_unknown_fields=True):
+    """rules/NAME.yaml: a pack of baseline rules."""
+
+    rules: dict[str, RuleShape] | UnsetType | None = UNSET
+    tests: dict[str, ExampleShape] | UnsetType | None = UNSET
+    commands: bool | UnsetType = UNSET

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-from multiall_cli.adapters.site.build import Tell, items, origin_of, seconds_in, secret, text_of, under
-from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site.convert import Tell, items, origin_of, seconds_in, secret, text_of, under
 from multiall_cli.adapters.site.pools import amount_of
+from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.values import ONE

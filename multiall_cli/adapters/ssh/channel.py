@@ -10,7 +10,7 @@ from functools import partial
 import paramiko
 from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST
 
-from multiall_cli.adapters.budget import LEAST_RATE
+from multiall_cli.adapters.time_budget import LEAST_RATE
 from multiall_cli.domain.errors import MemberFault, Unreachable
 
 ALL = 1 << 22  # more than a window: whatever has come is taken in one piece

@@ -12,9 +12,9 @@ from typing import Any, TypeVar, cast
 import paramiko
 
 from multiall_cli.adapters.passwords import Passwords
-from multiall_cli.adapters.ssh import algorithms, channel, hostkeys, keys
-from multiall_cli.adapters.ssh.link import Patient, Stream
+from multiall_cli.adapters.ssh import algorithms, channel, hostkeys, identities
 from multiall_cli.adapters.ssh.route import Route
+from multiall_cli.adapters.ssh.streams import Patient, Stream
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.values import Secret
 from multiall_cli.ports.store import Cache
@@ -116,7 +116,7 @@ class Login:
 
     def __init__(self, known: hostkeys.KnownHosts, cache: Cache, passwords: Passwords) -> None:
         self._known = known
-        self._identities = keys.Identities()
+        self._identities = identities.Identities()
         self._cache = cache
         self._passwords = passwords
 
@@ -136,7 +136,7 @@ class Login:
     def _authenticate(self, transport: paramiko.Transport, route: Route) -> None:
         slot = f"key:{route.name}"
         remembered = (self._cache.get(slot) or b"").decode("ascii", "replace")
-        offers = keys.Offers(route, self._identities, remembered)
+        offers = identities.Offers(route, self._identities, remembered)
         tried = _Tried(transport, route)
         try:
             if route.password is not None and (not route.identities or not self._with_keys(tried, offers, slot)):
@@ -160,7 +160,7 @@ class Login:
         except MemberFault as fault:
             raise Unreachable(route.name, fault.what, fault.todo, "auth") from None
 
-    def _with_keys(self, tried: "_Tried", offers: keys.Offers, slot: str) -> bool:
+    def _with_keys(self, tried: "_Tried", offers: identities.Offers, slot: str) -> bool:
         for offer in offers:
             if tried.over:
                 return False

@@ -3,7 +3,7 @@
 import fabric
 import paramiko
 
-from multiall_cli.adapters.ssh.settings import Question, Settings
+from multiall_cli.adapters.ssh.host_config import Question, Settings
 from multiall_cli.domain.dataclass import dataclass
 
 _KEYWORDS = ("user", "port")

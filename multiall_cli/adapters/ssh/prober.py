@@ -5,9 +5,9 @@ from dataclasses import replace
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from multiall_cli.adapters.knock import Door, Knocker
-from multiall_cli.adapters.ping import Pinger
-from multiall_cli.adapters.ssh.kept import Kept
+from multiall_cli.adapters.probes.icmp import Pinger
+from multiall_cli.adapters.probes.tcp import Door, Knocker
+from multiall_cli.adapters.ssh.connection_pool import Kept
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.domain.topology import Evidence, Rung, failed
@@ -15,7 +15,7 @@ from multiall_cli.ports.probes import Observer
 from multiall_cli.ports.session import Session
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.ssh.brother import Brother
+    from multiall_cli.adapters.ssh.peer import Brother
 
 
 class SshProber:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
-from multiall_cli.adapters.ssh.settings import Question, Settings, settings
+from multiall_cli.adapters.ssh.host_config import Question, Settings, settings
 from multiall_cli.adapters.ssh.tokens import at_home, expand, only, tokens
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError

@@ -9,11 +9,11 @@ from pathlib import Path
 import paramiko
 
 from multiall_cli.adapters.passwords import Passwords, Reveal
-from multiall_cli.adapters.piped import PipedSession
-from multiall_cli.adapters.ssh import channel, link, login
-from multiall_cli.adapters.ssh.brother import Brother, Door, Opened
+from multiall_cli.adapters.process_session import PipedSession
+from multiall_cli.adapters.ssh import channel, login, streams
 from multiall_cli.adapters.ssh.config import CONFIG_FILES
 from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts
+from multiall_cli.adapters.ssh.peer import Brother, Door, Opened
 from multiall_cli.adapters.ssh.route import Route, Routes
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
@@ -77,7 +77,7 @@ class SshTransport:
 
         return Opened(connection, partial(self._session, connection=connection), close, ended)
 
-    def _logged_in(self, route: Route) -> tuple[link.Patient, paramiko.Transport]:
+    def _logged_in(self, route: Route) -> tuple[streams.Patient, paramiko.Transport]:
         below = self._link(route)
         return below, self._login(below, route)
 
@@ -103,18 +103,18 @@ class SshTransport:
             connection.close()
             below.close()
 
-    def _link(self, route: Route) -> link.Patient:
-        return link.Patient(self._stream(route), self._timeout)
+    def _link(self, route: Route) -> streams.Patient:
+        return streams.Patient(self._stream(route), self._timeout)
 
-    def _stream(self, route: Route) -> link.Stream:
+    def _stream(self, route: Route) -> streams.Stream:
         if route.jump is not None:
             return self._through_jump(route, route.jump)
         with self._network():
             if route.proxy_command:
-                return link.through(route.proxy_command, route.name)
-            return link.connect(route)
+                return streams.through(route.proxy_command, route.name)
+            return streams.connect(route)
 
-    def _through_jump(self, route: Route, jump: Route) -> link.Stream:
+    def _through_jump(self, route: Route, jump: Route) -> streams.Stream:
         with self._lock:
             shared = self._jumps.setdefault(jump, _Jump())
         try:

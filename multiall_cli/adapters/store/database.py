@@ -11,7 +11,7 @@ from typing import Any
 
 from multiall_cli.adapters.store.locks import alone
 from multiall_cli.adapters.store.migrations import MIGRATIONS, scope_kind, scope_name
-from multiall_cli.adapters.trusted import check_folder, check_own, open_own
+from multiall_cli.adapters.trusted_files import check_folder, check_own, open_own
 from multiall_cli.domain.errors import MultiAllError
 
 MADE = "state.made"

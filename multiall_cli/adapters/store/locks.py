@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from multiall_cli.adapters.trusted import open_own
+from multiall_cli.adapters.trusted_files import open_own
 from multiall_cli.domain.errors import Locked, MultiAllError
 from multiall_cli.domain.run import Holder
 from multiall_cli.domain.scope import Scope

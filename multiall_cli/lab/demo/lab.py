@@ -64,7 +64,7 @@ class Lab:
             [
                 sys.executable,
                 "-m",
-                "multiall_cli.lab.demo.keeper",
+                "multiall_cli.lab.demo.supervisor",
                 str(place),
                 name,
                 str(count),

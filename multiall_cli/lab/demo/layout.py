@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from multiall_cli.lab import keys
-from multiall_cli.lab.files import write
+from multiall_cli.lab import key_pair
+from multiall_cli.lab.atomic_write import write
 
 LONGEST = 100  # bytes of a Unix socket's path: 104 on macOS, 108 on Linux, with their end
 
@@ -38,10 +38,10 @@ def make(folder: Path, names: Sequence[str]) -> None:
     """Keys and homes."""
     for part in ("homes", "hostkeys", "site/inventory"):
         (folder / part).mkdir(parents=True)
-    keys.generate(folder / "key")
+    key_pair.generate(folder / "key")
     for name in names:
         (home(folder, name) / "bin").mkdir(parents=True)
-        keys.generate(host_key(folder, name))
+        key_pair.generate(host_key(folder, name))
 
 
 def site(folder: Path, addresses: Mapping[str, tuple[str, int]], pool: str) -> None:

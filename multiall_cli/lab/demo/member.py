@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import paramiko
 
-from multiall_cli.lab.demo import kernel
-from multiall_cli.lab.demo.account import Account
+from multiall_cli.lab.demo import prctl
+from multiall_cli.lab.demo.ssh_server import Account
 
 
 def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, life: int) -> NoReturn:
@@ -22,8 +22,8 @@ def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PK
     try:
         os.setsid()
         _let_go({listening.fileno(), life})
-        kernel.die_with_parent()  # also while we are frozen
-        kernel.adopt_orphans()  # what our commands leave behind stays below us, so that it can be found
+        prctl.die_with_parent()  # also while we are frozen
+        prctl.adopt_orphans()  # what our commands leave behind stays below us, so that it can be found
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         threading.Thread(target=_watch, args=(life,), daemon=True).start()

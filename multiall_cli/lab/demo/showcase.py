@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from multiall_cli.lab.atomic_write import write
 from multiall_cli.lab.demo.lab import Lab
-from multiall_cli.lab.files import write
 
 POOL = "web"
 DECLARATION = """\

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.lab.real import kernel, services
+from multiall_cli.lab.real import services, syscalls
 
 SYSTEM = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "var", "opt"})
 """What a host sees of the machine's `/`. All else (homes, work trees, mounts) it has empty and of its own."""
@@ -25,7 +25,7 @@ class Disks:
         """The tmpfs and the layer that all hosts share. `key`: the public key that logs in; `asked`: services."""
         self.place.mkdir(exist_ok=True)
         # Overlay takes no upper layer from within its lower one: this must not be on the machine's own disk.
-        kernel.mount("tmpfs", str(self.place), "tmpfs", 0, "mode=755")
+        syscalls.mount("tmpfs", str(self.place), "tmpfs", 0, "mode=755")
         shared = self.place / "shared"
         shared.mkdir()
         for entry in sorted(os.scandir("/"), key=lambda each: each.name):
@@ -57,9 +57,9 @@ class Disks:
         """A clean disk for a host that does not run. `hosts`: its /etc/hosts."""
         here = self.place / name
         if here.exists():
-            kernel.unmount(str(here))
+            syscalls.unmount(str(here))
         here.mkdir(exist_ok=True)
-        kernel.mount("tmpfs", str(here), "tmpfs", 0, f"size={self.size},mode=755")
+        syscalls.mount("tmpfs", str(here), "tmpfs", 0, f"size={self.size},mode=755")
         upper = here / "upper"
         upper.mkdir(0o755)
         for folder in ("work", "root"):
@@ -74,7 +74,7 @@ class Disks:
         os.chdir(self.place)  # short names: none of ours has a colon or a comma, the lab's folder might
         root = f"{name}/root"
         layers = f"lowerdir=shared:/,upperdir={name}/upper,workdir={name}/work"
-        kernel.mount("overlay", root, "overlay", 0, layers)
+        syscalls.mount("overlay", root, "overlay", 0, layers)
         return str(self.place / root)
 
     def fill(self, name: str) -> None:
@@ -89,9 +89,9 @@ class Disks:
 
 def furnish(root: str, own: Mapping[str, str]) -> None:
     """The mounts that a running system has, below a host's root. `own`: files that are bound over the machine's."""
-    kernel.mount("proc", f"{root}/proc", "proc", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
-    kernel.mount("tmpfs", f"{root}/run", "tmpfs", kernel.NOSUID | kernel.NODEV, "mode=755,size=64m")
-    kernel.mount("tmpfs", f"{root}/dev", "tmpfs", kernel.NOSUID, "mode=755,size=64k")
+    syscalls.mount("proc", f"{root}/proc", "proc", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC)
+    syscalls.mount("tmpfs", f"{root}/run", "tmpfs", syscalls.NOSUID | syscalls.NODEV, "mode=755,size=64m")
+    syscalls.mount("tmpfs", f"{root}/dev", "tmpfs", syscalls.NOSUID, "mode=755,size=64k")
     before = os.umask(0)
     for name, major, minor in (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)):
         os.mknod(f"{root}/dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(major, minor))
@@ -99,25 +99,27 @@ def furnish(root: str, own: Mapping[str, str]) -> None:
     os.umask(before)
     for name in ("pts", "shm"):
         Path(root, "dev", name).mkdir()
-    kernel.mount("devpts", f"{root}/dev/pts", "devpts", kernel.NOSUID | kernel.NOEXEC,
+    syscalls.mount("devpts", f"{root}/dev/pts", "devpts", syscalls.NOSUID | syscalls.NOEXEC,
                  "newinstance,ptmxmode=0666,mode=0620,gid=5")  # fmt: skip
-    kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", kernel.NOSUID | kernel.NODEV, "mode=1777")  # noqa: S108
+    syscalls.mount("tmpfs", f"{root}/dev/shm", "tmpfs", syscalls.NOSUID | syscalls.NODEV, "mode=1777")  # noqa: S108
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{number}", f"{root}/dev/{name}")
     os.symlink("/proc/self/fd", f"{root}/dev/fd")
     os.symlink("pts/ptmx", f"{root}/dev/ptmx")
     # The kernel's settings are the machine's: only those of the network are the host's own.
-    kernel.mount(f"{root}/proc/sys", f"{root}/proc/sys", None, kernel.BIND)
-    kernel.mount(f"{root}/proc/sys/net", f"{root}/proc/sys/net", None, kernel.BIND)
-    kernel.mount(None, f"{root}/proc/sys", None, kernel.BIND | kernel.REMOUNT | kernel.READ_ONLY)
+    syscalls.mount(f"{root}/proc/sys", f"{root}/proc/sys", None, syscalls.BIND)
+    syscalls.mount(f"{root}/proc/sys/net", f"{root}/proc/sys/net", None, syscalls.BIND)
+    syscalls.mount(None, f"{root}/proc/sys", None, syscalls.BIND | syscalls.REMOUNT | syscalls.READ_ONLY)
     for file, text in own.items():
         aside = Path(root, "run", f"lab-{Path(file).name}")
         aside.write_text(text, "ascii")
-        kernel.mount(str(aside), f"{root}{file}", None, kernel.BIND)
+        syscalls.mount(str(aside), f"{root}{file}", None, syscalls.BIND)
     for file in ("sysrq-trigger", "kcore"):
         if Path(root, "proc", file).exists():
-            kernel.mount("/dev/null", f"{root}/proc/{file}", None, kernel.BIND)
-    kernel.mount("sysfs", f"{root}/sys", "sysfs", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC | kernel.READ_ONLY)
+            syscalls.mount("/dev/null", f"{root}/proc/{file}", None, syscalls.BIND)
+    syscalls.mount(
+        "sysfs", f"{root}/sys", "sysfs", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC | syscalls.READ_ONLY
+    )
 
 
 def _write(file: Path, text: str, mode: int = 0o644) -> None:

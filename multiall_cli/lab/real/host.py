@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.lab.real import kernel, services
+from multiall_cli.lab.real import services, syscalls
+from multiall_cli.lab.real.cgroups import Groups
 from multiall_cli.lab.real.disk import Disks, furnish
-from multiall_cli.lab.real.groups import Groups
 from multiall_cli.lab.real.network import Network
 
-SPACES = kernel.NEWNET | kernel.NEWNS | kernel.NEWUTS | kernel.NEWIPC | kernel.NEWPID
+SPACES = syscalls.NEWNET | syscalls.NEWNS | syscalls.NEWUTS | syscalls.NEWIPC | syscalls.NEWPID
 INITS = ("sysv", "systemd")
 
 
@@ -49,15 +49,15 @@ def begin(host: Host, disks: Disks, network: Network, groups: Groups | None) -> 
         os.close(go)
         if groups:
             groups.enter(host.name)
-        kernel.unshare(SPACES)
-        if kernel.has_time_namespaces():
-            kernel.unshare(kernel.NEWTIME)
+        syscalls.unshare(SPACES)
+        if syscalls.has_time_namespaces():
+            syscalls.unshare(syscalls.NEWTIME)
             up = time.clock_gettime(time.CLOCK_BOOTTIME)  # its uptime begins now
             Path("/proc/self/timens_offsets").write_text(f"boottime -{int(up)} 0\n")
-        pid = kernel.child(lambda: _live(host.name, disks, network, groups, wait, tell))
+        pid = syscalls.child(lambda: _live(host.name, disks, network, groups, wait, tell))
         os.write(say, str(pid).encode())
 
-    pid = kernel.child(between)
+    pid = syscalls.child(between)
     for ours in (say, wait, tell):
         os.close(ours)
     os.waitpid(pid, 0)
@@ -80,7 +80,7 @@ def _live(name: str, disks: Disks, network: Network, groups: Groups | None, wait
     socket.sethostname(name)
     os.read(wait, 1)
     network.configure(name)
-    kernel.change_root(root)
+    syscalls.change_root(root)
     os.setsid()
     nothing = os.open("/dev/null", os.O_RDWR)
     if tell != 3:
@@ -89,7 +89,7 @@ def _live(name: str, disks: Disks, network: Network, groups: Groups | None, wait
         os.dup2(nothing, standard)
     os.closerange(4, 4096)
     os.set_inheritable(3, not groups)  # systemd has other ways to say that it is ready
-    kernel.drop_machine_rights()
+    syscalls.drop_machine_rights()
     program = "/sbin/init" if groups else services.INIT_PATH
     os.execve(program, [program], services.ENVIRONMENT)  # noqa: S606
 
@@ -105,5 +105,5 @@ def ready(boot: Boot) -> tuple[str, ...]:
 
 def inside(pid: int, argv: Sequence[str]) -> list[str]:
     """The argv that runs a command within a host, past its sshd. `pid`: of its PID 1, as the caller counts."""
-    clock = ["--time"] if kernel.has_time_namespaces() else []
+    clock = ["--time"] if syscalls.has_time_namespaces() else []
     return ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", *clock, "--wdns=/", *argv]

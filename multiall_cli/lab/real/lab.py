@@ -16,12 +16,12 @@ from typing import Any, Self
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.lab import folder as folders
-from multiall_cli.lab.real import groups
+from multiall_cli.lab.real import cgroups
 from multiall_cli.lab.real import site as layout
+from multiall_cli.lab.real.control import Wire
 from multiall_cli.lab.real.faults import Fault, fitting
 from multiall_cli.lab.real.host import INITS, inside
-from multiall_cli.lab.real.needs import LabFault, possible, search_path
-from multiall_cli.lab.real.wire import Wire
+from multiall_cli.lab.real.requirements import LabFault, possible, search_path
 
 WHERE = Path("/run/multiall-lab")
 MOST = 1000  # hosts of one lab
@@ -100,7 +100,7 @@ class Lab:
         package = Path(__file__).parents[3]
         search = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
         spaces = ["--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
-        keeper = [sys.executable, "-m", "multiall_cli.lab.real.keeper", str(place), "keep" if keep else "end"]
+        keeper = [sys.executable, "-m", "multiall_cli.lab.real.supervisor", str(place), "keep" if keep else "end"]
         with (place / "keeper.log").open("wb") as log:
             parent = subprocess.Popen(
                 ["unshare", *spaces, *keeper],
@@ -280,7 +280,7 @@ class Lab:
 
 def collect() -> list[Path]:
     """Remove what labs left that were killed together with their keeper; which folders that were."""
-    groups.collect()
+    cgroups.collect()
     return folders.collect(WHERE, "")
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.lab.real import kernel
+from multiall_cli.lab.real import syscalls
 
 NETWORK = ipaddress.ip_network("198.18.0.0/16")
 """Kept for tests of networks (RFC 2544): no one's real network, should a packet ever be sent from elsewhere."""
@@ -37,7 +37,7 @@ class Network:
 
     def make(self) -> None:
         self.sys.mkdir()
-        kernel.mount("sysfs", str(self.sys), "sysfs", kernel.READ_ONLY)
+        syscalls.mount("sysfs", str(self.sys), "sysfs", syscalls.READ_ONLY)
         ip(
             "link set lo up",
             f"link add {BRIDGE} type bridge forward_delay 0",
@@ -101,7 +101,7 @@ class Network:
         if name == ADMIN:
             work()
         elif pid_of(name):
-            kernel.in_network_of(pid_of(name), work)
+            syscalls.in_network_of(pid_of(name), work)
 
     def _block(self, ends: Sequence[str], device: str) -> None:
         if ends:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from multiall_cli.lab import keys
-from multiall_cli.lab.files import write
+from multiall_cli.lab import key_pair
+from multiall_cli.lab.atomic_write import write
 from multiall_cli.lab.real.network import address
 
 USER = "root"
@@ -20,9 +20,9 @@ def make(folder: Path, pool: str, hosts: Sequence[str], told: Mapping[str, objec
     for part in ("hostkeys", "site/inventory"):
         (folder / part).mkdir(parents=True)
     folder.chmod(0o700)
-    keys.generate(folder / "key")
+    key_pair.generate(folder / "key")
     at = {name: address(number) for number, name in enumerate(hosts, 1)}
-    public = {name: keys.generate(folder / "hostkeys" / name) for name in hosts}
+    public = {name: key_pair.generate(folder / "hostkeys" / name) for name in hosts}
     servers = "".join(
         f"  {name}:\n    address: {where}\n    ssh: {{user: {USER}, identity: '{folder / 'key'}'}}\n"
         for name, where in at.items()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.adapters.pipes import Capture
+from multiall_cli.adapters.process import Capture
 
 
 @given(st.lists(st.binary(max_size=20)), st.integers(0, 10), st.integers(1, 10))

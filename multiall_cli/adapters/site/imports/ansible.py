@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from multiall_cli.adapters.site.compose import Scalar, Table, Written, compose
+from multiall_cli.adapters.site.imports.ansible_groups import Groups, Variable
 from multiall_cli.adapters.site.imports.ansible_ini import read_ini
 from multiall_cli.adapters.site.imports.ansible_yaml import read_yaml
-from multiall_cli.adapters.site.imports.groups import Groups, Variable
-from multiall_cli.adapters.site.imports.imported import Gathered, Imported, refused
+from multiall_cli.adapters.site.imports.result import Gathered, Imported, refused
+from multiall_cli.adapters.site.positions import Scalar, Table, Written, compose
 from multiall_cli.adapters.site.read import read_text
 from multiall_cli.domain.errors import Fault, InputFaults, Origin
 from multiall_cli.domain.inventory import Pool

@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from multiall_cli.adapters.site.imports.groups import Groups, Variable
+from multiall_cli.adapters.site.imports.ansible_groups import Groups, Variable
 from multiall_cli.domain.errors import Origin
 from multiall_cli.planning.targets.ranges import shown
 

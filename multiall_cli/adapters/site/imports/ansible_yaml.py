@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written, compose
-from multiall_cli.adapters.site.imports.groups import Groups, Variable
+from multiall_cli.adapters.site.imports.ansible_groups import Groups, Variable
+from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written, compose
 from multiall_cli.domain.errors import Fault, InputFaults
 from multiall_cli.planning.targets.ranges import shown
 

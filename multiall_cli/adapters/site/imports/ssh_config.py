@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from multiall_cli.adapters.site.imports.imported import Dropped, Gathered, Imported, refused
+from multiall_cli.adapters.site.imports.result import Dropped, Gathered, Imported, refused
 from multiall_cli.adapters.site.read import read_text
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
-from multiall_cli.adapters.ssh.settings import Question, Settings, settings
+from multiall_cli.adapters.ssh.host_config import Question, Settings, settings
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.planning.targets.ranges import shown
 

@@ -7,8 +7,8 @@ from os.path import expanduser, join, normpath
 
 from msgspec import UNSET, UnsetType
 
-from multiall_cli.adapters.site import shape as shapes
-from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site import schema as shapes
+from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written
 from multiall_cli.domain.errors import Fault, Origin, UsageError
 from multiall_cli.domain.health import DAY, BaselineSettings
 from multiall_cli.domain.inventory import (

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from multiall_cli.adapters.site.compose import Listing, Scalar, Table, Written, plain
+from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written, plain
 from multiall_cli.domain.errors import Fault
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import shown

@@ -12,7 +12,7 @@ from functools import partial
 import paramiko
 from paramiko.common import MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, cMSG_CHANNEL_OPEN
 
-from multiall_cli.adapters.ssh.pulse import Pulse
+from multiall_cli.adapters.ssh.keepalive import Pulse
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import Rung
 

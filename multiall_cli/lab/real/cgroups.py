@@ -6,7 +6,7 @@ from pathlib import Path
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab import folder as folders
-from multiall_cli.lab.real import kernel
+from multiall_cli.lab.real import syscalls
 
 _PREFIX = "multiall-lab"
 _SLASH = "!"  # in place of each / of the lab's folder: a group's name tells whose it is
@@ -21,18 +21,20 @@ class Groups:
 
     def make(self) -> None:
         self.top.mkdir()
-        kernel.mount("cgroup2", str(self.top), "cgroup2", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+        syscalls.mount("cgroup2", str(self.top), "cgroup2", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC)
 
     def enter(self, name: str) -> None:
         """Move this process to a host's group, which is the topmost that it and its children will see."""
         group = self._group / name
         group.mkdir(parents=True, exist_ok=True)
         (group / "cgroup.procs").write_text("0")
-        kernel.unshare(kernel.NEWCGROUP)
+        syscalls.unshare(syscalls.NEWCGROUP)
 
     def show(self, root: str) -> None:
         """Below a host's root, where it looks for them."""
-        kernel.mount("cgroup2", f"{root}/sys/fs/cgroup", "cgroup2", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+        syscalls.mount(
+            "cgroup2", f"{root}/sys/fs/cgroup", "cgroup2", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC
+        )
 
     def end(self) -> None:
         """No host may run any more."""

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from multiall_cli.adapters.keys import tsig_of
+from multiall_cli.adapters.dns.tsig import tsig_of
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key

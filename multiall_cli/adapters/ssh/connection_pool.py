@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.ssh.brother import Brother
+    from multiall_cli.adapters.ssh.peer import Brother
 
 SHORT = 60.0  # seconds that a connection must have lasted for another one to be kept at once
 AVOIDED = 600.0  # seconds in which a server whose connection did not last is logged in to as if none were kept

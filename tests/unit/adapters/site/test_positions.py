@@ -2,7 +2,7 @@
 
 import pytest
 
-from multiall_cli.adapters.site.compose import DEPTH, Listing, Scalar, Table, compose, plain
+from multiall_cli.adapters.site.positions import DEPTH, Listing, Scalar, Table, compose, plain
 
 FILE = "inventory/site.yaml"
 READ = {

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.lab.real import host, kernel
+from multiall_cli.lab.real import host, syscalls
+from multiall_cli.lab.real.cgroups import Groups
 from multiall_cli.lab.real.disk import Disks
-from multiall_cli.lab.real.groups import Groups
 from multiall_cli.lab.real.host import Host
 from multiall_cli.lab.real.network import ADMIN, Network
 
@@ -112,7 +112,7 @@ class Yard:
         if self.groups:
             self.kill(self.hosts)
             self.groups.end()
-        kernel.unmount(str(self.disks.place))
+        syscalls.unmount(str(self.disks.place))
 
 
 def _space(pid: int) -> str:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from multiall_cli.domain.errors import MultiAllError
-from multiall_cli.lab.real import line, network
-from multiall_cli.lab.real.breakage import Breaker
+from multiall_cli.lab.real import link_shaping, network
+from multiall_cli.lab.real.cgroups import Groups
 from multiall_cli.lab.real.disk import Disks
+from multiall_cli.lab.real.fault_injection import Breaker
 from multiall_cli.lab.real.faults import Fault, fitting
-from multiall_cli.lab.real.groups import Groups
 from multiall_cli.lab.real.host import Host
+from multiall_cli.lab.real.host_set import Yard
 from multiall_cli.lab.real.network import Network
-from multiall_cli.lab.real.yard import Yard
 
 OFTEN = 0.001  # seconds between two looks at a host that is to die in mid-transfer
 
@@ -42,7 +42,7 @@ class Keeper:
         net.make()
         if groups:
             groups.make()
-        self._breaker = Breaker(self._yard, told["seed"], line.has_netem())
+        self._breaker = Breaker(self._yard, told["seed"], link_shaping.has_netem())
         self._yard.clean(names)
         self._yard.boot(names)
 

@@ -2,7 +2,7 @@
 
 import json
 
-from multiall_cli.adapters.site.schema import schemas
+from multiall_cli.adapters.site.json_schema import schemas
 
 
 def test_every_key_says_what_it_means() -> None:

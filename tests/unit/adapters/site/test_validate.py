@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from multiall_cli.adapters.site.compose import compose
-from multiall_cli.adapters.site.fit import describe, fit
-from multiall_cli.adapters.site.shape import InventoryShape, Port, SettingsShape, User, matches
+from multiall_cli.adapters.site.positions import compose
+from multiall_cli.adapters.site.schema import InventoryShape, Port, SettingsShape, User, matches
+from multiall_cli.adapters.site.validate import describe, fit
 
 MISFITS = {
     "server: {}": "1:1: the key 'server' is not known; did you mean servers? known here: servers, pools",
@@ -129,7 +129,7 @@ def test_hostile_users(user):
 def test_the_shapes_do_not_crash_the_interpreter():
     # msgspec frees some unions wrongly (see shape.py); it shows when types are freed, at the latest at the end.
     program = (
-        "import gc, msgspec, multiall_cli.adapters.site.shape as s\n"
+        "import gc, msgspec, multiall_cli.adapters.site.schema as s\n"
         "shapes = [x for x in vars(s).values() if isinstance(x, type) and issubclass(x, msgspec.Struct)]\n"
         "kinds = [f.type for x in shapes if x is not msgspec.Struct for f in msgspec.structs.fields(x)]\n"
         "for kind in kinds * 20:\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.lab.real import clock, line, services, sick
+from multiall_cli.lab.real import clock_skew, disk_errors, link_shaping, services
 from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.host_set import Yard
 from multiall_cli.lab.real.network import ADMIN
-from multiall_cli.lab.real.yard import Yard
 
 SSHD_PID = "run/sshd.pid"
 FEW_FILES = "etc/security/limits.d/multiall-lab.conf"
@@ -83,7 +83,7 @@ class Breaker:
     def _lines_end(self, name: str) -> None:
         if name in self.relays:
             port, plugged = self.yard.network.port(name), self.yard.network.plugged(name)
-            line.end_relay(port, self.relays.pop(name), plugged=plugged)
+            link_shaping.end_relay(port, self.relays.pop(name), plugged=plugged)
 
     def _freeze(self, name: str, values: Values) -> None:
         """Stopped until no process is new: a process that was just starting another one is seen the next time."""
@@ -142,17 +142,17 @@ class Breaker:
 
     def _line(self, name: str, values: Values) -> None:
         self._no_line(name, {})
-        wanted = line.Line(**{key: float(value) for key, value in values.items()})
+        wanted = link_shaping.Line(**{key: float(value) for key, value in values.items()})
         port, pid = self.yard.network.port(name), self.yard.pid(name)
         if self.netem:
-            line.slow(port, pid, wanted)
+            link_shaping.slow(port, pid, wanted)
         else:
-            self.relays[name] = line.relay(port, pid, wanted, self.seed)
+            self.relays[name] = link_shaping.relay(port, pid, wanted, self.seed)
 
     def _no_line(self, name: str, values: Values) -> None:
         self._lines_end(name)
         if self.netem and self.yard.runs(name):
-            line.quick(self.yard.network.port(name), self.yard.pid(name))
+            link_shaping.quick(self.yard.network.port(name), self.yard.pid(name))
 
     # --- its disk and its clock ---------------------------------------------------------------------------------
 
@@ -170,18 +170,18 @@ class Breaker:
             self.yard.order(name, "mount", "-o", "remount,rw", "/")
 
     def _skew_clock(self, name: str, values: Values) -> None:
-        clock.skew(self._root(name), self.yard.disks.place, float(values["by"]))
+        clock_skew.skew(self._root(name), self.yard.disks.place, float(values["by"]))
 
     def _no_skew_clock(self, name: str, values: Values) -> None:
         if self.yard.runs(name):
-            clock.right(self._root(name))
+            clock_skew.right(self._root(name))
 
     def _sick_disk(self, name: str, values: Values) -> None:
-        sick.fail(self._root(name), self.yard.disks.place, values["of"])
+        disk_errors.fail(self._root(name), self.yard.disks.place, values["of"])
 
     def _no_sick_disk(self, name: str, values: Values) -> None:
         if self.yard.runs(name):
-            sick.heal(self._root(name))
+            disk_errors.heal(self._root(name))
 
     def _few_files(self, name: str, values: Values) -> None:
         most = int(values["most"])

@@ -4,9 +4,9 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from multiall_cli.adapters.budget import SILENCES, Budget
-from multiall_cli.adapters.pipes import Pipe
+from multiall_cli.adapters.process import Pipe
 from multiall_cli.adapters.remote_bundle import MORE, bundle, more
+from multiall_cli.adapters.time_budget import SILENCES, Budget
 from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.remote import frames
 

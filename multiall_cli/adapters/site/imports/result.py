@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 
-from multiall_cli.adapters.site import shape as shapes
-from multiall_cli.adapters.site.build import is_address
+from multiall_cli.adapters.site import schema as shapes
+from multiall_cli.adapters.site.convert import is_address
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Become, BecomeMethod, Link, Pool, Server, Ssh

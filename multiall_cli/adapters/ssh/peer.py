@@ -7,8 +7,8 @@ from time import monotonic, time
 
 import paramiko
 
-from multiall_cli.adapters.ssh.pulse import Pulse
-from multiall_cli.adapters.ssh.reach import Doors
+from multiall_cli.adapters.ssh.forward_probe import Doors
+from multiall_cli.adapters.ssh.keepalive import Pulse
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Become, Server

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from multiall_cli.adapters.elevation import start_elevated
+from multiall_cli.adapters.loop_client import Answer, NotStarted, Resident
 from multiall_cli.adapters.passwords import Passwords, Reveal
-from multiall_cli.adapters.pipes import Pipe, Start, complete
+from multiall_cli.adapters.process import Pipe, Start, complete
 from multiall_cli.adapters.remote_bundle import ARGUMENTS
-from multiall_cli.adapters.resident import Answer, NotStarted, Resident
 from multiall_cli.domain.inventory import BecomeMethod, Server
 from multiall_cli.drivers import become
 from multiall_cli.ports.session import Completed, OnOutput

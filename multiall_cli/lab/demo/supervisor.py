@@ -16,8 +16,8 @@ from typing import BinaryIO
 import paramiko
 import psutil
 
-from multiall_cli.lab.demo import kernel, layout, member
-from multiall_cli.lab.files import write
+from multiall_cli.lab.atomic_write import write
+from multiall_cli.lab.demo import layout, member, prctl
 
 PORT = 2222
 BACKLOG = 128
@@ -201,7 +201,7 @@ def main(folder: Path, name: str, count: int, *, keep: bool) -> None:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.set_inheritable(lock, False)
-    kernel.adopt_orphans()
+    prctl.adopt_orphans()
     names = [f"{name}{number}" for number in range(1, count + 1)]
     layout.make(folder, names)
     keeper = Keeper(folder, keep=keep)

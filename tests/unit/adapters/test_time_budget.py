@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from multiall_cli.adapters.budget import LEAST_RATE, Budget
+from multiall_cli.adapters.time_budget import LEAST_RATE, Budget
 
 
 class Clock:

@@ -10,7 +10,7 @@ from pathlib import Path
 import dns.exception
 import dns.zone
 
-from multiall_cli.adapters.nameservers import content_of
+from multiall_cli.adapters.dns.servers import content_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Server

@@ -17,7 +17,7 @@ from dataclasses import field
 from typing import NoReturn
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.lab.real import kernel
+from multiall_cli.lab.real import syscalls
 from multiall_cli.lab.real.network import BRIDGE, ip
 
 _OFFLOADS = (0x17, 0x19, 0x1F, 0x24, 0x2C)  # of linux/ethtool.h: transmit checksum, scatter, TSO, GSO, GRO
@@ -52,7 +52,7 @@ def has_netem() -> bool:
 def slow(port: str, pid: int, line: Line) -> None:
     """Let the kernel do it, on both ends of a host's link. `pid`: of its PID 1."""
     _tc(port, line)
-    kernel.in_network_of(pid, lambda: _tc("eth0", line))
+    syscalls.in_network_of(pid, lambda: _tc("eth0", line))
 
 
 def _tc(device: str, line: Line) -> None:
@@ -65,12 +65,12 @@ def quick(port: str, pid: int) -> None:
         subprocess.run(["tc", "qdisc", "del", "dev", device, "root"], check=False, capture_output=True)
 
     clear(port)
-    kernel.in_network_of(pid, lambda: clear("eth0"))
+    syscalls.in_network_of(pid, lambda: clear("eth0"))
 
 
 def relay(port: str, pid: int, line: Line, seed: int) -> int:
     """Put a process between a host's link and the bridge; its pid. It stays in our PID namespace and ends with it."""
-    kernel.in_network_of(pid, lambda: _whole_frames("eth0"))
+    syscalls.in_network_of(pid, lambda: _whole_frames("eth0"))
     far, near = f"w{port}", f"n{port}"
     ip(
         f"link add {far} type veth peer name {near}",
@@ -81,7 +81,7 @@ def relay(port: str, pid: int, line: Line, seed: int) -> int:
     )
     _whole_frames(port, far, near)
     ends = (_raw(near), _raw(port))
-    child = kernel.child(lambda: _become_relay(ends, line, seed))
+    child = syscalls.child(lambda: _become_relay(ends, line, seed))
     for end in ends:
         end.close()
     return child

@@ -19,10 +19,10 @@ import dns.update
 import dns.xfr
 import dns.zone
 
-from multiall_cli.adapters.keys import tsig_of
-from multiall_cli.adapters.queries import CUT, Network, Queries, exchanged, reaching
-from multiall_cli.adapters.transfers import LIMITS, Limits, Transfer
-from multiall_cli.adapters.updates import (
+from multiall_cli.adapters.dns.queries import CUT, Network, Queries, exchanged, reaching
+from multiall_cli.adapters.dns.transfers import LIMITS, Limits, Transfer
+from multiall_cli.adapters.dns.tsig import tsig_of
+from multiall_cli.adapters.dns.updates import (
     MOST,
     Hold,
     Marked,

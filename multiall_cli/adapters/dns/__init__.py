@@ -1,0 +1,1 @@
+"""Zones on name servers: queries, transfers, updates and zone files."""

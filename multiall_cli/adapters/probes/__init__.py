@@ -1,0 +1,1 @@
+"""Probes that tell whether a server answers."""
