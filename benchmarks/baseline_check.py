@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.baseline_rules import Thing, hundred, more, pack, tests
 from benchmarks.ground import OURS, Ground, ground
 from benchmarks.race import ROOT, Failed, Lap, Race, Row, Runner, keep, race
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 
 HOSTS = 50
 FEW = 5  # servers that testinfra takes of the 50: it goes from one to the next, and a round is to end
@@ -136,7 +136,7 @@ def line(made: Ground) -> tuple[float, float, float]:
         before = _passed(made, name)
         process.lap()
         passed = [(now - then) / CHECKS for then, now in zip(before, _passed(made, name), strict=True)]
-        with made.lab.broken(name, Fault.LINE, delay=DELAY):
+        with made.lab.broken(name, FaultKind.LINE, delay=DELAY):
             process.lap(1)
             far = process.lap().wall
     return passed[0], passed[1], (far - near) / (2 * DELAY)

@@ -16,8 +16,8 @@ import dns.query
 
 from benchmarks.ground import Ground, ground
 from benchmarks.race import Failed, keep
-from multiall_cli.adapters.network_namespace import Elsewhere
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.adapters.network_namespace import NetworkNamespace
+from multiall_cli.lab.real.faults import FaultKind
 from tests.fixtures.bind9 import SECRET
 
 HOSTS = 30
@@ -39,7 +39,7 @@ class Names:
 
     def __init__(self, made: Ground) -> None:
         self.made = made
-        self.network = Elsewhere(str(made.lab.folder / "network"))
+        self.network = NetworkNamespace(str(made.lab.folder / "network"))
 
     def serve(self, zones: Mapping[str, str], text: str, file: str) -> None:
         """named on hosts (name → what its zone says), the file where there is none of a secondary's own."""
@@ -125,7 +125,7 @@ def losses(names: Names) -> list[float]:
         for name in lab.names[3 : 3 + LOSSES]:
             time.sleep(random.uniform(0.5, 2.0))
             began = time.monotonic()
-            lab.do(name, Fault.POWER_OFF)
+            lab.do(name, FaultKind.POWER_OFF)
             found.append(names.until(set(), {lab.addresses[name]}) - began)
             print(f"{name} {found[-1]:.2f}", flush=True)
     return found

@@ -4,7 +4,7 @@ import sys
 
 from benchmarks.ground import ground
 from benchmarks.race import keep, race
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 
 HOSTS = 10
 GOALS = {"ssh in xargs": 3.0, "pyinfra": 3.0}
@@ -13,7 +13,7 @@ GOALS = {"ssh in xargs": 3.0, "pyinfra": 3.0}
 def main(rounds: int = 5) -> None:
     with ground(HOSTS) as made:
         for name in made.lab.names:
-            made.lab.do(name, Fault.LINE, delay=0.05)
+            made.lab.do(name, FaultKind.LINE, delay=0.05)
         runners = [
             made.multiall("exec", "@web", "--", "true"),
             made.each("ssh in xargs", f"{made.ssh()} {{}} true"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.race import PEERS, ROOT, Runner
-from multiall_cli.lab.real.lab import Lab
+from multiall_cli.lab.real.lab import RealLab
 
 OURS = "multiall"
 
@@ -20,7 +20,7 @@ OURS = "multiall"
 class Ground:
     """`folder` is this benchmark's own; all programs run in the lab's network, where its hosts are near."""
 
-    lab: Lab
+    lab: RealLab
     folder: Path
 
     def runner(self, name: str, *argv: str, env: Mapping[str, str] | None = None, **more: object) -> Runner:
@@ -87,7 +87,7 @@ def ground(hosts: int, disk: str = "256m") -> Iterator[Ground]:
     """A lab for one benchmark."""
     # What a program leaves running may still write there when it is to go.
     temporary = TemporaryDirectory(prefix="multiall-bench-", ignore_cleanup_errors=True)
-    with Lab.up(hosts, disk=disk) as lab, temporary as folder:
+    with RealLab.up(hosts, disk=disk) as lab, temporary as folder:
         made = Ground(lab, Path(folder))
         made.write()
         yield made

@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks.ground import Ground, ground
 from benchmarks.race import keep
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 
 HOSTS = 45
 LOSSES = 20  # of power with the fast profile, each on another host; half as many with the normal one, and of sshd
@@ -72,7 +72,7 @@ def watched(made: Ground, profile: Mapping[str, str], every: str) -> Iterator[Wa
         watch.end()
 
 
-def seen(made: Ground, watch: Watch, fault: Fault, names: list[str], states: tuple[str, ...]) -> list[float]:
+def seen(made: Ground, watch: Watch, fault: FaultKind, names: list[str], states: tuple[str, ...]) -> list[float]:
     """Seconds from a fault to the line about it, for each host in turn."""
     found = []
     for name in names:
@@ -95,13 +95,13 @@ def main(losses: int = LOSSES) -> None:
         names = list(made.lab.names)
         down = ("down",)
         with watched(made, FAST, "1s") as watch:
-            told("power is lost, fast profile", seen(made, watch, Fault.POWER_OFF, names[:losses], down), "5 / 7")
+            told("power is lost, fast profile", seen(made, watch, FaultKind.POWER_OFF, names[:losses], down), "5 / 7")
             rest = names[losses : losses + losses // 2]
-            told("all of sshd is killed", seen(made, watch, Fault.KILL_SSHD, rest, ("degraded", "suspect")), "1")
+            told("all of sshd is killed", seen(made, watch, FaultKind.KILL_SSHD, rest, ("degraded", "suspect")), "1")
         with watched(made, NORMAL, "2s") as watch:
             told(
                 "power is lost, normal profile",
-                seen(made, watch, Fault.POWER_OFF, names[: losses // 2], down),
+                seen(made, watch, FaultKind.POWER_OFF, names[: losses // 2], down),
                 "- / 25",
             )
     head = ["what happens", "times", "median seconds", "longest", "goal (median / longest)"]

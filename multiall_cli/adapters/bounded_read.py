@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 
-def read_plain(path: Path, most: int) -> bytes:
+def read_bounded(path: Path, most: int) -> bytes:
     """At most `most` bytes. Errors: OSError, also for pipes and devices, which could keep us waiting, and where it is
     longer.
     """

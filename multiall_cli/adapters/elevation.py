@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from multiall_cli.adapters.passwords import Attempt, Passwords
-from multiall_cli.adapters.process import Pipe, Start
+from multiall_cli.adapters.passwords import PasswordAttempt, Passwords
+from multiall_cli.adapters.process import Process, StartProcess
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import Become
 from multiall_cli.domain.values import Secret
@@ -25,7 +25,7 @@ class Elevation:
     neither a program is read as a password nor a password as a command's input.
     """
 
-    def __init__(self, pipe: Pipe, who: str, become: Become, signs: driver.GateTokens) -> None:
+    def __init__(self, pipe: Process, who: str, become: Become, signs: driver.GateTokens) -> None:
         self._pipe = pipe
         self._who = who
         self._become = become
@@ -33,7 +33,7 @@ class Elevation:
         self._said = {"stdout": b"", "stderr": b""}
         self._sent = False
 
-    def wait(self, attempt: Attempt | None, timeout: float) -> None:
+    def wait(self, attempt: PasswordAttempt | None, timeout: float) -> None:
         """Until the command may be given its input; a new limit begins when the password is sent.
 
         Errors: MemberFault, Unreachable.
@@ -58,7 +58,7 @@ class Elevation:
         """Whether there is a line that is not ended: messages end theirs, a prompt does not."""
         return any(said and not said.endswith(b"\n") for said in self._said.values())
 
-    def _answer(self, attempt: Attempt | None) -> None:
+    def _answer(self, attempt: PasswordAttempt | None) -> None:
         if attempt is None:
             raise driver.password_missing(self._who, self._become)
         self._sent = True
@@ -67,7 +67,7 @@ class Elevation:
         except BrokenPipeError:
             return  # the command has ended; its output says why
 
-    def _hear(self, attempt: Attempt | None, until: float, *, quiet: bool = False) -> bool:
+    def _hear(self, attempt: PasswordAttempt | None, until: float, *, quiet: bool = False) -> bool:
         """Take what comes next; `quiet`: it may be nothing. Errors: MemberFault."""
         try:
             output = self._pipe.receive(max(0.0, until - time.monotonic()))
@@ -82,7 +82,7 @@ class Elevation:
             raise self._refused(attempt, f"it said more than {MOST_SAID} bytes", wrong=False)
         return True
 
-    def _refused(self, attempt: Attempt | None, why: str, *, wrong: bool) -> MemberFault:
+    def _refused(self, attempt: PasswordAttempt | None, why: str, *, wrong: bool) -> MemberFault:
         if wrong and attempt is not None:
             attempt.taken = False
         words = (self._said["stderr"] or self._said["stdout"]).replace(self._signs.prompt.encode(), b"")
@@ -90,14 +90,14 @@ class Elevation:
 
 
 def start_elevated(
-    start: Start,
+    start: StartProcess,
     argv: Sequence[str],
     become: Become,
     who: str,
     passwords: Passwords,
     secret: Secret | None,
     timeout: float,
-) -> tuple[Pipe, bytes]:
+) -> tuple[Process, bytes]:
     """The command, which waits, and what must be sent to it before its input.
 
     A password is tried before sudo is started, not when it asks: a prompt that gets no answer counts as a failure too.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from multiall_cli.adapters.passwords import Passwords, Reveal
-from multiall_cli.adapters.process_session import PipedSession
+from multiall_cli.adapters.process_session import ProcessSession
 from multiall_cli.adapters.secrets import reveal as reveal_secret
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
@@ -21,7 +21,7 @@ from multiall_cli.ports.session import Reply
 CHUNK = 1 << 16
 
 
-class ChildPipe:
+class LocalProcess:
     """A child process as a Pipe."""
 
     def __init__(self, argv: Sequence[str], cwd: str | None = None, env: dict[str, str] | None = None) -> None:
@@ -93,7 +93,7 @@ class ChildPipe:
         self._child.wait()
 
 
-class _Told:
+class _FactsReply:
     """An answer that needed no loop."""
 
     def __init__(self, value: Mapping[str, object]) -> None:
@@ -109,7 +109,7 @@ class _Told:
 class LocalSession:
     """A session with the admin host. Its facts come from psutil: a host without /proc has them too."""
 
-    def __init__(self, piped: PipedSession) -> None:
+    def __init__(self, piped: ProcessSession) -> None:
         self._piped = piped
         self.server = piped.server
         self.run = piped.run
@@ -128,7 +128,7 @@ class LocalSession:
         if operation != "host_info":
             return self._piped.call(operation, payload, timeout, ends, **arguments)
         told = dict(self._piped.call(operation, payload, timeout, ends, **arguments).value())
-        return _Told(told | _measured())
+        return _FactsReply(told | _psutil_facts())
 
 
 def _library() -> tuple[str, str]:
@@ -141,7 +141,7 @@ def _library() -> tuple[str, str]:
     return folder, getattr(sys.modules.get("psutil"), "PROCFS_PATH", "")
 
 
-def _measured() -> dict[str, object]:
+def _psutil_facts() -> dict[str, object]:
     import psutil
 
     return {
@@ -163,7 +163,7 @@ class LocalTransport:
 
     def open(self, server: Server) -> LocalSession:
         start = partial(_start, server)
-        session = PipedSession(
+        session = ProcessSession(
             server, start, self._timeout, self._reveal, python=sys.executable, passwords=self._passwords
         )
         return LocalSession(session)
@@ -172,11 +172,11 @@ class LocalTransport:
         return
 
 
-def _start(server: Server, argv: Sequence[str]) -> ChildPipe:
+def _start(server: Server, argv: Sequence[str]) -> LocalProcess:
     try:
-        return ChildPipe(argv)
+        return LocalProcess(argv)
     except FileNotFoundError:
-        return ChildPipe(["sh", "-c", 'echo "sh: $1: not found" >&2; exit 127', "sh", argv[0]])
+        return LocalProcess(["sh", "-c", 'echo "sh: $1: not found" >&2; exit 127', "sh", argv[0]])
     except OSError as fault:
         raise Unreachable(
             server.name, f"`{argv[0]}` could not be started: {fault.strerror}", "mend that and run again", "away"

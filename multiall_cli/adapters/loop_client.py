@@ -4,9 +4,9 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from multiall_cli.adapters.process import Pipe
-from multiall_cli.adapters.remote_bundle import MORE, bundle, more
-from multiall_cli.adapters.time_budget import SILENCES, Budget
+from multiall_cli.adapters.process import Process
+from multiall_cli.adapters.remote_bundle import EXTRA_MODULES, bundle, extra_bundle
+from multiall_cli.adapters.time_budget import SILENCES, TimeBudget
 from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.remote import frames
 
@@ -20,10 +20,10 @@ MOST_PASSED = 1 << 26  # bytes of an answer that nobody read, before another cal
 NOISE = 1 << 16  # bytes that login scripts may print before the loop answers
 
 
-class Resident:
+class LoopClient:
     """A loop that runs on a member, spoken to through a pipe. One request at a time."""
 
-    def __init__(self, pipe: Pipe, who: str, first: bytes = b"") -> None:
+    def __init__(self, pipe: Process, who: str, first: bytes = b"") -> None:
         """`who`: the server's name for messages; `first`: what is sent before the bundle (a password line)."""
         self._pipe = pipe
         self._who = who
@@ -32,8 +32,8 @@ class Resident:
         self._buffer = bytearray()
         self._first = first + bundle()
         self._doing = "the start of the remote loop"
-        self._answer: Answer | None = None
-        self._budget = Budget(SILENCES)
+        self._answer: LoopReply | None = None
+        self._budget = TimeBudget(SILENCES)
         self.stderr = bytearray()
 
     def call(
@@ -43,7 +43,7 @@ class Resident:
         timeout: float,
         arguments: Mapping[str, object],
         ends: float | None = None,
-    ) -> "Answer":
+    ) -> "LoopReply":
         """Send a request with its payload; the answer is read through what is returned. `ends`: seconds in which it
         must have come whole, however much is said meanwhile.
 
@@ -54,12 +54,12 @@ class Resident:
         self._doing = f"'{operation}'"
         told = {"operation": operation, "arguments": dict(arguments), "patience": min(timeout, frames.LONGEST_PATIENCE)}
         request = json.dumps(told).encode("ascii")
-        if operation in MORE and operation not in self._sent:
+        if operation in EXTRA_MODULES and operation not in self._sent:
             self._sent.add(operation)
-            self._first += more(operation)
+            self._first += extra_bundle(operation)
         waiting = bytearray(self._first + frames.pack(frames.REQUEST, request))
         self._first = b""
-        self._budget = Budget(SILENCES * timeout)
+        self._budget = TimeBudget(SILENCES * timeout)
         for piece in self._budget.untimed(payload):
             waiting += frames.pack(frames.DATA, piece)
             if len(waiting) >= PACKET or not piece:  # an empty one is a sign of life: it is sent at once
@@ -69,7 +69,7 @@ class Resident:
                 self._send(bytes(waiting))
                 waiting.clear()
         self._send(bytes(waiting) + frames.pack(frames.END))
-        self._answer = Answer(self, timeout, ends)
+        self._answer = LoopReply(self, timeout, ends)
         return self._answer
 
     def _answered_early(self, timeout: float) -> bool:
@@ -132,7 +132,7 @@ class Resident:
             code = -1
         words = bytes(self.stderr).decode("utf-8", "replace").strip().splitlines()
         if not self._greeted:
-            return NotStarted(self._who, code, bytes(self.stderr))
+            return LoopNotStarted(self._who, code, bytes(self.stderr))
         last = words[-1] if words else "it said nothing"
         return MemberFault(self._who, f"the remote loop ended during {self._doing} (exit {code}: {last})", "run again")
 
@@ -174,7 +174,7 @@ class Resident:
 
     def limit(self, seconds: float) -> None:
         """From now on, the operation may take so long without progress."""
-        self._budget = Budget(seconds)
+        self._budget = TimeBudget(seconds)
 
     def garbage(self, what: str) -> MemberFault:
         return MemberFault(
@@ -195,7 +195,7 @@ class Resident:
         self._pipe.close()
 
 
-class NotStarted(MemberFault):
+class LoopNotStarted(MemberFault):
     """The loop never answered: no python3, sudo refused, or the login shell is something else."""
 
     def __init__(self, who: str, code: int, stderr: bytes) -> None:
@@ -217,10 +217,10 @@ def _is_deeper(value: object, most: int) -> bool:
     return bool(inner) and (not most or any(_is_deeper(each, most - 1) for each in inner))
 
 
-class Answer:
+class LoopReply:
     """A Reply that reads from the loop as it is asked."""
 
-    def __init__(self, resident: Resident, timeout: float, ends: float | None) -> None:
+    def __init__(self, resident: LoopClient, timeout: float, ends: float | None) -> None:
         self._resident = resident
         self._timeout = timeout
         self._until = None if ends is None else time.monotonic() + ends

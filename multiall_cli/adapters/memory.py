@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from multiall_cli.adapters.local import ChildPipe
+from multiall_cli.adapters.local import LocalProcess
 from multiall_cli.adapters.passwords import Reveal
-from multiall_cli.adapters.process import Pipe
-from multiall_cli.adapters.process_session import PipedSession
+from multiall_cli.adapters.process import Process
+from multiall_cli.adapters.process_session import ProcessSession
 from multiall_cli.adapters.secrets import reveal as reveal_secret
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Unreachable
@@ -78,12 +78,12 @@ class MemoryTransport:
         self._scripts: dict[str, Script] = {}
         self._lock = threading.RLock()
 
-    def open(self, server: Server) -> PipedSession:
+    def open(self, server: Server) -> ProcessSession:
         """Errors: Unreachable where the server is down."""
         member = self._member(server.name)
         if member.down:
             raise Unreachable(server.name, "nothing listens on memory", "switch it on again", "refused")
-        return PipedSession(server, partial(self._start, server.name), self._timeout, self._reveal)
+        return ProcessSession(server, partial(self._start, server.name), self._timeout, self._reveal)
 
     def home(self, name: str) -> Path:
         """What the server has for a disk; `~/` on it means this, and programs in its bin come first."""
@@ -134,7 +134,7 @@ class MemoryTransport:
                 self._members[name] = _Member(home)
             return self._members[name]
 
-    def _start(self, name: str, argv: Sequence[str]) -> Pipe:
+    def _start(self, name: str, argv: Sequence[str]) -> Process:
         member = self._member(name)
         if member.down:
             raise _gone(name)
@@ -142,7 +142,7 @@ class MemoryTransport:
         member.open = [other for other in member.open if not other.closed] + [pipe]
         return pipe
 
-    def _pipe(self, name: str, member: _Member, argv: Sequence[str]) -> Pipe:
+    def _pipe(self, name: str, member: _Member, argv: Sequence[str]) -> Process:
         if argv[0] in self._scripts:
             return _ScriptedPipe(self._scripts[argv[0]], name, argv)
         if member.no_python and argv[0] == PYTHON:
@@ -150,9 +150,9 @@ class MemoryTransport:
         path = os.pathsep.join([str(member.home / "bin"), *PATH])
         environment = {**os.environ, "HOME": str(member.home), "PATH": path}
         try:
-            return ChildPipe(argv, str(member.home), environment)
+            return LocalProcess(argv, str(member.home), environment)
         except FileNotFoundError:
-            return ChildPipe([*NOT_FOUND, argv[0]], str(member.home), environment)
+            return LocalProcess([*NOT_FOUND, argv[0]], str(member.home), environment)
 
     def close(self) -> None:
         with self._lock:
@@ -177,7 +177,7 @@ def _gone(name: str) -> Unreachable:
 class _FaultyPipe:
     """A pipe over a link that may fail."""
 
-    def __init__(self, pipe: Pipe, member: _Member, name: str, *, is_loop: bool) -> None:
+    def __init__(self, pipe: Process, member: _Member, name: str, *, is_loop: bool) -> None:
         self._pipe = pipe
         self._member = member
         self._name = name
@@ -189,7 +189,7 @@ class _FaultyPipe:
 
     def cut(self) -> None:
         self._is_cut = True
-        if isinstance(self._pipe, ChildPipe):
+        if isinstance(self._pipe, LocalProcess):
             self._pipe.kill()
 
     def _count(self, size: int) -> None:

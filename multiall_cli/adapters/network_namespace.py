@@ -14,7 +14,7 @@ _CLONE_NEWNET = 0x40000000  # of linux/sched.h
 _LIMIT = 5.0  # seconds that whoever hands out a namespace may take
 
 
-class Elsewhere:
+class NetworkNamespace:
     """A network namespace: a file of one (/run/netns/mgmt), or a socket that hands one out (a lab's `network`)."""
 
     def __init__(self, path: str) -> None:

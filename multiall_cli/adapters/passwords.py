@@ -19,7 +19,7 @@ ASKED = Secret("asked", "become")
 
 
 @dataclass(slots=True)
-class Trial:
+class PasswordTrial:
     """Results of one password in this run, by member."""
 
     right: bool = False
@@ -28,7 +28,7 @@ class Trial:
 
 
 @dataclass(slots=True)
-class Attempt:
+class PasswordAttempt:
     """One use of a password on one member. Set `taken` once the member has decided."""
 
     password: str
@@ -45,7 +45,7 @@ class Passwords:
         """`asked`: the password that was typed for this run, for all servers that declare none."""
         self._look_up = reveal
         self._typed = asked
-        self._trials: dict[tuple[str, str], Trial] = {}
+        self._trials: dict[tuple[str, str], PasswordTrial] = {}
         self._lock = threading.Lock()
 
     def declared(self, become: Become) -> Secret | None:
@@ -55,7 +55,7 @@ class Passwords:
         return self._look_up(secret) if secret is not ASKED or self._typed is None else self._typed
 
     @contextmanager
-    def attempt(self, secret: Secret, purpose: str, who: str) -> Iterator[Attempt]:
+    def attempt(self, secret: Secret, purpose: str, who: str) -> Iterator[PasswordAttempt]:
         """Try a password. Until it was right once, one thread at a time tries it and the others wait for the result.
 
         `purpose`: `sudo root`, `login` and the like: one secret may be right for one purpose and wrong for another.
@@ -63,14 +63,16 @@ class Passwords:
         """
         value = self._reveal(secret)
         with self._lock:
-            trial = self._trials.setdefault((purpose, value), Trial())
+            trial = self._trials.setdefault((purpose, value), PasswordTrial())
         if trial.right:
-            yield from self._try(trial, Attempt(value), secret, who)
+            yield from self._try(trial, PasswordAttempt(value), secret, who)
             return
         with trial.lock:
-            yield from self._try(trial, Attempt(value), secret, who)
+            yield from self._try(trial, PasswordAttempt(value), secret, who)
 
-    def _try(self, trial: Trial, attempt: Attempt, secret: Secret, who: str) -> Iterator[Attempt]:
+    def _try(
+        self, trial: PasswordTrial, attempt: PasswordAttempt, secret: Secret, who: str
+    ) -> Iterator[PasswordAttempt]:
         before = who if who in trial.wrong_on else next(iter(trial.wrong_on), "")
         if before and (before == who or not trial.right):
             what = f"the password {_name(secret)} was wrong on {before} and is not tried again"

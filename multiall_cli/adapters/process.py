@@ -8,7 +8,7 @@ from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.ports.session import HEAD, TAIL, Captured, Completed, OnOutput
 
 
-class Pipe(Protocol):
+class Process(Protocol):
     """One running command. `send` and `receive` may be used by two threads, one each."""
 
     def send(self, piece: bytes) -> None:
@@ -39,7 +39,7 @@ class Pipe(Protocol):
         ...
 
 
-Start = Callable[[Sequence[str]], Pipe]
+StartProcess = Callable[[Sequence[str]], Process]
 """Starts an argv on a server. Errors: Unreachable."""
 
 
@@ -71,7 +71,7 @@ class Capture:
         return Captured(bytes(self._head), bytes(self._tail), self._dropped)
 
 
-def _feed(pipe: Pipe, stdin: bytes) -> None:
+def _feed(pipe: Process, stdin: bytes) -> None:
     try:
         for start in range(0, len(stdin), 1 << 16):
             pipe.send(stdin[start : start + (1 << 16)])
@@ -84,8 +84,8 @@ def _so_far(kept: Mapping[str, Capture]) -> tuple[bytes, bytes]:
     return kept["stdout"].captured().whole(), kept["stderr"].captured().whole()
 
 
-def complete(
-    pipe: Pipe, argv: Sequence[str], stdin: bytes, timeout: float, on_output: OnOutput | None, who: str
+def communicate(
+    pipe: Process, argv: Sequence[str], stdin: bytes, timeout: float, on_output: OnOutput | None, who: str
 ) -> Completed:
     """Give the command its input, take its output until it ends. Errors: MemberFault after a silent `timeout`,
     Unreachable; both carry the output received until then in `so_far`.

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from multiall_cli.adapters.elevation import start_elevated
-from multiall_cli.adapters.loop_client import Answer, NotStarted, Resident
+from multiall_cli.adapters.loop_client import LoopClient, LoopNotStarted, LoopReply
 from multiall_cli.adapters.passwords import Passwords, Reveal
-from multiall_cli.adapters.process import Pipe, Start, complete
+from multiall_cli.adapters.process import Process, StartProcess, communicate
 from multiall_cli.adapters.remote_bundle import ARGUMENTS
 from multiall_cli.domain.inventory import BecomeMethod, Server
 from multiall_cli.drivers import become
 from multiall_cli.ports.session import Completed, OnOutput
 
 
-class PipedSession:
+class ProcessSession:
     """Runs commands and keeps one remote loop, with the server's `become` rights.
 
     sudo and su get a declared password on standard input once they ask for it; without one, sudo never asks (-n).
@@ -21,7 +21,7 @@ class PipedSession:
     def __init__(
         self,
         server: Server,
-        start: Start,
+        start: StartProcess,
         timeout: float,
         reveal: Reveal,
         on_close: Callable[[], None] = lambda: None,
@@ -37,7 +37,7 @@ class PipedSession:
         self._timeout = timeout
         self._passwords = passwords or Passwords(reveal)
         self._on_close = on_close
-        self._resident: Resident | None = None
+        self._resident: LoopClient | None = None
 
     def run(
         self,
@@ -48,7 +48,7 @@ class PipedSession:
     ) -> Completed:
         limit = self._timeout if timeout is None else timeout
         pipe, before = self._started(argv, limit)
-        done = complete(pipe, argv, before + stdin, limit, on_output, self.server.name)
+        done = communicate(pipe, argv, before + stdin, limit, on_output, self.server.name)
         if done.exit_code and become.is_password_missing(self.server.become, done.stderr.head):
             raise become.password_missing(self.server.name, self.server.become)
         return done
@@ -60,13 +60,13 @@ class PipedSession:
         timeout: float | None = None,
         ends: float | None = None,
         **arguments: object,
-    ) -> Answer:
+    ) -> LoopReply:
         limit = self._timeout if timeout is None else timeout
         if self._resident is None:
             self._resident = self._greeted(limit)
         return self._resident.call(operation, payload, limit, arguments, ends)
 
-    def _started(self, argv: Sequence[str], timeout: float) -> tuple[Pipe, bytes]:
+    def _started(self, argv: Sequence[str], timeout: float) -> tuple[Process, bytes]:
         """A command that runs with the rights of `become`, and what goes before its input.
 
         A password costs a round trip more: nothing is sent before it was taken. Errors: MemberFault, Unreachable.
@@ -77,15 +77,15 @@ class PipedSession:
             return start_elevated(self._start, argv, wanted, self.server.name, self._passwords, secret, timeout)
         return self._start([*become.command_prefix(wanted), *argv]), b""
 
-    def _greeted(self, timeout: float) -> Resident:
+    def _greeted(self, timeout: float) -> LoopClient:
         """A loop that answers; with `become`, after it has been asked once, so that a refusal is told as one."""
         pipe, before = self._started([self._python, *ARGUMENTS], timeout)
-        resident = Resident(pipe, self.server.name, before)
+        resident = LoopClient(pipe, self.server.name, before)
         if self.server.become.method is BecomeMethod.NONE:
             return resident
         try:
             resident.call("ping", (), timeout, {}).value()
-        except NotStarted as fault:
+        except LoopNotStarted as fault:
             resident.close()
             if become.is_password_missing(self.server.become, fault.stderr):
                 raise become.password_missing(self.server.name, self.server.become) from None

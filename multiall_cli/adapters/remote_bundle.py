@@ -41,7 +41,7 @@ def _collectors() -> tuple[str, ...]:
     return (*formats, *sorted(f"facts.{name}" for name in names if not name.startswith("_")))
 
 
-MORE: Mapping[str, Callable[[], tuple[str, ...]]] = {
+EXTRA_MODULES: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "probe_tcp": lambda: ("ops.tcp_probe",),
     "neighbours": lambda: ("ops.neighbours",),
     "publish": lambda: ("ops.publish",),
@@ -86,9 +86,9 @@ def bundle() -> bytes:
 
 
 @cache
-def more(operation: str) -> bytes:
-    """Return the modules of one of MORE as a frame."""
-    packed = zlib.compress(json.dumps(dict(_sources(MORE[operation]()))).encode("ascii"), 9)
+def extra_bundle(operation: str) -> bytes:
+    """Return the modules of one of EXTRA_MODULES as a frame."""
+    packed = zlib.compress(json.dumps(dict(_sources(EXTRA_MODULES[operation]()))).encode("ascii"), 9)
     return frames.pack(frames.MODULES, packed)  # type: ignore[no-any-return]
 
 

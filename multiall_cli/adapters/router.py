@@ -9,7 +9,7 @@ from multiall_cli.ports.session import Session
 from multiall_cli.ports.transport import Transport
 
 
-class LinkTransport:
+class RoutingTransport:
     """A transport per kind of link; each is made when it is first needed (paramiko takes its time to import)."""
 
     def __init__(self, ssh: Callable[[], Transport], local: LocalTransport) -> None:

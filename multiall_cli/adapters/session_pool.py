@@ -10,7 +10,7 @@ from multiall_cli.ports.session import Completed, OnOutput, Reply, Session
 from multiall_cli.ports.transport import Transport
 
 
-class WarmTransport:
+class PooledTransport:
     """Lends at most `most` open sessions of another transport, one per server. Safe to use from many threads."""
 
     def __init__(self, transport: Transport, most: int) -> None:
@@ -22,7 +22,7 @@ class WarmTransport:
     def open(self, server: Server) -> Session:
         with self._lock:
             kept = self._idle.pop(server.name, None)
-        return _Lent(server, self, kept or self._transport.open(server), reused=kept is not None)
+        return PooledSession(server, self, kept or self._transport.open(server), reused=kept is not None)
 
     def fresh(self, server: Server) -> Session:
         """One that was not lent before."""
@@ -42,12 +42,12 @@ class WarmTransport:
             session.close()
 
 
-class _Lent:
+class PooledSession:
     """A session of the pool. One whose connection has ended meanwhile is replaced once by a new one: as it is only
     asked, it can be asked again.
     """
 
-    def __init__(self, server: Server, home: WarmTransport, session: Session, *, reused: bool) -> None:
+    def __init__(self, server: Server, home: PooledTransport, session: Session, *, reused: bool) -> None:
         self._server = server
         self._home = home
         self._session = session
@@ -94,7 +94,7 @@ class _Lent:
         self._broken = True
         value = self._session.call(operation, (), timeout, ends, **arguments).value()
         self._broken = False
-        return _Told(value)
+        return _ReadReply(value)
 
     def close(self) -> None:
         """Back to where it came from; a broken one ends."""
@@ -105,7 +105,7 @@ class _Lent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _ReadReply:
     """An answer that has been read."""
 
     told: Mapping[str, object]

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from multiall_cli.domain.errors import UsageError
 
 
-class Seal:
+class SigningKey:
     """Signs with the key in a file, which is made when it is first needed and which only its owner reads."""
 
     def __init__(self, file: Path) -> None:

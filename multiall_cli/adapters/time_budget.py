@@ -10,7 +10,7 @@ LEAST_RATE = 16 << 10
 """Bytes per second from which on an operation may go on, however long it takes."""
 
 
-class Budget:
+class TimeBudget:
     """The time that is left for an operation. It runs out by the clock, and what really comes or goes earns more."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:

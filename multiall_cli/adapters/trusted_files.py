@@ -20,7 +20,7 @@ def check_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def open_own(path: Path) -> int:
+def open_trusted(path: Path) -> int:
     """A descriptor of a file that is made (0600) where it is missing. Errors: OSError; MultiAllError where it is a link
     or no plain file, has another name, or where another account owns it or may write it.
     """
@@ -29,25 +29,25 @@ def open_own(path: Path) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     handle = os.open(path, flags, 0o600)
     try:
-        check_own(path, os.fstat(handle))
+        check_file(path, os.fstat(handle))
     except BaseException:
         os.close(handle)
         raise
     return handle
 
 
-def faults_of(paths: Iterable[Path]) -> Iterator[MultiAllError]:
+def trust_errors(paths: Iterable[Path]) -> Iterator[MultiAllError]:
     """Yield what is wrong with files that may be missing, as `open_own` would raise it. Errors: OSError."""
     for path in paths:
         try:
-            check_own(path, path.lstat())
+            check_file(path, path.lstat())
         except FileNotFoundError:
             continue
         except MultiAllError as fault:
             yield fault
 
 
-def check_own(path: Path, found: os.stat_result) -> None:
+def check_file(path: Path, found: os.stat_result) -> None:
     """Errors: MultiAllError, as `open_own`."""
     if not stat.S_ISREG(found.st_mode):
         raise MultiAllError(str(path), "it is no plain file", "see who made it, and remove it")

@@ -15,7 +15,7 @@ from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import MEANINGS, Exit
 
 if TYPE_CHECKING:
-    from multiall_cli.lab import Lab
+    from multiall_cli.lab import DemoLab
 
 app = typer.Typer(add_completion=False)
 
@@ -36,11 +36,11 @@ def demo(
     folder: Annotated[Path | None, typer.Option("--folder", help="Put everything here (a new folder).")] = None,
 ) -> int:
     """See it work in seconds: real SSH servers on loopback, a real site, no root, nothing left behind."""
-    from multiall_cli.lab import Lab, kept
-    from multiall_cli.lab.demo.showcase import furnish
+    from multiall_cli.lab import DemoLab, persistent_labs
+    from multiall_cli.lab.demo.showcase import fill_lab
 
     if end:
-        labs = [Lab.attach(folder)] if folder else kept()
+        labs = [DemoLab.attach(folder)] if folder else persistent_labs()
         for lab in labs:
             lab.down()
             _say(f"ended the servers in {lab.folder}")
@@ -49,8 +49,8 @@ def demo(
             raise UsageError("demo", "no lab was left running in its own folder", todo)
         return 0
     began = time.monotonic()
-    with Lab.up(5, folder, keep=keep) as lab:
-        furnish(lab)
+    with DemoLab.up(5, folder, keep=keep) as lab:
+        fill_lab(lab)
         took = time.monotonic() - began
         _say(f"Five servers on this machine, each an SSH server of its own on loopback ({took:.1f} s).")
         code = _story(_Narrator(lab.site), lab)
@@ -77,7 +77,7 @@ class _Narrator:
             self.surprises.append(f"`multiall {' '.join(words)}` ended with {code}, not {expect.value}")
 
 
-def _story(narrator: _Narrator, lab: "Lab") -> int:
+def _story(narrator: _Narrator, lab: "DemoLab") -> int:
     from multiall_cli.lab.demo.showcase import POOL, release
 
     absent = lab.names[2]

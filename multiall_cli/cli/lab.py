@@ -18,7 +18,7 @@ from multiall_cli.domain.errors import UsageError
 from multiall_cli.planning.targets.ranges import expand, is_name
 
 if TYPE_CHECKING:
-    from multiall_cli.lab.real.lab import Lab, Standing
+    from multiall_cli.lab.real.lab import HostStatus, RealLab
 
 HELP = "Real hosts on this machine (root, Linux): up, down, status, shell, reset, break."
 app = typer.Typer(cls=Noun, no_args_is_help=True, help=HELP)
@@ -39,13 +39,13 @@ def up(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the luck of lossy lines.")] = None,
 ) -> int:
     """Boot hosts, each with a network, a disk and an sshd of its own; prints the site that fits them. Needs root."""
-    from multiall_cli.lab.real.lab import WHERE, Lab
+    from multiall_cli.lab.real.lab import WHERE, RealLab
 
     began = time.monotonic()
     if not is_name(lab):
         raise UsageError(f"lab {lab!r}", "it cannot be called so", "use letters, digits, `.`, `_` and `-`")
     services = tuple(service or ())
-    with Lab.up(hosts, WHERE / lab, services=services, init=init, disk=disk, seed=seed, keep=True) as found:
+    with RealLab.up(hosts, WHERE / lab, services=services, init=init, disk=disk, seed=seed, keep=True) as found:
         took = time.monotonic() - began
         _say(context, f"{count(hosts, 'host')} up in {took:.1f} s; `multiall lab down` ends them. Next:")
         _say(context, f"  export MULTIALL_SITE={found.site}")
@@ -56,12 +56,12 @@ def up(
 @app.command("down", cls=Verb)
 def down(context: Context, lab: Which = "") -> int:
     """End a lab: its processes, its network and all its files. Also removes what killed labs left."""
-    from multiall_cli.lab.real.lab import collect, kept
-    from multiall_cli.lab.real.requirements import possible
+    from multiall_cli.lab.real.lab import persistent_labs, remove_leftovers
+    from multiall_cli.lab.real.requirements import check_requirements
 
-    possible()
-    stale = collect()
-    ended = [_found(lab)] if lab or kept() else []
+    check_requirements()
+    stale = remove_leftovers()
+    ended = [_found(lab)] if lab or persistent_labs() else []
     for each in ended:
         each.down()
     names = [each.folder.name for each in ended] + [each.name for each in stale]
@@ -121,12 +121,12 @@ def break_host(
     lab: Which = "",
 ) -> int:
     """Bring a fault about: `break web1 line delay=200ms loss=5%`, `break web2 kill`; `--undo` ends it."""
-    from multiall_cli.lab.real.faults import named, read
+    from multiall_cli.lab.real.faults import fault_kind, parse_values
 
     if not host or not (fault or undo):
         return show(given(context), _faults())
-    wanted = [named(fault)] if fault else []
-    given_values = read(wanted[0], values or []) if wanted else {}
+    wanted = [fault_kind(fault)] if fault else []
+    given_values = parse_values(wanted[0], values or []) if wanted else {}
     found = _found(lab)
     names = expand(host)
     for name in names:
@@ -138,15 +138,15 @@ def break_host(
     return show(given(context), _status(found, standings))
 
 
-def _found(name: str) -> "Lab":
-    """The lab of this name, or the only one. Errors: UsageError, LabFault."""
-    from multiall_cli.lab.real.lab import WHERE, Lab, kept
-    from multiall_cli.lab.real.requirements import possible
+def _found(name: str) -> "RealLab":
+    """The lab of this name, or the only one. Errors: UsageError, LabError."""
+    from multiall_cli.lab.real.lab import WHERE, RealLab, persistent_labs
+    from multiall_cli.lab.real.requirements import check_requirements
 
-    possible()
+    check_requirements()
     if name:
-        return Lab.attach(Path(name) if "/" in name else WHERE / name)
-    running = kept()
+        return RealLab.attach(Path(name) if "/" in name else WHERE / name)
+    running = persistent_labs()
     if len(running) == 1:
         return running[0]
     if not running:
@@ -160,7 +160,7 @@ def _say(context: Context, words: str) -> None:
         say(words)
 
 
-def _made(found: "Lab", took: float) -> View:
+def _made(found: "RealLab", took: float) -> View:
     told = {
         "lab": found.folder.name,
         "site": str(found.site),
@@ -172,7 +172,7 @@ def _made(found: "Lab", took: float) -> View:
     return View("lab.up", told, lambda wide: iter([str(found.site)]), [told], [str(found.site)], well=False)
 
 
-def _status(found: "Lab", standings: "list[Standing] | tuple[Standing, ...]") -> View:
+def _status(found: "RealLab", standings: "list[HostStatus] | tuple[HostStatus, ...]") -> View:
     def human(wide: bool) -> Iterator[object]:
         rows = [(one.name, one.address, "up" if one.runs else "down", ", ".join(one.faults)) for one in standings]
         yield table(("host", "address", "state", "faults"), rows)

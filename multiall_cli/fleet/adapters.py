@@ -16,10 +16,10 @@ from multiall_cli.ports.clock import Clock
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.dns.servers import DnsServers
-    from multiall_cli.adapters.network_namespace import Elsewhere
+    from multiall_cli.adapters.network_namespace import NetworkNamespace
     from multiall_cli.adapters.passwords import Passwords
-    from multiall_cli.adapters.session_pool import WarmTransport
-    from multiall_cli.adapters.signing_key import Seal
+    from multiall_cli.adapters.session_pool import PooledTransport
+    from multiall_cli.adapters.signing_key import SigningKey
     from multiall_cli.adapters.ssh.prober import SshProber
     from multiall_cli.adapters.ssh.transport import SshTransport
     from multiall_cli.fleet.host_keys import SiteHostKeys
@@ -54,9 +54,9 @@ class SiteAdapters:
         self._clock_at = math.inf
         self._transport: Transport | None = None
         self._ssh: SshTransport | None = None
-        self._network: Elsewhere | None = None
+        self._network: NetworkNamespace | None = None
         self._prober: SshProber | None = None
-        self._reading: WarmTransport | None = None
+        self._reading: PooledTransport | None = None
         self._name_servers: DnsServers | None = None
         self._passwords: Passwords | None = None
         self._warm = 0
@@ -112,11 +112,11 @@ class SiteAdapters:
             self._options.warn(f"{each.server}: {what}; say it again if you meant another time")
 
     @property
-    def signer(self) -> "Seal":
-        from multiall_cli.adapters.signing_key import Seal
+    def signer(self) -> "SigningKey":
+        from multiall_cli.adapters.signing_key import SigningKey
 
         _ = self.store  # makes the folder, for us alone
-        return Seal(state_folder(self._site) / "topology.key")
+        return SigningKey(state_folder(self._site) / "topology.key")
 
     # --- sessions -----------------------------------------------------------------------------------------------
 
@@ -124,11 +124,11 @@ class SiteAdapters:
     def transport(self) -> "Transport":
         if self._transport is None:
             from multiall_cli.adapters.local import LocalTransport
-            from multiall_cli.adapters.router import LinkTransport
+            from multiall_cli.adapters.router import RoutingTransport
 
             local = LocalTransport(self._timeout, passwords=self._shared_passwords())
             _ = self._entered_network()  # a missing network is reported once, not by every member
-            self._transport = LinkTransport(self.ssh, local)
+            self._transport = RoutingTransport(self.ssh, local)
         return self._transport
 
     @property
@@ -136,9 +136,9 @@ class SiteAdapters:
         if not self._warm:
             return self.transport
         if self._reading is None:
-            from multiall_cli.adapters.session_pool import WarmTransport
+            from multiall_cli.adapters.session_pool import PooledTransport
 
-            self._reading = WarmTransport(self.transport, self._warm)
+            self._reading = PooledTransport(self.transport, self._warm)
         return self._reading
 
     def ssh(self) -> "SshTransport":
@@ -201,19 +201,19 @@ class SiteAdapters:
         return self._prober
 
     def _made_prober(self, timeout: float) -> "SshProber":
-        from multiall_cli.adapters.probes.icmp import Pinger
-        from multiall_cli.adapters.probes.tcp import Knocker
+        from multiall_cli.adapters.probes.icmp import IcmpProbe
+        from multiall_cli.adapters.probes.tcp import TcpProbe
         from multiall_cli.adapters.ssh import config
         from multiall_cli.adapters.ssh.prober import SshProber
         from multiall_cli.fleet.ssh_config import config_files
 
-        leads_astray = config.leads_astray(config.read(config_files(self._settings)))
-        door = self.ssh().door_of if leads_astray else config.straight
+        leads_astray = config.may_change_address(config.read(config_files(self._settings)))
+        door = self.ssh().door_of if leads_astray else config.direct_endpoint
         return SshProber(
             VANTAGE,
             timeout,
-            knocker=Knocker(VANTAGE, timeout, network=self.in_network),
-            pinger=Pinger(timeout, network=self.in_network),
+            knocker=TcpProbe(VANTAGE, timeout, network=self.in_network),
+            pinger=IcmpProbe(timeout, network=self.in_network),
             door=door,
             connect=lambda server: self.ssh().brother(server, door, timeout),
             keep=self._warm,
@@ -230,12 +230,12 @@ class SiteAdapters:
         if network := self._entered_network():
             network.enter()
 
-    def _entered_network(self) -> "Elsewhere | None":
+    def _entered_network(self) -> "NetworkNamespace | None":
         """The network that sessions start from, where `network:` names one. Raises MultiAllError."""
         if self._network is None and self._settings.network:
-            from multiall_cli.adapters.network_namespace import Elsewhere
+            from multiall_cli.adapters.network_namespace import NetworkNamespace
 
-            self._network = Elsewhere(self._settings.network)
+            self._network = NetworkNamespace(self._settings.network)
         return self._network
 
     @property

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from multiall_cli.adapters.dns.resolve_diagnosis import examine as examine_name
-from multiall_cli.adapters.trusted_files import faults_of
+from multiall_cli.adapters.dns.resolve_diagnosis import diagnose as examine_name
+from multiall_cli.adapters.trusted_files import trust_errors
 from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.drivers.become import sudoers_lines
 from multiall_cli.engine.context import Context
@@ -48,7 +48,7 @@ def examine_site(context: Context) -> Iterator[Finding]:
 def _examine_store(context: Context) -> Iterator[Finding]:
     context.store.journal.runs(1)
     folder = state_folder(context.site)
-    for fault in faults_of(sorted(folder.glob("*.lock"))):
+    for fault in trust_errors(sorted(folder.glob("*.lock"))):
         yield Finding("store", Health.ILL, f"{fault.subject}: {fault.what}", fault.todo)
     free = os.statvfs(folder)
     room = free.f_bavail * free.f_frsize

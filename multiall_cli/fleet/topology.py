@@ -187,12 +187,12 @@ def _publish(context: Context, found: Round, path: str) -> Published | None:
 
 def verify(context: Context, file: Path) -> Verified:
     """Whether a published topology is of this site, and still holds. Raises UsageError."""
-    from multiall_cli.adapters.bounded_read import read_plain
+    from multiall_cli.adapters.bounded_read import read_bounded
     from multiall_cli.adapters.signing_key import is_signed
     from multiall_cli.planning import publication
 
     try:
-        told = publication.read(read_plain(file, publication.MOST))
+        told = publication.read(read_bounded(file, publication.MOST))
     except OSError as fault:
         raise UsageError(str(file), f"it cannot be read: {fault.strerror}", "look at its path") from None
     if told is None:

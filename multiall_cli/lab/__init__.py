@@ -1,5 +1,5 @@
 """Pools of SSH servers on this machine: for anyone (`demo`), and with real hosts for root (`real`)."""
 
-from multiall_cli.lab.demo.lab import Lab, kept
+from multiall_cli.lab.demo.lab import DemoLab, persistent_labs
 
-__all__ = ["Lab", "kept"]
+__all__ = ["DemoLab", "persistent_labs"]

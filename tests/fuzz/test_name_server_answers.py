@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from multiall_cli.adapters.dns.queries import ByKey, Queries
+from multiall_cli.adapters.dns.queries import Queries, SignedQueries
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.zones import NameServer, Zone
@@ -87,7 +87,7 @@ def says() -> Iterator[Says]:
         thread.join(10)
 
 
-def _no_key() -> ByKey:
+def _no_key() -> SignedQueries:
     raise AssertionError("no key is known")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from multiall_cli.adapters.loop_client import NOISE, Resident
+from multiall_cli.adapters.loop_client import NOISE, LoopClient
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.remote import frames, loop
 from multiall_cli.remote.operations import find_operation
@@ -47,7 +47,7 @@ def test_any_answer_is_a_value_or_a_fault_of_the_member(
 ) -> None:
     """Two requests: what is left of the first answer is not believed for the second without its frames."""
     pieces = [*_pieces(before + frames.HELLO + told, cuts), ("stderr", stderr)]
-    resident = Resident(ToldPipe(pieces, code), "bad")
+    resident = LoopClient(ToldPipe(pieces, code), "bad")
     try:
         for _ in range(2):
             value = resident.call("ping", [b"x"], 1.0, {}).value()
@@ -102,7 +102,7 @@ def test_a_flood_is_not_held(flood: str) -> None:
     """Megabytes that come are megabytes that go."""
     told = (("stdout", piece) for piece in FLOODS[flood])
     with within(24), pytest.raises((MemberFault, Unreachable)) as fault:
-        Resident(ToldPipe(told), "bad").call("ping", (), 1.0, {}).value()
+        LoopClient(ToldPipe(told), "bad").call("ping", (), 1.0, {}).value()
     assert len(str(fault.value)) < 20_000
 
 
@@ -111,4 +111,4 @@ def test_a_flood_of_trouble_is_not_held_either() -> None:
     """What comes on the other stream."""
     told = (("stderr", b"x" * 60000) for _ in range(2000))
     with within(8), pytest.raises(MemberFault):
-        Resident(ToldPipe(told), "bad").call("ping", (), 1.0, {}).value()
+        LoopClient(ToldPipe(told), "bad").call("ping", (), 1.0, {}).value()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from os.path import expanduser, normpath
 from pathlib import Path
 
-from multiall_cli.adapters.site.imports import Imported, render
+from multiall_cli.adapters.site.imports import ImportResult, render
 from multiall_cli.adapters.site.read import read_site
 from multiall_cli.domain.errors import Fault
 from multiall_cli.domain.exits import Exit
@@ -52,7 +52,7 @@ def are_there(faults: Iterable[Fault], files: Mapping[str, bytes], *, just: bool
         assert 1 <= fault.origin.column <= len(line) + 1, (fault, line)
 
 
-def reads_back(place: Path, found: Imported) -> None:
+def reads_back(place: Path, found: ImportResult) -> None:
     """An import, written as an inventory, is read without faults and says the same; `~/` is the admin's home then."""
     (place / "inventory").mkdir(exist_ok=True)
     (place / "inventory" / "site.yaml").write_text(render(found, "An import."), "utf-8")

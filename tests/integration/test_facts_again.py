@@ -10,7 +10,7 @@ import pytest
 
 from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.adapters.local import LocalTransport
-from multiall_cli.adapters.session_pool import WarmTransport
+from multiall_cli.adapters.session_pool import PooledTransport
 from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.baseline import Checked, Code, Expectation, Rule
 from multiall_cli.domain.inventory import Link, Server
@@ -108,7 +108,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.store = SqliteStore(folder / "store")
-        self.warm = WarmTransport(LocalTransport(10.0), 4)
+        self.warm = PooledTransport(LocalTransport(10.0), 4)
         self.recent = Recent()
         self.watched = folder / "watched"
         expects = (Expectation("present", True), Expectation("size", critical=5.0))

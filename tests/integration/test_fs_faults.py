@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.local import ChildPipe
+from multiall_cli.adapters.local import LocalProcess
 from multiall_cli.adapters.remote_bundle import ARGUMENTS, bundle
 from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.change import Result
@@ -707,7 +707,7 @@ def _locked_workshop(bench: Bench) -> Iterator[Callable[[], None]]:
 
 def test_a_slow_line_is_no_silence(bench: Bench) -> None:
     """Whatever comes, be it a byte, begins the silence anew; an empty piece is a sign of life."""
-    pipe = ChildPipe([sys.executable, *ARGUMENTS])
+    pipe = LocalProcess([sys.executable, *ARGUMENTS])
     request = {"operation": "ping", "arguments": {}, "patience": 2.0}
     pipe.send(bundle() + frames.pack(frames.REQUEST, json.dumps(request).encode()))
     pause = threading.Event()
@@ -725,7 +725,7 @@ def test_a_slow_line_is_no_silence(bench: Bench) -> None:
 
 def test_a_loop_lets_go_of_the_tree_where_the_admin_falls_silent(bench: Bench) -> None:
     """A half-open link: no end of its input ever comes, and still it must not keep the next run out."""
-    pipe = ChildPipe([sys.executable, *ARGUMENTS])
+    pipe = LocalProcess([sys.executable, *ARGUMENTS])
     arguments = {"root": str(bench.member()), "run": "r"}
     request = {"operation": "apply", "arguments": arguments, "patience": 0.2}
     pipe.send(bundle() + frames.pack(frames.REQUEST, json.dumps(request).encode()))

@@ -15,7 +15,7 @@ import dns.tsig
 import pytest
 
 from multiall_cli.adapters.dns.servers import DnsServers
-from multiall_cli.adapters.dns.transfers import Limits
+from multiall_cli.adapters.dns.transfers import TransferLimits
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
@@ -106,7 +106,7 @@ def _then_endless(query: dns.message.Message) -> Iterator[bytes]:
         yield _message(query, added, _soa(serial), _soa(serial + 1))
 
 
-def _read(server: NameServer, *, limits: Limits, key: Key | None = None, times: int = 1) -> DnsServers:
+def _read(server: NameServer, *, limits: TransferLimits, key: Key | None = None, times: int = 1) -> DnsServers:
     made = DnsServers(lambda secret: SECRET, 3.0, nullcontext, limits=limits)
     for _ in range(times):
         made.read(Zone(ZONE, server, key=key))
@@ -120,32 +120,32 @@ def test_a_transfer_has_an_end_in_time(talk: Talk) -> None:
         speaking(talk) as server,
         pytest.raises(Unreachable, match=r"after 0\.5 s the transfer of a\.test had not ended"),
     ):
-        _read(server, limits=Limits(seconds=0.5))
+        _read(server, limits=TransferLimits(seconds=0.5))
     assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (Limits(bytes=20_000), r"sent more than 20000 bytes of a\.test"),
-        (Limits(records=500), r"sent more than 500 records of a\.test"),
+        (TransferLimits(bytes=20_000), r"sent more than 20000 bytes of a\.test"),
+        (TransferLimits(records=500), r"sent more than 500 records of a\.test"),
     ],
 )
-def test_a_transfer_has_an_end_in_size(limits: Limits, words: str) -> None:
+def test_a_transfer_has_an_end_in_size(limits: TransferLimits, words: str) -> None:
     with speaking(_endless) as server, pytest.raises(MemberFault, match=words):
         _read(server, limits=limits)
 
 
 def test_changes_without_end_end_too_and_the_whole_zone_is_read() -> None:
     with speaking(_then_endless) as server:
-        _read(server, limits=Limits(records=500), times=2)
+        _read(server, limits=TransferLimits(records=500), times=2)
     with speaking(_then_endless) as server, pytest.raises(Unreachable, match="had not ended"):
-        _read(server, limits=Limits(seconds=0.5), times=2)
+        _read(server, limits=TransferLimits(seconds=0.5), times=2)
 
 
 def test_a_transfer_that_is_not_signed_is_none_where_there_is_a_key() -> None:
     key = Key("multiall.", "hmac-sha256", Secret("env", "X"))
     with speaking(_whole) as server:
-        _read(server, limits=Limits())
+        _read(server, limits=TransferLimits())
         with pytest.raises(MemberFault, match=r"missing TSIG|not signed"):
-            _read(server, limits=Limits(), key=key)
+            _read(server, limits=TransferLimits(), key=key)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from multiall_cli.adapters.probes.tcp import Door, Knocker
+from multiall_cli.adapters.probes.tcp import Endpoint, TcpProbe
 from multiall_cli.domain.topology import Evidence, Rung
 
 QUICK = 0.3  # seconds that a knock may take
@@ -44,7 +44,7 @@ def listening(*, says: bytes | None = None, backlog: int = 64) -> Iterator[int]:
 
 
 def knock(port: int, *, address: str = "127.0.0.1", listens: bool = False) -> Evidence:
-    (found,) = Knocker("adm", QUICK)([Door("a", address, port)], {"a"} if listens else frozenset())
+    (found,) = TcpProbe("adm", QUICK)([Endpoint("a", address, port)], {"a"} if listens else frozenset())
     assert (found.observer, found.target) == ("adm", "a")
     return found
 
@@ -115,11 +115,11 @@ def test_thousands_of_doors_are_knocked_at_with_few_handles() -> None:
         refusing = closed.getsockname()[1]
         closed.close()
         doors = [
-            Door(f"s{number}", f"127.0.{number // 250}.{number % 250 + 1}", port if number % 2 else refusing)
+            Endpoint(f"s{number}", f"127.0.{number // 250}.{number % 250 + 1}", port if number % 2 else refusing)
             for number in range(3000)
         ]
-        doors = [Door(each.server, "127.0.0.1", each.port) if each.port == port else each for each in doors]
-        found = Knocker("adm", 5.0)(doors)
+        doors = [Endpoint(each.server, "127.0.0.1", each.port) if each.port == port else each for each in doors]
+        found = TcpProbe("adm", 5.0)(doors)
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
     assert len({each.target for each in found}) == len(found) == 3000
     assert Counter(each.rung for each in found) == {Rung.TCP: 1500, Rung.REFUSED: 1500}

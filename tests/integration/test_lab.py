@@ -18,20 +18,20 @@ from multiall_cli.adapters.secrets import reveal
 from multiall_cli.adapters.ssh.transport import SshTransport
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Server, Ssh
-from multiall_cli.lab import Lab
-from multiall_cli.lab.demo.lab import collect
+from multiall_cli.lab import DemoLab
+from multiall_cli.lab.demo.lab import remove_leftovers
 from multiall_cli.ports.session import Session
 from tests.fixtures.desk import called
 from tests.laws.doubles import Kept
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab.up(3) as lab:
+def lab() -> Iterator[DemoLab]:
+    with DemoLab.up(3) as lab:
         yield lab
 
 
-def transport(lab: Lab, connect_timeout: float = 5) -> SshTransport:
+def transport(lab: DemoLab, connect_timeout: float = 5) -> SshTransport:
     return SshTransport(
         connect_timeout=connect_timeout,
         timeout=10,
@@ -43,13 +43,13 @@ def transport(lab: Lab, connect_timeout: float = 5) -> SshTransport:
     )
 
 
-def server(lab: Lab, name: str) -> Server:
+def server(lab: DemoLab, name: str) -> Server:
     """As its site's inventory says."""
     told = yaml.safe_load((lab.site / "inventory" / "lab.yaml").read_text())["servers"][name]
     return Server(name=name, address=told["address"], ssh=Ssh(**told["ssh"]))
 
 
-def opened(lab: Lab, name: str, connect_timeout: float = 5) -> Session:
+def opened(lab: DemoLab, name: str, connect_timeout: float = 5) -> Session:
     return transport(lab, connect_timeout).open(server(lab, name))
 
 
@@ -61,7 +61,7 @@ def pids(folder: Path) -> list[psutil.Process]:
 
 def test_five_servers_start_quickly() -> None:
     before = time.monotonic()
-    with Lab.up(5) as lab:
+    with DemoLab.up(5) as lab:
         session = opened(lab, "web5")
         assert session.run(["true"]).exit_code == 0
         session.close()
@@ -69,12 +69,12 @@ def test_five_servers_start_quickly() -> None:
     assert time.monotonic() - before < 3  # 0.4 s on the machine where it was written
 
 
-def test_the_site_has_a_pool(lab: Lab) -> None:
+def test_the_site_has_a_pool(lab: DemoLab) -> None:
     told = yaml.safe_load((lab.site / "inventory" / "lab.yaml").read_text())
     assert told["pools"] == {"web": {"members": ["web1", "web2", "web3"]}}
 
 
-def test_each_has_a_home_of_its_own(lab: Lab) -> None:
+def test_each_has_a_home_of_its_own(lab: DemoLab) -> None:
     session = opened(lab, "web1")
     assert (
         session.run(["sh", "-c", "pwd; echo ~; echo x > ~/own"]).stdout.head.decode().split()
@@ -85,7 +85,7 @@ def test_each_has_a_home_of_its_own(lab: Lab) -> None:
     session.close()
 
 
-def test_only_the_labs_key_gets_in(lab: Lab, tmp_path: Path) -> None:
+def test_only_the_labs_key_gets_in(lab: DemoLab, tmp_path: Path) -> None:
     wrong = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(wrong)], check=True)
     right = server(lab, "web1")
@@ -95,7 +95,7 @@ def test_only_the_labs_key_gets_in(lab: Lab, tmp_path: Path) -> None:
     assert caught.value.reason == "auth"
 
 
-def test_a_command_that_was_started_dies_with_its_server(lab: Lab) -> None:
+def test_a_command_that_was_started_dies_with_its_server(lab: DemoLab) -> None:
     session = opened(lab, "web2")
     left = lab.home("web2") / "pid"
     script = f"setsid sh -c 'echo $$ > {left}.new; mv {left}.new {left}; exec sleep 600' >/dev/null 2>&1 & echo"
@@ -115,7 +115,7 @@ def test_a_command_that_was_started_dies_with_its_server(lab: Lab) -> None:
     again.close()
 
 
-def test_frozen_and_thawed(lab: Lab) -> None:
+def test_frozen_and_thawed(lab: DemoLab) -> None:
     session = opened(lab, "web3")
     lab.freeze("web3")
     with pytest.raises(Unreachable) as caught:
@@ -126,7 +126,7 @@ def test_frozen_and_thawed(lab: Lab) -> None:
     session.close()
 
 
-def test_a_frozen_server_can_be_killed(lab: Lab) -> None:
+def test_a_frozen_server_can_be_killed(lab: DemoLab) -> None:
     lab.freeze("web3")
     lab.kill("web3")
     lab.start("web3")
@@ -135,16 +135,16 @@ def test_a_frozen_server_can_be_killed(lab: Lab) -> None:
     session.close()
 
 
-def test_orders_that_make_no_sense(lab: Lab) -> None:
+def test_orders_that_make_no_sense(lab: DemoLab) -> None:
     with pytest.raises(UsageError, match="lab web9: there is no such server; its servers are web1, web2, web3"):
         lab.kill("web9")
     with pytest.raises(UsageError, match="it runs already"):
         lab.start("web1")
     with pytest.raises(UsageError, match="0 servers; ask for 1 to"):
-        Lab.up(0)
+        DemoLab.up(0)
 
 
-def test_a_channel_to_a_brother(lab: Lab) -> None:
+def test_a_channel_to_a_brother(lab: DemoLab) -> None:
     """How one member is asked whether it can reach another, and how jumps work."""
     jump = server(lab, "web1")
     through = SshTransport(
@@ -165,7 +165,7 @@ def test_a_channel_to_a_brother(lab: Lab) -> None:
 
 
 def test_nothing_stays_behind() -> None:
-    with Lab.up(2) as lab:
+    with DemoLab.up(2) as lab:
         all_of_it = pids(lab.folder)
         session = opened(lab, "web1")
         session.call("ping").value()
@@ -175,9 +175,9 @@ def test_nothing_stays_behind() -> None:
     assert not lab.folder.exists()
 
 
-def test_two_labs_at_once(lab: Lab) -> None:
+def test_two_labs_at_once(lab: DemoLab) -> None:
     """The second one finds the usual addresses taken and uses free ports of 127.0.0.1."""
-    with Lab.up(2) as other:
+    with DemoLab.up(2) as other:
         assert set(other.addresses.values()).isdisjoint(lab.addresses.values())
         session = opened(other, "web2")
         assert session.run(["true"]).exit_code == 0
@@ -187,8 +187,8 @@ def test_two_labs_at_once(lab: Lab) -> None:
 USER = """
 import sys
 from pathlib import Path
-from multiall_cli.lab import Lab
-lab = Lab.up(2, Path(sys.argv[1]), keep=sys.argv[2] == "keep")
+from multiall_cli.lab import DemoLab
+lab = DemoLab.up(2, Path(sys.argv[1]), keep=sys.argv[2] == "keep")
 print("up", flush=True)
 sys.stdin.read()
 if sys.argv[2] == "keep":
@@ -214,8 +214,8 @@ def done(child: "subprocess.Popen[bytes]") -> None:
 
 
 def test_a_folder_in_which_a_lab_runs_is_told_with_what_ends_it(tmp_path: Path) -> None:
-    with Lab.up(1, tmp_path / "my play"), pytest.raises(UsageError) as told:
-        Lab.up(1, tmp_path / "my play")
+    with DemoLab.up(1, tmp_path / "my play"), pytest.raises(UsageError) as told:
+        DemoLab.up(1, tmp_path / "my play")
     assert str(told.value).endswith(
         f": a lab runs here; end it with `multiall demo --end --folder '{tmp_path}/my play'`"
     )
@@ -246,7 +246,7 @@ def test_gone_also_after_kill_9_of_its_keeper(monkeypatch: pytest.MonkeyPatch, t
     keeper.kill()
     assert psutil.wait_procs(members, 10)[1] == []
     done(child)
-    assert collect() == [tmp_path / "multiall-lab-x"]
+    assert remove_leftovers() == [tmp_path / "multiall-lab-x"]
     assert not (tmp_path / "multiall-lab-x").exists()
 
 
@@ -254,8 +254,8 @@ def test_a_kept_lab_is_found_again_and_ended(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
     done(user(folder, "keep"))
     all_of_it = pids(folder)
-    assert collect() == []
-    again = Lab.attach(folder)
+    assert remove_leftovers() == []
+    again = DemoLab.attach(folder)
     session = opened(again, "web1")
     assert session.run(["true"]).exit_code == 0
     session.close()
@@ -264,7 +264,7 @@ def test_a_kept_lab_is_found_again_and_ended(tmp_path: Path) -> None:
     assert psutil.wait_procs(all_of_it, 10)[1] == []
     assert not folder.exists()
     with pytest.raises(UsageError, match="no lab runs here"):
-        Lab.attach(folder)
+        DemoLab.attach(folder)
 
 
 def test_a_kept_lab_ends_by_its_pid(tmp_path: Path) -> None:
@@ -279,5 +279,5 @@ def test_a_kept_lab_ends_by_its_pid(tmp_path: Path) -> None:
 def test_a_folder_with_something_in_it_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(UsageError, match="it is not empty"):
-        Lab.up(1, tmp_path)
+        DemoLab.up(1, tmp_path)
     assert (tmp_path / "mine").read_text() == "mine"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.local import ChildPipe
-from multiall_cli.adapters.loop_client import MOST_EARLY, Resident
+from multiall_cli.adapters.local import LocalProcess
+from multiall_cli.adapters.loop_client import MOST_EARLY, LoopClient
 from multiall_cli.agents.files import FileTree, file_tree
 from multiall_cli.agents.files.asking import whole
 from multiall_cli.agents.files.scanned import inflate
@@ -48,8 +48,8 @@ ENDLESS = {
 }
 
 
-def _resident(program: str) -> Resident:
-    return Resident(ChildPipe([sys.executable, "-ISc", HOSTILE + program]), "bad")
+def _resident(program: str) -> LoopClient:
+    return LoopClient(LocalProcess([sys.executable, "-ISc", HOSTILE + program]), "bad")
 
 
 @pytest.mark.parametrize("program", ENDLESS.values(), ids=ENDLESS)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from multiall_cli.adapters.bounded_read import read_plain
+from multiall_cli.adapters.bounded_read import read_bounded
 from multiall_cli.adapters.local import LocalTransport
-from multiall_cli.adapters.probes.icmp import Pinger
-from multiall_cli.adapters.signing_key import Seal, is_signed
+from multiall_cli.adapters.probes.icmp import IcmpProbe
+from multiall_cli.adapters.signing_key import SigningKey, is_signed
 from multiall_cli.adapters.ssh.peer import _triples
 from multiall_cli.domain.errors import MemberFault, UsageError
 from multiall_cli.domain.inventory import Link, Server
@@ -74,8 +74,8 @@ def test_pings_where_the_kernel_lets_us() -> None:
     except OSError:
         pytest.skip("this kernel lets nobody without rights ping (net.ipv4.ping_group_range)")
     asked = {f"s{number}": f"127.0.{number // 250}.{number % 250 + 1}" for number in range(600)}
-    assert set(Pinger(5.0)(asked)) == set(asked)
-    assert Pinger(0.2)({"name": "no.such.host.invalid"}) == {}
+    assert set(IcmpProbe(5.0)(asked)) == set(asked)
+    assert IcmpProbe(0.2)({"name": "no.such.host.invalid"}) == {}
 
 
 @pytest.fixture
@@ -121,29 +121,29 @@ def test_a_publication_goes_where_others_cannot_lead_it(given: Any, tmp_path: Pa
 
 def test_the_sites_key_is_made_once_and_whole(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
-        keys = set(threads.map(lambda _: Seal(tmp_path / "key").public, range(64)))
+        keys = set(threads.map(lambda _: SigningKey(tmp_path / "key").public, range(64)))
     assert len(keys) == 1
     assert os.listdir(tmp_path) == ["key"]
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
-    seal = Seal(tmp_path / "key")
+    seal = SigningKey(tmp_path / "key")
     assert is_signed(b"words", seal.public, seal.sign(b"words"))
     assert not is_signed(b"other words", seal.public, seal.sign(b"words"))
     assert not is_signed(b"words", "no key", "no signature")
     (tmp_path / "key").write_bytes(b"")
     with pytest.raises(UsageError, match="it holds no key"):
-        Seal(tmp_path / "key")
+        SigningKey(tmp_path / "key")
     with pytest.raises(UsageError, match="cannot be used"):
-        Seal(tmp_path / "missing" / "key")
+        SigningKey(tmp_path / "missing" / "key")
 
 
 def test_only_plain_files_are_read(tmp_path: Path) -> None:
     """A pipe that no one writes to, or one without an end, keeps nobody waiting."""
     (tmp_path / "file").write_bytes(b"four")
-    assert read_plain(tmp_path / "file", 4) == b"four"
+    assert read_bounded(tmp_path / "file", 4) == b"four"
     os.mkfifo(tmp_path / "pipe")
     for path, most in ((tmp_path / "file", 3), (tmp_path / "pipe", 9), (Path("/dev/zero"), 9)):
         with pytest.raises(OSError, match=r"it is not a plain file|File too large"):
-            read_plain(path, most)
+            read_bounded(path, most)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.ssh.config import read
-from multiall_cli.adapters.ssh.host_config import Question, Settings, settings
+from multiall_cli.adapters.ssh.host_config import HostConfig, HostQuery, host_config
 from multiall_cli.domain.errors import UsageError
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="OpenSSH's client is not installed")
@@ -72,7 +72,7 @@ def asked_of_ssh(file: Path, alias: str, *options: str) -> dict[str, list[str]] 
 
 
 def same(
-    ours: Settings, theirs: dict[str, list[str]], question: Question, root: str
+    ours: HostConfig, theirs: dict[str, list[str]], question: HostQuery, root: str
 ) -> list[tuple[str, object, object]]:
     """The keywords that differ."""
 
@@ -110,7 +110,7 @@ def ground(tmp_path: Path) -> Callable[[str, str], Path]:
     return written
 
 
-def compared(file: Path, question: Question) -> str:
+def compared(file: Path, question: HostQuery) -> str:
     """'' where both say the same, else what each says."""
     options = [
         *(["-l", question.user] if question.user else []),
@@ -118,7 +118,7 @@ def compared(file: Path, question: Question) -> str:
     ]
     theirs = asked_of_ssh(file, question.alias, *options)
     try:
-        ours = settings(read([str(file)]), question, resolve=lambda name: False)
+        ours = host_config(read([str(file)]), question, resolve=lambda name: False)
     except UsageError as fault:
         return "" if theirs is None else f"we refuse ({fault}), ssh does not"
     if theirs is None:
@@ -133,7 +133,7 @@ def test_any_config_means_what_it_means_to_ssh(ground: Callable[[str, str], Path
     for number in range(110):
         text, inner = config(chosen), config(chosen)
         file = ground(text, inner)
-        question = Question(
+        question = HostQuery(
             chosen.choice(ALIASES), user=chosen.choice(("", "", "ann")), port=chosen.choice((0, 0, 2200))
         )
         why = compared(file, question)

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from multiall_cli.adapters.local import ChildPipe, LocalTransport
-from multiall_cli.adapters.loop_client import Resident
+from multiall_cli.adapters.local import LocalProcess, LocalTransport
+from multiall_cli.adapters.loop_client import LoopClient
 from multiall_cli.adapters.remote_bundle import ARGUMENTS
 from multiall_cli.domain.inventory import ADMIN
 from multiall_cli.remote.facts.kernel_files import KERNEL
@@ -86,7 +86,7 @@ def looked() -> str:
 
 def looked_by(python: str) -> str:
     """The same by a loop that is started as on a member."""
-    resident = Resident(ChildPipe([python, *ARGUMENTS]), "web1")
+    resident = LoopClient(LocalProcess([python, *ARGUMENTS]), "web1")
     with closing(resident):
         return json.dumps(resident.call("collect", (), 10, {"within": 10.0, "wanted": WANTED}).value()["read"])
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.errors import MultiAllError
-from multiall_cli.lab.real.lab import Lab
-from multiall_cli.lab.real.requirements import possible
+from multiall_cli.lab.real.lab import RealLab
+from multiall_cli.lab.real.requirements import check_requirements
 from tests.lab.ground import Ground
 from tests.lab.traces import traces
 
@@ -18,7 +18,7 @@ HOSTS = 4
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test of this folder needs a lab: where none can be had it is skipped, and says why."""
     try:
-        possible()
+        check_requirements()
         why = ""
     except MultiAllError as fault:
         why = str(fault)
@@ -30,9 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def hosts(pytestconfig: pytest.Config) -> Iterator[Lab]:
+def hosts(pytestconfig: pytest.Config) -> Iterator[RealLab]:
     """One lab per worker of pytest-xdist: each has a network of its own, so none is in another's way."""
-    lab = Lab.up(HOSTS, seed=int(pytestconfig.getoption("randomly_seed", 1)))
+    lab = RealLab.up(HOSTS, seed=int(pytestconfig.getoption("randomly_seed", 1)))
     try:
         yield lab
     finally:
@@ -44,14 +44,14 @@ def hosts(pytestconfig: pytest.Config) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def lab(hosts: Lab) -> Lab:
+def lab(hosts: RealLab) -> RealLab:
     """Hosts as new: clean disks, booted afresh, no faults."""
     hosts.reset()
     return hosts
 
 
 @pytest.fixture
-def ground(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+def ground(lab: RealLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     """A site of the test's own over the lab's hosts, and a home without an ssh config."""
     home = tmp_path / "home"
     home.mkdir()

@@ -13,6 +13,8 @@ from typing import Any
 from multiall_cli.domain.report import MemberState, Report, SubjectReport
 from multiall_cli.fleet import Fleet
 from multiall_cli.fleet.sync import sync_files
+from multiall_cli.lab.real.lab import RealLab
+from tests.fixtures.bench import contents
 from multiall_cli.lab.real.lab import Lab
 from tests.fixtures.bench import ALL_GUARDS, contents
 
@@ -24,7 +26,7 @@ CONNECT = 2.0  # seconds that a member may take to answer before it counts as aw
 class Ground:
     """`write` first; `trees/www` below the site's folder is what a pool is to have in /srv/www."""
 
-    lab: Lab
+    lab: RealLab
     root: Path
     timeout: float = 5.0
 

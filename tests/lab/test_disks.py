@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from multiall_cli.domain.run import MemberState
+from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.before_after import assert_old_or_new, plant_new, plant_old
@@ -12,19 +14,19 @@ from tests.lab.ground import Ground, all_are, catches_up, member, states
 
 Figure = Callable[[str, object], None]
 DEEP = "/".join("abcdefghijklmnopqrst")  # each folder on the way is held open while what is in it changes
-SICK: list[tuple[str, Fault, dict[str, object], str]] = [
-    ("ENOSPC", Fault.FILL_DISK, {}, "No space left on device"),
-    ("EROFS", Fault.READ_ONLY, {}, "Read-only file system"),
-    ("EIO of a write", Fault.SICK_DISK, {"of": ("write",)}, "Input/output error"),
-    ("EIO of a sync", Fault.SICK_DISK, {"of": ("sync",)}, "Input/output error"),
-    ("EIO of a read", Fault.SICK_DISK, {"of": ("read",)}, "Input/output error"),
-    ("EMFILE", Fault.FEW_FILES, {"most": 16}, "Too many open files"),
+SICK: list[tuple[str, FaultKind, dict[str, object], str]] = [
+    ("ENOSPC", FaultKind.FILL_DISK, {}, "No space left on device"),
+    ("EROFS", FaultKind.READ_ONLY, {}, "Read-only file system"),
+    ("EIO of a write", FaultKind.SICK_DISK, {"of": ("write",)}, "Input/output error"),
+    ("EIO of a sync", FaultKind.SICK_DISK, {"of": ("sync",)}, "Input/output error"),
+    ("EIO of a read", FaultKind.SICK_DISK, {"of": ("read",)}, "Input/output error"),
+    ("EMFILE", FaultKind.FEW_FILES, {"most": 16}, "Too many open files"),
 ]
 
 
 @pytest.mark.parametrize(("name", "fault", "values", "words"), SICK, ids=[each[0] for each in SICK])
 def test_a_disk_that_fails(
-    ground: Ground, name: str, fault: Fault, values: dict[str, object], words: str, record_property: Figure
+    ground: Ground, name: str, fault: FaultKind, values: dict[str, object], words: str, record_property: Figure
 ) -> None:
     """The member is told as failed, with what its system said; every path is old or new; afterwards it catches up."""
     ground.write()

@@ -10,6 +10,8 @@ import pytest
 
 from multiall_cli.adapters.ssh import streams
 from multiall_cli.domain.errors import UsageError
+from multiall_cli.domain.run import MemberState
+from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import Fault
 from tests.lab.ground import CONNECT, Ground, all_are, catches_up, states
@@ -25,11 +27,19 @@ def prepared(ground: Ground) -> None:
     ground.tree({"page": "two"})
 
 
-AWAY = (Fault.KILL, Fault.POWER_OFF, Fault.FREEZE, Fault.CUT, Fault.ONE_WAY, Fault.PARTITION, Fault.HUNG_SSHD)
+AWAY = (
+    FaultKind.KILL,
+    FaultKind.POWER_OFF,
+    FaultKind.FREEZE,
+    FaultKind.CUT,
+    FaultKind.ONE_WAY,
+    FaultKind.PARTITION,
+    FaultKind.HUNG_SSHD,
+)
 
 
 @pytest.mark.parametrize("fault", AWAY)
-def test_a_member_that_is_away(ground: Ground, fault: Fault) -> None:
+def test_a_member_that_is_away(ground: Ground, fault: FaultKind) -> None:
     """Deferred within the time to connect, the others done; then once, and exactly once, brought up to date."""
     prepared(ground)
     with ground.lab.broken("web2", fault):
@@ -43,14 +53,14 @@ def test_a_member_that_is_away(ground: Ground, fault: Fault) -> None:
 
 def test_a_restart_between_two_runs(ground: Ground) -> None:
     prepared(ground)
-    ground.lab.do("web2", Fault.RESTART)
+    ground.lab.do("web2", FaultKind.RESTART)
     assert all_are(ground.sync(), MemberState.CHANGED, ground.lab.names)
 
 
 def test_a_wrong_clock(ground: Ground) -> None:
     """Two days behind: it takes part as any other, and nothing is copied twice because of it."""
     prepared(ground)
-    with ground.lab.broken("web2", Fault.SKEW_CLOCK, by=-2 * 86400.0):
+    with ground.lab.broken("web2", FaultKind.SKEW_CLOCK, by=-2 * 86400.0):
         there = float(ground.cli("exec", "web2", "--", "date", "+%s").stdout.splitlines()[-1])
         assert there == pytest.approx(time.time() - 2 * 86400, abs=60)
         assert all_are(ground.sync(), MemberState.CHANGED, ground.lab.names)
@@ -59,7 +69,7 @@ def test_a_wrong_clock(ground: Ground) -> None:
 
 def test_a_slow_login_that_is_in_time(ground: Ground) -> None:
     prepared(ground)
-    with ground.lab.broken("web2", Fault.SLOW_SSHD, **{"for": 0.4}):
+    with ground.lab.broken("web2", FaultKind.SLOW_SSHD, **{"for": 0.4}):
         report, took = ground.timed_sync()
         assert all_are(report, MemberState.CHANGED, ground.lab.names), report.members
         assert took > 0.4
@@ -67,7 +77,7 @@ def test_a_slow_login_that_is_in_time(ground: Ground) -> None:
 
 def test_a_login_that_is_too_slow(ground: Ground) -> None:
     prepared(ground)
-    with ground.lab.broken("web2", Fault.SLOW_SSHD, **{"for": 30.0}):
+    with ground.lab.broken("web2", FaultKind.SLOW_SSHD, **{"for": 30.0}):
         report, took = ground.timed_sync()
         assert states(report)["web2"] is MemberState.DEFERRED
         assert all_are(report, MemberState.CHANGED, OTHERS)
@@ -78,7 +88,7 @@ def test_a_login_that_is_too_slow(ground: Ground) -> None:
 def test_a_long_and_lossy_line(ground: Ground) -> None:
     """60 ms and 3 % each way: slower, and as right as any."""
     prepared(ground)
-    with ground.lab.broken("web2", Fault.LINE, delay=0.06, jitter=0.01, loss=0.03):
+    with ground.lab.broken("web2", FaultKind.LINE, delay=0.06, jitter=0.01, loss=0.03):
         for _ in range(3):  # three times: a handshake may be unlucky within so short a time to connect
             report = ground.sync()
             if states(report)["web2"] is not MemberState.DEFERRED:
@@ -90,7 +100,7 @@ def test_a_narrow_line(ground: Ground) -> None:
     """1 MB over 1 MB/s takes about a second, and no longer than that allows."""
     prepared(ground)
     ground.tree({"noise": os.urandom(1_000_000)})
-    with ground.lab.broken("web2", Fault.LINE, rate=1_000_000.0):
+    with ground.lab.broken("web2", FaultKind.LINE, rate=1_000_000.0):
         report, took = ground.timed_sync()
         assert states(report)["web2"] is MemberState.CHANGED
         assert 0.9 < took < 6
@@ -109,7 +119,7 @@ def test_death_in_mid_transfer(ground: Ground, monkeypatch: pytest.MonkeyPatch) 
     ground.tree({"one": old, "two": old, "page": "one"})
     ground.sync()
     ground.tree({"one": new, "two": new, "page": "two"})
-    with ground.lab.broken("web2", Fault.DIE_MID_TRANSFER, after=1_500_000):
+    with ground.lab.broken("web2", FaultKind.DIE_MID_TRANSFER, after=1_500_000):
         report, took = ground.timed_sync()
         assert states(report)["web2"] in (MemberState.DEFERRED, MemberState.FAILED), report.members
         assert all_are(report, MemberState.CHANGED, OTHERS)
@@ -122,7 +132,7 @@ def test_death_in_mid_transfer(ground: Ground, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_two_of_them_hear_each_other_no_more(ground: Ground) -> None:
-    ground.lab.do("web1", Fault.PARTITION, **{"from": ("web2",)})
+    ground.lab.do("web1", FaultKind.PARTITION, **{"from": ("web2",)})
     said = ground.lab.run("web1", ["ssh", "-o", "ConnectTimeout=1", "-o", "StrictHostKeyChecking=no",
                                    ground.lab.addresses["web2"], "true"])  # fmt: skip
     assert b"timed out" in said.stderr
@@ -133,8 +143,8 @@ def test_two_of_them_hear_each_other_no_more(ground: Ground) -> None:
 
 def test_faults_are_told_and_forgotten_by_a_reset(ground: Ground) -> None:
     lab = ground.lab
-    lab.do("web1", Fault.LINE, delay=0.01)
-    lab.do("web2", Fault.CUT)
+    lab.do("web1", FaultKind.LINE, delay=0.01)
+    lab.do("web2", FaultKind.CUT)
     assert {one.name: list(one.faults) for one in lab.status()} == {
         "web1": ["line"], "web2": ["cut"], "web3": [], "web4": []}  # fmt: skip
     lab.reset("web1", "web2")
@@ -149,12 +159,12 @@ def test_orders_that_make_no_sense(ground: Ground) -> None:
     with pytest.raises(UsageError, match="lab web9: there is no such host; its hosts are web1, web2"):
         lab.kill("web9")
     with pytest.raises(UsageError, match="fault line: it has no `speed`; it takes delay, jitter, loss, rate"):
-        lab.do("web1", Fault.LINE, speed=1)
+        lab.do("web1", FaultKind.LINE, speed=1)
     with pytest.raises(UsageError, match="there is no other `web9`"):
-        lab.do("web1", Fault.PARTITION, **{"from": ("web9",)})
+        lab.do("web1", FaultKind.PARTITION, **{"from": ("web9",)})
     lab.kill("web1")
     with pytest.raises(UsageError, match="lab web1: it does not run"):
-        lab.do("web1", Fault.FREEZE)
+        lab.do("web1", FaultKind.FREEZE)
     with pytest.raises(UsageError, match="lab web1: it does not run"):
         lab.pid("web1")
 

@@ -16,8 +16,8 @@ import pytest
 from multiall_cli.domain.report import MemberState
 from multiall_cli.fleet import Fleet
 from multiall_cli.fleet.sync import sync_files
-from multiall_cli.lab.real.faults import Fault
-from multiall_cli.lab.real.lab import Lab
+from multiall_cli.lab.real.faults import FaultKind
+from multiall_cli.lab.real.lab import RealLab
 from tests.fixtures.before_after import Contents, assert_old_or_new, assert_store_whole, plant_new, plant_old
 from tests.fixtures.bench import ALL_GUARDS, contents
 from tests.lab.ground import Ground, nothing_is_open, states
@@ -39,7 +39,7 @@ class Stand:
     new: Contents
 
     @property
-    def lab(self) -> Lab:
+    def lab(self) -> RealLab:
         return self.ground.lab
 
     @property
@@ -79,19 +79,19 @@ def stand(ground: Ground, tmp_path: Path) -> Stand:
     return made
 
 
-def kill_member(lab: Lab) -> None:
+def kill_member(lab: RealLab) -> None:
     lab.kill("web1")
 
 
-def kill_sshd(lab: Lab) -> None:
-    lab.do("web1", Fault.KILL_SSHD)
+def kill_sshd(lab: RealLab) -> None:
+    lab.do("web1", FaultKind.KILL_SSHD)
 
 
-def mend(lab: Lab) -> None:
-    lab.undo("web1", Fault.KILL, Fault.KILL_SSHD)
+def mend(lab: RealLab) -> None:
+    lab.undo("web1", FaultKind.KILL, FaultKind.KILL_SSHD)
 
 
-VICTIMS: dict[str, Callable[[Lab], None]] = {"sshd": kill_sshd, "member": kill_member}
+VICTIMS: dict[str, Callable[[RealLab], None]] = {"sshd": kill_sshd, "member": kill_member}
 
 
 def moments_of(stand: Stand) -> int:
@@ -170,7 +170,7 @@ def test_the_other_side_at_random(stand: Stand, victim: str, share: int, record_
     record_property("figure", (f"kill -9 of the {victim} at random", AT_RANDOM // SHARES))
 
 
-def after(seconds: float, ended: threading.Event, kill: Callable[[Lab], None], lab: Lab) -> Callable[[], None]:
+def after(seconds: float, ended: threading.Event, kill: Callable[[RealLab], None], lab: RealLab) -> Callable[[], None]:
     """Kills after so many seconds, or at the run's end where that comes first."""
 
     def wait_and_kill() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from multiall_cli.domain.run import MemberState, Report
+from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.domain.report import MemberState, Report
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.bench import contents
@@ -38,7 +40,7 @@ def assert_whole(ground: Ground, versions: dict[str, tuple[bytes, bytes]]) -> No
         assert ground.has("web2", f"/srv/www/{name}") in both, name
 
 
-def moment(ground: Ground, number: int, fault: Fault, **values: object) -> tuple[Report, float]:
+def moment(ground: Ground, number: int, fault: FaultKind, **values: object) -> tuple[Report, float]:
     """A sync in which the fault befalls web2 before the numbered piece is sent to it; how long the rest took, in s."""
     began = 0.0
 
@@ -52,12 +54,12 @@ def moment(ground: Ground, number: int, fault: Fault, **values: object) -> tuple
     return report, time.monotonic() - began
 
 
-SILENT = (Fault.CUT, Fault.ONE_WAY, Fault.POWER_OFF, Fault.FREEZE, Fault.PARTITION)
+SILENT = (FaultKind.CUT, FaultKind.ONE_WAY, FaultKind.POWER_OFF, FaultKind.FREEZE, FaultKind.PARTITION)
 
 
 @pytest.mark.parametrize("number", [2, 15, 40])
 @pytest.mark.parametrize("fault", SILENT)
-def test_silence_in_mid_transfer(ground: Ground, fault: Fault, number: int, record_property: Figure) -> None:
+def test_silence_in_mid_transfer(ground: Ground, fault: FaultKind, number: int, record_property: Figure) -> None:
     """A black hole, a half-open link, a frozen kernel: told after the site's `timeout`, the others done meanwhile."""
     versions = prepared(ground)
     report, took = moment(ground, number, fault)
@@ -76,7 +78,7 @@ def test_a_line_that_loses_a_third(ground: Ground, record_property: Figure) -> N
     ground.timeout = 15.0
     ground.write(connect_timeout=15.0)
     ground.tree({f"d{number % 3}/f{number}": f"{number}" * 1000 for number in range(30)})
-    with ground.lab.broken("web2", Fault.LINE, loss=0.3):
+    with ground.lab.broken("web2", FaultKind.LINE, loss=0.3):
         for _ in range(TRIES):
             report = ground.sync()
             if states(report)["web2"] in (MemberState.CHANGED, MemberState.SAME):
@@ -91,7 +93,7 @@ def test_a_line_of_half_a_second(ground: Ground, record_property: Figure) -> Non
     ground.timeout = 10.0
     ground.write(connect_timeout=10.0)
     ground.tree({"page": "one", "noise": os.urandom(200_000)})
-    with ground.lab.broken("web2", Fault.LINE, delay=0.25):
+    with ground.lab.broken("web2", FaultKind.LINE, delay=0.25):
         assert all_are(ground.sync(), MemberState.CHANGED, ground.lab.names)
     assert nothing_is_open(ground)
     record_property("figure", ("a run over a line of 500 ms", 1))
@@ -101,7 +103,7 @@ def test_a_dead_end_behind_a_jump_host(ground: Ground, record_property: Figure) 
     """The way to web3 is well, the way on to web2 is silent: told as soon as without one."""
     versions = prepared(ground)
     ground.write({"web2": {"ssh": {"jump": "web3"}}})
-    report, took = moment(ground, 20, Fault.CUT)
+    report, took = moment(ground, 20, FaultKind.CUT)
     assert took < SILENCE + GRACE
     assert all_are(report, MemberState.CHANGED, OTHERS)
     ground.lab.undo("web2")

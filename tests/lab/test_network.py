@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.network_namespace import Elsewhere
+from multiall_cli.adapters.network_namespace import NetworkNamespace
 from multiall_cli.domain.errors import MultiAllError
-from multiall_cli.lab.real.lab import Lab
+from multiall_cli.lab.real.lab import RealLab
 
 
-def test_a_file_of_a_namespace_and_a_socket_that_hands_one_out(lab: Lab) -> None:
+def test_a_file_of_a_namespace_and_a_socket_that_hands_one_out(lab: RealLab) -> None:
     """Within the block this thread's sockets are made there; afterwards here, as before."""
     before = os.readlink("/proc/thread-self/ns/net")
     keeper = lab.argv_beside([])[2]
     for path in (f"/proc/{keeper}/ns/net", str(lab.folder / "network")):
-        elsewhere = Elsewhere(path)
+        elsewhere = NetworkNamespace(path)
         with elsewhere.entered():
             assert os.readlink("/proc/thread-self/ns/net") == os.readlink(f"/proc/{keeper}/ns/net")
             visitor = socket.create_connection((lab.addresses["web1"], 22), timeout=5)
@@ -26,9 +26,9 @@ def test_a_file_of_a_namespace_and_a_socket_that_hands_one_out(lab: Lab) -> None
         visitor.close()
 
 
-def test_an_error_within_leaves_this_thread_at_home(lab: Lab) -> None:
+def test_an_error_within_leaves_this_thread_at_home(lab: RealLab) -> None:
     before = os.readlink("/proc/thread-self/ns/net")
-    elsewhere = Elsewhere(str(lab.folder / "network"))
+    elsewhere = NetworkNamespace(str(lab.folder / "network"))
     with pytest.raises(ZeroDivisionError), elsewhere.entered():
         raise ZeroDivisionError
     elsewhere.close()
@@ -37,16 +37,16 @@ def test_an_error_within_leaves_this_thread_at_home(lab: Lab) -> None:
 
 def test_one_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(MultiAllError, match=r"network .*/gone: it is not there \(No such file or directory\); start"):
-        Elsewhere(str(tmp_path / "gone"))
+        NetworkNamespace(str(tmp_path / "gone"))
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "dead"))
     with pytest.raises(MultiAllError, match=r"it is not there \(Connection refused\)"):
-        Elsewhere(str(tmp_path / "dead"))
+        NetworkNamespace(str(tmp_path / "dead"))
 
 
 def test_a_file_that_is_no_namespace(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    elsewhere = Elsewhere(str(tmp_path / "file"))
+    elsewhere = NetworkNamespace(str(tmp_path / "file"))
     with pytest.raises(MultiAllError, match=r"it cannot be entered \(Invalid argument\)"), elsewhere.entered():
         pytest.fail("it was entered")
     elsewhere.close()

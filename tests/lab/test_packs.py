@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.lab.real.requirements import search_path
 from tests.lab.ground import ROOT, Ground
 
@@ -126,7 +126,7 @@ def test_postgres(ground: Ground) -> None:
     falls_and_is_helped(ground, "postgresql", {f"postgres.{name}": word for name, word in consequences.items()})
     ground.run(HOST, "chmod", "777", "/var/lib/postgresql")
     assert bad(ground) == {"postgres.folder": 403}
-    with ground.lab.broken(HOST, Fault.FILL_DISK):
+    with ground.lab.broken(HOST, FaultKind.FILL_DISK):
         assert bad(ground) == {"postgres.folder": 403, "postgres.disk": 400}
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.lab.real.faults import FAULTS, Fault
-from multiall_cli.lab.real.lab import WHERE, Lab, collect
+from multiall_cli.lab.real.faults import FAULTS, FaultKind
+from multiall_cli.lab.real.lab import WHERE, RealLab, remove_leftovers
 from tests.lab.ground import ROOT
 from tests.lab.traces import Traces, traces
 
@@ -29,7 +29,7 @@ def ended(pid: int) -> None:
     os.close(handle)
 
 
-def test_hosts_are_systems_of_their_own(lab: Lab) -> None:
+def test_hosts_are_systems_of_their_own(lab: RealLab) -> None:
     for name in ("web1", "web2"):
         lab.run(name, ["sh", "-c", "echo $(hostname) > /etc/who; mkdir /home/$(hostname); echo 7 > /var/lib/seven"])
     assert lab.run("web1", ["cat", "/etc/who"]).stdout == b"web1\n"
@@ -45,7 +45,7 @@ def test_hosts_are_systems_of_their_own(lab: Lab) -> None:
         b"/etc/sudoers.d:", b"/root:", b"/tmp:"]  # fmt: skip
 
 
-def test_each_has_a_package_database_of_its_own(lab: Lab) -> None:
+def test_each_has_a_package_database_of_its_own(lab: RealLab) -> None:
     """A package that is made and installed on one host is on that host alone."""
     control = "Package: multiall-lab-probe\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n"
     make = f"mkdir -p /t/DEBIAN && printf '{control}' > /t/DEBIAN/control && dpkg-deb -b /t /t.deb && dpkg -i /t.deb"
@@ -55,7 +55,7 @@ def test_each_has_a_package_database_of_its_own(lab: Lab) -> None:
     assert subprocess.run(["dpkg", "-s", "multiall-lab-probe"], capture_output=True, check=False).returncode == 1
 
 
-def test_a_reset_undoes_all_of_it(lab: Lab) -> None:
+def test_a_reset_undoes_all_of_it(lab: RealLab) -> None:
     lab.run("web1", ["sh", "-c", "rm -rf /etc/ssh /usr/bin/python3; useradd deploy; echo x > /x"])
     lab.reset("web1")
     assert lab.run("web1", ["id", "deploy"]).returncode == 1
@@ -63,13 +63,13 @@ def test_a_reset_undoes_all_of_it(lab: Lab) -> None:
     assert lab.run("web1", ["ls", "/x"]).returncode == 2
 
 
-def test_a_restart_keeps_its_disk(lab: Lab) -> None:
+def test_a_restart_keeps_its_disk(lab: RealLab) -> None:
     lab.run("web1", ["sh", "-c", "echo x > /x"])
-    lab.do("web1", Fault.RESTART)
+    lab.do("web1", FaultKind.RESTART)
     assert lab.run("web1", ["cat", "/x"]).stdout == b"x\n"
 
 
-def test_a_host_that_ends_by_itself_is_seen(lab: Lab) -> None:
+def test_a_host_that_ends_by_itself_is_seen(lab: RealLab) -> None:
     pid = lab.pid("web1")
     lab.run("web1", ["reboot", "--force", "--force"])
     ended(pid)
@@ -78,9 +78,9 @@ def test_a_host_that_ends_by_itself_is_seen(lab: Lab) -> None:
     assert lab.run("web1", ["true"]).returncode == 0
 
 
-def test_two_labs_at_once(lab: Lab) -> None:
+def test_two_labs_at_once(lab: RealLab) -> None:
     """The same names and addresses, and nothing in common."""
-    with Lab.up(1, name="web") as other:
+    with RealLab.up(1, name="web") as other:
         assert other.addresses["web1"] == lab.addresses["web1"]
         other.run("web1", ["sh", "-c", "echo other > /etc/who"])
         assert lab.run("web1", ["cat", "/etc/who"]).returncode == 1
@@ -92,8 +92,8 @@ def test_two_labs_at_once(lab: Lab) -> None:
 USER = """
 import sys
 from pathlib import Path
-from multiall_cli.lab.real.lab import Lab
-lab = Lab.up(2, Path(sys.argv[1]))
+from multiall_cli.lab.real.lab import RealLab
+lab = RealLab.up(2, Path(sys.argv[1]))
 print("up", flush=True)
 sys.stdin.read()
 """
@@ -112,7 +112,7 @@ def another_user(folder: Path) -> "subprocess.Popen[bytes]":
 def killed(which: str, folder: Path) -> Traces:
     """A lab whose user or keeper was killed with -9, after that."""
     child = another_user(folder)
-    lab = Lab.attach(folder)
+    lab = RealLab.attach(folder)
     with traces(lab) as seen:
         keeper, parent = lab.processes()
         assert len(seen.left()) >= 5
@@ -136,7 +136,7 @@ def test_gone_after_kill_9_of_its_keeper_and_its_folder_at_the_next_start() -> N
     folder = WHERE / f"stale-{os.getpid()}"
     killed("keeper", folder)
     assert folder.exists()
-    assert folder in collect()
+    assert folder in remove_leftovers()
     assert not folder.exists()
 
 
@@ -146,7 +146,7 @@ def named() -> Iterator[str]:
     name = f"verbs-{os.getpid()}"
     yield name
     if (WHERE / name).exists():
-        Lab.attach(WHERE / name).down()
+        RealLab.attach(WHERE / name).down()
 
 
 def multiall(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -184,7 +184,7 @@ def test_the_verbs(named: str) -> None:
     assert after.returncode == 2, after.stderr
 
 
-def test_verbs_that_cannot_be_done(lab: Lab) -> None:
+def test_verbs_that_cannot_be_done(lab: RealLab) -> None:
     name = str(lab.folder)
     wrong = multiall("lab", "break", "web1", "frezee", "--lab", name)
     assert (wrong.returncode, "did you mean freeze?" in wrong.stderr) == (2, True)
@@ -210,19 +210,19 @@ def test_without_root_it_names_the_way_without() -> None:
 
 def test_nonsense_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="0 hosts; ask for 1 to"):
-        Lab.up(0)
+        RealLab.up(0)
     with pytest.raises(UsageError, match="there is no init `upstart`"):
-        Lab.up(1, init="upstart")
+        RealLab.up(1, init="upstart")
     with pytest.raises(UsageError, match="its path is longer than"):
-        Lab.up(1, tmp_path / ("x" * 100))
+        RealLab.up(1, tmp_path / ("x" * 100))
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(UsageError, match="it is not empty"):
-        Lab.up(1, tmp_path)
+        RealLab.up(1, tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("pg_lsclusters") is None, reason="PostgreSQL is not installed")
 def test_a_service_runs_when_the_lab_is_up() -> None:
-    with Lab.up(2, services=["postgresql"]) as lab:
+    with RealLab.up(2, services=["postgresql"]) as lab:
         for name in lab.names:
             asked = lab.run(name, ["runuser", "-u", "postgres", "--", "psql", "-Atc", "select 6 * 7"])
             assert asked.stdout == b"42\n", asked.stderr
@@ -230,7 +230,7 @@ def test_a_service_runs_when_the_lab_is_up() -> None:
 
 @pytest.mark.skipif(not Path("/sbin/init").exists(), reason="systemd is not installed")
 def test_systemd_as_its_first_process() -> None:
-    with Lab.up(1, init="systemd") as lab:
+    with RealLab.up(1, init="systemd") as lab:
         assert lab.run("web1", ["systemctl", "is-active", "ssh"]).stdout == b"active\n"
         ssh = ["ssh", "-F", str(lab.ssh_config), "web1", "ps", "-o", "comm=", "-p", "1"]
         assert lab.beside(ssh).stdout == b"systemd\n"
@@ -240,6 +240,6 @@ def test_systemd_as_its_first_process() -> None:
     assert groups_of(lab) == []
 
 
-def groups_of(lab: Lab) -> list[Path]:
+def groups_of(lab: RealLab) -> list[Path]:
     """The machine's control groups that are this lab's."""
     return [each for each in Path("/sys/fs/cgroup").glob("**/multiall-lab!*") if each.name.endswith(lab.folder.name)]

@@ -5,6 +5,9 @@ import random
 import subprocess
 from pathlib import Path
 
+from multiall_cli.domain.run import MemberState
+from multiall_cli.lab.real.faults import FaultKind
+from multiall_cli.lab.real.lab import RealLab
 from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import Fault
 from multiall_cli.lab.real.lab import Lab
@@ -25,13 +28,13 @@ def test_a_pool_becomes_the_same(ground: Ground) -> None:
 
 def test_many_hosts(ground: Ground) -> None:
     """Thirty at once, with one in ten of them dead: they are deferred and all others are done."""
-    with Lab.up(30) as many:
+    with RealLab.up(30) as many:
         there = Ground(many, ground.root)
         there.write()
         there.tree({f"d{number % 5}/f{number}": f"{number}" for number in range(100)})
         dead = ("web7", "web17", "web27")
         for name in dead:
-            many.do(name, Fault.POWER_OFF)
+            many.do(name, FaultKind.POWER_OFF)
         report = there.sync()
         assert all_are(report, MemberState.DEFERRED, dead)
         assert all_are(report, MemberState.CHANGED, set(many.names) - set(dead))
@@ -65,8 +68,8 @@ def test_behind_two_jump_hosts(ground: Ground) -> None:
     """web4 hears no one but web3, and web3 is reached through web2."""
     ground.write({"web3": {"ssh": {"jump": "web2"}}, "web4": {"ssh": {"jump": "web3"}}})
     ground.tree({"page": "x"})
-    ground.lab.do("web4", Fault.PARTITION, **{"from": ("admin", "web1", "web2")})
-    ground.lab.do("web3", Fault.PARTITION, **{"from": ("admin", "web1")})
+    ground.lab.do("web4", FaultKind.PARTITION, **{"from": ("admin", "web1", "web2")})
+    ground.lab.do("web3", FaultKind.PARTITION, **{"from": ("admin", "web1")})
     assert all_are(ground.sync(), MemberState.CHANGED, ground.lab.names)
     assert ground.has("web4", "/srv/www/page") == b"x"
 

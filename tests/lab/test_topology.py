@@ -15,7 +15,7 @@ import pytest
 from multiall_cli.domain.report import MemberState
 from multiall_cli.domain.topology import REST, Downtime, LinkState, Round, Rung, State, Topology
 from multiall_cli.fleet import Fleet
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import Ground, member, states
 
 IMPATIENT = {"every": "1s", "window": "1s", "timeout": "500ms"}
@@ -73,16 +73,16 @@ def eyes(
 @pytest.mark.parametrize(
     ("fault", "state", "words"),
     [
-        (Fault.KILL, State.DOWN, "denied by web"),
-        (Fault.POWER_OFF, State.DOWN, "denied by web"),
-        (Fault.CUT, State.DOWN, "denied by web"),
-        (Fault.KILL_SSHD, State.DEGRADED, "its sshd refuses connections"),
-        (Fault.HUNG_SSHD, State.DEGRADED, "its sshd says nothing"),
-        (Fault.FREEZE, State.DEGRADED, "its sshd says nothing"),
+        (FaultKind.KILL, State.DOWN, "denied by web"),
+        (FaultKind.POWER_OFF, State.DOWN, "denied by web"),
+        (FaultKind.CUT, State.DOWN, "denied by web"),
+        (FaultKind.KILL_SSHD, State.DEGRADED, "its sshd refuses connections"),
+        (FaultKind.HUNG_SSHD, State.DEGRADED, "its sshd says nothing"),
+        (FaultKind.FREEZE, State.DEGRADED, "its sshd says nothing"),
     ],
-    ids=lambda each: str(each) if isinstance(each, Fault) else "",
+    ids=lambda each: str(each) if isinstance(each, FaultKind) else "",
 )
-def test_what_a_fault_makes_of_a_server(ground: Ground, fault: Fault, state: State, words: str) -> None:
+def test_what_a_fault_makes_of_a_server(ground: Ground, fault: FaultKind, state: State, words: str) -> None:
     """Who is silent is down; who shows life is degraded, and is never held to be down."""
     with eyes(ground) as seen:
         ground.lab.do("web2", fault)
@@ -102,7 +102,7 @@ def test_brothers_whose_sshd_forwards_nothing_are_asked_all_the_same(ground: Gro
     with eyes(ground) as seen:
         topology = seen.until(lambda found: len(found.edges) == len(HOSTS) ** 2)
         assert {edge.state for edge in topology.edges} == {LinkState.OK}
-        ground.lab.do("web2", Fault.POWER_OFF)
+        ground.lab.do("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.DOWN, "denied by web")
 
 
@@ -136,7 +136,7 @@ def test_who_answers_pings_has_power(ground: Ground) -> None:
 def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> None:
     """The picture names whom to go through; a sync goes there, and what it meets is that one's testimony."""
     ground.tree({"page": "one"})
-    with eyes(ground) as seen, ground.lab.broken("web2", Fault.PARTITION, **{"from": ["admin"]}):
+    with eyes(ground) as seen, ground.lab.broken("web2", FaultKind.PARTITION, **{"from": ["admin"]}):
         topology = seen.sees("web2", State.UNREACHABLE)
         relay = topology.relays["web2"]
         assert relay in HOSTS
@@ -166,7 +166,7 @@ def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
     """web3 and web4 see each other and no one else does: no brother of ours can speak for them."""
     with eyes(ground) as seen:
         for name in ("web3", "web4"):
-            ground.lab.do(name, Fault.PARTITION, **{"from": ["admin", "web1", "web2"]})
+            ground.lab.do(name, FaultKind.PARTITION, **{"from": ["admin", "web1", "web2"]})
         halves = {"web1": State.UP, "web2": State.UP, "web3": State.DOWN, "web4": State.DOWN}
         ours = {"web1", "web2", seen.rounds[0].topology.vantage}
         topology = seen.until(
@@ -189,7 +189,7 @@ def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
             for name in HOSTS:
                 apart = [other for other, its in side.items() if its != side[name]]
                 if apart:
-                    ground.lab.do(name, Fault.PARTITION, **{"from": apart})
+                    ground.lab.do(name, FaultKind.PARTITION, **{"from": apart})
             ours = {name for name in HOSTS if side[name] == 0}
             topology = seen.until(
                 lambda found, ours=ours: all((found.state_of(name) in REST) == (name in ours) for name in HOSTS)
@@ -199,7 +199,7 @@ def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
             lost = [(one, other) for one in (vantage, *ours) for other in HOSTS if other not in ours]
             assert {links[each] for each in lost} <= {LinkState.FILTERED}
             for name in HOSTS:
-                ground.lab.undo(name, Fault.PARTITION)
+                ground.lab.undo(name, FaultKind.PARTITION)
             seen.until(lambda found: all(found.state_of(name) is not State.SUSPECT for name in HOSTS))
             store = seen.fleet.context.store
             store.topology.save_round(vantage, dict.fromkeys(store.topology.servers(vantage), b""), (), ())
@@ -210,14 +210,14 @@ def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground)
     """However long: one message, nobody down, and all is well again soon after it."""
     with eyes(ground) as seen:
         for name in HOSTS:
-            ground.lab.do(name, Fault.CUT)
+            ground.lab.do(name, FaultKind.CUT)
         seen.rounds.clear()
         for _ in range(4):
             assert seen.scan().frozen
         told = [event.words for each in seen.rounds for event in each.events if not event.server]
         assert told == [f"nothing is decided: {seen.rounds[0].topology.frozen}"]
         for name in HOSTS:
-            ground.lab.undo(name, Fault.CUT)
+            ground.lab.undo(name, FaultKind.CUT)
         seen.all_well()
         assert seen.never(State.DOWN)
 
@@ -225,7 +225,7 @@ def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground)
 def test_a_lossy_line_brings_no_one_down(ground: Ground) -> None:
     """Three in ten packets are lost."""
     with eyes(ground, timeout="2s", window="15s") as seen:
-        ground.lab.do("web2", Fault.LINE, loss=0.3)
+        ground.lab.do("web2", FaultKind.LINE, loss=0.3)
         for _ in range(5):
             seen.scan()
         assert seen.never(State.DOWN)
@@ -244,7 +244,7 @@ def test_the_loss_of_a_server_is_told_once_with_all_that_hang_on_it(ground: Grou
     """A hypervisor and its guests: one event, and it is the cause of each."""
     with eyes(ground, servers={name: {"depends_on": ["web2"]} for name in ("web3",)}) as seen:
         for name in ("web2", "web3"):
-            ground.lab.do(name, Fault.POWER_OFF)
+            ground.lab.do(name, FaultKind.POWER_OFF)
         seen.until(lambda found: {found.state_of(name) for name in ("web2", "web3")} == {State.DOWN})
         told = [event for each in seen.rounds for event in each.events if event.rule == "group"]
         assert [event.words for event in told] == ["web2 is lost, with a server that hangs on it"]
@@ -258,7 +258,7 @@ def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:
     """A sync defers it at once, and it catches up once it is back."""
     ground.tree({"page": "one"})
     with eyes(ground) as seen:
-        ground.lab.do("web2", Fault.POWER_OFF)
+        ground.lab.do("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.DOWN)
         said = seen.fleet.topology.set_downtime("web3", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
         assert [each.server for each in said] == ["web3"]
@@ -279,7 +279,7 @@ def test_what_a_sync_met_is_evidence(ground: Ground) -> None:
     """The next scan begins where the sync's failure was."""
     ground.tree({"page": "one"})
     with eyes(ground) as seen:
-        ground.lab.do("web2", Fault.POWER_OFF)
+        ground.lab.do("web2", FaultKind.POWER_OFF)
         assert states(ground.sync())["web2"] is MemberState.DEFERRED
         topology = seen.fleet.topology.scan(links=False).topology
         assert topology.verdicts["web2"].state in (State.SUSPECT, State.DOWN)
@@ -288,9 +288,9 @@ def test_what_a_sync_met_is_evidence(ground: Ground) -> None:
 def test_a_server_that_is_back_is_up_after_some_rounds(ground: Ground) -> None:
     """Not at its first answer: over ten seconds, with a login."""
     with eyes(ground) as seen:
-        ground.lab.do("web2", Fault.CUT)
+        ground.lab.do("web2", FaultKind.CUT)
         seen.sees("web2", State.DOWN)
-        ground.lab.undo("web2", Fault.CUT)
+        ground.lab.undo("web2", FaultKind.CUT)
         went = seen.rounds[-1].topology.verdicts["web2"].since
         topology = seen.sees("web2", State.UP)
         verdict = topology.verdicts["web2"]
@@ -322,8 +322,8 @@ def test_kept_sessions_leave_no_line_in_any_log(ground: Ground) -> None:
         assert connections(ground) == before
 
 
-@pytest.mark.parametrize("fault", [Fault.KILL_SSHD, Fault.RESTART], ids=str)
-def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [FaultKind.KILL_SSHD, FaultKind.RESTART], ids=str)
+def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: FaultKind) -> None:
     """The next scan need not be waited for."""
     with eyes(ground) as seen:
         seen.fleet.topology.keep_warm()
@@ -333,7 +333,7 @@ def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: Fault) -> No
         began = time.monotonic()
         while not seen.fleet.topology.is_hinted():
             assert time.monotonic() - began < LIMIT
-        if fault is Fault.KILL_SSHD:
+        if fault is FaultKind.KILL_SSHD:
             seen.sees("web2", State.DEGRADED, "its sshd refuses connections")
             ground.lab.undo("web2", fault)
         seen.all_well()
@@ -345,9 +345,9 @@ def test_a_kept_session_with_a_server_without_power_is_given_up(ground: Ground) 
     with eyes(ground) as seen:
         seen.fleet.topology.keep_warm()
         seen.scan()
-        ground.lab.do("web2", Fault.POWER_OFF)
+        ground.lab.do("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.DOWN, "denied by web")
-        ground.lab.undo("web2", Fault.POWER_OFF)
+        ground.lab.undo("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.UP)
 
 
@@ -356,7 +356,7 @@ def test_an_sshd_that_hangs_is_seen_in_spite_of_its_kept_session(ground: Ground)
     with eyes(ground, every="10m") as seen:  # so that its banner's turn comes soon
         seen.fleet.topology.keep_warm()
         seen.scan()
-        ground.lab.do("web2", Fault.HUNG_SSHD)
+        ground.lab.do("web2", FaultKind.HUNG_SSHD)
         seen.sees("web2", State.DEGRADED, "its sshd says nothing")
         assert {seen.scan().state_of("web2") for _ in range(3)} == {State.DEGRADED}
 
@@ -364,14 +364,14 @@ def test_an_sshd_that_hangs_is_seen_in_spite_of_its_kept_session(ground: Ground)
 def test_a_server_that_flaps_has_to_be_well_for_longer(ground: Ground) -> None:
     """Down, up and down again within a quarter of an hour: three good rounds are not enough this time."""
     with eyes(ground) as seen:
-        ground.lab.do("web2", Fault.POWER_OFF)
+        ground.lab.do("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.DOWN)
-        ground.lab.undo("web2", Fault.POWER_OFF)
+        ground.lab.undo("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.UP)
-        ground.lab.do("web2", Fault.POWER_OFF)
+        ground.lab.do("web2", FaultKind.POWER_OFF)
         topology = seen.sees("web2", State.DOWN)
         assert topology.verdicts["web2"].flapping
-        ground.lab.undo("web2", Fault.POWER_OFF)
+        ground.lab.undo("web2", FaultKind.POWER_OFF)
         answered = 0
         while answered < 5:
             found = seen.scan().verdicts["web2"]
@@ -386,7 +386,7 @@ def test_a_partition_in_three(ground: Ground) -> None:
             "web3": ["admin", "web1", "web2", "web4"],
             "web4": ["admin", "web1", "web2", "web3"],
         }.items():
-            ground.lab.do(name, Fault.PARTITION, **{"from": others})
+            ground.lab.do(name, FaultKind.PARTITION, **{"from": others})
         ours = ("web1", "web2")
         topology = seen.until(lambda found: {found.state_of(name) for name in ("web3", "web4")} == {State.DOWN})
         parts = [set(part) - {topology.vantage} for part in topology.components]
@@ -434,7 +434,7 @@ def test_members_are_given_the_picture_at_each_change(ground: Ground, tmp_path: 
         first = {name: published(ground, name) for name in HOSTS}
         assert {each["snapshot"]["servers"]["web2"]["state"] for each in first.values()} == {"up"}
         assert seen.fleet.topology.scan().published is None, "nothing has changed"
-        ground.lab.do("web2", Fault.POWER_OFF)
+        ground.lab.do("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.DOWN)
         assert published(ground, "web1")["snapshot"]["servers"]["web2"]["state"] == "down"
         (tmp_path / "copy.json").write_bytes(ground.has("web1", WHERE) or b"")
@@ -442,13 +442,13 @@ def test_members_are_given_the_picture_at_each_change(ground: Ground, tmp_path: 
         (tmp_path / "copy.json").write_text((tmp_path / "copy.json").read_text().replace('"down"', '"up"'))
         forged = ground.cli("topology", "verify", str(tmp_path / "copy.json"))
         assert (forged.returncode, "its signature is not of what it says" in forged.stdout) == (10, True)
-        ground.lab.undo("web2", Fault.POWER_OFF)
+        ground.lab.undo("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.UP)
         assert published(ground, "web2")["snapshot"]["servers"]["web2"]["state"] == "up"
         last = published(ground, "web1")
         for name in HOSTS:
-            ground.lab.do(name, Fault.CUT)
+            ground.lab.do(name, FaultKind.CUT)
         assert [seen.fleet.topology.scan().published for _ in range(3)] == [None] * 3
         for name in HOSTS:
-            ground.lab.undo(name, Fault.CUT)
+            ground.lab.undo(name, FaultKind.CUT)
         assert published(ground, "web1") == last

@@ -16,7 +16,7 @@ import dns.message
 import dns.query
 import pytest
 
-from multiall_cli.adapters.network_namespace import Elsewhere
+from multiall_cli.adapters.network_namespace import NetworkNamespace
 from multiall_cli.domain.answer import Finding, Health
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.exits import Exit
@@ -25,6 +25,7 @@ from multiall_cli.domain.topology import Downtime, State
 from multiall_cli.engine.zones import ZoneWish
 from multiall_cli.fleet import Fleet, FleetOptions
 from multiall_cli.fleet.sync import sync_files
+from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.bench import ALL_GUARDS
 from tests.fixtures.bind9 import PATH, SECRET
@@ -56,7 +57,7 @@ class Names:
 
     ground: Ground
     zone: Mapping[str, object]
-    network: Elsewhere
+    network: NetworkNamespace
     names: Sequence[Mapping[str, object]] = ({"name": "www", "ttl": 2},)
 
     def write(self, **pool: object) -> None:
@@ -153,7 +154,7 @@ def dynamic(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
     made = Names(
         ground,
         {"primary": PRIMARY, "secondaries": [SECONDARY], "key": key},
-        Elsewhere(str(ground.lab.folder / "network")),
+        NetworkNamespace(str(ground.lab.folder / "network")),
     )
     made.write()
     with serving(ground, made):
@@ -168,7 +169,7 @@ def test_a_member_without_power_leaves_and_comes_back(dynamic: Names) -> None:
     dynamic.until(ALL)
     assert dynamic.sync().exit is Exit.OK
     assert dynamic.told() == dynamic.told(SECONDARY) == set(ALL)
-    with dynamic.ground.lab.broken("web4", Fault.POWER_OFF):
+    with dynamic.ground.lab.broken("web4", FaultKind.POWER_OFF):
         dynamic.until({"web4": State.DOWN})
         report = dynamic.sync()
         assert report.exit is Exit.OK
@@ -183,7 +184,7 @@ def test_a_member_without_power_leaves_and_comes_back(dynamic: Names) -> None:
 def test_an_uplink_that_is_cut_takes_no_one_out(dynamic: Names) -> None:
     dynamic.until(ALL)
     dynamic.sync()
-    with dynamic.ground.lab.broken("web3", Fault.CUT), dynamic.ground.lab.broken("web4", Fault.CUT):
+    with dynamic.ground.lab.broken("web3", FaultKind.CUT), dynamic.ground.lab.broken("web4", FaultKind.CUT):
         with Fleet.load(str(dynamic.ground.root)) as found:
             assert [found.topology.scan().topology.frozen != "" for _ in range(3)][-1]
         assert dynamic.sync().changed == 0
@@ -218,7 +219,7 @@ def test_a_name_server_that_is_down_gets_the_change_later(dynamic: Names) -> Non
     dynamic.sync()
     with Fleet.load(str(dynamic.ground.root)) as found:
         found.topology.set_downtime("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
-    with dynamic.ground.lab.broken(PRIMARY, Fault.POWER_OFF):
+    with dynamic.ground.lab.broken(PRIMARY, FaultKind.POWER_OFF):
         report = dynamic.sync()
         assert report.exit is Exit.PARTIAL
         assert f"its primary {PRIMARY}" in report.stopped
@@ -238,7 +239,7 @@ def test_clocks_that_differ_are_told_as_such(dynamic: Names) -> None:
     dynamic.until(ALL)
     ground = dynamic.ground
     ground.run(PRIMARY, "service", "named", "stop")
-    with ground.lab.broken(PRIMARY, Fault.SKEW_CLOCK, by=1000):
+    with ground.lab.broken(PRIMARY, FaultKind.SKEW_CLOCK, by=1000):
         ground.run(PRIMARY, "service", "named", "start")
         began = time.monotonic()
         while "more than five minutes apart (BADTIME)" not in (report := dynamic.sync()).stopped:
@@ -317,7 +318,7 @@ def test_clients_while_members_die_are_cut_off_and_drained(dynamic: Names) -> No
     clients = Clients(dynamic)
     clients.start()
     try:
-        for name, fault in (("web4", Fault.POWER_OFF), ("web3", Fault.CUT)):
+        for name, fault in (("web4", FaultKind.POWER_OFF), ("web3", FaultKind.CUT)):
             with lab.broken(name, fault):
                 clients.until({name}.isdisjoint)
             clients.until({name}.issubset)
@@ -346,7 +347,7 @@ def in_files(ground: Ground) -> Iterator[Names]:
         zone_file(ground, server, FILE)
         configure(ground, server, f'type primary; file "{FILE}";')
     zone = {"primary": PRIMARY, "mirrors": [SECONDARY], "file": FILE}
-    made = Names(ground, zone, Elsewhere(str(ground.lab.folder / "network")))
+    made = Names(ground, zone, NetworkNamespace(str(ground.lab.folder / "network")))
     made.write()
     with serving(ground, made):
         yield made
@@ -365,7 +366,7 @@ def test_a_zone_in_files(in_files: Names) -> None:
     assert "( 6 ; serial" in text
     assert text == ground.run(SECONDARY, "cat", FILE).decode()
     assert in_files.sync().changed == 0
-    with ground.lab.broken("web4", Fault.POWER_OFF):
+    with ground.lab.broken("web4", FaultKind.POWER_OFF):
         in_files.until({"web4": State.DOWN})
         assert in_files.sync().exit is Exit.OK
         assert in_files.told() == in_files.told(SECONDARY) == {"web1", "web2", "web3"}
@@ -377,7 +378,7 @@ def test_a_mirror_that_was_away_catches_up(in_files: Names) -> None:
     in_files.until(ALL)
     ground = in_files.ground
     ground.run(SECONDARY, "service", "named", "stop")
-    with ground.lab.broken(SECONDARY, Fault.CUT):
+    with ground.lab.broken(SECONDARY, FaultKind.CUT):
         report = in_files.sync()
         assert report.exit is Exit.PARTIAL
         assert [bool(each.trouble) for each in report.servers] == [False, True]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiall_cli.lab.real.lab import Lab
+from multiall_cli.lab.real.lab import RealLab
 
 KINDS = ("net", "pid", "mnt", "uts", "ipc")
 
@@ -37,7 +37,7 @@ class Traces:
 
 
 @contextmanager
-def traces(lab: Lab) -> Iterator[Traces]:
+def traces(lab: RealLab) -> Iterator[Traces]:
     """Of a lab that runs. The namespaces are held, or the kernel would give their numbers to another lab's."""
     processes = [int(lab.argv_beside([])[2]), *(lab.pid(name) for name in lab.names)]
     held = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for pid in processes for kind in KINDS]

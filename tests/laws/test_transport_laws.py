@@ -12,7 +12,7 @@ from multiall_cli.adapters.secrets import reveal
 from multiall_cli.adapters.ssh.transport import SshTransport
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.inventory import ADMIN, Server, Ssh
-from multiall_cli.lab import Lab
+from multiall_cli.lab import DemoLab
 from tests.laws.doubles import Kept
 from tests.laws.transports import FaultLaws, FaultyWorld, TransportLaws, World
 
@@ -38,12 +38,12 @@ class TestMemory(TransportLaws):
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab.up(2) as lab:
+def lab() -> Iterator[DemoLab]:
+    with DemoLab.up(2) as lab:
         yield lab
 
 
-def world_of(lab: Lab, name: str) -> FaultyWorld:
+def world_of(lab: DemoLab, name: str) -> FaultyWorld:
     address, port = lab.addresses[name]
     known = lab.site / "known_hosts"
     transport = SshTransport(
@@ -62,7 +62,7 @@ def world_of(lab: Lab, name: str) -> FaultyWorld:
 
 class TestLab(TransportLaws):
     @pytest.fixture
-    def world(self, lab: Lab) -> World:
+    def world(self, lab: DemoLab) -> World:
         return world_of(lab, "web1")
 
 
@@ -79,7 +79,7 @@ def python_after(folder: Path) -> Callable[[str], None]:
 
 class TestLabFaults(FaultLaws):
     @pytest.fixture
-    def faulty(self, lab: Lab) -> Iterator[FaultyWorld]:
+    def faulty(self, lab: DemoLab) -> Iterator[FaultyWorld]:
         world = world_of(lab, "web2")
         killed = []
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.domain.errors import MultiAllError
-from multiall_cli.lab.real.lab import Lab
-from multiall_cli.lab.real.requirements import possible
+from multiall_cli.lab.real.lab import RealLab
+from multiall_cli.lab.real.requirements import check_requirements
 from tests.lab.ground import Ground
 from tests.peers.stage import PEERS, Stage
 
@@ -15,7 +15,7 @@ from tests.peers.stage import PEERS, Stage
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     why = "" if (PEERS / "ready").exists() else "the peers' programs are not installed; ./dev peers installs them"
     try:
-        possible()
+        check_requirements()
     except MultiAllError as fault:
         why = why or str(fault)
     for item in items:
@@ -24,13 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def three() -> Iterator[Lab]:
-    with Lab.up(3) as lab:
+def three() -> Iterator[RealLab]:
+    with RealLab.up(3) as lab:
         yield lab
 
 
 @pytest.fixture
-def stage(three: Lab, tmp_path: Path) -> Stage:
+def stage(three: RealLab, tmp_path: Path) -> Stage:
     three.reset()
     made = Stage(Ground(three, tmp_path / "site"), tmp_path)
     made.settle()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts, Line, check, parse, pin, preferred
+from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts, KnownHostsLine, check, parse, pin, preferred
 from multiall_cli.adapters.ssh.route import Routes
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Server
@@ -55,7 +55,7 @@ def hashed(name: str) -> str:
     ],
 )
 def test_who_is_meant(hosts: str, name: str, meant: bool) -> None:
-    assert Line(hosts, "ssh-ed25519", b"", "", "").means(name) is meant
+    assert KnownHostsLine(hosts, "ssh-ed25519", b"", "", "").means(name) is meant
 
 
 def test_what_is_no_entry_is_passed_over() -> None:
@@ -66,7 +66,10 @@ def test_what_is_no_entry_is_passed_over() -> None:
 
 def test_kinds_that_are_known_go_first() -> None:
     kinds = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
-    known = [Line("web1", "ssh-rsa", b"", "", ""), Line("*", "ssh-ed25519", b"", "@cert-authority", "")]
+    known = [
+        KnownHostsLine("web1", "ssh-rsa", b"", "", ""),
+        KnownHostsLine("*", "ssh-ed25519", b"", "@cert-authority", ""),
+    ]
     plain = ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256")
     assert preferred(known, kinds) == (*(f"{kind}-cert-v01@openssh.com" for kind in kinds), *plain)
     assert preferred(known[:1], kinds) == plain
@@ -101,7 +104,7 @@ def test_replacing_leaves_what_others_need(tmp_path: Path) -> None:
 def test_a_comment_is_no_entry_whatever_it_holds(sign: str) -> None:
     """Only a line feed ends a line for ssh."""
     assert list(parse(f"# was:{sign}web1 ssh-ed25519 {BLOB}\nweb2 ssh-ed25519 {BLOB} {sign}*\n", "f")) == [
-        Line("web2", "ssh-ed25519", base64.b64decode(BLOB), "", "f:2")
+        KnownHostsLine("web2", "ssh-ed25519", base64.b64decode(BLOB), "", "f:2")
     ]
 
 
@@ -121,7 +124,7 @@ def test_a_type_unlike_the_key_is_no_entry_but_a_revocation_holds() -> None:
     assert line.blob == base64.b64decode(BLOB)
 
 
-def known(tmp_path: Path, **files: Path) -> Sequence[Line]:
+def known(tmp_path: Path, **files: Path) -> Sequence[KnownHostsLine]:
     (tmp_path / "config").write_text(
         f"UserKnownHostsFile {files.get('own', tmp_path / 'none')}\nGlobalKnownHostsFile none\n"
     )

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from multiall_cli.adapters.local import ChildPipe
-from multiall_cli.adapters.loop_client import Resident
-from multiall_cli.adapters.remote_bundle import ARGUMENTS, MODULES, MORE
+from multiall_cli.adapters.local import LocalProcess
+from multiall_cli.adapters.loop_client import LoopClient
+from multiall_cli.adapters.remote_bundle import ARGUMENTS, EXTRA_MODULES, MODULES
 
 REMOTE = Path(__file__).parents[2] / "multiall_cli" / "remote"
 SOURCES = sorted(REMOTE.rglob("*.py"))
 
 
 def test_the_bundle_has_every_module() -> None:
-    later = {name for names in MORE.values() for name in names()}
+    later = {name for names in EXTRA_MODULES.values() for name in names()}
     assert {*MODULES, *later, "importer"} == {dotted(source) for source in SOURCES if source.stem != "__init__"}
     assert not later & set(MODULES)
 
@@ -84,7 +84,7 @@ PYTHONS = pythons()
 @pytest.mark.parametrize("python", PYTHONS or [sys.executable], ids=lambda path: path.split("/")[-3])
 def test_the_loop_runs(python: str) -> None:
     """The bundle as it is sent, in a real interpreter of each version that is here."""
-    resident = Resident(ChildPipe([python, *ARGUMENTS]), "web1")
+    resident = LoopClient(LocalProcess([python, *ARGUMENTS]), "web1")
     assert b"".join(resident.call("ping", [b"x" * 100_000] * 3, 20, {}).pieces()) == b"x" * 300_000
     host = resident.call("host_info", (), 20, {}).value()
     assert host["executable"]

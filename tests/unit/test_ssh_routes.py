@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.ssh.channel import command_line
-from multiall_cli.adapters.ssh.config import leads_astray, read, straight
-from multiall_cli.adapters.ssh.host_config import Question, settings
+from multiall_cli.adapters.ssh.config import direct_endpoint, may_change_address, read
+from multiall_cli.adapters.ssh.host_config import HostQuery, host_config
 from multiall_cli.adapters.ssh.route import Route, Routes, split_hop
 from multiall_cli.adapters.ssh.streams import _resolve
 from multiall_cli.domain.errors import Unreachable, UsageError
@@ -279,9 +279,9 @@ def test_a_name_is_completed(tmp_path: Path) -> None:
     text = "CanonicalizeHostname yes\nCanonicalDomains nowhere.invalid b\nHost x.b\n Port 3\nMatch canonical\n User c\n"
     (tmp_path / "config").write_text(text)
     files = read([str(tmp_path / "config")])
-    found = settings(files, Question("x"), resolve=lambda name: name == "x.b")
+    found = host_config(files, HostQuery("x"), resolve=lambda name: name == "x.b")
     assert (found.hostname, found.text("port"), found.text("user")) == ("x.b", "3", "c")
-    assert settings(files, Question("y"), resolve=lambda name: False).hostname == "y"
+    assert host_config(files, HostQuery("y"), resolve=lambda name: False).hostname == "y"
 
 
 def test_plain_arguments_stay_readable_in_logs() -> None:
@@ -319,7 +319,7 @@ def test_a_knock_goes_where_a_session_would_go(
     server = Server("web1", "192.0.2.1", ssh=ssh)
     routes = Routes({"web1": server, "other": Server("other", "192.0.2.9")}, [], 5.0, [str(tmp_path / "config")])
     assert routes.door_of(server) == door
-    assert leads_astray(read([str(tmp_path / "config")])) or straight(server) == door
+    assert may_change_address(read([str(tmp_path / "config")])) or direct_endpoint(server) == door
     if door is not None:
         route = routes.of(server)
         assert (route.address, route.port) == door

@@ -35,7 +35,7 @@ Network = Callable[[], AbstractContextManager[None]]
 """Within which sockets are made."""
 
 
-class ByKey(Protocol):
+class SignedQueries(Protocol):
     """Queries that are signed with the zone's key. Errors of all: as of `Queries`."""
 
     def signed_serial(self, zone: Zone, server: NameServer) -> int: ...
@@ -45,7 +45,7 @@ class ByKey(Protocol):
     ) -> Mapping[Place, RRset | None]: ...
 
 
-class _Refuses(MemberFault):
+class _QueryRefused(MemberFault):
     """It answers some, and not us."""
 
 
@@ -54,7 +54,7 @@ class Queries:
     view (the key chooses it) and at servers that answer no one without (`allow-query { key ...; }`).
     """
 
-    def __init__(self, timeout: float, network: Network, by_key: Callable[[], ByKey]) -> None:
+    def __init__(self, timeout: float, network: Network, by_key: Callable[[], SignedQueries]) -> None:
         self._timeout = timeout
         self._network = network
         self._by_key = by_key
@@ -66,7 +66,7 @@ class Queries:
         if not self.needs_key(zone, server):
             try:
                 return self._serial(zone, server)
-            except _Refuses:
+            except _QueryRefused:
                 if zone.key is None:
                     raise
         found = self._by_key().signed_serial(zone, server)
@@ -86,18 +86,22 @@ class Queries:
     def _serial(self, zone: Zone, server: NameServer) -> int:
         asked = encode_query(secrets.randbits(16), zone.name, TYPES["SOA"])
         with self._reached(server) as address:
-            answer = exchanged(address, server.port, asked, self._timeout)
+            answer = exchange(address, server.port, asked, self._timeout)
             code, found = read_answer(answer, asked, TYPES["SOA"])
         if found and answer[2] & AUTHORITATIVE:
             return int(found[0].split()[-5])  # the names before it may have any letters
         why = f" ({rcode_name(code)})" if code else ""
         todo = "add the zone there, or take the server out of `zones:`"
-        raise (_Refuses if code == REFUSED else MemberFault)(
+        raise (_QueryRefused if code == REFUSED else MemberFault)(
             server.name, f"does not hold the zone {zone.shown}{why}", todo
         )
 
     def _answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        with self._reached(server) as address, asking(address, server.port) as opened, DefaultSelector() as selector:
+        with (
+            self._reached(server) as address,
+            connect_udp(address, server.port) as opened,
+            DefaultSelector() as selector,
+        ):
             opened.setblocking(False)
             selector.register(opened, EVENT_READ)
             parts = (places[start : start + AT_ONCE] for start in range(0, len(places), AT_ONCE))
@@ -105,7 +109,7 @@ class Queries:
 
     @contextmanager
     def _reached(self, server: NameServer) -> Iterator[str]:
-        with reaching(server, self._timeout, self._network) as address:
+        with resolve_server(server, self._timeout, self._network) as address:
             try:
                 yield address
             except ValueError as fault:
@@ -161,12 +165,12 @@ def _over_tcp(server: tuple[str, int], asked: bytes) -> bytes:
     return bytes(answer)
 
 
-def exchanged(address: str, port: int, asked: bytes, timeout: float) -> bytes:
+def exchange(address: str, port: int, asked: bytes, timeout: float) -> bytes:
     """Return the answer to a question over UDP, however many other messages come before it. Raises TimeoutError,
     OSError, and ValueError where only such came.
     """
     until, again, odd = time.monotonic() + timeout, 0.0, False
-    with asking(address, port) as opened:
+    with connect_udp(address, port) as opened:
         while (now := time.monotonic()) < until:
             if now >= again:
                 opened.send(asked)
@@ -184,7 +188,7 @@ def _silence(*, odd: bool) -> Exception:
     return ValueError("its answers are to something else") if odd else TimeoutError()
 
 
-def asking(address: str, port: int) -> socket.socket:
+def connect_udp(address: str, port: int) -> socket.socket:
     """A socket for queries to one server: it is connected, so that a refusal is heard at once."""
     opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -196,7 +200,7 @@ def asking(address: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def reaching(server: NameServer, timeout: float, network: Network) -> Iterator[str]:
+def resolve_server(server: NameServer, timeout: float, network: Network) -> Iterator[str]:
     """Gives a server's address, within the network that leads to it. Errors: Unreachable, for what breaks meanwhile."""
     try:
         with network():

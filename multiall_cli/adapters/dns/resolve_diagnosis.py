@@ -5,7 +5,7 @@ import socket
 from multiall_cli.domain.answer import Finding, Health
 
 
-def examine(server: str, address: str) -> Finding | None:
+def diagnose(server: str, address: str) -> Finding | None:
     """What is wrong with a server's name, or None where it has an address."""
     try:
         socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)

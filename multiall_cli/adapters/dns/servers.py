@@ -19,20 +19,20 @@ import dns.update
 import dns.xfr
 import dns.zone
 
-from multiall_cli.adapters.dns.queries import CUT, Network, Queries, exchanged, reaching
-from multiall_cli.adapters.dns.transfers import LIMITS, Limits, Transfer
+from multiall_cli.adapters.dns.queries import CUT, Network, Queries, exchange, resolve_server
+from multiall_cli.adapters.dns.transfers import LIMITS, TransferLimits, ZoneTransfer
 from multiall_cli.adapters.dns.tsig import tsig_of
 from multiall_cli.adapters.dns.updates import (
     MOST,
-    Hold,
+    LeaseUpdate,
     Marked,
-    Update,
+    UpdateBuilder,
     as_name,
     as_rdata,
+    count_names,
     fill,
-    halves,
-    names_of,
-    parts_of,
+    split_in_halves,
+    split_into_messages,
 )
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable
@@ -62,7 +62,7 @@ _REFUSALS = {
 }
 
 
-class Overfull(Exception):
+class MessageTooLarge(Exception):
     """A message would be larger than the DNS allows."""
 
 
@@ -79,7 +79,7 @@ class DnsServers:
         timeout: float,
         network: Network,
         monotonic: Callable[[], float] = time.monotonic,
-        limits: Limits = LIMITS,
+        limits: TransferLimits = LIMITS,
     ) -> None:
         self._reveal = reveal
         self._timeout = timeout
@@ -148,7 +148,7 @@ class DnsServers:
         """
         query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone.reading_key))
         with self._trouble(zone, zone.primary, zone.reading_key) as address:
-            Transfer(zone, self._limits, self._timeout, until).run(address, held, query)
+            ZoneTransfer(zone, self._limits, self._timeout, until).run(address, held, query)
         content = content_of(zone, held)
         self._zones[zone.id] = held, whole
         return content
@@ -158,19 +158,19 @@ class DnsServers:
     def write(
         self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
     ) -> Written:
-        hold = Hold(lease)
+        hold = LeaseUpdate(lease)
         leaving = {each.key for each, _ in changes if each.after is None}
         done: set[str] = set()
         refused: dict[str, tuple[str, str]] = {}
-        todo = list(reversed(list(parts_of(changes, leaving))))
+        todo = list(reversed(list(split_into_messages(changes, leaving))))
         while todo:
             part = todo.pop()
             send = partial(self._sent, zone, part, soa, leaving, hold)
             code = send() if not done else self._sent_on(todo, send)
             if code == dns.rcode.NOERROR:
                 done |= {each.key for each, _ in part}
-            elif code is None or (code not in _STALE and names_of(part) > 1):
-                todo += halves(part)  # too large, or one of its names is refused: which?
+            elif code is None or (code not in _STALE and count_names(part) > 1):
+                todo += split_in_halves(part)  # too large, or one of its names is refused: which?
             elif code not in _STALE:
                 refused |= {each.key: _refusal(code) for each, _ in part}
                 if len(refused) >= MOST_REFUSED and not done:
@@ -190,7 +190,7 @@ class DnsServers:
             return dns.rcode.NXRRSET
 
     def _sent(
-        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: Hold
+        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: LeaseUpdate
     ) -> dns.rcode.Rcode | None:
         """What came of a message; None: it would be too large. Where the key may not write the lease, it goes
         without.
@@ -205,18 +205,18 @@ class DnsServers:
         return code
 
     def _sent_once(
-        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: Hold
+        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: LeaseUpdate
     ) -> dns.rcode.Rcode | None:
-        update = Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
+        update = UpdateBuilder(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
         fill(update, part, soa, zone, leaving)
         hold.fill(update)
         try:
             return self._ask(zone, zone.primary, update.message, tcp=True).rcode()
-        except Overfull:
+        except MessageTooLarge:
             return None
 
     def release(self, zone: Zone, lease: Leasing) -> None:
-        update = Update(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
+        update = UpdateBuilder(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
         update.present(lease.name, "TXT", lease.after)
         update.delete(lease.name, "TXT")
         self._ask(zone, zone.primary, update.message, tcp=True)
@@ -268,7 +268,7 @@ class DnsServers:
             if tcp:
                 return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
             try:
-                wire = exchanged(address, server.port, message.to_wire(), self._timeout)
+                wire = exchange(address, server.port, message.to_wire(), self._timeout)
             except ValueError as fault:
                 raise MemberFault(server.name, str(fault), "look whether it is a name server") from None
             if wire[2] & CUT:
@@ -278,7 +278,7 @@ class DnsServers:
     @contextmanager
     def _trouble(self, zone: Zone, server: NameServer, key: Key | None = None) -> Iterator[str]:
         """Gives the server's address; tells what goes wrong between us in words that lead on."""
-        with reaching(server, self._timeout, self._network) as address:
+        with resolve_server(server, self._timeout, self._network) as address:
             try:
                 yield address
             except dns.exception.Timeout:
@@ -296,7 +296,7 @@ class DnsServers:
                 what, todo = _REFUSALS.get(fault.rcode, (f"gives no zone: {fault}", "look at its log"))
                 raise MemberFault(server.name, f"{what}, when asked for {zone.shown}", todo) from None
             except dns.exception.TooBig:
-                raise Overfull from None
+                raise MessageTooLarge from None
             except dns.exception.DNSException as fault:
                 what = f"answered with something that is no answer ({type(fault).__name__}: {fault})"
                 raise MemberFault(server.name, what, "look at its log") from None

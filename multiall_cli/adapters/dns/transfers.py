@@ -16,7 +16,7 @@ from multiall_cli.domain.zones import Zone
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TransferLimits:
     """How much one transfer may take. dnspython checks its time only while it waits for the socket."""
 
     seconds: float = 60.0
@@ -24,15 +24,15 @@ class Limits:
     records: int = 1_000_000
 
 
-LIMITS = Limits()
+LIMITS = TransferLimits()
 
 
-class Transfer:
+class ZoneTransfer:
     """One attempt to read a zone, whole or from a known version on. `timeout`: seconds that the server may be silent;
     `until`: when it must have ended, of a monotonic clock.
     """
 
-    def __init__(self, zone: Zone, limits: Limits, timeout: float, until: float) -> None:
+    def __init__(self, zone: Zone, limits: TransferLimits, timeout: float, until: float) -> None:
         self._zone = zone
         self._limits = limits
         self._timeout = timeout

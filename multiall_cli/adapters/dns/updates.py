@@ -19,7 +19,7 @@ MOST = 150  # changes of one message, which has 64 KiB at the most
 Marked = tuple[Change[RRset], str]
 
 
-def parts_of(changes: Sequence[Marked], leaving: Set[str]) -> Iterator[list[Marked]]:
+def split_into_messages(changes: Sequence[Marked], leaving: Set[str]) -> Iterator[list[Marked]]:
     """As many as a message has room for; all of one name are in the same one. Those that demand the SOA come first,
     before another message moves it.
     """
@@ -39,11 +39,11 @@ def _some(changes: Sequence[Marked]) -> Iterator[list[Marked]]:
         yield part
 
 
-def names_of(part: Sequence[Marked]) -> int:
+def count_names(part: Sequence[Marked]) -> int:
     return len({place_of(each.key)[0] for each, _ in part})
 
 
-def halves(part: Sequence[Marked]) -> list[list[Marked]]:
+def split_in_halves(part: Sequence[Marked]) -> list[list[Marked]]:
     """The second and the first half of its names; a single name cannot be smaller. Errors: MultiAllError."""
     names = list(dict.fromkeys(place_of(each.key)[0] for each, _ in part))
     if len(names) < 2:
@@ -53,7 +53,7 @@ def halves(part: Sequence[Marked]) -> list[list[Marked]]:
     return [[each for each in part if (place_of(each[0].key)[0] in first) is half] for half in (False, True)]
 
 
-class Update:
+class UpdateBuilder:
     """A message of updates, as texts; what is often in it is read once."""
 
     def __init__(self, message: dns.update.UpdateMessage) -> None:
@@ -82,7 +82,7 @@ def as_rdata(kind: str, text: str) -> dns.rdata.Rdata:
     return dns.rdata.from_text(dns.rdataclass.IN, kind, text)
 
 
-def fill(message: Update, part: Sequence[Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
+def fill(message: UpdateBuilder, part: Sequence[Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
     """All that a message demands and does. The SOA is demanded once: what stands there twice is not so for BIND."""
     for change, _ in part:
         _demand(message, change, leaving)
@@ -103,7 +103,7 @@ def _makes_room(change: Change[RRset], leaving: Set[str]) -> bool:
     return kind == "CNAME" and _adds(change) and any(key_of((name, each)) in leaving for each in MANAGED)
 
 
-def _demand(message: Update, change: Change[RRset], leaving: Set[str]) -> None:
+def _demand(message: UpdateBuilder, change: Change[RRset], leaving: Set[str]) -> None:
     """What must still be so, for all of the message to be done (RFC 2136, 2.4)."""
     name, kind = place_of(change.key)
     mark, before = marker_name((name, kind)), change.before
@@ -121,7 +121,7 @@ def _demand(message: Update, change: Change[RRset], leaving: Set[str]) -> None:
         message.absent(name)  # beside others an alias is passed over, and the answer is NOERROR all the same
 
 
-def _put(message: Update, change: Change[RRset], marker: str) -> None:
+def _put(message: UpdateBuilder, change: Change[RRset], marker: str) -> None:
     name, kind = place_of(change.key)
     if change.after is not None and change.after.values:
         message.replace(name, change.after.ttl, kind, *change.after.values)
@@ -134,7 +134,7 @@ def _put(message: Update, change: Change[RRset], marker: str) -> None:
         message.delete(mark, "TXT")
 
 
-class Hold:
+class LeaseUpdate:
     """The lease of one run, message after message. `is_wanted`: whether the key may write it; `is_taken`: it stands."""
 
     def __init__(self, lease: Leasing | None) -> None:
@@ -142,7 +142,7 @@ class Hold:
         self.is_wanted = lease is not None
         self.is_taken = False
 
-    def fill(self, message: Update) -> None:
+    def fill(self, message: UpdateBuilder) -> None:
         """Demand that the lease is as it was read, or ours by now, and take it."""
         if self._lease is None or not self.is_wanted:
             return

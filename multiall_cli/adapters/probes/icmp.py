@@ -18,7 +18,7 @@ _LONGEST = 1500
 _OURS = b"multiall"
 
 
-class Pinger:
+class IcmpProbe:
     """`timeout`: seconds that an answer may take; `network`: where its sockets are made."""
 
     def __init__(self, timeout: float, *, network: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:

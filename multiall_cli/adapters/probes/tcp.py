@@ -27,7 +27,7 @@ NAMES_AT_ONCE = 32  # names that are looked up
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 _SSH = b"SSH-"
 _LONGEST = 255  # bytes of a banner, RFC 4253 section 4.2
-_MET = {
+_RUNG_OF = {
     errno.ECONNREFUSED: Rung.REFUSED,
     errno.ECONNRESET: Rung.REFUSED,
     errno.ETIMEDOUT: Rung.TIMEOUT,
@@ -39,7 +39,7 @@ _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOT
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Endpoint:
     """A server's SSH port. `address`: a name or a number of IPv4 or IPv6."""
 
     server: str
@@ -48,8 +48,8 @@ class Door:
 
 
 @dataclass(slots=True)
-class _Knock:
-    door: Door
+class _Connection:
+    door: Endpoint
     socket: socket.socket
     began: float
     until: float
@@ -57,7 +57,7 @@ class _Knock:
     opened: float | None = None
 
 
-class Knocker:
+class TcpProbe:
     """Takes samples as `observer`. `timeout`: seconds that each may take; `network`: where its sockets are made."""
 
     def __init__(
@@ -73,13 +73,13 @@ class Knocker:
         self._network = network
         self._now = now
 
-    def __call__(self, doors: Iterable[Door], listen: Set[str] = frozenset()) -> list[Evidence]:
+    def __call__(self, doors: Iterable[Endpoint], listen: Set[str] = frozenset()) -> list[Evidence]:
         """A sample of each door; `listen`: the servers whose SSH banner is waited for as well."""
         with self._network():
             found, numbered = self._look_up(list(doors))
             return found + list(self._knock(numbered, listen))
 
-    def _look_up(self, doors: list[Door]) -> tuple[list[Evidence], list[Door]]:
+    def _look_up(self, doors: list[Endpoint]) -> tuple[list[Evidence], list[Endpoint]]:
         """Doors with numbers for names, and what is to be said of those whose names mean nothing."""
         names = sorted({door.address for door in doors if not _is_number(door.address)})
         meant: dict[str, str] = {}
@@ -89,7 +89,7 @@ class Knocker:
         lost = [door for door in doors if meant.get(door.address) == ""]
         found = [self._told(door, Rung.NO_ROUTE, trouble=f"{door.address} has no address") for door in lost]
         rest = [door for door in doors if meant.get(door.address) != ""]
-        return found, [Door(door.server, meant.get(door.address, door.address), door.port) for door in rest]
+        return found, [Endpoint(door.server, meant.get(door.address, door.address), door.port) for door in rest]
 
     def _number_of(self, name: str) -> str:
         """The first address that a name has; '' where it has none."""
@@ -99,8 +99,8 @@ class Knocker:
         except (OSError, UnicodeError):
             return ""
 
-    def _knock(self, doors: list[Door], listen: Set[str]) -> Iterator[Evidence]:
-        todo, waiting = deque(doors), deque[_Knock]()
+    def _knock(self, doors: list[Endpoint], listen: Set[str]) -> Iterator[Evidence]:
+        todo, waiting = deque(doors), deque[_Connection]()
         most = max(1, min(AT_ONCE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE))
         with selectors.DefaultSelector() as selector:
             while todo or waiting:
@@ -120,7 +120,7 @@ class Knocker:
                     if late.socket.fileno() >= 0:
                         yield self._gave_up(selector, late)
 
-    def _begin(self, door: Door, *, listens: bool) -> "_Knock | Evidence":
+    def _begin(self, door: Endpoint, *, listens: bool) -> "_Connection | Evidence":
         began = time.monotonic()
         if not 0 < door.port < 1 << 16:
             words = f"there is no port {door.port}; mend it in the ssh config or the inventory"
@@ -138,11 +138,11 @@ class Knocker:
         except OSError as failed:
             fault = failed.errno or errno.EHOSTUNREACH
         if fault in (0, errno.EINPROGRESS):
-            return _Knock(door, knocking, began, began + self._timeout, listens)
+            return _Connection(door, knocking, began, began + self._timeout, listens)
         knocking.close()
         return self._failed(door, fault, None)
 
-    def _met(self, selector: selectors.BaseSelector, knock: _Knock) -> Iterator[Evidence]:
+    def _met(self, selector: selectors.BaseSelector, knock: _Connection) -> Iterator[Evidence]:
         """Something came of it: the connection, its refusal, or the banner."""
         now = time.monotonic()
         if knock.opened is None:
@@ -170,7 +170,7 @@ class Knocker:
             words = "it is no SSH server" if said else "its sshd closes the connection at once"
             yield self._told(knock.door, Rung.TCP, took, words)
 
-    def _gave_up(self, selector: selectors.BaseSelector, knock: _Knock) -> Evidence:
+    def _gave_up(self, selector: selectors.BaseSelector, knock: _Connection) -> Evidence:
         late = time.monotonic() - knock.until
         _end(selector, knock)
         if knock.opened is not None:
@@ -180,18 +180,20 @@ class Knocker:
         asked = self._now() - (time.monotonic() - knock.began)
         return Evidence(self._observer, knock.door.server, Rung.TIMEOUT, asked, lag=late)
 
-    def _failed(self, door: Door, fault: int, rtt: float | None) -> Evidence:
-        rung = _MET.get(fault)
+    def _failed(self, door: Endpoint, fault: int, rtt: float | None) -> Evidence:
+        rung = _RUNG_OF.get(fault)
         if rung is None:
             lag = NO_SAMPLE if fault in _OURS else 0.0
             return self._told(door, Rung.NO_ROUTE, rtt, os.strerror(fault), lag)
         return self._told(door, rung, rtt)
 
-    def _told(self, door: Door, rung: Rung, rtt: float | None = None, trouble: str = "", lag: float = 0.0) -> Evidence:
+    def _told(
+        self, door: Endpoint, rung: Rung, rtt: float | None = None, trouble: str = "", lag: float = 0.0
+    ) -> Evidence:
         return Evidence(self._observer, door.server, rung, self._now(), rtt, trouble, lag)
 
 
-def _end(selector: selectors.BaseSelector, knock: _Knock) -> None:
+def _end(selector: selectors.BaseSelector, knock: _Connection) -> None:
     selector.unregister(knock.socket)
     knock.socket.close()
 

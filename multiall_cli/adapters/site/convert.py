@@ -8,7 +8,7 @@ from os.path import expanduser, join, normpath
 from msgspec import UNSET, UnsetType
 
 from multiall_cli.adapters.site import schema as shapes
-from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar, YamlValue
 from multiall_cli.domain.errors import Fault, Origin, UsageError
 from multiall_cli.domain.health import DAY, BaselineSettings
 from multiall_cli.domain.inventory import (
@@ -29,7 +29,7 @@ from multiall_cli.planning.targets.selection import STATE
 from multiall_cli.planning.windows import fault_of
 from multiall_cli.planning.zones.names import is_ip
 
-Tell = Callable[[Origin, str, str], None]
+ReportError = Callable[[Origin, str, str], None]
 """Takes a fault: where, what, and what to do."""
 
 MOST_SERVERS = 100_000
@@ -39,38 +39,38 @@ _NAMES = "a name has letters, digits, '.', '_' and '-', and begins with a letter
 _SCOPED = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,32})?")
 
 
-def under(written: Written | None, *keys: str) -> Written | None:
+def value_at(written: YamlValue | None, *keys: str) -> YamlValue | None:
     """The value below these keys, None where one is missing."""
     for key in keys:
-        written = written.entries.get(key) if isinstance(written, Table) else None
+        written = written.entries.get(key) if isinstance(written, YamlMapping) else None
     return written
 
 
-def text_of(written: Written | None, *keys: str) -> str | None:
+def text_of(written: YamlValue | None, *keys: str) -> str | None:
     """A single value as it is written, so that `user: 007` and `mode: 0644` mean what they show."""
-    found = under(written, *keys)
-    return found.text if isinstance(found, Scalar) else None
+    found = value_at(written, *keys)
+    return found.text if isinstance(found, YamlScalar) else None
 
 
-def origin_of(written: Written, *keys: str) -> Origin:
+def origin_of(written: YamlValue, *keys: str) -> Origin:
     """Where a value stands, or the innermost table that could hold it."""
     for key in keys:
-        inner = under(written, key)
+        inner = value_at(written, key)
         if inner is None:
             break
         written = inner
     return written.origin
 
 
-def places(table: Written | None, prefix: str = "") -> Iterator[tuple[str, Origin]]:
+def origins(table: YamlValue | None, prefix: str = "") -> Iterator[tuple[str, Origin]]:
     """Every value's dotted name and place: `ssh`, `ssh.user`, ..."""
-    if isinstance(table, Table):
+    if isinstance(table, YamlMapping):
         for key, value in table.entries.items():
             yield prefix + key, value.origin
-            yield from places(value, f"{prefix}{key}.")
+            yield from origins(value, f"{prefix}{key}.")
 
 
-def rooted(path: str, root: str) -> str:
+def resolve_path(path: str, root: str) -> str:
     """A path of the site's files as an absolute one; `./` is the site's folder, `~/` the admin's home."""
     # Not resolved: a link stays what the admin called it.
     return normpath(join(root, expanduser(path)))
@@ -79,7 +79,7 @@ def rooted(path: str, root: str) -> str:
 def secret(reference: str, root: str) -> Secret:
     """`${env:X}`, `${file:…}` or `${cmd:…}`, already held against its shape."""
     kind, _, name = reference[2:-1].partition(":")
-    return Secret(kind, rooted(name, root) if kind == "file" else name)
+    return Secret(kind, resolve_path(name, root) if kind == "file" else name)
 
 
 def is_address(text: str) -> bool:
@@ -95,7 +95,7 @@ def is_address(text: str) -> bool:
     return True
 
 
-def servers_of(pattern: str, written: Table, root: str, faults: list[Fault], left: int) -> list[Server]:
+def servers_of(pattern: str, written: YamlMapping, root: str, faults: list[Fault], left: int) -> list[Server]:
     """The servers of one entry of `servers:`, which may be a range; at most `left` of them."""
     place = written.keys[pattern]
 
@@ -117,29 +117,29 @@ def servers_of(pattern: str, written: Table, root: str, faults: list[Fault], lef
     entry = written.entries[pattern]
     addresses = _addresses(names, entry, tell)
     ssh, become, labels = _ssh(entry, root, tell), _become(entry, root, tell), _labels(entry, tell)
-    depends_on, windows = _texts(under(entry, "depends_on")), windows_of(entry, tell)
+    depends_on, windows = _texts(value_at(entry, "depends_on")), windows_of(entry, tell)
     public = _public(names, entry, tell)
     link = Link(text_of(entry, "transport") or "ssh")
-    where = dict(places(entry))
+    where = dict(origins(entry))
     return [
         Server(name, address, link, ssh, become, labels, depends_on, windows, public=own, origin=place, where=where)
         for name, address, own in zip(names, addresses, public, strict=True)
     ]
 
 
-def items(written: Written | None) -> tuple[Written, ...]:
+def items(written: YamlValue | None) -> tuple[YamlValue, ...]:
     """What a list holds; nothing where there is none."""
-    return written.items if isinstance(written, Listing) else ()
+    return written.items if isinstance(written, YamlList) else ()
 
 
-def _texts(written: Written | None) -> tuple[str, ...]:
-    return tuple(item.text for item in items(written) if isinstance(item, Scalar))
+def _texts(written: YamlValue | None) -> tuple[str, ...]:
+    return tuple(item.text for item in items(written) if isinstance(item, YamlScalar))
 
 
-def windows_of(entry: Written, tell: Tell) -> tuple[Window, ...]:
+def windows_of(entry: YamlValue, tell: ReportError) -> tuple[Window, ...]:
     """The `windows:` of a server or a pool; what cannot be is told, and left out."""
     found = []
-    for item in items(under(entry, "windows")):
+    for item in items(value_at(entry, "windows")):
         told = {key: text_of(item, key) for key in ("at", "lasts", "zone", "because")}
         if any(value is None for value in told.values()):
             continue  # told when it was held against its shape
@@ -159,7 +159,7 @@ def windows_of(entry: Written, tell: Tell) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def _addresses(names: tuple[str, ...], entry: Written, tell: Tell) -> tuple[str, ...]:
+def _addresses(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> tuple[str, ...]:
     text = text_of(entry, "address")
     if text is None:
         return names
@@ -180,10 +180,10 @@ def _addresses(names: tuple[str, ...], entry: Written, tell: Tell) -> tuple[str,
     return addresses
 
 
-def _public(names: tuple[str, ...], entry: Written, tell: Tell) -> list[tuple[str, ...]]:
+def _public(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> list[tuple[str, ...]]:
     """The addresses at which clients reach each server: of each range one."""
-    written = under(entry, "public")
-    texts = [written.text] if isinstance(written, Scalar) else _texts(written)
+    written = value_at(entry, "public")
+    texts = [written.text] if isinstance(written, YamlScalar) else _texts(written)
     columns: list[tuple[str, ...]] = []
     for text in texts:
         try:
@@ -207,7 +207,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word if number == 1 else plural}"
 
 
-def _user(entry: Written, tell: Tell, *keys: str) -> str | None:
+def _user(entry: YamlValue, tell: ReportError, *keys: str) -> str | None:
     user = text_of(entry, *keys)
     if user is not None and not shapes.matches(user, shapes.User):
         tell(origin_of(entry, *keys), f"'user' is {shown(user)}", "write a user's name or number")
@@ -215,23 +215,23 @@ def _user(entry: Written, tell: Tell, *keys: str) -> str | None:
     return user
 
 
-def _ssh(entry: Written, root: str, tell: Tell) -> Ssh:
-    if under(entry, "ssh") is None:
+def _ssh(entry: YamlValue, root: str, tell: ReportError) -> Ssh:
+    if value_at(entry, "ssh") is None:
         return Ssh()
-    port = under(entry, "ssh", "port")
+    port = value_at(entry, "ssh", "port")
     identity = text_of(entry, "ssh", "identity")
     password = text_of(entry, "ssh", "password")
     return Ssh(
         user=_user(entry, tell, "ssh", "user"),
-        port=port.value if isinstance(port, Scalar) and isinstance(port.value, int) else None,
+        port=port.value if isinstance(port, YamlScalar) and isinstance(port.value, int) else None,
         jump=text_of(entry, "ssh", "jump"),
-        identity=rooted(identity, root) if identity else None,
+        identity=resolve_path(identity, root) if identity else None,
         password=secret(password, root) if password else None,
     )
 
 
-def _become(entry: Written, root: str, tell: Tell) -> Become:
-    if under(entry, "become") is None:
+def _become(entry: YamlValue, root: str, tell: ReportError) -> Become:
+    if value_at(entry, "become") is None:
         return Become()
     method = text_of(entry, "become") or text_of(entry, "become", "method") or "none"
     password = text_of(entry, "become", "password")
@@ -242,10 +242,10 @@ def _become(entry: Written, root: str, tell: Tell) -> Become:
     )
 
 
-def _labels(entry: Written, tell: Tell) -> dict[str, str]:
-    table = under(entry, "labels")
+def _labels(entry: YamlValue, tell: ReportError) -> dict[str, str]:
+    table = value_at(entry, "labels")
     labels: dict[str, str] = {}
-    for key, value in table.entries.items() if isinstance(table, Table) else ():
+    for key, value in table.entries.items() if isinstance(table, YamlMapping) else ():
         text = text_of(value) or ""
         if key == STATE:
             tell(value.origin, f"no label can be called {STATE!r}", "call it otherwise: state=up asks for reachability")
@@ -260,9 +260,9 @@ def settings_of(shape: shapes.SettingsShape, root: str) -> Settings:
     """What multiall.yaml says, with the defaults of what it does not say."""
     default = Settings()
     return Settings(
-        store=rooted(shape.store, root) if isinstance(shape.store, str) else default.store,
-        network=rooted(shape.network, root) if isinstance(shape.network, str) else default.network,
-        ssh_config=rooted(shape.ssh_config, root) if isinstance(shape.ssh_config, str) else default.ssh_config,
+        store=resolve_path(shape.store, root) if isinstance(shape.store, str) else default.store,
+        network=resolve_path(shape.network, root) if isinstance(shape.network, str) else default.network,
+        ssh_config=resolve_path(shape.ssh_config, root) if isinstance(shape.ssh_config, str) else default.ssh_config,
         parallel=shape.parallel if isinstance(shape.parallel, int) else default.parallel,
         connect_timeout=_seconds(shape.connect_timeout, default.connect_timeout),
         timeout=_seconds(shape.timeout, default.timeout),

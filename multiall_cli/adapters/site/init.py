@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from multiall_cli.adapters.site.imports import Imported, import_ssh_config, render
+from multiall_cli.adapters.site.imports import ImportResult, import_ssh_config, render
 from multiall_cli.adapters.site.json_schema import schemas
-from multiall_cli.adapters.site.read import GUARDS, SETTINGS, shipped
+from multiall_cli.adapters.site.read import GUARDS, SETTINGS, built_in
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.planning.targets.ranges import shown
 
@@ -47,10 +47,10 @@ def create_site(directory: Path, ssh_config: Path | None) -> list[Path]:
     Nothing is overwritten. Errors: UsageError where the folder has a site's file already or cannot be written,
     InputFaults where `ssh_config` is there and cannot be read.
     """
-    imported = import_ssh_config(ssh_config) if ssh_config and ssh_config.exists() else Imported(())
+    imported = import_ssh_config(ssh_config) if ssh_config and ssh_config.exists() else ImportResult(())
     texts = {
         _SITE: _from_ssh(imported) if imported.servers else _example(),
-        GUARDS: shipped(GUARDS).read_text("utf-8"),
+        GUARDS: built_in(GUARDS).read_text("utf-8"),
         SETTINGS: _SETTINGS,
         **{f"inventory/{file}": text for file, text in schemas().items()},
     }
@@ -73,7 +73,7 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _from_ssh(imported: Imported) -> str:
+def _from_ssh(imported: ImportResult) -> str:
     left = [f"#   line {dropped.origin.line}: {dropped.what}" for dropped in imported.dropped]
     told = ["", "# Not taken over from ~/.ssh/config:", *left] if left else []
     title = f"{_MODELINE[2:].format('schema.json')}\n\nThe servers of ~/.ssh/config."
@@ -81,6 +81,6 @@ def _from_ssh(imported: Imported) -> str:
 
 
 def _example() -> str:
-    lines = shipped("inventory/example.yaml").read_text("utf-8").splitlines()
+    lines = built_in("inventory/example.yaml").read_text("utf-8").splitlines()
     commented = [line if line.startswith("#") else f"# {line}".rstrip() for line in lines]
     return "\n".join((*commented, "", "servers: {}", "pools: {}")) + "\n"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from multiall_cli.adapters.site.convert import Tell, origin_of, under
-from multiall_cli.adapters.site.positions import Listing, Scalar, Table
+from multiall_cli.adapters.site.convert import ReportError, origin_of, value_at
+from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server
@@ -18,28 +18,30 @@ HINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class UnresolvedPool:
     """A pool and where its members are written, before they are known."""
 
     pool: Pool
-    written: Table
+    written: YamlMapping
 
-    def expressions(self) -> tuple[Scalar, ...]:
+    def expressions(self) -> tuple[YamlScalar, ...]:
         """The members as they are written, one expression each."""
-        found = under(self.written, "members")
-        items = found.items if isinstance(found, Listing) else (found,)
-        return tuple(item for item in items if isinstance(item, Scalar))
+        found = value_at(self.written, "members")
+        items = found.items if isinstance(found, YamlList) else (found,)
+        return tuple(item for item in items if isinstance(item, YamlScalar))
 
 
-def with_members(drafts: Mapping[str, Draft], servers: Mapping[str, Server], tell: Tell) -> dict[str, Pool]:
+def resolve_members(
+    drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], tell: ReportError
+) -> dict[str, Pool]:
     """The pools with their members; a pool whose members cannot be known is told and left out."""
-    return _Members(drafts, servers, tell).resolve()
+    return _MemberResolver(drafts, servers, tell).resolve()
 
 
-class _Members:
+class _MemberResolver:
     """Resolves pools in the order in which they need each other."""
 
-    def __init__(self, drafts: Mapping[str, Draft], servers: Mapping[str, Server], tell: Tell) -> None:
+    def __init__(self, drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], tell: ReportError) -> None:
         self._drafts = drafts
         self._servers = servers
         self._tell = tell
@@ -82,7 +84,7 @@ class _Members:
         what = f"the pools need each other: {' → '.join(f'@{name}' for name in route)}"
         self._tell(place, what, "take one of them out of the other's members")
 
-    def _needs(self, item: Scalar) -> frozenset[str]:
+    def _needs(self, item: YamlScalar) -> frozenset[str]:
         """The pools of the site that an expression names."""
         try:
             found = atoms(item.text)
@@ -90,7 +92,7 @@ class _Members:
             return frozenset()  # told by `_settled`
         return frozenset(atom.name for atom in found if isinstance(atom, Group) and atom.name in self._drafts)
 
-    def _members(self, draft: Draft) -> tuple[str, ...]:
+    def _members(self, draft: UnresolvedPool) -> tuple[str, ...]:
         """A pool's members; none where one of its expressions is wrong, or needs a pool that is."""
         items = draft.expressions()
         settled = [item for item in items if self._settled(item)]
@@ -107,7 +109,7 @@ class _Members:
             self._tell(origin_of(draft.written, "members"), whole.what, whole.todo)
         return ()
 
-    def _settled(self, item: Scalar) -> bool:
+    def _settled(self, item: YamlScalar) -> bool:
         """Whether an expression can be read, and does not depend on what changes from run to run."""
         try:
             fleeting = [atom for atom in atoms(item.text) if is_fleeting(atom)]
@@ -119,7 +121,7 @@ class _Members:
             self._tell(item.origin, what, "name servers, pools and labels")
         return not fleeting
 
-    def _chosen(self, item: Scalar) -> bool:
+    def _chosen(self, item: YamlScalar) -> bool:
         if is_name(item.text) and item.text not in self._servers and item.text not in self._drafts:
             self._hints -= 1
             if self._hints < 0:

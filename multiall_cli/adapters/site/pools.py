@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from multiall_cli.adapters.site import schema as shapes
 from multiall_cli.adapters.site.convert import (
-    Tell,
+    ReportError,
     items,
     origin_of,
-    places,
-    rooted,
+    origins,
+    resolve_path,
     seconds_in,
     text_of,
-    under,
+    value_at,
     windows_of,
 )
-from multiall_cli.adapters.site.positions import Scalar, Table, Written
+from multiall_cli.adapters.site.positions import YamlMapping, YamlScalar, YamlValue
 from multiall_cli.domain.inventory import After, Delete, FilesDeclaration, Gate, Pool, Rollout
 from multiall_cli.domain.values import Amount
 from multiall_cli.planning.targets.ranges import is_name, shown
@@ -25,32 +25,34 @@ from multiall_cli.planning.targets.selection import SPECIAL
 _MEMBER = "member:"
 
 
-def pool_of(name: str, written: Table, root: str, servers: Container[str], tell: Tell) -> Pool | None:
+def pool_of(name: str, written: YamlMapping, root: str, servers: Container[str], tell: ReportError) -> Pool | None:
     """One entry of `pools:`, with its members still as they are written; None where its name cannot stand."""
     place, entry = written.keys[name], written.entries[name]
     if not is_name(name) or name in SPECIAL:
         tell(place, f"{shown(name)} cannot be the name of a pool", "write such as web; @failed and @deferred are sets")
         return None
-    priority = under(entry, "priority")
+    priority = value_at(entry, "priority")
     return Pool(
         name=name,
         members=(),
-        priority=priority.value if isinstance(priority, Scalar) and isinstance(priority.value, int) else 0,
+        priority=priority.value if isinstance(priority, YamlScalar) and isinstance(priority.value, int) else 0,
         files=_trees(name, entry, root, servers, tell),
         rollout=_rollout(entry, tell),
         windows=windows_of(entry, tell),
-        quorum=amount_of(quorum, tell) if (quorum := under(entry, "quorum")) else None,
+        quorum=amount_of(quorum, tell) if (quorum := value_at(entry, "quorum")) else None,
         origin=place,
     )
 
 
-def _texts(written: Written | None) -> tuple[str, ...]:
-    return tuple(item.text for item in items(written) if isinstance(item, Scalar))
+def _texts(written: YamlValue | None) -> tuple[str, ...]:
+    return tuple(item.text for item in items(written) if isinstance(item, YamlScalar))
 
 
-def _trees(pool: str, entry: Written, root: str, servers: Container[str], tell: Tell) -> tuple[FilesDeclaration, ...]:
+def _trees(
+    pool: str, entry: YamlValue, root: str, servers: Container[str], tell: ReportError
+) -> tuple[FilesDeclaration, ...]:
     trees: dict[str, FilesDeclaration] = {}
-    for item in items(under(entry, "files")):
+    for item in items(value_at(entry, "files")):
         tree = _tree(item, root, servers, tell)
         if tree is None:
             continue
@@ -62,7 +64,7 @@ def _trees(pool: str, entry: Written, root: str, servers: Container[str], tell: 
     return tuple(trees.values())
 
 
-def _tree(item: Written, root: str, servers: Container[str], tell: Tell) -> FilesDeclaration | None:
+def _tree(item: YamlValue, root: str, servers: Container[str], tell: ReportError) -> FilesDeclaration | None:
     path = _path(item, tell)
     source = _source(item, root, servers, tell)
     owner, group = _owner(item, tell)
@@ -75,7 +77,7 @@ def _tree(item: Written, root: str, servers: Container[str], tell: Tell) -> File
         path=path,
         source=source[0],
         from_member=source[1],
-        exclude=_texts(under(item, "exclude")),
+        exclude=_texts(value_at(item, "exclude")),
         delete=Delete((text_of(item, "delete") or "false").lower()),
         owner=owner,
         group=group,
@@ -87,11 +89,11 @@ def _tree(item: Written, root: str, servers: Container[str], tell: Tell) -> File
         entries=int(text_of(item, "entries") or "0"),
         after=after,
         origin=item.origin,
-        where=dict(places(item)),
+        where=dict(origins(item)),
     )
 
 
-def _path(item: Written, tell: Tell) -> str | None:
+def _path(item: YamlValue, tell: ReportError) -> str | None:
     """The tree's path, normalised, so that one tree has one name."""
     text = text_of(item, "path") or ""
     path = text.rstrip("/")
@@ -105,11 +107,11 @@ def _path(item: Written, tell: Tell) -> str | None:
     return None
 
 
-def _source(item: Written, root: str, servers: Container[str], tell: Tell) -> tuple[str, bool] | None:
+def _source(item: YamlValue, root: str, servers: Container[str], tell: ReportError) -> tuple[str, bool] | None:
     """The folder's absolute path or the member's name, and whether it is a member."""
     text = text_of(item, "source") or ""
     if text.startswith(("./", "../", "/")):
-        return rooted(text, root), False
+        return resolve_path(text, root), False
     name = text.removeprefix(_MEMBER)
     if name in servers:
         return name, True
@@ -118,7 +120,7 @@ def _source(item: Written, root: str, servers: Container[str], tell: Tell) -> tu
     return None
 
 
-def _owner(item: Written, tell: Tell) -> tuple[str | None, str | None]:
+def _owner(item: YamlValue, tell: ReportError) -> tuple[str | None, str | None]:
     text = text_of(item, "owner")
     if text is None:
         return None, None
@@ -129,7 +131,7 @@ def _owner(item: Written, tell: Tell) -> tuple[str | None, str | None]:
     return user, group or None
 
 
-def _mode(item: Written, key: str, tell: Tell) -> int | None:
+def _mode(item: YamlValue, key: str, tell: ReportError) -> int | None:
     text = text_of(item, "mode", key)
     if text is None:
         return None
@@ -139,26 +141,26 @@ def _mode(item: Written, key: str, tell: Tell) -> int | None:
     return int(text, 8)
 
 
-def _after(item: Written, tell: Tell) -> tuple[After, ...]:
+def _after(item: YamlValue, tell: ReportError) -> tuple[After, ...]:
     actions: list[After] = []
-    for action in items(under(item, "after")):
-        keys = action.keys if isinstance(action, Table) else {}
+    for action in items(value_at(item, "after")):
+        keys = action.keys if isinstance(action, YamlMapping) else {}
         verbs = [verb for verb in ("reload", "restart", "run") if verb in keys]
         if len(verbs) != 1:
             tell(action.origin, f"names {' and '.join(verbs) or 'no action'}", "write one of reload, restart and run")
             continue
-        if under(action, verbs[0]) is None:
+        if value_at(action, verbs[0]) is None:
             continue  # told when it was held against its shape
         service = text_of(action, verbs[0])
-        arguments = _texts(under(action, "run")) if service is None else (service,)
-        actions.append(After(verbs[0], arguments, _texts(under(action, "watch"))))
+        arguments = _texts(value_at(action, "run")) if service is None else (service,)
+        actions.append(After(verbs[0], arguments, _texts(value_at(action, "watch"))))
     return tuple(actions)
 
 
-def _rollout(entry: Written, tell: Tell) -> Rollout:
-    written = under(entry, "rollout", "batch")
+def _rollout(entry: YamlValue, tell: ReportError) -> Rollout:
+    written = value_at(entry, "rollout", "batch")
     batches = [amount_of(item, tell) for item in items(written) or ((written,) if written else ())]
-    max_fail = under(entry, "rollout", "max_fail")
+    max_fail = value_at(entry, "rollout", "max_fail")
     return Rollout(
         tuple(batch for batch in batches if batch) or Rollout().batch,
         amount_of(max_fail, tell, least=0) if max_fail else None,
@@ -167,18 +169,18 @@ def _rollout(entry: Written, tell: Tell) -> Rollout:
     )
 
 
-def _drain(entry: Written, tell: Tell) -> bool:
+def _drain(entry: YamlValue, tell: ReportError) -> bool:
     drain = (text_of(entry, "rollout", "drain") or "").lower() == "true"
-    if drain and not items(under(entry, "dns")):
+    if drain and not items(value_at(entry, "dns")):
         tell(
             origin_of(entry, "rollout", "drain"), "there is no `dns:` to take members out of", "add it, or leave it out"
         )
     return drain
 
 
-def _gate(entry: Written, tell: Tell) -> Gate | None:
-    written = under(entry, "rollout", "gate")
-    if not isinstance(written, Table):
+def _gate(entry: YamlValue, tell: ReportError) -> Gate | None:
+    written = value_at(entry, "rollout", "gate")
+    if not isinstance(written, YamlMapping):
         return None
     said = {key: text_of(written, key) for key in ("stable", "every", "within")}
     default = Gate()
@@ -195,7 +197,7 @@ def _gate(entry: Written, tell: Tell) -> Gate | None:
     return gate
 
 
-def amount_of(written: Written, tell: Tell, least: int = 1) -> Amount | None:
+def amount_of(written: YamlValue, tell: ReportError, least: int = 1) -> Amount | None:
     """A number or a share of members; None where it is neither, which is told."""
     text = text_of(written) or ""
     match = re.fullmatch(r"([0-9]{1,6})(%?)", text)

@@ -30,14 +30,14 @@ _BOOLEANS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
-Value = None | bool | int | float | str
+ScalarValue = None | bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
-class Scalar:
+class YamlScalar:
     """A single value, as YAML 1.2 reads it, and its text as it is written. `tag` is empty in a site's files."""
 
-    value: Value
+    value: ScalarValue
     text: str
     origin: Origin
     size: int = 1
@@ -45,28 +45,28 @@ class Scalar:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class YamlList:
     """A list. `size` counts all values in it."""
 
-    items: tuple["Written", ...]
+    items: tuple["YamlValue", ...]
     origin: Origin
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class YamlMapping:
     """A table of keys and values. `keys` has the place of each key."""
 
-    entries: dict[str, "Written"]
+    entries: dict[str, "YamlValue"]
     keys: dict[str, Origin]
     origin: Origin
     size: int
 
 
-Written = Scalar | Listing | Table
+YamlValue = YamlScalar | YamlList | YamlMapping
 
 
-def compose(text: str, file: str, *, tags: bool = False) -> tuple[Written | None, tuple[Fault, ...]]:
+def parse_yaml(text: str, file: str, *, tags: bool = False) -> tuple[YamlValue | None, tuple[Fault, ...]]:
     """What a file says, None where it says nothing, and what is wrong with it.
 
     Duplicate keys and control characters are told, and reading goes on; broken YAML ends it. `tags`: keep tags
@@ -81,7 +81,7 @@ def compose(text: str, file: str, *, tags: bool = False) -> tuple[Written | None
         # The parser would count a line more than every editor does, and all places below would be wrong.
         what = f"has the line end {odd[0]!r}"
         return None, (Fault(_place(text, odd.start(), file), what, "save it with line ends of Unix"),)
-    composer = _Composer(text, file, tags=tags)
+    composer = _YamlParser(text, file, tags=tags)
     try:
         return composer.document(), tuple(composer.faults)
     except yaml.MarkedYAMLError as error:
@@ -93,15 +93,15 @@ def compose(text: str, file: str, *, tags: bool = False) -> tuple[Written | None
     return None, tuple(composer.faults)
 
 
-def plain(written: Written | None) -> object:
+def to_python(written: YamlValue | None) -> object:
     """The values without their places: None, booleans, numbers, strings, lists and dicts."""
     match written:
-        case Scalar(value):
+        case YamlScalar(value):
             return value
-        case Listing(items):
-            return [plain(item) for item in items]
-        case Table(entries):
-            return {key: plain(value) for key, value in entries.items()}
+        case YamlList(items):
+            return [to_python(item) for item in items]
+        case YamlMapping(entries):
+            return {key: to_python(value) for key, value in entries.items()}
         case None:
             return None
 
@@ -137,7 +137,7 @@ def _has_range_in_brackets(row: str) -> bool:
     return opened is not None and _RANGE.search(row, opened.end()) is not None
 
 
-def _resolved(text: str) -> Value:
+def _resolved(text: str) -> ScalarValue:
     """A plain scalar by the core schema of YAML 1.2: `no`, `on`, `1:30` and dates are strings."""
     if text in _NULL:
         return None
@@ -150,19 +150,19 @@ def _resolved(text: str) -> Value:
     return float(text.replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
 
 
-class _Composer:
+class _YamlParser:
     """Turns the parser's events into values; one method for each kind of value."""
 
     def __init__(self, text: str, file: str, *, tags: bool) -> None:
         self.faults: list[Fault] = []
         self._file = file
         self._tags = tags
-        self._anchors: dict[str, Written] = {}
+        self._anchors: dict[str, YamlValue] = {}
         # Asked directly: yaml.parse would ask the parser twice for each event.
         self._next: Callable[[], yaml.Event] = _LOADER(text).get_event
         self._expanded = 0
 
-    def document(self) -> Written | None:
+    def document(self) -> YamlValue | None:
         """The file's one document."""
         self._next()  # the stream begins
         if isinstance(self._next(), yaml.StreamEndEvent):
@@ -184,13 +184,13 @@ class _Composer:
     def _stop(self, origin: Origin, what: str, todo: str) -> InputFaults:
         return InputFaults((Fault(origin, what, todo),))
 
-    def _value(self, event: yaml.Event, depth: int) -> Written:
+    def _value(self, event: yaml.Event, depth: int) -> YamlValue:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if depth > DEPTH:
             raise self._stop(self._origin(event), *_TOO_DEEP)
         if isinstance(event, yaml.ScalarEvent):
-            written: Written = self._scalar(event)
+            written: YamlValue = self._scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
             written = self._listing(event, depth)
         elif isinstance(event, yaml.MappingStartEvent):
@@ -201,7 +201,7 @@ class _Composer:
             self._anchors[event.anchor] = written
         return written
 
-    def _alias(self, event: yaml.AliasEvent) -> Written:
+    def _alias(self, event: yaml.AliasEvent) -> YamlValue:
         name = event.anchor or ""
         meant = self._anchors.get(name)
         if meant is None:
@@ -217,7 +217,7 @@ class _Composer:
         if tag is not None and tag != "!" and not self._tags:
             self._fault(origin, f"has the tag {shown(tag)}", "write a plain value without a tag")
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+    def _scalar(self, event: yaml.ScalarEvent) -> YamlScalar:
         origin = self._origin(event)
         text = event.value
         if not text.isprintable() and (hidden := _HIDDEN.search(text)):
@@ -225,24 +225,24 @@ class _Composer:
             text = _HIDDEN.sub("", text)
         value = _resolved(text) if event.implicit[0] else text
         if event.tag is None:
-            return Scalar(value, text, origin)
+            return YamlScalar(value, text, origin)
         self._untagged(event.tag, origin)
-        return Scalar(value, text, origin, 1, event.tag)
+        return YamlScalar(value, text, origin, 1, event.tag)
 
-    def _listing(self, start: yaml.SequenceStartEvent, depth: int) -> Listing:
+    def _listing(self, start: yaml.SequenceStartEvent, depth: int) -> YamlList:
         origin = self._origin(start)
         self._untagged(start.tag, origin)
-        items: list[Written] = []
+        items: list[YamlValue] = []
         size = 1
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             items.append(self._value(event, depth + 1))
             size += items[-1].size
-        return Listing(tuple(items), origin, size)
+        return YamlList(tuple(items), origin, size)
 
-    def _table(self, start: yaml.MappingStartEvent, depth: int) -> Table:
+    def _table(self, start: yaml.MappingStartEvent, depth: int) -> YamlMapping:
         origin = self._origin(start)
         self._untagged(start.tag, origin)
-        entries: dict[str, Written] = {}
+        entries: dict[str, YamlValue] = {}
         keys: dict[str, Origin] = {}
         size = 1
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
@@ -253,7 +253,7 @@ class _Composer:
             if name is not None:
                 keys[name] = place
                 entries[name] = value
-        return Table(entries, keys, origin, size)
+        return YamlMapping(entries, keys, origin, size)
 
     def _key(self, event: yaml.Event, place: Origin, keys: dict[str, Origin], depth: int) -> str | None:
         """The key's text, None where there is none that can be taken."""
@@ -261,7 +261,7 @@ class _Composer:
             text = event.value
         else:
             written = self._value(event, depth + 1)
-            text = written.text if isinstance(written, Scalar) else ""
+            text = written.text if isinstance(written, YamlScalar) else ""
         if not text:
             self._fault(place, "is no name, but stands as a key", "write `key: value`")
         elif text == "<<":

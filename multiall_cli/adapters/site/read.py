@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from multiall_cli.adapters.site.convert import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of, under
-from multiall_cli.adapters.site.members import Draft, with_members
+from multiall_cli.adapters.site.convert import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of, value_at
+from multiall_cli.adapters.site.members import UnresolvedPool, resolve_members
 from multiall_cli.adapters.site.pools import pool_of
-from multiall_cli.adapters.site.positions import Table, Written, compose
+from multiall_cli.adapters.site.positions import YamlMapping, YamlValue, parse_yaml
 from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, sayings, waivers
 from multiall_cli.adapters.site.schema import InventoryShape, PackShape, RulesShape, SettingsShape
-from multiall_cli.adapters.site.validate import fit
+from multiall_cli.adapters.site.validate import validate
 from multiall_cli.adapters.site.zones import names_in, zone_id, zone_in
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
@@ -63,7 +63,7 @@ def is_site(folder: Path) -> bool:
     return os.path.isdir(folder / INVENTORY) or os.path.isfile(folder / SETTINGS)
 
 
-def shipped(name: str) -> Path:
+def built_in(name: str) -> Path:
     """A file that comes with MultiAll: in a checkout at its top, else in the installed package."""
     package = Path(__file__).parents[2]
     inside = package / "shipped" / name
@@ -74,9 +74,9 @@ def read_site(root: Path) -> Site:
     """The site in a folder. Errors: InputFaults with every fault of its files."""
     faults: list[Fault] = []
     with _no_collection():
-        inventory = _Reader(root, faults).inventory()
+        inventory = _SiteReader(root, faults).inventory()
     packs, own, tried = _packs(root, faults)
-    check_rules(inventory, packs, own, partial(_tell_to, faults))
+    check_rules(inventory, packs, own, partial(_add_fault, faults))
     settings = _read(root, SETTINGS, SettingsShape, faults)
     _check_publication(settings, faults)
     guards = default_guards()
@@ -93,7 +93,7 @@ def read_site(root: Path) -> Site:
     )
 
 
-def _check_publication(settings: tuple[SettingsShape, Written] | None, faults: list[Fault]) -> None:
+def _check_publication(settings: tuple[SettingsShape, YamlValue] | None, faults: list[Fault]) -> None:
     """A copy that ends before the next one is given is worse than none."""
     topology = settings_of(settings[0], "").topology if settings else TopologySettings()
     if settings and topology.publish and topology.ttl < 2 * topology.every:
@@ -110,14 +110,14 @@ def _packs(root: Path, faults: list[Fault]) -> tuple[_Packs, _Packs, dict[str, d
     own: _Packs = {}
     tried: dict[str, dict[str, Example]] = {}
     for found, top, told, whose in (
-        (shipped_ones, shipped(GUARDS).parents[1], [], "shipped "),
+        (shipped_ones, built_in(GUARDS).parents[1], [], "shipped "),
         (own, root, faults, ""),
     ):
         for file in _yaml_files(top / RULES, RULES, told):
             if _is_empty(top / RULES / file):
                 found[Path(file).stem] = {}  # being written just now, perhaps by `baseline learn`; no pool can take it
             elif f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told, whose)):
-                tell = partial(_tell_to, told)
+                tell = partial(_add_fault, told)
                 name = Path(file).stem
                 found[name], tried[name] = sayings(fitted[1], tell), examples(fitted[1])
                 check_commands(found[name], fitted[1], tell)
@@ -131,7 +131,7 @@ def _is_empty(file: Path) -> bool:
         return False  # why it cannot be read is told by who reads it
 
 
-def _tell_to(faults: list[Fault], origin: Origin, what: str, todo: str) -> None:
+def _add_fault(faults: list[Fault], origin: Origin, what: str, todo: str) -> None:
     faults.append(Fault(origin, what, todo))
 
 
@@ -162,7 +162,7 @@ def _no_collection() -> Iterator[None]:
 def default_guards() -> dict[str, GuardLimit]:
     """The guards as they are shipped. Errors: InputFaults."""
     faults: list[Fault] = []
-    path = shipped(GUARDS)
+    path = built_in(GUARDS)
     rules = _read(path.parents[1], GUARDS, RulesShape, faults)
     if faults:
         raise InputFaults(faults)
@@ -193,7 +193,7 @@ def read_text(path: Path, file: str) -> str | Fault:
 
 def _read(
     root: Path, file: str, shape: type[Shape], faults: list[Fault], whose: str = ""
-) -> tuple[Shape, Written] | None:
+) -> tuple[Shape, YamlValue] | None:
     """A file held against its shape; None where it is missing, empty but for comments, or wrong. `whose`: stands before
     its name in places, where it is not the site's.
     """
@@ -204,12 +204,12 @@ def _read(
     if isinstance(text, Fault):
         faults.append(text)
         return None
-    written, found = compose(text, whose + file)
+    written, found = parse_yaml(text, whose + file)
     faults += found
-    return fit(written, shape, faults) if written is not None else None
+    return validate(written, shape, faults) if written is not None else None
 
 
-class _Reader:
+class _SiteReader:
     """Gathers servers, pools and zones from all files of inventory/."""
 
     def __init__(self, root: Path, faults: list[Fault]) -> None:
@@ -221,26 +221,26 @@ class _Reader:
 
     def inventory(self) -> Inventory:
         fitted = [_read(self._root, file, InventoryShape, self._faults) for file in self._files()]
-        tables = [written for found in fitted if found for written in [found[1]] if isinstance(written, Table)]
+        tables = [written for found in fitted if found for written in [found[1]] if isinstance(written, YamlMapping)]
         for table in tables:
             self._take_servers(table)
-        drafts: dict[str, Draft] = {}
+        drafts: dict[str, UnresolvedPool] = {}
         for table in tables:
             self._take_pools(table, drafts)
         self._check_dependencies()
         zones = {zone.id: zone for table in tables for zone in self._zones(table)}
-        found = Inventory(self._servers, with_members(drafts, self._servers, self._tell), zones)
+        found = Inventory(self._servers, resolve_members(drafts, self._servers, self._tell), zones)
         pools = {
             name: replace(pool, names=names_in(drafts[name].written, pool, found, self._broken, self._tell))
-            if under(drafts[name].written, "dns")
+            if value_at(drafts[name].written, "dns")
             else pool
             for name, pool in found.pools.items()
         }
         return replace(found, pools=pools)
 
-    def _zones(self, table: Table) -> Iterator[Zone]:
+    def _zones(self, table: YamlMapping) -> Iterator[Zone]:
         section = table.entries.get("zones")
-        if not isinstance(section, Table):
+        if not isinstance(section, YamlMapping):
             return
         for written in section.entries:
             zone = zone_in(written, section, str(self._root), self._servers, self._tell)
@@ -259,11 +259,11 @@ class _Reader:
         return [f"{INVENTORY}/{name}" for name in found]
 
     def _tell(self, origin: Origin, what: str, todo: str) -> None:
-        _tell_to(self._faults, origin, what, todo)
+        _add_fault(self._faults, origin, what, todo)
 
-    def _take_servers(self, table: Table) -> None:
+    def _take_servers(self, table: YamlMapping) -> None:
         section = table.entries.get("servers")
-        if not isinstance(section, Table):
+        if not isinstance(section, YamlMapping):
             return
         for pattern in section.entries:
             left = MOST_SERVERS - len(self._servers)
@@ -271,7 +271,7 @@ class _Reader:
             own, without = sayings(entry, self._tell), names(entry, "without")
             for plain in servers_of(pattern, section, str(self._root), self._faults, left):
                 server = plain
-                if own or without or under(entry, "except"):
+                if own or without or value_at(entry, "except"):
                     exempt = waivers(entry, plain.name, self._tell)
                     server = replace(plain, rules=own, without=without, waivers=exempt)
                 first = self._servers.setdefault(server.name, server)
@@ -291,13 +291,13 @@ class _Reader:
             if circle and server.name == min(circle):  # told once, not by each that is in it
                 self._tell(place, f"it depends on itself: {' → '.join(circle)}", "take one of them out")
 
-    def _take_pools(self, table: Table, drafts: dict[str, Draft]) -> None:
+    def _take_pools(self, table: YamlMapping, drafts: dict[str, UnresolvedPool]) -> None:
         section = table.entries.get("pools")
-        if not isinstance(section, Table):
+        if not isinstance(section, YamlMapping):
             return
         for name, entry in section.entries.items():
             pool = pool_of(name, section, str(self._root), self._servers, self._tell)
-            if pool is None or not isinstance(entry, Table):
+            if pool is None or not isinstance(entry, YamlMapping):
                 continue
             pool = replace(
                 pool,
@@ -311,4 +311,4 @@ class _Reader:
                 what = f"the pool {shown(name)} is declared a second time (first at {drafts[name].pool.origin})"
                 self._tell(pool.origin, what, "keep one of them")
             else:
-                drafts[name] = Draft(pool, entry)
+                drafts[name] = UnresolvedPool(pool, entry)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from multiall_cli.adapters.site.convert import Tell, items, origin_of, text_of, under
-from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site.convert import ReportError, items, origin_of, text_of, value_at
+from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar, YamlValue
 from multiall_cli.domain.health import Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.sayings import Example, Said, Saying
@@ -14,14 +14,14 @@ from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import INVENTORY
 
 
-def sayings(entry: Written | None, tell: Tell) -> dict[str, Saying]:
+def sayings(entry: YamlValue | None, tell: ReportError) -> dict[str, Saying]:
     """The `rules:` of a pack, a pool or a server: rule → key → what is written."""
-    table = under(entry, "rules")
+    table = value_at(entry, "rules")
     found: dict[str, Saying] = {}
-    if not isinstance(table, Table):
+    if not isinstance(table, YamlMapping):
         return found
     for name, written in table.entries.items():
-        if not isinstance(written, Table):
+        if not isinstance(written, YamlMapping):
             continue  # told when it was held against its shape
         if not is_id(name):
             tell(table.keys[name], f"{shown(name)} cannot be the name of a rule", "write such as disk.root")
@@ -33,25 +33,25 @@ def sayings(entry: Written | None, tell: Tell) -> dict[str, Saying]:
     return found
 
 
-def examples(entry: Written | None) -> dict[str, Example]:
+def examples(entry: YamlValue | None) -> dict[str, Example]:
     """The `tests:` of a pack: rule → what it is tried on."""
-    table = under(entry, "tests")
-    if not isinstance(table, Table):
+    table = value_at(entry, "tests")
+    if not isinstance(table, YamlMapping):
         return {}
     found = {}
     for rule, written in table.entries.items():
-        bad = under(written, "bad")
-        several = bad.items if isinstance(bad, Listing) else (bad,)
-        found[rule] = Example(_saying(under(written, "good")), tuple(map(_saying, several)), table.keys[rule])
+        bad = value_at(written, "bad")
+        several = bad.items if isinstance(bad, YamlList) else (bad,)
+        found[rule] = Example(_saying(value_at(written, "good")), tuple(map(_saying, several)), table.keys[rule])
     return found
 
 
-def _saying(written: Written | None) -> Saying:
-    table = written.entries if isinstance(written, Table) else {}
+def _saying(written: YamlValue | None) -> Saying:
+    table = written.entries if isinstance(written, YamlMapping) else {}
     return {key: Said(_said(each), each.origin) for key, each in table.items()}
 
 
-def check_commands(pack: Mapping[str, Saying], entry: Written, tell: Tell) -> None:
+def check_commands(pack: Mapping[str, Saying], entry: YamlValue, tell: ReportError) -> None:
     """A pack may come from elsewhere: that it runs commands must be seen at its top."""
     if (text_of(entry, "commands") or "").lower() == "true":
         return
@@ -67,22 +67,22 @@ def _first(said: Saying, key: str) -> str:
     return value if isinstance(value, str) else next(iter(value), "")
 
 
-def _said(written: Written) -> str | tuple[str, ...]:
-    if isinstance(written, Listing):
-        return tuple(each.text for each in written.items if isinstance(each, Scalar))
-    return written.text if isinstance(written, Scalar) else ""
+def _said(written: YamlValue) -> str | tuple[str, ...]:
+    if isinstance(written, YamlList):
+        return tuple(each.text for each in written.items if isinstance(each, YamlScalar))
+    return written.text if isinstance(written, YamlScalar) else ""
 
 
-def names(entry: Written | None, key: str) -> tuple[str, ...]:
+def names(entry: YamlValue | None, key: str) -> tuple[str, ...]:
     """A list of words."""
-    return tuple(each.text for each in items(under(entry, key)) if isinstance(each, Scalar))
+    return tuple(each.text for each in items(value_at(entry, key)) if isinstance(each, YamlScalar))
 
 
-def waivers(entry: Written | None, target: str, tell: Tell) -> tuple[Waiver, ...]:
+def waivers(entry: YamlValue | None, target: str, tell: ReportError) -> tuple[Waiver, ...]:
     """The `except:` of a pool or a server. `target`: the servers that it is about."""
-    table = under(entry, "except")
+    table = value_at(entry, "except")
     found: list[Waiver] = []
-    if not isinstance(table, Table):
+    if not isinstance(table, YamlMapping):
         return ()
     for rule, written in table.entries.items():
         try:
@@ -95,7 +95,7 @@ def waivers(entry: Written | None, target: str, tell: Tell) -> tuple[Waiver, ...
     return tuple(found)
 
 
-def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> None:
+def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: ReportError) -> None:
     """Tell whatever is wrong with the rules of packs, pools and servers. `own`: the site's own packs."""
     for pack in own.values():
         _build(pack, pack, tell)
@@ -120,6 +120,6 @@ def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: Tell) -> N
             _build(server.rules, merged(layers(inventory, packs, server.name)), tell)
 
 
-def _build(wanted: Iterable[str], said: Mapping[str, Saying], tell: Tell) -> None:
+def _build(wanted: Iterable[str], said: Mapping[str, Saying], tell: ReportError) -> None:
     for rule in wanted:
         build(rule, said[rule], tell, said)

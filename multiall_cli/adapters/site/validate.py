@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written, plain
+from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar, YamlValue, to_python
 from multiall_cli.domain.errors import Fault
 from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
@@ -25,18 +25,18 @@ _WORDS: dict[object, str] = {
 }
 
 
-def fit(written: Written, shape: type[Shape], faults: list[Fault]) -> tuple[Shape, Written] | None:
+def validate(written: YamlValue, shape: type[Shape], faults: list[Fault]) -> tuple[Shape, YamlValue] | None:
     """The shape filled with what is written, and what was written of it; None where too much does not fit.
 
     What does not fit is a fault and is left out of both, so that the rest can be looked at too.
     """
     try:
-        return msgspec.convert(plain(written), shape), written
+        return msgspec.convert(to_python(written), shape), written
     except msgspec.ValidationError as error:
         found: list[Fault] = []
-        kept = _kept(written, shape, "", found)
+        kept = _valid(written, shape, "", found)
         faults += found or [Fault(written.origin, f"does not fit ({error})", "mend it")]
-        return (msgspec.convert(plain(kept), shape), kept) if found and kept else None
+        return (msgspec.convert(to_python(kept), shape), kept) if found and kept else None
 
 
 def describe(kind: _Kind) -> str:
@@ -74,19 +74,19 @@ def _outlines(kind: _Kind) -> bool:
     return any(get_origin(part) in (list, dict) for part in _parts(kind))
 
 
-def _kept(written: Written, kind: _Kind, key: str, faults: list[Fault]) -> Written | None:
+def _valid(written: YamlValue, kind: _Kind, key: str, faults: list[Fault]) -> YamlValue | None:
     """What fits of a value, None where nothing does; the rest is told."""
     for part in _parts(kind):
         origin = get_origin(part)
-        if isinstance(written, Listing) and origin is list:
-            return _kept_list(written, kind, get_args(part)[0], key, faults)
-        if isinstance(written, Table) and origin is dict:
-            return _kept_dict(written, get_args(part), faults)
-        if isinstance(written, Table) and isinstance(part, type) and issubclass(part, msgspec.Struct):
-            return _kept_struct(written, part, key, faults)
-    if isinstance(written, Scalar) and _fits(written.value, kind):
+        if isinstance(written, YamlList) and origin is list:
+            return _valid_list(written, kind, get_args(part)[0], key, faults)
+        if isinstance(written, YamlMapping) and origin is dict:
+            return _valid_dict(written, get_args(part), faults)
+        if isinstance(written, YamlMapping) and isinstance(part, type) and issubclass(part, msgspec.Struct):
+            return _valid_struct(written, part, key, faults)
+    if isinstance(written, YamlScalar) and _fits(written.value, kind):
         return written
-    faults.append(_misfit(written, kind, key))
+    faults.append(_type_error(written, kind, key))
     return None
 
 
@@ -98,35 +98,37 @@ def _fits(value: object, kind: _Kind) -> bool:
     return True
 
 
-def _kept_list(written: Listing, kind: _Kind, inner: _Kind, key: str, faults: list[Fault]) -> Listing | None:
+def _valid_list(written: YamlList, kind: _Kind, inner: _Kind, key: str, faults: list[Fault]) -> YamlList | None:
     if not written.items and not _fits([], kind):
         faults.append(Fault(written.origin, f"{shown(key)} is an empty list", f"write {describe(kind)}"))
         return None
-    items = [_kept(item, inner, key, faults) for item in written.items]
+    items = [_valid(item, inner, key, faults) for item in written.items]
     left = tuple(item for item in items if item is not None)
-    return Listing(left, written.origin, written.size) if left or not items else None
+    return YamlList(left, written.origin, written.size) if left or not items else None
 
 
-def _kept_dict(written: Table, kinds: tuple[_Kind, ...], faults: list[Fault]) -> Table:
-    entries: dict[str, Written] = {}
+def _valid_dict(written: YamlMapping, kinds: tuple[_Kind, ...], faults: list[Fault]) -> YamlMapping:
+    entries: dict[str, YamlValue] = {}
     for name, value in written.entries.items():
-        kept = _kept(value, kinds[1], name, faults)
+        kept = _valid(value, kinds[1], name, faults)
         if not _fits(name, kinds[0]):
             todo = f"write {describe(kinds[0])}"
             faults.append(Fault(written.keys[name], f"the key {shown(name)} does not fit", todo))
         elif kept is not None:
             entries[name] = kept
-    return Table(entries, written.keys, written.origin, written.size)
+    return YamlMapping(entries, written.keys, written.origin, written.size)
 
 
-def _kept_struct(written: Table, shape: type[msgspec.Struct], key: str, faults: list[Fault]) -> Table | None:
+def _valid_struct(
+    written: YamlMapping, shape: type[msgspec.Struct], key: str, faults: list[Fault]
+) -> YamlMapping | None:
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
-    entries: dict[str, Written] = {}
+    entries: dict[str, YamlValue] = {}
     for name, value in written.entries.items():
         if name not in fields:
             todo = f"{did_you_mean(name, fields)}known here: {', '.join(fields)}"
             faults.append(Fault(written.keys[name], f"the key {shown(name)} is not known", todo))
-        elif (kept := _kept(value, fields[name].type, name, faults)) is not None:
+        elif (kept := _valid(value, fields[name].type, name, faults)) is not None:
             entries[name] = kept
     required = [field for field in fields.values() if field.required]
     for field in required:
@@ -135,12 +137,12 @@ def _kept_struct(written: Table, shape: type[msgspec.Struct], key: str, faults: 
             what = f"{shown(field.encode_name)} is missing{where}"
             faults.append(Fault(written.origin, what, f"write {describe(field.type)}"))
     complete = all(field.encode_name in entries for field in required)
-    return Table(entries, written.keys, written.origin, written.size) if complete else None
+    return YamlMapping(entries, written.keys, written.origin, written.size) if complete else None
 
 
-def _misfit(written: Written, kind: _Kind, key: str) -> Fault:
-    what = {Table: "a table of keys", Listing: "a list"}.get(type(written), "")
-    if isinstance(written, Scalar):
+def _type_error(written: YamlValue, kind: _Kind, key: str) -> Fault:
+    what = {YamlMapping: "a table of keys", YamlList: "a list"}.get(type(written), "")
+    if isinstance(written, YamlScalar):
         what = "empty" if written.value is None else shown(written.text)
         if written.value is not None and _is_secret(kind):
             what = "not a reference to a secret"  # and may be the secret itself

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-from multiall_cli.adapters.site.convert import Tell, items, origin_of, seconds_in, secret, text_of, under
+from multiall_cli.adapters.site.convert import ReportError, items, origin_of, seconds_in, secret, text_of, value_at
 from multiall_cli.adapters.site.pools import amount_of
-from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written
+from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar, YamlValue
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.values import ONE
@@ -22,7 +22,9 @@ TTL, MOST_TTL = 60, 7 * 86400  # seconds
 TYPES = ("A", "AAAA")
 
 
-def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Server], tell: Tell) -> Zone | None:
+def zone_in(
+    written: str, section: YamlMapping, root: str, servers: Mapping[str, Server], tell: ReportError
+) -> Zone | None:
     """One entry of `zones:`; None where it cannot stand, which was told."""
     place, entry = section.keys[written], section.entries[written]
     label, of = zone_id(written), text_of(entry, "zone")
@@ -31,13 +33,13 @@ def zone_in(written: str, section: Table, root: str, servers: Mapping[str, Serve
         if fault := fault_of(whole):
             tell(place, f"the zone {shown(text)} {fault}", "write such as example.net")
             return None
-    primary = _name_server(under(entry, "primary"), servers, tell)
-    found = [_name_server(item, servers, tell) for item in items(under(entry, "secondaries"))]
+    primary = _name_server(value_at(entry, "primary"), servers, tell)
+    found = [_name_server(item, servers, tell) for item in items(value_at(entry, "secondaries"))]
     if primary is None:
         return None
     usual = Zone(name, primary)
     mirrors = tuple(
-        each for item in items(under(entry, "mirrors")) if (each := _name_server(item, servers, tell)) is not None
+        each for item in items(value_at(entry, "mirrors")) if (each := _name_server(item, servers, tell)) is not None
     )
     _check_files(entry, (primary, *mirrors), servers, tell)
     share, owner = text_of(entry, "share"), text_of(entry, "owner")
@@ -65,12 +67,14 @@ def zone_id(written: str) -> str:
     return absolute(written if written.endswith(".") else f"{written}.", ".")
 
 
-def _check_files(entry: Written, primaries: Sequence[NameServer], servers: Mapping[str, Server], tell: Tell) -> None:
+def _check_files(
+    entry: YamlValue, primaries: Sequence[NameServer], servers: Mapping[str, Server], tell: ReportError
+) -> None:
     """A zone's file is written over SSH, so its primaries are servers that we have."""
-    file = under(entry, "file")
+    file = value_at(entry, "file")
     if file is None:
         for key in ("fragment", "mirrors"):
-            if under(entry, key) is not None:
+            if value_at(entry, key) is not None:
                 tell(origin_of(entry, key), f"{key!r} is for a zone with a `file:`", "write where its file lies")
         return
     for each in primaries:
@@ -78,14 +82,14 @@ def _check_files(entry: Written, primaries: Sequence[NameServer], servers: Mappi
             tell(file.origin, f"{shown(each.name)} is no server of this inventory", "declare it, and name it here")
 
 
-def _seconds(entry: Written, key: str, usual: float) -> float:
+def _seconds(entry: YamlValue, key: str, usual: float) -> float:
     text = text_of(entry, key)
     return seconds_in(text) if text else usual
 
 
-def _name_server(written: Written | None, servers: Mapping[str, Server], tell: Tell) -> NameServer | None:
+def _name_server(written: YamlValue | None, servers: Mapping[str, Server], tell: ReportError) -> NameServer | None:
     """A server of the inventory or an address, perhaps with its port."""
-    if not isinstance(written, Scalar):
+    if not isinstance(written, YamlScalar):
         return None  # told when it was held against its shape
     text = written.text
     if is_ip(text):
@@ -104,8 +108,8 @@ def _name_server(written: Written | None, servers: Mapping[str, Server], tell: T
     return None
 
 
-def _key(entry: Written, key: str, root: str, tell: Tell) -> Key | None:
-    if not isinstance(under(entry, key), Table):
+def _key(entry: YamlValue, key: str, root: str, tell: ReportError) -> Key | None:
+    if not isinstance(value_at(entry, key), YamlMapping):
         return None
     name, reference = text_of(entry, key, "name") or "", text_of(entry, key, "secret")
     if reference is None:
@@ -122,16 +126,16 @@ def _key(entry: Written, key: str, root: str, tell: Tell) -> Key | None:
 
 
 def names_in(
-    entry: Written, pool: Pool, inventory: Inventory, broken: Set[str], tell: Tell
+    entry: YamlValue, pool: Pool, inventory: Inventory, broken: Set[str], tell: ReportError
 ) -> tuple[NameDeclaration, ...]:
     """The `dns:` of a pool whose members are known. `broken`: zones with a fault, which was told; what is in them is
     passed over.
     """
     found: dict[tuple[str, str, str], NameDeclaration] = {}
-    for item in items(under(entry, "dns")):
+    for item in items(value_at(entry, "dns")):
         if zone_id(text_of(item, "zone") or "") in broken:
             continue
-        declared = _Name(item, pool, inventory, tell).read()
+        declared = _NameReader(item, pool, inventory, tell).read()
         if declared is None:
             continue
         key = (declared.zone, declared.name, declared.service)
@@ -143,10 +147,10 @@ def names_in(
     return tuple(found.values())
 
 
-class _Name:
+class _NameReader:
     """One entry of a pool's `dns:`."""
 
-    def __init__(self, item: Written, pool: Pool, inventory: Inventory, tell: Tell) -> None:
+    def __init__(self, item: YamlValue, pool: Pool, inventory: Inventory, tell: ReportError) -> None:
         self._item, self._pool, self._inventory, self._tell = item, pool, inventory, tell
         self._well = True
 
@@ -160,7 +164,7 @@ class _Name:
             members,
             self._ttl(),
             tuple(self._texts("types")) or TYPES,
-            amount_of(amount, self._tell) or ONE if (amount := under(self._item, "at_least")) else ONE,
+            amount_of(amount, self._tell) or ONE if (amount := value_at(self._item, "at_least")) else ONE,
             OnFloor(text_of(self._item, "on_floor") or OnFloor.KEEP),
             self._sorry(),
             self._says("ptr"),
@@ -183,7 +187,7 @@ class _Name:
         return (text_of(self._item, key) or "").lower() == "true"
 
     def _texts(self, key: str) -> list[str]:
-        return [each.text for each in items(under(self._item, key)) if isinstance(each, Scalar)]
+        return [each.text for each in items(value_at(self._item, key)) if isinstance(each, YamlScalar)]
 
     def _fault(self, key: str, what: str, todo: str) -> None:
         self._well = False
@@ -210,9 +214,9 @@ class _Name:
         return zone, name
 
     def _members(self) -> tuple[str, ...]:
-        written = under(self._item, "members")
-        expressions = written.items if isinstance(written, Listing) else (written,)
-        texts = [each.text for each in expressions if isinstance(each, Scalar)]
+        written = value_at(self._item, "members")
+        expressions = written.items if isinstance(written, YamlList) else (written,)
+        texts = [each.text for each in expressions if isinstance(each, YamlScalar)]
         if not texts:
             return self._pool.members
         try:
@@ -244,8 +248,8 @@ class _Name:
         return tuple(each for each in found if is_ip(each))
 
     def _weights(self, members: Sequence[str]) -> dict[str, int]:
-        written = under(self._item, "weights")
-        table = written.entries if isinstance(written, Table) else {}
+        written = value_at(self._item, "weights")
+        table = written.entries if isinstance(written, YamlMapping) else {}
         for name in table:
             if name not in members:
                 self._fault("weights", f"{shown(name)} is no member that this name has", "name such members only")

@@ -18,7 +18,7 @@ MOST_WORDS = 200  # letters of what a server says it offers
 
 
 @dataclass(slots=True)
-class Offered:
+class OfferedAlgorithms:
     """The algorithms that a server offers, in its own words; empty until it has said so."""
 
     lists: dict[str, Sequence[str]]
@@ -33,21 +33,21 @@ class Offered:
         }
         for way in ("client", "server"):
             chosen = next(
-                (each for each in ours(transport)["cipher"] if each in parsed[f"{way}_encrypt_algo_list"]), ""
+                (each for each in supported(transport)["cipher"] if each in parsed[f"{way}_encrypt_algo_list"]), ""
             )
             if "gcm" in chosen:
-                parsed[f"{way}_mac_algo_list"] = [*parsed[f"{way}_mac_algo_list"], *ours(transport)["mac"]]
+                parsed[f"{way}_mac_algo_list"] = [*parsed[f"{way}_mac_algo_list"], *supported(transport)["mac"]]
         return parsed
 
 
-def ours(transport: paramiko.Transport) -> Mapping[str, Sequence[str]]:
+def supported(transport: paramiko.Transport) -> Mapping[str, Sequence[str]]:
     options = transport.get_security_options()
     return {"kex": options.kex, "host_key": options.key_types, "cipher": options.ciphers, "mac": options.digests}
 
 
-def watch(transport: paramiko.Transport) -> Offered:
+def watch(transport: paramiko.Transport) -> OfferedAlgorithms:
     """Have what the server offers noted; paramiko itself tells it to its log only."""
-    found = Offered({})
+    found = OfferedAlgorithms({})
     usual = transport._really_parse_kex_init  # type: ignore[attr-defined]
 
     def parse(message: paramiko.Message, *more: object, **named: object) -> dict[str, list[str]]:
@@ -57,12 +57,12 @@ def watch(transport: paramiko.Transport) -> Offered:
     return found
 
 
-def missing(offered: Offered, have: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+def find_mismatch(offered: OfferedAlgorithms, have: Mapping[str, Sequence[str]]) -> tuple[str, str]:
     """What the server offers and we lack, and the line of its sshd_config that helps; '' where nothing is missing."""
     for name, theirs in offered.lists.items():
-        if name == "mac" and any("gcm" in each for each in theirs_and_ours(offered, have, "cipher")):
+        if name == "mac" and any("gcm" in each for each in shared(offered, have, "cipher")):
             continue
-        if not theirs_and_ours(offered, have, name):
+        if not shared(offered, have, name):
             word, keyword, advised = ADVISED[name]
             said = ", ".join(theirs) or "none"
             said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]}…"
@@ -70,5 +70,5 @@ def missing(offered: Offered, have: Mapping[str, Sequence[str]]) -> tuple[str, s
     return "", ""
 
 
-def theirs_and_ours(offered: Offered, have: Mapping[str, Sequence[str]], name: str) -> list[str]:
+def shared(offered: OfferedAlgorithms, have: Mapping[str, Sequence[str]], name: str) -> list[str]:
     return [each for each in have[name] if each in offered.lists.get(name, ())]

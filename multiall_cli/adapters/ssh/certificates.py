@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization.ssh import (
     load_ssh_public_identity,
 )
 
-from multiall_cli.adapters.ssh.config import fits
+from multiall_cli.adapters.ssh.config import matches
 from multiall_cli.domain.dataclass import dataclass
 
 SUFFIX = "-cert-v01@openssh.com"
@@ -109,7 +109,7 @@ def fault_of(certificate: Certificate, host: str, now: float | None = None) -> s
         return f"is valid only from {_moment(found.valid_after)}"
     if at >= found.valid_before:
         return f"ended {_moment(found.valid_before)}"
-    if names and not any(fits(host, name) for name in names):
+    if names and not any(matches(host, name) for name in names):
         return f"is for {', '.join(names)}, not for {host}"
     try:
         found.verify_cert_signature()

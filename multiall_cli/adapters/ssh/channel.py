@@ -53,7 +53,7 @@ def _request(usual, channel: paramiko.Channel, message: paramiko.Message) -> Non
     channel.status_event.set()
 
 
-class ChannelPipe:
+class ChannelProcess:
     """A command on a channel, as a Pipe."""
 
     def __init__(self, channel: paramiko.Channel, who: str, timeout: float) -> None:
@@ -152,7 +152,7 @@ class ChannelPipe:
             return  # the connection is gone, and the channel with it
 
 
-def start(transport: paramiko.Transport, who: str, timeout: float, argv: Sequence[str]) -> ChannelPipe:
+def start(transport: paramiko.Transport, who: str, timeout: float, argv: Sequence[str]) -> ChannelProcess:
     """Start a command. Its acceptance is not waited for: that would be a round trip more. Errors: Unreachable."""
     line, before = command_line(argv)
     try:
@@ -169,7 +169,7 @@ def start(transport: paramiko.Transport, who: str, timeout: float, argv: Sequenc
             what = f"it opens no further channel ({fault})"
             raise Unreachable(who, what, "look at MaxSessions and the load of its sshd", "away") from None
         raise _was_cut(transport, who) from None
-    pipe = ChannelPipe(channel, who, timeout)
+    pipe = ChannelProcess(channel, who, timeout)
     if before:
         pipe.send(before)
     return pipe

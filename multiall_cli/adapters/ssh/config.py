@@ -58,8 +58,8 @@ def read(files: Sequence[str] = CONFIG_FILES, base: Path | None = None) -> tuple
     `base`: where relative names of Includes are looked for; None: where ssh does.
     Errors: UsageError where a file cannot be read, or ssh itself would refuse it.
     """
-    found = tuple(_Reader(file.startswith(f"{SYSTEM}/"), base).top(file) for file in files)
-    lines = tuple(everything(found))
+    found = tuple(_ConfigReader(file.startswith(f"{SYSTEM}/"), base).top(file) for file in files)
+    lines = tuple(all_directives(found))
     ignored = ",".join(line.words[0] for line in lines if line.keyword == "ignoreunknown")
     for line in lines:  # whether an IgnoreUnknown is in force is known only for a host
         check_known(line, ignored)
@@ -68,31 +68,31 @@ def read(files: Sequence[str] = CONFIG_FILES, base: Path | None = None) -> tuple
 
 def check_known(line: Directive, ignored: str) -> None:
     """`ignored`: what IgnoreUnknown says. Errors: UsageError for a keyword that ssh does not have."""
-    if line.keyword not in KNOWN and not fits_list(line.keyword, ignored.lower()):
+    if line.keyword not in KNOWN and not matches_list(line.keyword, ignored.lower()):
         what = f"ssh has no keyword {line.keyword} (`IgnoreUnknown {line.keyword}` before it lets it pass)"
         raise line.fault(what)
 
 
-def everything(files: Iterable[Iterable[Directive]]) -> Iterator[Directive]:
+def all_directives(files: Iterable[Iterable[Directive]]) -> Iterator[Directive]:
     """Every line, those of Includes in their places."""
     for lines in files:
         for line in lines:
             yield line
-            yield from everything(line.included)
+            yield from all_directives(line.included)
 
 
-def leads_astray(files: Iterable[Iterable[Directive]]) -> bool:
+def may_change_address(files: Iterable[Iterable[Directive]]) -> bool:
     """Whether a config may lead elsewhere than to the address that the inventory names."""
-    return any(line.keyword in _LEADS for line in everything(files))
+    return any(line.keyword in _LEADS for line in all_directives(files))
 
 
-def straight(server: Server) -> tuple[str, int] | None:
+def direct_endpoint(server: Server) -> tuple[str, int] | None:
     """Where a knock goes that no config leads astray; None where a jump host lies before it."""
     return None if server.ssh.jump else (server.address, server.ssh.port or 22)
 
 
 @dataclass(slots=True)
-class _Reader:
+class _ConfigReader:
     """Reads one file and its Includes. `system`: their relative names are below /etc/ssh, else below ~/.ssh."""
 
     system: bool
@@ -236,7 +236,7 @@ def split_words(text: str) -> list[str] | None:
     return None if quote else [*words, *([] if word is None else [word])]
 
 
-def fits(text: str, pattern: str) -> bool:
+def matches(text: str, pattern: str) -> bool:
     """match_pattern() of OpenSSH: `*` and `?`, nothing else; letters differ by case."""
     if "*" not in pattern and "?" not in pattern:
         return text == pattern
@@ -249,14 +249,14 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(wild.get(sign) or re.escape(sign) for sign in pattern), re.DOTALL)
 
 
-def fits_list(text: str, patterns: str) -> bool:
+def matches_list(text: str, patterns: str) -> bool:
     """match_pattern_list() of OpenSSH: patterns with commas, of which none with `!` may fit."""
     found = False
     for pattern in patterns.split(","):
         if pattern.startswith("!"):
-            if fits(text, pattern[1:]):
+            if matches(text, pattern[1:]):
                 return False
-        elif fits(text, pattern):
+        elif matches(text, pattern):
             found = True
     return found
 

@@ -6,23 +6,23 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.ssh.peer import Brother
+    from multiall_cli.adapters.ssh.peer import Peer
 
 SHORT = 60.0  # seconds that a connection must have lasted for another one to be kept at once
 AVOIDED = 600.0  # seconds in which a server whose connection did not last is logged in to as if none were kept
 
 
-class Kept:
+class ConnectionPool:
     """At most `most` of them, by the names of their servers. Safe to use from many threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._open: dict[str, Brother] = {}
+        self._open: dict[str, Peer] = {}
         self._short_lived: dict[str, float] = {}
         self._lock = threading.Lock()
         self._hint = threading.Event()
 
-    def get(self, name: str) -> "Brother | None":
+    def get(self, name: str) -> "Peer | None":
         return self._open.get(name)
 
     def hinted(self) -> bool:
@@ -35,7 +35,7 @@ class Kept:
         wanted = [name for name in names if name not in self._open and self._not_before(name) <= now]
         return set(wanted[: max(0, room)])
 
-    def keep(self, brother: "Brother") -> None:
+    def keep(self, brother: "Peer") -> None:
         """Leave it open, if there is room, in place of one that was there before."""
         name = brother.server.name
         self._give_up(name)

@@ -12,7 +12,7 @@ from functools import partial
 import paramiko
 from paramiko.common import MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, cMSG_CHANNEL_OPEN
 
-from multiall_cli.adapters.ssh.keepalive import Pulse
+from multiall_cli.adapters.ssh.keepalive import Keepalive
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import Rung
 
@@ -28,7 +28,7 @@ _WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class ForwardResult:
     """How far it got, and in how many seconds. `rung` None: nothing is known; `allowed`: whether it may be asked."""
 
     rung: Rung | None
@@ -37,7 +37,7 @@ class Met:
 
 
 @dataclass(slots=True)
-class _Wish:
+class _PendingForward:
     """A channel that was asked for, and what became of it."""
 
     channel: paramiko.Channel
@@ -47,14 +47,14 @@ class _Wish:
     refusal: tuple[int, str] | None = None
 
 
-class Doors:
+class ForwardProbe:
     """The ports that an open connection's other side can reach. For one thread at a time."""
 
-    def __init__(self, transport: paramiko.Transport, pulse: Pulse) -> None:
+    def __init__(self, transport: paramiko.Transport, pulse: Keepalive) -> None:
         self._transport = transport
         self._pulse = pulse
-        self._wishes: dict[int, _Wish] = {}
-        self._late: list[_Wish] = []
+        self._wishes: dict[int, _PendingForward] = {}
+        self._late: list[_PendingForward] = []
         handlers = transport._handler_table  # type: ignore[attr-defined]
         ours = {
             MSG_CHANNEL_OPEN_FAILURE: partial(self._refused, handlers[MSG_CHANNEL_OPEN_FAILURE]),
@@ -73,13 +73,13 @@ class Doors:
             wish.refusal = (seen.get_int(), seen.get_string().decode("utf-8", "replace"))
         usual(message)
 
-    def _heard(self, seen: paramiko.Message) -> _Wish | None:
+    def _heard(self, seen: paramiko.Message) -> _PendingForward | None:
         wish = self._wishes.get(seen.get_int())
         if wish is not None:
             wish.heard = time.monotonic()
         return wish
 
-    def try_ports(self, doors: Sequence[tuple[str, int]], timeout: float) -> list[Met]:
+    def try_ports(self, doors: Sequence[tuple[str, int]], timeout: float) -> list[ForwardResult]:
         """What became of each, in the same order; `timeout`: seconds that each may take.
 
         Errors: OSError, SSHException.
@@ -88,7 +88,7 @@ class Doors:
         parts = [doors[start : start + AT_ONCE] for start in range(0, len(doors), AT_ONCE)]
         return [met for part in parts for met in self._try(part, timeout)]
 
-    def _try(self, doors: Sequence[tuple[str, int]], timeout: float) -> Iterator[Met]:
+    def _try(self, doors: Sequence[tuple[str, int]], timeout: float) -> Iterator[ForwardResult]:
         # A silence means something only from when the other side speaks: until then it is its own, or our way's to it.
         self._pulse.ask()
         wishes = [self._ask(address, port) for address, port in doors]
@@ -101,10 +101,10 @@ class Doors:
         for wish in wishes:
             yield self._met(wish, timeout, speaks=speaks)
 
-    def _met(self, wish: _Wish, timeout: float, *, speaks: bool) -> Met:
+    def _met(self, wish: _PendingForward, timeout: float, *, speaks: bool) -> ForwardResult:
         if not wish.answered.is_set():
             self._late.append(wish)  # sshd goes on trying: what comes of it is closed then
-            return Met(Rung.TIMEOUT if speaks else None, timeout)
+            return ForwardResult(Rung.TIMEOUT if speaks else None, timeout)
         del self._wishes[wish.channel.chanid]
         if not wish.heard:
             raise paramiko.SSHException("the connection was cut")
@@ -112,7 +112,7 @@ class Doors:
         if wish.refusal is not None:
             return _refusal(*wish.refusal, took)
         wish.channel.close()
-        return Met(Rung.TCP, took)
+        return ForwardResult(Rung.TCP, took)
 
     def close_late(self) -> None:
         """End what has opened after it was given up."""
@@ -125,7 +125,7 @@ class Doors:
             if wish.refusal is None:
                 wish.channel.close()
 
-    def _ask(self, address: str, port: int) -> _Wish:
+    def _ask(self, address: str, port: int) -> _PendingForward:
         """Send the wish for a channel, as paramiko's `open_channel` does, and do not wait for the answer."""
         transport, opened = self._transport, threading.Event()
         with transport.lock:
@@ -136,7 +136,7 @@ class Doors:
             transport.channels_seen[number] = True
             channel._set_transport(transport)  # type: ignore[attr-defined]
             channel._set_window(transport.default_window_size, transport.default_max_packet_size)  # type: ignore[attr-defined]
-        wish = self._wishes[number] = _Wish(channel, opened, time.monotonic())
+        wish = self._wishes[number] = _PendingForward(channel, opened, time.monotonic())
         message = paramiko.Message()
         message.add_byte(cMSG_CHANNEL_OPEN)
         message.add_string("direct-tcpip")
@@ -151,9 +151,9 @@ class Doors:
         return wish
 
 
-def _refusal(reason: int, words: str, took: float) -> Met:
+def _refusal(reason: int, words: str, took: float) -> ForwardResult:
     """What the words of OpenSSH mean; where they mean nothing to us, nothing is known."""
     if reason == PROHIBITED:
-        return Met(None, took, allowed=False)
+        return ForwardResult(None, took, allowed=False)
     lower = words.lower()
-    return Met(next((rung for sign, rung in _WORDS if sign in lower), None), took)
+    return ForwardResult(next((rung for sign, rung in _WORDS if sign in lower), None), took)

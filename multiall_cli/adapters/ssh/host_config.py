@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 
-from multiall_cli.adapters.ssh.config import Directive, check_known, fits, fits_list, next_word, seconds
+from multiall_cli.adapters.ssh.config import Directive, check_known, matches, matches_list, next_word, seconds
 from multiall_cli.adapters.ssh.keywords import KNOWN, LINES, NOT_HONOURED, OFF, SEVERAL
 from multiall_cli.adapters.ssh.tokens import expand, only, tokens
 from multiall_cli.domain.dataclass import dataclass
@@ -18,7 +18,7 @@ EXEC_LIMIT = 30.0  # seconds that the command of a `Match exec` may take
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ConfigValue:
     """What a keyword says, and the line that says it."""
 
     words: tuple[str, ...]
@@ -30,13 +30,13 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class HostConfig:
     """All that holds for one host. `hostname` is the address with its tokens replaced, in small letters."""
 
     hostname: str
-    values: Mapping[str, tuple[Value, ...]]
+    values: Mapping[str, tuple[ConfigValue, ...]]
 
-    def first(self, keyword: str) -> Value | None:
+    def first(self, keyword: str) -> ConfigValue | None:
         return next(iter(self.values.get(keyword, ())), None)
 
     def text(self, keyword: str, otherwise: str = "") -> str:
@@ -49,7 +49,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HostQuery:
     """A host as it is asked for.
 
     `address`: where the inventory says that it is; '' where the config decides. A block holds where it is about the
@@ -77,10 +77,10 @@ def resolves(name: str) -> bool:
         return False
 
 
-def settings(files: Iterable[Sequence[Directive]], asked: Question, resolve: Resolve = resolves) -> Settings:
+def host_config(files: Iterable[Sequence[Directive]], asked: HostQuery, resolve: Resolve = resolves) -> HostConfig:
     """What the files say of a host. Errors: UsageError where ssh would refuse them for it."""
     files = tuple(files)
-    first = _Pass(asked, asked.alias, asked.address)
+    first = _ConfigPass(asked, asked.alias, asked.address)
     first.read_all(files)
     host = first.hostname()
     wants_more = first.wants_final
@@ -88,12 +88,12 @@ def settings(files: Iterable[Sequence[Directive]], asked: Question, resolve: Res
     if canonical not in ("no", "false"):
         host, wants_more = _canonical(first, host, canonical, resolve), True
     if wants_more:
-        second = _Pass(asked, host, "", final=True, values=first.values, fixed=host)
+        second = _ConfigPass(asked, host, "", final=True, values=first.values, fixed=host)
         second.read_all(files)
-    return Settings(host, {keyword: tuple(found) for keyword, found in first.values.items()})
+    return HostConfig(host, {keyword: tuple(found) for keyword, found in first.values.items()})
 
 
-def not_honoured(found: Settings) -> list[Directive]:
+def not_honoured(found: HostConfig) -> list[Directive]:
     """The lines that are in force and that sessions of ours do not follow."""
     return [
         value.line
@@ -103,7 +103,7 @@ def not_honoured(found: Settings) -> list[Directive]:
     ]
 
 
-def _canonical(found: "_Pass", host: str, how: str, resolve: Resolve) -> str:
+def _canonical(found: "_ConfigPass", host: str, how: str, resolve: Resolve) -> str:
     """The name with the first of CanonicalDomains that makes it one with an address."""
     direct = found.text("proxycommand", "none") == "none" and found.text("proxyjump", "none") == "none"
     dots = int(found.text("canonicalizemaxdots", "1"))
@@ -128,14 +128,14 @@ def is_address(host: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Pass:
+class _ConfigPass:
     """One reading of the files. `host`, `address`: what Host patterns are held against; `fixed`: the final HostName."""
 
-    asked: Question
+    asked: HostQuery
     host: str
     address: str
     final: bool = False
-    values: dict[str, list[Value]] = field(default_factory=dict)
+    values: dict[str, list[ConfigValue]] = field(default_factory=dict)
     fixed: str = ""
     wants_final: bool = False
     _by_address: bool = True
@@ -168,10 +168,10 @@ class _Pass:
         names = {self.host, self.address or self.host}
         wanted = [word for word in line.words if not word.startswith("!")]
         refused = [word[1:] for word in line.words if word.startswith("!")]
-        if any(fits(name, pattern) for name in names for pattern in refused):
+        if any(matches(name, pattern) for name in names for pattern in refused):
             return False
-        self._by_address = any(fits(self.address or self.host, pattern) for pattern in wanted)
-        return any(fits(name, pattern) for name in names for pattern in wanted)
+        self._by_address = any(matches(self.address or self.host, pattern) for pattern in wanted)
+        return any(matches(name, pattern) for name in names for pattern in wanted)
 
     def _put(self, line: Directive) -> None:
         keyword = line.keyword
@@ -185,7 +185,7 @@ class _Pass:
         words = (line.rest.lstrip(" \t="),) if keyword in LINES else line.words
         before = self.values.setdefault(keyword, [])
         if not before or (keyword in SEVERAL and words not in [each.words for each in before]):
-            before.append(Value(words, line))
+            before.append(ConfigValue(words, line))
 
     def _put_proxy(self, line: Directive) -> None:
         """Of ProxyCommand and ProxyJump the first one holds; only ProxyJump may have a comment."""
@@ -196,9 +196,9 @@ class _Pass:
                 raise line.fault(f"{text or 'nothing'} is no ProxyJump")
         text = "none" if text.lower() == "none" else text
         if "proxyjump" not in self.values and "proxycommand" not in self.values:
-            self.values[line.keyword] = [Value((text,), line)]
+            self.values[line.keyword] = [ConfigValue((text,), line)]
         elif line.keyword == "proxycommand" and self.text("proxyjump") == "none" and "proxycommand" not in self.values:
-            self.values["proxycommand"] = [Value((text,), line)]
+            self.values["proxycommand"] = [ConfigValue((text,), line)]
 
     def text(self, keyword: str, otherwise: str = "") -> str:
         found = self.values.get(keyword)
@@ -249,14 +249,14 @@ class _Pass:
     def _criterion(self, line: Directive, name: str, argument: str, *, skip: bool) -> bool:
         here = pwd.getpwuid(os.getuid()).pw_name
         tests: Mapping[str, Callable[[], bool]] = {
-            "host": lambda: fits_list(self.hostname().lower(), argument.lower()),
+            "host": lambda: matches_list(self.hostname().lower(), argument.lower()),
             "originalhost": lambda: any(
-                fits_list(name.lower(), argument.lower())
+                matches_list(name.lower(), argument.lower())
                 for name in {self.asked.alias, self.asked.address or self.asked.alias}
             ),
-            "user": lambda: fits_list(self.user(), argument),
-            "localuser": lambda: fits_list(here, argument),
-            "tagged": lambda: fits_list(self.asked.tag or self.text("tag"), argument),
+            "user": lambda: matches_list(self.user(), argument),
+            "localuser": lambda: matches_list(here, argument),
+            "tagged": lambda: matches_list(self.asked.tag or self.text("tag"), argument),
             "localnetwork": lambda: _in_networks(line, argument),
             "exec": lambda: self.asked.runs and not skip and self._run(line, argument),
         }

@@ -48,7 +48,7 @@ class HostKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KnownHostsLine:
     """One entry of a known_hosts file."""
 
     hosts: str
@@ -91,7 +91,7 @@ def _hash_fits(pattern: str, name: str) -> bool:
     )
 
 
-def parse(text: str, where: str) -> Iterator[Line]:
+def parse(text: str, where: str) -> Iterator[KnownHostsLine]:
     """The entries of a known_hosts file; what is no entry is passed over, as OpenSSH does.
 
     Only line feeds end a line, and only blanks and tabs part its words: a comment that holds a form feed or U+2028
@@ -104,7 +104,7 @@ def parse(text: str, where: str) -> Iterator[Line]:
             continue
         blob = _blob(words[2]) if len(words) > 2 else b""
         if marker == REVOKED or (blob and _kind_of(blob) == words[1]):
-            yield Line(words[0], words[1], blob, marker, f"{where}:{number}")
+            yield KnownHostsLine(words[0], words[1], blob, marker, f"{where}:{number}")
 
 
 def _blob(word: str) -> bytes:
@@ -125,10 +125,10 @@ class KnownHosts:
     """known_hosts files, read again when they change. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._read: dict[Path, tuple[tuple[int, ...], tuple[Line, ...]]] = {}
+        self._read: dict[Path, tuple[tuple[int, ...], tuple[KnownHostsLine, ...]]] = {}
         self._lock = threading.Lock()
 
-    def of(self, route: Route) -> Sequence[Line]:
+    def of(self, route: Route) -> Sequence[KnownHostsLine]:
         """The entries about a server: those of the site where it has any, else all others; revocations always.
 
         As in ssh, a server on a port of its own that is not known so is looked up without the port.
@@ -139,14 +139,14 @@ class KnownHosts:
             return found
         return [*found, *self._of(route, _bare(route))]
 
-    def _of(self, route: Route, name: str) -> Sequence[Line]:
+    def _of(self, route: Route, name: str) -> Sequence[KnownHostsLine]:
         pinned = self._about(route, route.pinned, name)
         others = self._about(route, route.known_hosts, name)
         if any(line.marker == "" for line in pinned):
             others = [line for line in others if line.marker == REVOKED]
         return [*pinned, *others, *self._revoked(route)]
 
-    def _revoked(self, route: Route) -> list[Line]:
+    def _revoked(self, route: Route) -> list[KnownHostsLine]:
         """The keys of RevokedHostKeys. Errors: Unreachable where they cannot be read, as ssh refuses then."""
         found = []
         for file in route.revoked:
@@ -163,10 +163,10 @@ class KnownHosts:
             found += [line for each in lines for line in parse(f"{REVOKED} * {each.lstrip()}", str(file))]
         return found
 
-    def _about(self, route: Route, files: Iterable[Path], name: str) -> list[Line]:
+    def _about(self, route: Route, files: Iterable[Path], name: str) -> list[KnownHostsLine]:
         return [line for file in files for line in self._lines(route, file) if line.means(name)]
 
-    def _lines(self, route: Route, file: Path) -> tuple[Line, ...]:
+    def _lines(self, route: Route, file: Path) -> tuple[KnownHostsLine, ...]:
         """The entries of a file; none where there is no such file. Errors: Unreachable where it cannot be read."""
         try:
             state = file.stat()
@@ -194,7 +194,7 @@ def read_known_hosts(file: Path) -> str:
     return file.read_text("utf-8", "surrogateescape")
 
 
-def preferred(known: Sequence[Line], kinds: Sequence[str]) -> tuple[str, ...]:
+def preferred(known: Sequence[KnownHostsLine], kinds: Sequence[str]) -> tuple[str, ...]:
     """The algorithms of keys that are known first, so that a server with several keys shows one of those."""
     have = {line.kind for line in known if line.marker == ""}
     have |= {"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in have else set()
@@ -203,7 +203,7 @@ def preferred(known: Sequence[Line], kinds: Sequence[str]) -> tuple[str, ...]:
     return (*signed, *sorted(kinds, key=lambda kind: kind not in have))
 
 
-def check(route: Route, known: Sequence[Line], offered: HostKey) -> None:
+def check(route: Route, known: Sequence[KnownHostsLine], offered: HostKey) -> None:
     """Whether the offered key is the known one, or signed by a known authority.
 
     Errors: Unreachable (host-key-unknown, host-key-changed, host-key-unchecked).
@@ -213,7 +213,7 @@ def check(route: Route, known: Sequence[Line], offered: HostKey) -> None:
         _check_plain(route, known, offered)
 
 
-def _is_signed(route: Route, known: Sequence[Line], offered: HostKey) -> bool:
+def _is_signed(route: Route, known: Sequence[KnownHostsLine], offered: HostKey) -> bool:
     """Whether a known authority vouches for it. Errors: Unreachable where its certificate does not hold."""
     certificate = of_blob(f"{offered.kind}{SUFFIX}", offered.certificate) if offered.certificate else None
     if certificate is None:
@@ -238,7 +238,7 @@ def _bare(route: Route) -> str:
     return route.key_name.removeprefix("[").removesuffix(port) if route.key_name.endswith(port) else route.key_name
 
 
-def _check_revoked(route: Route, known: Sequence[Line], offered: HostKey) -> None:
+def _check_revoked(route: Route, known: Sequence[KnownHostsLine], offered: HostKey) -> None:
     unread = next((line for line in known if line.marker == REVOKED and not line.blob), None)
     if unread is not None:
         raise Unreachable(
@@ -256,7 +256,7 @@ def _check_revoked(route: Route, known: Sequence[Line], offered: HostKey) -> Non
         )
 
 
-def _check_plain(route: Route, known: Sequence[Line], offered: HostKey) -> None:
+def _check_plain(route: Route, known: Sequence[KnownHostsLine], offered: HostKey) -> None:
     plain = [line for line in known if line.marker == ""]
     if any(line.blob == offered.blob for line in plain):
         return

@@ -21,7 +21,7 @@ DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")  # below ~/.ssh, where nothing e
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Identity:
     """A key that can sign; `label` is how messages call it."""
 
     label: str
@@ -38,14 +38,14 @@ def _fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-class Identities:
+class IdentityFiles:
     """Private keys of files, read once. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._read: dict[Path, Offer | str] = {}
+        self._read: dict[Path, Identity | str] = {}
         self._lock = threading.Lock()
 
-    def of(self, file: Path) -> Offer | str:
+    def of(self, file: Path) -> Identity | str:
         """The file's key, or why there is none."""
         with self._lock:
             if file not in self._read:
@@ -53,9 +53,9 @@ class Identities:
             return self._read[file]
 
 
-def _load(file: Path) -> Offer | str:
+def _load(file: Path) -> Identity | str:
     try:
-        return Offer(file.name, paramiko.PKey.from_path(file))
+        return Identity(file.name, paramiko.PKey.from_path(file))
     except (paramiko.PasswordRequiredException, TypeError):  # TypeError: how cryptography asks for a passphrase
         return f"{file.name} is encrypted: `ssh-add {file}` gives it to the agent"
     except FileNotFoundError:
@@ -66,20 +66,20 @@ def _load(file: Path) -> Offer | str:
         return f"{file} is no private key that we know ({fault})"
 
 
-class Offers:
+class IdentityOrder:
     """The keys for one login, in order; what had to be left out is told in `left_out`."""
 
-    def __init__(self, route: Route, identities: Identities, remembered: str) -> None:
+    def __init__(self, route: Route, identities: IdentityFiles, remembered: str) -> None:
         """`remembered`: the fingerprint of the key that this server took last time, or ''."""
         self._route = route
         self._identities = identities
         self._remembered = remembered
         self._agent: AgentSSH | None = None
-        self._agent_offers: list[Offer] | None = None
+        self._agent_offers: list[Identity] | None = None
         self._certificates: dict[Path, Certificate | None] = {}
         self.left_out: list[str] = []
 
-    def __iter__(self) -> Iterator[Offer]:
+    def __iter__(self) -> Iterator[Identity]:
         files = [each for offer in self._from_files() for each in self._with_certificates(offer)]
         first = self._find(files) or self._find(self._from_agent()) if self._remembered else None
         if first is not None:
@@ -90,28 +90,28 @@ class Offers:
                 seen.add(offer.fingerprint)
                 yield offer
 
-    def _in_turn(self, files: list[Offer]) -> Iterator[Offer]:
+    def _in_turn(self, files: list[Identity]) -> Iterator[Identity]:
         named = not self._route.default_identities
         yield from files if named else ()
         yield from self._from_agent()
         yield from () if named else files
 
-    def _find(self, offers: list[Offer]) -> Offer | None:
+    def _find(self, offers: list[Identity]) -> Identity | None:
         return next((offer for offer in offers if offer.fingerprint == self._remembered), None)
 
-    def _from_files(self) -> Iterator[Offer]:
+    def _from_files(self) -> Iterator[Identity]:
         named = self._route.identities
         files = named or tuple(Path("~/.ssh").expanduser() / name for name in DEFAULTS)
         for file in files:
             offer = self._identities.of(file)
-            if isinstance(offer, Offer):
+            if isinstance(offer, Identity):
                 yield offer
             elif self._is_held(file):
                 continue  # the agent signs for it
             elif named or "exist" not in offer:
                 self.left_out.append(offer)
 
-    def _from_agent(self) -> list[Offer]:
+    def _from_agent(self) -> list[Identity]:
         """The agent's keys; where only named identities count, those of them that it holds."""
         if self._agent_offers is None:
             self._agent_offers = list(self._ask_agent()) if self._route.agent != "" else []
@@ -121,7 +121,7 @@ class Offers:
         blob = public_blob(file)
         return bool(blob) and any(offer.key.asbytes() == blob for offer in self._from_agent())
 
-    def _ask_agent(self) -> Iterator[Offer]:
+    def _ask_agent(self) -> Iterator[Identity]:
         named = self._route.agent
         place = os.environ.get("SSH_AUTH_SOCK", "") if named is None else named
         if not place:
@@ -136,9 +136,9 @@ class Offers:
         wanted = {public_blob(file) for file in self._route.identities}
         for key in held:
             if key.asbytes() in wanted or not self._route.identities_only:
-                yield from self._with_certificates(Offer(f"{key.comment or key.get_name()} (agent)", key))
+                yield from self._with_certificates(Identity(f"{key.comment or key.get_name()} (agent)", key))
 
-    def _with_certificates(self, offer: Offer) -> Iterator[Offer]:
+    def _with_certificates(self, offer: Identity) -> Iterator[Identity]:
         """The key with each certificate that is for it, then as it is."""
         beside = getattr(offer.key, "public_blob", None)
         if beside is not None:
@@ -148,13 +148,13 @@ class Offers:
             if certificate is not None and certificate.key == offer.key.asbytes():
                 key = _copied(offer.key)
                 key.load_certificate(str(file))
-                yield Offer(f"{offer.label} with {file.name}", key)
+                yield Identity(f"{offer.label} with {file.name}", key)
         if beside is None:
             yield offer
         else:
             plain = _copied(offer.key)
             plain.public_blob = None
-            yield Offer(offer.label, plain)
+            yield Identity(offer.label, plain)
 
     def _certificate(self, file: Path) -> Certificate | None:
         """A CertificateFile; what is wrong with it is reported once."""

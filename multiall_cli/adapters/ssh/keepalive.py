@@ -11,7 +11,7 @@ from paramiko.common import MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS, cMSG_GLOBA
 KEEPALIVE = "keepalive@openssh.com"  # no one knows it, so it is refused: the refusal is the sign of life
 
 
-class Pulse:
+class Keepalive:
     """One connection's. For one thread at a time."""
 
     def __init__(self, connection: paramiko.Transport) -> None:

@@ -14,18 +14,18 @@ import paramiko
 from multiall_cli.adapters.passwords import Passwords
 from multiall_cli.adapters.ssh import algorithms, channel, hostkeys, identities
 from multiall_cli.adapters.ssh.route import Route
-from multiall_cli.adapters.ssh.streams import Patient, Stream
+from multiall_cli.adapters.ssh.streams import ByteStream, RetryingStream
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.values import Secret
 from multiall_cli.ports.store import Cache
 
-Opened = TypeVar("Opened")
+Result = TypeVar("Result")
 
 # Python would print paramiko's warnings and tracebacks on standard error if nothing took them.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
-class TurnedAway(Unreachable):
+class ConnectionRejected(Unreachable):
     """A connection that was closed before a login: as a server does that has too many of them at once (MaxStartups)."""
 
 
@@ -33,17 +33,17 @@ TRIES = 3
 PAUSES = (0.2, 1.0)  # seconds between which the pause before another try is chosen, so that not all come at once
 
 
-def patiently(attempt: Callable[[], Opened]) -> Opened:
+def retry_rejected(attempt: Callable[[], Result]) -> Result:
     """Try again where a connection was turned away. Errors: what `attempt` raises, in the end."""
     for _ in range(TRIES - 1):
         try:
             return attempt()
-        except TurnedAway:
+        except ConnectionRejected:
             time.sleep(random.uniform(*PAUSES))  # noqa: S311  (it spreads tries, it protects nothing)
     return attempt()
 
 
-def negotiate(link: Stream, route: Route, known: "list[hostkeys.Line]") -> paramiko.Transport:
+def negotiate(link: ByteStream, route: Route, known: "list[hostkeys.KnownHostsLine]") -> paramiko.Transport:
     """A connection whose key exchange is done, its host key not yet checked. Errors: Unreachable."""
     transport = paramiko.Transport(cast(socket.socket, link))  # it takes anything with recv, send and close
     options = transport.get_security_options()
@@ -59,7 +59,7 @@ def negotiate(link: Stream, route: Route, known: "list[hostkeys.Line]") -> param
     if in_time and transport.is_active():
         return transport
     fault = _not_agreed(route, transport, offers) or _not_negotiated(route, transport, in_time=in_time)
-    words = link.said() if route.proxy_command and isinstance(link, Patient) else ""
+    words = link.said() if route.proxy_command and isinstance(link, RetryingStream) else ""
     transport.close()
     link.close()
     if not words:
@@ -67,11 +67,13 @@ def negotiate(link: Stream, route: Route, known: "list[hostkeys.Line]") -> param
     raise type(fault)(fault.subject, f"{fault.what} (ProxyCommand says: {words})", fault.todo, fault.reason)
 
 
-def _not_agreed(route: Route, transport: paramiko.Transport, offers: algorithms.Offered) -> Unreachable | None:
+def _not_agreed(
+    route: Route, transport: paramiko.Transport, offers: algorithms.OfferedAlgorithms
+) -> Unreachable | None:
     """A server that offers nothing that we have, with the line that helps."""
     if not isinstance(transport.saved_exception, paramiko.ssh_exception.IncompatiblePeer):
         return None
-    lacks, line = algorithms.missing(offers, algorithms.ours(transport))
+    lacks, line = algorithms.find_mismatch(offers, algorithms.supported(transport))
     what = f"{route.address} port {route.port}: {lacks or transport.saved_exception}"
     todo = f"write `{line}` into its sshd_config and reload it" if line else "look at the algorithms of its sshd"
     return Unreachable(route.name, what, todo, "banner")
@@ -83,11 +85,11 @@ def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: boo
     if transport.remote_version:
         late = f"did not end within {route.connect_timeout:g} s"
         what = f"the key exchange with {where} " + (f"was cut off ({words or 'closed'})" if in_time else late)
-        kind = TurnedAway if in_time else Unreachable
+        kind = ConnectionRejected if in_time else Unreachable
         return kind(route.name, what, "look at its load and its sshd's log", "away" if in_time else "timeout")
     if route.proxy_command and in_time and "Indecipherable" not in words:
         what = f"its ProxyCommand ended before an SSH banner came from {where}"
-        return TurnedAway(route.name, what, f"try it by hand: `{route.proxy_command}`", "away")
+        return ConnectionRejected(route.name, what, f"try it by hand: `{route.proxy_command}`", "away")
     if not in_time:
         what = f"{where} takes connections but showed no SSH banner for {route.connect_timeout:g} s"
     elif "Indecipherable" in words:
@@ -95,7 +97,7 @@ def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: boo
     else:
         what = f"{where} closed the connection before its SSH banner"
         todo = "see that `ssh.port` is its sshd's, and look at MaxStartups and its log"
-        return TurnedAway(route.name, what, todo, "banner")
+        return ConnectionRejected(route.name, what, todo, "banner")
     return Unreachable(route.name, what, "see that `ssh.port` is its sshd's, and that sshd is well", "banner")
 
 
@@ -104,7 +106,7 @@ def _quoted(words: str) -> str:
     return ascii(said if len(said) <= 60 else f"{said[:60]}…")
 
 
-def offered(transport: paramiko.Transport, route: Route) -> hostkeys.HostKey:
+def offered_host_key(transport: paramiko.Transport, route: Route) -> hostkeys.HostKey:
     key = transport.get_remote_server_key()
     signed = getattr(key, "public_blob", None)
     certificate = signed.key_blob if signed is not None else b""
@@ -116,16 +118,16 @@ class Login:
 
     def __init__(self, known: hostkeys.KnownHosts, cache: Cache, passwords: Passwords) -> None:
         self._known = known
-        self._identities = identities.Identities()
+        self._identities = identities.IdentityFiles()
         self._cache = cache
         self._passwords = passwords
 
-    def __call__(self, link: Stream, route: Route) -> paramiko.Transport:
+    def __call__(self, link: ByteStream, route: Route) -> paramiko.Transport:
         """An authenticated connection over the link. Errors: Unreachable."""
         known = list(self._known.of(route))
         transport = negotiate(link, route, known)
         try:
-            hostkeys.check(route, known, offered(transport, route))
+            hostkeys.check(route, known, offered_host_key(transport, route))
             self._authenticate(transport, route)
         except BaseException:
             transport.close()
@@ -136,8 +138,8 @@ class Login:
     def _authenticate(self, transport: paramiko.Transport, route: Route) -> None:
         slot = f"key:{route.name}"
         remembered = (self._cache.get(slot) or b"").decode("ascii", "replace")
-        offers = identities.Offers(route, self._identities, remembered)
-        tried = _Tried(transport, route)
+        offers = identities.IdentityOrder(route, self._identities, remembered)
+        tried = _Attempts(transport, route)
         try:
             if route.password is not None and (not route.identities or not self._with_keys(tried, offers, slot)):
                 if self._with_password(tried, route.password):
@@ -148,7 +150,7 @@ class Login:
         finally:
             offers.close()
 
-    def _with_password(self, tried: "_Tried", secret: Secret) -> bool:
+    def _with_password(self, tried: "_Attempts", secret: Secret) -> bool:
         """Whether the password was taken. Errors: Unreachable where it was wrong before, UsageError."""
         route = tried.route
         try:
@@ -160,7 +162,7 @@ class Login:
         except MemberFault as fault:
             raise Unreachable(route.name, fault.what, fault.todo, "auth") from None
 
-    def _with_keys(self, tried: "_Tried", offers: identities.Offers, slot: str) -> bool:
+    def _with_keys(self, tried: "_Attempts", offers: identities.IdentityOrder, slot: str) -> bool:
         for offer in offers:
             if tried.over:
                 return False
@@ -171,7 +173,7 @@ class Login:
         return False
 
 
-class _Tried:
+class _Attempts:
     """What has been tried in one login, and how the server took it."""
 
     def __init__(self, transport: paramiko.Transport, route: Route) -> None:

@@ -3,14 +3,14 @@
 import fabric
 import paramiko
 
-from multiall_cli.adapters.ssh.host_config import Question, Settings
+from multiall_cli.adapters.ssh.host_config import HostConfig, HostQuery
 from multiall_cli.domain.dataclass import dataclass
 
 _KEYWORDS = ("user", "port")
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
+class ConnectionParameters:
     """Where a connection goes, and as whom."""
 
     address: str
@@ -18,7 +18,7 @@ class Parameters:
     user: str
 
 
-def parameters(asked: Question, says: Settings) -> Parameters:
+def connection_parameters(asked: HostQuery, says: HostConfig) -> ConnectionParameters:
     """`asked`: what the inventory says; `says`: what the ssh config says of that server.
 
     Errors: UsageError for a user that is no text.
@@ -34,7 +34,7 @@ def parameters(asked: Question, says: Settings) -> Parameters:
         gateway=False,
         connect_kwargs={"key_filename": []},
     )
-    return Parameters(str(connection.host), int(connection.port), str(connection.user))
+    return ConnectionParameters(str(connection.host), int(connection.port), str(connection.user))
 
 
 def _is_text(word: str) -> bool:
@@ -44,7 +44,7 @@ def _is_text(word: str) -> bool:
         return False
 
 
-def _as_config(says: Settings) -> paramiko.SSHConfig:
+def _as_config(says: HostConfig) -> paramiko.SSHConfig:
     """What holds for the server, in the form that fabric reads: the blocks have been decided already."""
     lines = [f"HostName {says.hostname}"]
     lines += [f"{keyword} {says.text(keyword)}" for keyword in _KEYWORDS if _is_text(says.text(keyword))]

@@ -7,8 +7,8 @@ from time import monotonic, time
 
 import paramiko
 
-from multiall_cli.adapters.ssh.forward_probe import Doors
-from multiall_cli.adapters.ssh.keepalive import Pulse
+from multiall_cli.adapters.ssh.forward_probe import ForwardProbe
+from multiall_cli.adapters.ssh.keepalive import Keepalive
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Become, Server
@@ -18,12 +18,12 @@ from multiall_cli.ports.session import Session
 LONGEST = 3600.0  # seconds that a connection may be said to have taken
 ANSWER = 10.0  # seconds beyond a probe's own that a brother's loop may take to start and to answer
 _BY_WORD = {rung.word: rung for rung in Rung}
-Door = Callable[[Server], tuple[str, int] | None]
+EndpointOf = Callable[[Server], tuple[str, int] | None]
 """Where a server's sshd listens, None where only a login goes there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class SshConnection:
     """What a login opened: the connection, a session over it as any user of it has one, and what ends both."""
 
     connection: paramiko.Transport
@@ -34,24 +34,24 @@ class Opened:
 
 
 @dataclass(slots=True)
-class Brother:
+class Peer:
     """A server with an open connection, through which others are tried. `stays`: `close` leaves it open."""
 
     server: Server
-    opened: Opened
-    door: Door
+    opened: SshConnection
+    door: EndpointOf
     timeout: float
     now: Callable[[], float] = time
     stays: bool = False
     began: float = field(default_factory=monotonic)
-    doors: Doors = field(init=False)
-    pulse: Pulse = field(init=False)
+    doors: ForwardProbe = field(init=False)
+    pulse: Keepalive = field(init=False)
 
     def __post_init__(self) -> None:
         # A connection that is in the middle of a new key exchange makes who sends wait for its end.
         self.opened.connection.clear_to_send_timeout = self.timeout
-        self.pulse = Pulse(self.opened.connection)
-        self.doors = Doors(self.opened.connection, self.pulse)
+        self.pulse = Keepalive(self.opened.connection)
+        self.doors = ForwardProbe(self.opened.connection, self.pulse)
 
     def reach(self, targets: Sequence[Server]) -> Sequence[Evidence] | None:
         """Its sshd is asked; where that is not allowed, its python3; None where neither can be."""

@@ -5,9 +5,9 @@ from dataclasses import replace
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from multiall_cli.adapters.probes.icmp import Pinger
-from multiall_cli.adapters.probes.tcp import Door, Knocker
-from multiall_cli.adapters.ssh.connection_pool import Kept
+from multiall_cli.adapters.probes.icmp import IcmpProbe
+from multiall_cli.adapters.probes.tcp import Endpoint, TcpProbe
+from multiall_cli.adapters.ssh.connection_pool import ConnectionPool
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.domain.topology import Evidence, Rung, failed
@@ -15,7 +15,7 @@ from multiall_cli.ports.probes import Observer
 from multiall_cli.ports.session import Session
 
 if TYPE_CHECKING:
-    from multiall_cli.adapters.ssh.peer import Brother
+    from multiall_cli.adapters.ssh.peer import Peer
 
 
 class SshProber:
@@ -32,10 +32,10 @@ class SshProber:
         observer: str,
         timeout: float,
         *,
-        knocker: Knocker,
-        pinger: Pinger,
+        knocker: TcpProbe,
+        pinger: IcmpProbe,
         door: Callable[[Server], tuple[str, int] | None],
-        connect: "Callable[[Server], Brother]",
+        connect: "Callable[[Server], Peer]",
         keep: int = 0,
         now: Callable[[], float] = time,
     ) -> None:
@@ -46,7 +46,7 @@ class SshProber:
         self._door = door
         self._connect = connect
         self._now = now
-        self._kept = Kept(keep)
+        self._kept = ConnectionPool(keep)
 
     # --- everyone, cheaply --------------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class SshProber:
         alive, lost = self._kept.alive([server.name for server in servers], self._timeout)
         found = [Evidence(self._observer, name, Rung.AUTH, self._now(), took) for name, took in alive.items()]
         well = alive.keys() - listen
-        doors: dict[str, Door] = {}
+        doors: dict[str, Endpoint] = {}
         for server in servers:
             if server.name in well:
                 continue
@@ -72,7 +72,7 @@ class SshProber:
                 found.append(self._no_route(server, fault))
                 continue
             if door is not None:
-                doors[server.name] = Door(server.name, *door)
+                doors[server.name] = Endpoint(server.name, *door)
         knocked = self._knocker(doors.values(), listen)
         # The silence of who does not answer over a connection either began when that was asked.
         since = [
@@ -88,7 +88,9 @@ class SshProber:
             knocked, rung=Rung.TCP, at=self._now(), trouble="it takes no new connection; its open one answers"
         )
 
-    def _corroborated(self, knocked: Sequence[Evidence], doors: Mapping[str, Door], listen: Set[str]) -> list[Evidence]:
+    def _corroborated(
+        self, knocked: Sequence[Evidence], doors: Mapping[str, Endpoint], listen: Set[str]
+    ) -> list[Evidence]:
         """Silent ones that are looked at closely are pinged, where this kernel lets us: who answers has power."""
         silent = [each.target for each in knocked if each.rung is Rung.TIMEOUT and each.target in listen]
         answered = self._pinger({name: doors[name].address for name in silent})

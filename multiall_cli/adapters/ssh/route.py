@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
-from multiall_cli.adapters.ssh.host_config import Question, Settings, settings
+from multiall_cli.adapters.ssh.host_config import HostConfig, HostQuery, host_config
 from multiall_cli.adapters.ssh.tokens import at_home, expand, only, tokens
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
@@ -66,13 +66,13 @@ class Routes:
         self._pinned = tuple(pinned)
         self._connect_timeout = connect_timeout
         self._files = read(config_files)  # what cannot be read is told now
-        self._asked: dict[Question, Settings] = {}
+        self._asked: dict[HostQuery, HostConfig] = {}
 
     def of(self, server: Server) -> Route:
         """Errors: UsageError where the ssh config or the jumps make no sense."""
         return self._of(server, _question(server), ())
 
-    def says(self, server: Server) -> Settings:
+    def says(self, server: Server) -> HostConfig:
         """What the ssh config says of a server. Errors: UsageError."""
         return self._settings(_question(server))
 
@@ -85,21 +85,21 @@ class Routes:
             return None
         return found.hostname, asked.port or int(found.text("port", "22"))
 
-    def _settings(self, asked: Question) -> Settings:
+    def _settings(self, asked: HostQuery) -> HostConfig:
         """Read once for each server: a `Match exec` is run once."""
         if asked not in self._asked:
-            self._asked[asked] = settings(self._files, asked)
+            self._asked[asked] = host_config(self._files, asked)
         return self._asked[asked]
 
-    def _of(self, server: Server, asked: Question, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
+    def _of(self, server: Server, asked: HostQuery, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
         if server.name in passed:
             circle = " → ".join((*passed, server.name))
             raise UsageError(server.name, f"its jumps go in a circle: {circle}", "take one of them out")
         passed = (*passed, server.name)
-        from multiall_cli.adapters.ssh.parameters import parameters  # it loads fabric: a knock does without
+        from multiall_cli.adapters.ssh.parameters import connection_parameters
 
         says = self._settings(asked)
-        place = parameters(asked, says)
+        place = connection_parameters(asked, says)
         known = tokens(asked.alias, place.address, place.port, place.user, says.text("hostkeyalias").lower())
         own = (Path(server.ssh.identity).expanduser(),) if server.ssh.identity else ()
         proxy = "" if server.ssh.jump else says.text("proxycommand", "none")
@@ -143,13 +143,13 @@ class Routes:
             return self._of(self._servers[hop], _question(self._servers[hop]), passed, jumps=jumps)
         user, host, port = split_hop(hop)
         server = Server(name=hop, address=host, ssh=Ssh(user=user or None, port=port or None))
-        return self._of(server, Question(host, user=user, port=port), passed, jumps=jumps)
+        return self._of(server, HostQuery(host, user=user, port=port), passed, jumps=jumps)
 
 
-def _question(server: Server) -> Question:
+def _question(server: Server) -> HostQuery:
     """The alias is the server's name; an address of its own is where it is, whatever HostName says of the alias."""
     address = server.address if server.address != server.name else ""
-    return Question(server.name, address, server.ssh.user or "", server.ssh.port or 0)
+    return HostQuery(server.name, address, server.ssh.user or "", server.ssh.port or 0)
 
 
 def split_hop(hop: str) -> tuple[str, str, int]:
@@ -173,13 +173,13 @@ def _host_and_port(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"
 
 
-def _expanded(says: Settings, keyword: str, text: str, known: Mapping[str, str], *, environment: bool = False) -> str:
+def _expanded(says: HostConfig, keyword: str, text: str, known: Mapping[str, str], *, environment: bool = False) -> str:
     found = says.first(keyword)
     where = found.line.where if found is not None else keyword
     return expand(text, known, where, environment=environment)
 
 
-def _paths(says: Settings, keyword: str, known: Mapping[str, str]) -> tuple[Path, ...]:
+def _paths(says: HostConfig, keyword: str, known: Mapping[str, str]) -> tuple[Path, ...]:
     """Files with their tokens and variables; `none` is none."""
     return tuple(
         at_home(expand(word, known, value.line.where, environment=True), value.line.where)
@@ -189,7 +189,7 @@ def _paths(says: Settings, keyword: str, known: Mapping[str, str]) -> tuple[Path
     )
 
 
-def _agent(says: Settings, known: Mapping[str, str]) -> str | None:
+def _agent(says: HostConfig, known: Mapping[str, str]) -> str | None:
     text = says.text("identityagent", "SSH_AUTH_SOCK")
     if text == "SSH_AUTH_SOCK":
         return None
@@ -200,7 +200,7 @@ def _agent(says: Settings, known: Mapping[str, str]) -> str | None:
     return os.path.expanduser(_expanded(says, "identityagent", text, known, environment=True))
 
 
-def _known_hosts(says: Settings, known: Mapping[str, str]) -> tuple[Path, ...]:
+def _known_hosts(says: HostConfig, known: Mapping[str, str]) -> tuple[Path, ...]:
     user = _paths(says, "userknownhostsfile", known) if "userknownhostsfile" in says.values else _plain(USER_FILES)
     first = says.first("globalknownhostsfile")
     return (*user, *(_plain(GLOBAL_FILES) if first is None else _plain(first.words, first.line.where)))

@@ -37,14 +37,14 @@ _OPTIONS = (
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
-class Link:
+class SocketStream:
     """A connected socket as paramiko wants it.
 
     Reads are taken in large pieces, since paramiko asks for each packet's head and body on their own. The kernel's
     own time limit (SO_RCVTIMEO) saves the poll that Python puts before each read of a socket with a timeout.
     """
 
-    def __init__(self, connected: socket.socket, proxy: "Proxy | None" = None) -> None:
+    def __init__(self, connected: socket.socket, proxy: "ProxyProcess | None" = None) -> None:
         self._socket = connected
         self._proxy = proxy
         self._ahead = b""
@@ -100,7 +100,7 @@ class Link:
         return self._proxy.said() if self._proxy is not None else ""
 
 
-class Proxy:
+class ProxyProcess:
     """A ProxyCommand that runs; what it says on standard error is read, so that it never waits, and its end kept."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
@@ -127,7 +127,7 @@ class Proxy:
             self._child.stderr.close()
 
 
-class Stream(Protocol):
+class ByteStream(Protocol):
     """What paramiko talks through: a Link, or a channel of a jump host's connection."""
 
     def recv(self, size: int, /) -> bytes: ...
@@ -139,14 +139,14 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-class Patient:
+class RetryingStream:
     """A stream that is given up, both ways, once it has taken nothing for `patience` seconds.
 
     paramiko itself tries again without end. `gave_up` says why it ended, '' where it did not end so; `ended` is
     called when it is closed, by whichever side.
     """
 
-    def __init__(self, stream: Stream, patience: float) -> None:
+    def __init__(self, stream: ByteStream, patience: float) -> None:
         self._stream = stream
         self._patience = patience
         self._closed = False  # paramiko asks for it
@@ -188,7 +188,7 @@ def _set(to: socket.socket, level: int, option: int | None, value: int) -> None:
         return  # a convenience of this kernel that is missing, or the link is gone: the next read tells
 
 
-def connect(route: Route) -> Link:
+def connect(route: Route) -> SocketStream:
     """A link to the route's address: each of its addresses is tried within `connect_timeout`. Errors: Unreachable."""
     deadline = time.monotonic() + route.connect_timeout
     addresses = _resolve(route, deadline)
@@ -203,7 +203,7 @@ def connect(route: Route) -> Link:
             if route.bind_address:
                 one.bind(_own(route.bind_address, family))
             one.connect(address)
-            return Link(one)
+            return SocketStream(one)
         except OSError as failed:
             one.close()
             fault = failed
@@ -283,7 +283,7 @@ def _unreachable(route: Route, fault: OSError, tried: int) -> Unreachable:
     return Unreachable(route.name, f"{where} cannot be reached: {words}", "mend the way to it and run again", "away")
 
 
-def through(command: str, name: str) -> Link:
+def connect_through(command: str, name: str) -> SocketStream:
     """A link over the standard input and output of a ProxyCommand. Errors: Unreachable."""
     ours, theirs = socket.socketpair()
     with theirs:
@@ -299,4 +299,4 @@ def through(command: str, name: str) -> Link:
             ours.close()
             words = f"its ProxyCommand did not start: {fault.strerror}"
             raise Unreachable(name, words, "mend ProxyCommand in ~/.ssh/config", "away") from None
-    return Link(ours, Proxy(child))
+    return SocketStream(ours, ProxyProcess(child))

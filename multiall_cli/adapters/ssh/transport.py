@@ -9,11 +9,11 @@ from pathlib import Path
 import paramiko
 
 from multiall_cli.adapters.passwords import Passwords, Reveal
-from multiall_cli.adapters.process_session import PipedSession
+from multiall_cli.adapters.process_session import ProcessSession
 from multiall_cli.adapters.ssh import channel, login, streams
 from multiall_cli.adapters.ssh.config import CONFIG_FILES
 from multiall_cli.adapters.ssh.hostkeys import HostKey, KnownHosts
-from multiall_cli.adapters.ssh.peer import Brother, Door, Opened
+from multiall_cli.adapters.ssh.peer import EndpointOf, Peer, SshConnection
 from multiall_cli.adapters.ssh.route import Route, Routes
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
@@ -49,24 +49,24 @@ class SshTransport:
         self._network = network
         self._timeout = timeout
         self._reveal = reveal
-        self._jumps: dict[Route, _Jump] = {}
+        self._jumps: dict[Route, _JumpHost] = {}
         self._lock = threading.Lock()
 
-    def open(self, server: Server) -> PipedSession:
+    def open(self, server: Server) -> ProcessSession:
         """A session; one connection, one channel per command. Errors: Unreachable, UsageError."""
         opened = self._connect(server)
         return self._session(server, opened.connection, opened.close)
 
     def _session(
         self, server: Server, connection: paramiko.Transport, close: Callable[[], None] = lambda: None
-    ) -> PipedSession:
+    ) -> ProcessSession:
         start = partial(channel.start, connection, server.name, self._timeout)
-        return PipedSession(server, start, self._timeout, self._reveal, close, passwords=self._passwords)
+        return ProcessSession(server, start, self._timeout, self._reveal, close, passwords=self._passwords)
 
-    def _connect(self, server: Server) -> Opened:
+    def _connect(self, server: Server) -> SshConnection:
         """An authenticated connection. Errors: Unreachable, UsageError."""
         route = self._routes.of(server)
-        below, connection = login.patiently(lambda: self._logged_in(route))
+        below, connection = login.retry_rejected(lambda: self._logged_in(route))
 
         def close() -> None:
             connection.close()
@@ -75,15 +75,15 @@ class SshTransport:
         def ended(told: Callable[[], None]) -> None:
             below.ended = told
 
-        return Opened(connection, partial(self._session, connection=connection), close, ended)
+        return SshConnection(connection, partial(self._session, connection=connection), close, ended)
 
-    def _logged_in(self, route: Route) -> tuple[streams.Patient, paramiko.Transport]:
+    def _logged_in(self, route: Route) -> tuple[streams.RetryingStream, paramiko.Transport]:
         below = self._link(route)
         return below, self._login(below, route)
 
-    def brother(self, server: Server, door: Door, timeout: float) -> Brother:
+    def brother(self, server: Server, door: EndpointOf, timeout: float) -> Peer:
         """A login, through which others are tried for at most so many seconds. Errors: Unreachable, UsageError."""
-        return Brother(server, self._connect(server), door, timeout)
+        return Peer(server, self._connect(server), door, timeout)
 
     def door_of(self, server: Server) -> tuple[str, int] | None:
         """Where a knock goes; None where a jump or a proxy lies before it. Errors: UsageError."""
@@ -92,33 +92,33 @@ class SshTransport:
     def offered(self, server: Server) -> HostKey:
         """The host key that the server shows now, unchecked: for `server trust`. Errors: Unreachable, UsageError."""
         route = self._routes.of(server)
-        return login.patiently(lambda: self._offered(route))
+        return login.retry_rejected(lambda: self._offered(route))
 
     def _offered(self, route: Route) -> HostKey:
         below = self._link(route)
         connection = login.negotiate(below, route, [])
         try:
-            return login.offered(connection, route)
+            return login.offered_host_key(connection, route)
         finally:
             connection.close()
             below.close()
 
-    def _link(self, route: Route) -> streams.Patient:
-        return streams.Patient(self._stream(route), self._timeout)
+    def _link(self, route: Route) -> streams.RetryingStream:
+        return streams.RetryingStream(self._stream(route), self._timeout)
 
-    def _stream(self, route: Route) -> streams.Stream:
+    def _stream(self, route: Route) -> streams.ByteStream:
         if route.jump is not None:
             return self._through_jump(route, route.jump)
         with self._network():
             if route.proxy_command:
-                return streams.through(route.proxy_command, route.name)
+                return streams.connect_through(route.proxy_command, route.name)
             return streams.connect(route)
 
-    def _through_jump(self, route: Route, jump: Route) -> streams.Stream:
+    def _through_jump(self, route: Route, jump: Route) -> streams.ByteStream:
         with self._lock:
-            shared = self._jumps.setdefault(jump, _Jump())
+            shared = self._jumps.setdefault(jump, _JumpHost())
         try:
-            connection = shared.connection(lambda: login.patiently(lambda: self._logged_in(jump))[1])
+            connection = shared.connection(lambda: login.retry_rejected(lambda: self._logged_in(jump))[1])
         except Unreachable as fault:
             what = f"its jump host {jump.name} cannot be used: {fault.what}"
             raise Unreachable(route.name, what, fault.todo, "jump") from None
@@ -136,7 +136,7 @@ class SshTransport:
             jump.close()
 
 
-class _Jump:
+class _JumpHost:
     """A jump host's connection, opened once and shared by all that go through it."""
 
     def __init__(self) -> None:

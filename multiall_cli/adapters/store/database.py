@@ -11,7 +11,7 @@ from typing import Any
 
 from multiall_cli.adapters.store.locks import alone
 from multiall_cli.adapters.store.migrations import MIGRATIONS, scope_kind, scope_name
-from multiall_cli.adapters.trusted_files import check_folder, check_own, open_own
+from multiall_cli.adapters.trusted_files import check_file, check_folder, open_trusted
 from multiall_cli.domain.errors import MultiAllError
 
 MADE = "state.made"
@@ -53,7 +53,7 @@ class Database:
                 _check_sound(path)
                 self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
                 self._prepare()
-                os.close(open_own(folder / MADE))
+                os.close(open_trusted(folder / MADE))
         except (OSError, sqlite3.Error) as fault:
             todo = "give it room and rights, or move it with `store:`"
             raise MultiAllError(str(folder), f"the store cannot be opened ({fault})", todo) from None
@@ -131,10 +131,10 @@ def _check_sound(path: Path) -> None:
     for suffix in ("-wal", "-shm"):
         each = path.with_name(path.name + suffix)
         with suppress(FileNotFoundError):  # whoever closed the store last removed it
-            check_own(each, each.lstat())
+            check_file(each, each.lstat())
             beside.append(each)
     was_there = path.exists()
-    handle = open_own(path)
+    handle = open_trusted(path)
     try:
         emptied = was_there and os.fstat(handle).st_size == 0 and beside
     finally:

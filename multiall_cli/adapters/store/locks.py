@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from multiall_cli.adapters.trusted_files import open_own
+from multiall_cli.adapters.trusted_files import open_trusted
 from multiall_cli.domain.errors import Locked, MultiAllError
 from multiall_cli.domain.run import Holder
 from multiall_cli.domain.scope import Scope
@@ -44,7 +44,7 @@ class FileLocks:
         """As of `Locks`. Raises MultiAllError too, if the lock cannot be written."""
         path = self._folder / f"{scope.kind}-{quote(scope.name, safe='')}.lock"  # a zone's name may have a slash
         try:
-            handle = open_own(path)
+            handle = open_trusted(path)
         except OSError as fault:
             what, todo = f"its lock {path} cannot be opened ({fault.strerror})", "give it to the user who runs this"
             raise MultiAllError(str(scope), what, todo) from None

@@ -13,20 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from multiall_cli.domain.errors import MultiAllError, UsageError
+from multiall_cli.domain.errors import UsageError
 from multiall_cli.lab import folder as folders
 from multiall_cli.lab.demo import layout
+from multiall_cli.lab.errors import LabError
 
 PREFIX = "multiall-lab-"
 MOST = 250  # servers of one lab: each is a process
 LIMIT = 30.0  # seconds that the keeper may take for one order
 
 
-class LabFault(MultiAllError):
-    """The lab itself does not work."""
-
-
-class Lab:
+class DemoLab:
     """A running lab. Used as a context manager it is gone afterwards, unless it is kept.
 
     Below `folder`: `site` (inventory and known_hosts that fit it), `homes/NAME` (what a server has for a disk;
@@ -34,7 +31,7 @@ class Lab:
     """
 
     def __init__(self, folder: Path, alive: int | None = None, keeper: "subprocess.Popen[bytes] | None" = None) -> None:
-        """Of a lab that runs: `Lab.up` makes one, `Lab.attach` finds one."""
+        """Of a lab that runs: `DemoLab.up` makes one, `DemoLab.attach` finds one."""
         self.folder = folder
         self._alive = alive
         self._keeper = keeper
@@ -48,15 +45,15 @@ class Lab:
     def up(cls, count: int, folder: Path | None = None, *, name: str = "web", keep: bool = False) -> Self:
         """Start servers `web1` … `webN`. `folder`: a new or empty one; None: a temporary one.
 
-        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabFault.
+        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabError.
         """
         if not 1 <= count <= MOST:
             raise UsageError("lab", f"{count} servers", f"ask for 1 to {MOST}")
-        collect()
-        if folder is not None and folders.lives(folder):
+        remove_leftovers()
+        if folder is not None and folders.is_running(folder):
             todo = f"end it with `multiall demo --end --folder {shlex.quote(str(folder))}`"
             raise UsageError(str(folder), "a lab runs here", todo)
-        place = folders.take(folder, Path(tempfile.gettempdir()), PREFIX)
+        place = folders.claim(folder, Path(tempfile.gettempdir()), PREFIX)
         theirs, ours = os.pipe()
         package = Path(__file__).parents[3]
         search = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
@@ -86,12 +83,12 @@ class Lab:
         os.close(ours)
         keeper.wait()
         shutil.rmtree(place, ignore_errors=True)
-        raise LabFault("lab", f"it did not start ({words[-1] if words else 'no reason given'})", "run it with --debug")
+        raise LabError("lab", f"it did not start ({words[-1] if words else 'no reason given'})", "run it with --debug")
 
     @classmethod
     def attach(cls, folder: Path) -> Self:
         """A lab that another process started. Errors: UsageError where none runs in that folder."""
-        if not folders.lives(folder):
+        if not folders.is_running(folder):
             raise UsageError(str(folder), "no lab runs here", "start one with `multiall demo --keep`")
         return cls(folder)
 
@@ -146,7 +143,7 @@ class Lab:
         except OSError:
             answer = b""
         if not answer and verb != "end":
-            raise LabFault("lab", "its keeper is gone", "start a new one with `multiall demo --keep`")
+            raise LabError("lab", "its keeper is gone", "start a new one with `multiall demo --keep`")
         if answer and (words := json.loads(answer)):
             raise UsageError(f"lab {name}", words, f"its servers are {', '.join(self.names)}")
 
@@ -160,7 +157,7 @@ class Lab:
     def leave(self) -> None:
         """Let go of it: a kept lab goes on."""
         self._let_go()
-        if self._keeper is not None and not folders.is_kept(self.folder):
+        if self._keeper is not None and not folders.is_persistent(self.folder):
             self._keeper.wait(LIMIT)
         elif self._keeper is not None:
             self._keeper.returncode = 0  # it goes on without us, on purpose
@@ -174,12 +171,12 @@ class Lab:
         self.leave()
 
 
-def collect() -> list[Path]:
+def remove_leftovers() -> list[Path]:
     """Remove what labs left that were killed together with their keeper; which folders that were."""
-    return folders.collect(Path(tempfile.gettempdir()), PREFIX)
+    return folders.remove_leftovers(Path(tempfile.gettempdir()), PREFIX)
 
 
-def kept() -> list[Lab]:
+def persistent_labs() -> list[DemoLab]:
     """The labs of this user that were left running on purpose, where `up` puts them unless it is told otherwise."""
-    found = folders.mine(Path(tempfile.gettempdir()), PREFIX)
-    return [Lab.attach(each) for each in found if folders.is_kept(each) and folders.lives(each)]
+    found = folders.own_folders(Path(tempfile.gettempdir()), PREFIX)
+    return [DemoLab.attach(each) for each in found if folders.is_persistent(each) and folders.is_running(each)]

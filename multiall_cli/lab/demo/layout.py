@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from multiall_cli.lab import key_pair
-from multiall_cli.lab.atomic_write import write
+from multiall_cli.lab.atomic_write import write_atomically
 
 LONGEST = 100  # bytes of a Unix socket's path: 104 on macOS, 108 on Linux, with their end
 
@@ -34,7 +34,7 @@ def control(folder: Path) -> Iterator[str]:
         os.close(handle)
 
 
-def make(folder: Path, names: Sequence[str]) -> None:
+def make_folders(folder: Path, names: Sequence[str]) -> None:
     """Keys and homes."""
     for part in ("homes", "hostkeys", "site/inventory"):
         (folder / part).mkdir(parents=True)
@@ -44,16 +44,16 @@ def make(folder: Path, names: Sequence[str]) -> None:
         key_pair.generate(host_key(folder, name))
 
 
-def site(folder: Path, addresses: Mapping[str, tuple[str, int]], pool: str) -> None:
+def write_site(folder: Path, addresses: Mapping[str, tuple[str, int]], pool: str) -> None:
     """An inventory of the lab's servers, one pool of them all, and their host keys."""
     servers = "".join(
         f"  {name}:\n    address: {address}\n    ssh: {{user: lab, port: {port}, identity: '{folder / 'key'}'}}\n"
         for name, (address, port) in addresses.items()
     )
     pools = f"pools:\n  {pool}:\n    members: [{', '.join(addresses)}]\n"
-    write(folder / "site" / "inventory" / "lab.yaml", f"servers:\n{servers}{pools}")
+    write_atomically(folder / "site" / "inventory" / "lab.yaml", f"servers:\n{servers}{pools}")
     known = ""
     for name, (address, port) in addresses.items():
         kind, blob, _ = host_key(folder, name).with_name(f"{name}.pub").read_text("ascii").split()
         known += f"[{address}]:{port} {kind} {blob}\n"
-    write(folder / "site" / "known_hosts", known)
+    write_atomically(folder / "site" / "known_hosts", known)

@@ -11,7 +11,7 @@ from typing import NoReturn
 import paramiko
 
 from multiall_cli.lab.demo import prctl
-from multiall_cli.lab.demo.ssh_server import Account
+from multiall_cli.lab.demo.ssh_server import DemoServerInterface
 
 
 def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, life: int) -> NoReturn:
@@ -28,7 +28,7 @@ def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PK
             signal.signal(number, signal.SIG_DFL)
         threading.Thread(target=_watch, args=(life,), daemon=True).start()
         own = paramiko.ECDSAKey.from_private_key_file(str(host_key))
-        environment = surroundings(home)
+        environment = member_environment(home)
         while True:
             visitor, _ = listening.accept()
             visitor.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -37,7 +37,7 @@ def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PK
         os._exit(1)
 
 
-def surroundings(home: Path) -> dict[str, str]:
+def member_environment(home: Path) -> dict[str, str]:
     """The environment of a server's commands: its own bin first, then a python3 that exists, then the machine's."""
     ours = Path(sys.executable).parent
     if not (ours / "python3").exists() and not (home / "bin" / "python3").exists():
@@ -67,7 +67,7 @@ def _converse(
     """One connection, from its key exchange to its end."""
     connection = paramiko.Transport(visitor)
     connection.add_server_key(own)
-    account = Account(key, home, environment)
+    account = DemoServerInterface(key, home, environment)
     try:
         connection.start_server(event=threading.Event(), server=account)
         while connection.is_active():

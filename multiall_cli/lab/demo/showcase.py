@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from multiall_cli.lab.atomic_write import write
-from multiall_cli.lab.demo.lab import Lab
+from multiall_cli.lab.atomic_write import write_atomically
+from multiall_cli.lab.demo.lab import DemoLab
 
 POOL = "web"
 DECLARATION = """\
@@ -24,20 +24,20 @@ TREE = {
 OLD = {"index.html": "<h1>Release 1</h1>\n", "css/site.css": "body { margin: 2em }\n"}
 
 
-def furnish(lab: Lab) -> None:
+def fill_lab(lab: DemoLab) -> None:
     """Write the site's tree and declaration, keep its store within the lab, and let the servers differ."""
     site = lab.site
     _fill(site / "trees" / "www", TREE)
     inventory = site / "inventory" / "lab.yaml"
-    write(inventory, inventory.read_text("utf-8") + DECLARATION)
-    write(site / "multiall.yaml", f"store: {lab.folder / 'state'}\nconnect_timeout: 5s\n")
+    write_atomically(inventory, inventory.read_text("utf-8") + DECLARATION)
+    write_atomically(site / "multiall.yaml", f"store: {lab.folder / 'state'}\nconnect_timeout: 5s\n")
     for name in lab.names[:-1]:
         _fill(lab.home(name) / "www", OLD)
     stray = lab.home(lab.names[1]) / "www" / "index.html.bak"
     stray.write_text("someone was here\n", "utf-8")
 
 
-def release(lab: Lab, number: int) -> None:
+def release(lab: DemoLab, number: int) -> None:
     """Change the tree: what an absent member will have missed."""
     (lab.site / "trees" / "www" / "index.html").write_text(f"<h1>Release {number}</h1>\n", "utf-8")
 

@@ -21,7 +21,7 @@ from paramiko.common import (
 CHUNK = 1 << 16
 
 
-class Account(paramiko.ServerInterface):
+class DemoServerInterface(paramiko.ServerInterface):
     """One connection's rights, as paramiko asks for them."""
 
     def __init__(self, key: paramiko.PKey, home: Path, environment: dict[str, str]) -> None:

@@ -16,14 +16,14 @@ from typing import BinaryIO
 import paramiko
 import psutil
 
-from multiall_cli.lab.atomic_write import write
+from multiall_cli.lab.atomic_write import write_atomically
 from multiall_cli.lab.demo import layout, member, prctl
 
 PORT = 2222
 BACKLOG = 128
 
 
-class Keeper:
+class DemoSupervisor:
     """One lab's children and files."""
 
     def __init__(self, folder: Path, *, keep: bool) -> None:
@@ -114,7 +114,7 @@ class Keeper:
 
     def _tell(self) -> None:
         told = {"keeper": os.getpid(), "keep": self._keep, "pids": self._pids, "servers": self._at}
-        write(self._folder / "lab.json", json.dumps(told, indent=1))
+        write_atomically(self._folder / "lab.json", json.dumps(told, indent=1))
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
@@ -143,10 +143,10 @@ def _bind(address: tuple[str, int]) -> socket.socket:
     return made
 
 
-class Desk:
+class DemoControlServer:
     """Where orders come in. They are short, and their senders are the lab's own user: no limits, no threads."""
 
-    def __init__(self, keeper: Keeper, control: socket.socket) -> None:
+    def __init__(self, keeper: DemoSupervisor, control: socket.socket) -> None:
         self._keeper = keeper
         self._control = control
         self._over = False
@@ -203,16 +203,16 @@ def main(folder: Path, name: str, count: int, *, keep: bool) -> None:
     os.set_inheritable(lock, False)
     prctl.adopt_orphans()
     names = [f"{name}{number}" for number in range(1, count + 1)]
-    layout.make(folder, names)
-    keeper = Keeper(folder, keep=keep)
+    layout.make_folders(folder, names)
+    keeper = DemoSupervisor(folder, keep=keep)
     try:
         for one in names:
             keeper.start(one)
-        layout.site(folder, keeper.addresses, name)
+        layout.write_site(folder, keeper.addresses, name)
         with layout.control(folder) as path, socket.socket(socket.AF_UNIX) as control:
             control.bind(path)
             control.listen()
-            desk = Desk(keeper, control)
+            desk = DemoControlServer(keeper, control)
             desk.attend(keep=keep)
     finally:
         keeper.end()  # the desk's visitors are still connected, and see the end when all of it is done

@@ -13,7 +13,7 @@ _SLASH = "!"  # in place of each / of the lab's folder: a group's name tells who
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
+class Cgroups:
     """A lab's groups: one for each host, below one of the lab's, in the keeper's own view of the hierarchy."""
 
     top: Path
@@ -45,11 +45,11 @@ class Groups:
         return self.top / (_PREFIX + str(self.folder).replace("/", _SLASH))
 
 
-def collect() -> None:
+def remove_leftovers() -> None:
     """Remove the groups, empty by now, of labs that were killed together with their keeper."""
     for top in _mounted():
         for group in top.glob(f"{_PREFIX}{_SLASH}*"):
-            if not folders.lives(Path(group.name.removeprefix(_PREFIX).replace(_SLASH, "/"))):
+            if not folders.is_running(Path(group.name.removeprefix(_PREFIX).replace(_SLASH, "/"))):
                 _remove(group)
 
 

@@ -52,5 +52,5 @@ def skew(root: Path, place: Path, by: float) -> None:
     preload.install(root, place, NAME, _SHIM)
 
 
-def right(root: Path) -> None:
+def restore(root: Path) -> None:
     preload.remove(root, NAME)

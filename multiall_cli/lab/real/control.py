@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-class Wire:
+class ControlClient:
     """Safe to use from several threads: they wait for each other."""
 
     def __init__(self, path: Path, limit: float) -> None:

@@ -15,7 +15,7 @@ OPAQUE = "trusted.overlay.opaque"
 
 
 @dataclass(frozen=True, slots=True)
-class Disks:
+class HostDisks:
     """The hosts' disks, below one tmpfs that only the keeper's mount namespace has."""
 
     place: Path
@@ -87,7 +87,7 @@ class Disks:
         (self.place / name / "filler").unlink(missing_ok=True)
 
 
-def furnish(root: str, own: Mapping[str, str]) -> None:
+def mount_system(root: str, own: Mapping[str, str]) -> None:
     """The mounts that a running system has, below a host's root. `own`: files that are bound over the machine's."""
     syscalls.mount("proc", f"{root}/proc", "proc", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC)
     syscalls.mount("tmpfs", f"{root}/run", "tmpfs", syscalls.NOSUID | syscalls.NODEV, "mode=755,size=64m")

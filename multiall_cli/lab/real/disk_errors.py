@@ -63,5 +63,5 @@ def fail(root: Path, place: Path, works: Sequence[str]) -> None:
     preload.install(root, place, NAME, _SHIM)
 
 
-def heal(root: Path) -> None:
+def restore(root: Path) -> None:
     preload.remove(root, NAME)

@@ -9,8 +9,8 @@ from typing import Any
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import clock_skew, disk_errors, link_shaping, services
-from multiall_cli.lab.real.faults import Fault
-from multiall_cli.lab.real.host_set import Yard
+from multiall_cli.lab.real.faults import FaultKind
+from multiall_cli.lab.real.host_set import HostSet
 from multiall_cli.lab.real.network import ADMIN
 
 SSHD_PID = "run/sshd.pid"
@@ -20,26 +20,26 @@ Values = Mapping[str, Any]
 
 
 @dataclass(slots=True)
-class Breaker:
+class FaultInjector:
     """Does faults and undoes them; knows which are in force."""
 
-    yard: Yard
+    yard: HostSet
     seed: int
     netem: bool
     relays: dict[str, int] = field(default_factory=dict)
     dying: dict[str, int] = field(default_factory=dict)
     """Hosts whose power goes when so many bytes in all were sent to them."""
 
-    def do(self, name: str, fault: Fault, values: Values) -> None:
+    def do(self, name: str, fault: FaultKind, values: Values) -> None:
         """Errors: OSError."""
-        needs_life = fault not in (Fault.RESTART, Fault.PARTITION, Fault.ONE_WAY)
+        needs_life = fault not in (FaultKind.RESTART, FaultKind.PARTITION, FaultKind.ONE_WAY)
         if needs_life and not self.yard.runs(name):
             raise OSError("it does not run")
         getattr(self, f"_{fault}")(name, values)
-        if fault is not Fault.RESTART:
+        if fault is not FaultKind.RESTART:
             self.yard.hosts[name].faults[fault] = dict(values)
 
-    def undo(self, name: str, fault: Fault) -> None:
+    def undo(self, name: str, fault: FaultKind) -> None:
         """What is not in force is undone already. Errors: OSError."""
         values = self.yard.hosts[name].faults.pop(fault, None)
         if values is not None:
@@ -48,8 +48,14 @@ class Breaker:
     def forget(self, name: str) -> None:
         """Undo what is not of the host itself: it is about to be reset."""
         for fault in list(self.yard.hosts[name].faults):
-            if fault in (Fault.LINE, Fault.ONE_WAY, Fault.PARTITION, Fault.DIE_MID_TRANSFER, Fault.FILL_DISK):
-                self.undo(name, Fault(fault))
+            if fault in (
+                FaultKind.LINE,
+                FaultKind.ONE_WAY,
+                FaultKind.PARTITION,
+                FaultKind.DIE_MID_TRANSFER,
+                FaultKind.FILL_DISK,
+            ):
+                self.undo(name, FaultKind(fault))
         self.yard.hosts[name].faults.clear()
 
     def look(self) -> None:
@@ -142,17 +148,17 @@ class Breaker:
 
     def _line(self, name: str, values: Values) -> None:
         self._no_line(name, {})
-        wanted = link_shaping.Line(**{key: float(value) for key, value in values.items()})
+        wanted = link_shaping.LinkQuality(**{key: float(value) for key, value in values.items()})
         port, pid = self.yard.network.port(name), self.yard.pid(name)
         if self.netem:
-            link_shaping.slow(port, pid, wanted)
+            link_shaping.shape_link(port, pid, wanted)
         else:
-            self.relays[name] = link_shaping.relay(port, pid, wanted, self.seed)
+            self.relays[name] = link_shaping.start_relay(port, pid, wanted, self.seed)
 
     def _no_line(self, name: str, values: Values) -> None:
         self._lines_end(name)
         if self.netem and self.yard.runs(name):
-            link_shaping.quick(self.yard.network.port(name), self.yard.pid(name))
+            link_shaping.restore_link(self.yard.network.port(name), self.yard.pid(name))
 
     # --- its disk and its clock ---------------------------------------------------------------------------------
 
@@ -174,14 +180,14 @@ class Breaker:
 
     def _no_skew_clock(self, name: str, values: Values) -> None:
         if self.yard.runs(name):
-            clock_skew.right(self._root(name))
+            clock_skew.restore(self._root(name))
 
     def _sick_disk(self, name: str, values: Values) -> None:
         disk_errors.fail(self._root(name), self.yard.disks.place, values["of"])
 
     def _no_sick_disk(self, name: str, values: Values) -> None:
         if self.yard.runs(name):
-            disk_errors.heal(self._root(name))
+            disk_errors.restore(self._root(name))
 
     def _few_files(self, name: str, values: Values) -> None:
         most = int(values["most"])

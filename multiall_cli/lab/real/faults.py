@@ -10,7 +10,7 @@ from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.targets.ranges import expand
 
 
-class Fault(StrEnum):
+class FaultKind(StrEnum):
     """Each can be undone, with `reset` as the way that always works."""
 
     KILL = "kill"
@@ -33,31 +33,31 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultSpec:
     """A fault's line in the help, and its values: name → as they are where none is given."""
 
     words: str
     takes: Mapping[str, object]
 
 
-FAULTS: Mapping[Fault, Kind] = {
-    Fault.KILL: Kind("every process dies at once; its kernel says so to whom it talked", {}),
-    Fault.POWER_OFF: Kind("the cable goes first: no one hears anything of it again", {}),
-    Fault.RESTART: Kind("killed and booted, its disk as it was", {}),
-    Fault.FREEZE: Kind("its kernel takes connections, and no process of it ever answers", {}),
-    Fault.CUT: Kind("its cable is out", {}),
-    Fault.ONE_WAY: Kind("what it sends to others is lost, what they send arrives", {"to": ()}),
-    Fault.PARTITION: Kind("it and others do not hear each other", {"from": ()}),
-    Fault.LINE: Kind("a slow, lossy line", {"delay": 0.0, "jitter": 0.0, "loss": 0.0, "rate": 0.0}),
-    Fault.FILL_DISK: Kind("no byte is free on its disk", {}),
-    Fault.READ_ONLY: Kind("its disk takes no writes", {}),
-    Fault.SICK_DISK: Kind("works of its disk give I/O errors (new logins see it)", {"of": ("write", "sync")}),
-    Fault.FEW_FILES: Kind("no process may open many files (new logins see it)", {"most": 16.0}),
-    Fault.SKEW_CLOCK: Kind("its programs read another time (new logins do)", {"by": 3600.0}),
-    Fault.SLOW_SSHD: Kind("every login waits", {"for": 2.0}),
-    Fault.HUNG_SSHD: Kind("sshd takes connections and shows no banner", {}),
-    Fault.KILL_SSHD: Kind("sshd and its logins die; what they started is left alone", {}),
-    Fault.DIE_MID_TRANSFER: Kind("its power goes once so many bytes were sent to it", {"after": 65536}),
+FAULTS: Mapping[FaultKind, FaultSpec] = {
+    FaultKind.KILL: FaultSpec("every process dies at once; its kernel says so to whom it talked", {}),
+    FaultKind.POWER_OFF: FaultSpec("the cable goes first: no one hears anything of it again", {}),
+    FaultKind.RESTART: FaultSpec("killed and booted, its disk as it was", {}),
+    FaultKind.FREEZE: FaultSpec("its kernel takes connections, and no process of it ever answers", {}),
+    FaultKind.CUT: FaultSpec("its cable is out", {}),
+    FaultKind.ONE_WAY: FaultSpec("what it sends to others is lost, what they send arrives", {"to": ()}),
+    FaultKind.PARTITION: FaultSpec("it and others do not hear each other", {"from": ()}),
+    FaultKind.LINE: FaultSpec("a slow, lossy line", {"delay": 0.0, "jitter": 0.0, "loss": 0.0, "rate": 0.0}),
+    FaultKind.FILL_DISK: FaultSpec("no byte is free on its disk", {}),
+    FaultKind.READ_ONLY: FaultSpec("its disk takes no writes", {}),
+    FaultKind.SICK_DISK: FaultSpec("works of its disk give I/O errors (new logins see it)", {"of": ("write", "sync")}),
+    FaultKind.FEW_FILES: FaultSpec("no process may open many files (new logins see it)", {"most": 16.0}),
+    FaultKind.SKEW_CLOCK: FaultSpec("its programs read another time (new logins do)", {"by": 3600.0}),
+    FaultKind.SLOW_SSHD: FaultSpec("every login waits", {"for": 2.0}),
+    FaultKind.HUNG_SSHD: FaultSpec("sshd takes connections and shows no banner", {}),
+    FaultKind.KILL_SSHD: FaultSpec("sshd and its logins die; what they started is left alone", {}),
+    FaultKind.DIE_MID_TRANSFER: FaultSpec("its power goes once so many bytes were sent to it", {"after": 65536}),
 }
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -79,16 +79,16 @@ _NAMES = {"to": "web2,admin", "from": "web2,admin", "of": "read,write,sync"}
 """value → how a list of names is written."""
 
 
-def named(name: str) -> Fault:
+def fault_kind(name: str) -> FaultKind:
     """The fault of this name, written with `-` or `_`. Errors: UsageError with the nearest known name."""
     word = name.replace("-", "_")
-    if word not in list(Fault):
-        todo = f"{did_you_mean(word, list(Fault))}`multiall lab break` shows all"
+    if word not in list(FaultKind):
+        todo = f"{did_you_mean(word, list(FaultKind))}`multiall lab break` shows all"
         raise UsageError(f"fault {name}", "there is no such fault", todo)
-    return Fault(word)
+    return FaultKind(word)
 
 
-def checked(fault: Fault, values: Mapping[str, object]) -> dict[str, object]:
+def with_defaults(fault: FaultKind, values: Mapping[str, object]) -> dict[str, object]:
     """The values with what was not given filled in. Errors: UsageError."""
     takes = FAULTS[fault].takes
     for name in values:
@@ -98,9 +98,9 @@ def checked(fault: Fault, values: Mapping[str, object]) -> dict[str, object]:
     return {**takes, **values}
 
 
-def fitting(fault: Fault, values: Mapping[str, object]) -> dict[str, object]:
+def check_types(fault: FaultKind, values: Mapping[str, object]) -> dict[str, object]:
     """The same for values that are no text any more. Errors: UsageError where one is of another kind."""
-    found = checked(fault, values)
+    found = with_defaults(fault, values)
     for name, usual in FAULTS[fault].takes.items():
         kinds, what = ((list, tuple), "a list of words") if isinstance(usual, tuple) else ((int, float), "a number")
         if not isinstance(found[name], kinds):
@@ -108,7 +108,7 @@ def fitting(fault: Fault, values: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def read(fault: Fault, words: Sequence[str]) -> dict[str, object]:
+def parse_values(fault: FaultKind, words: Sequence[str]) -> dict[str, object]:
     """Values as they are typed: `delay=500ms loss=30% rate=1mbit by=-2h after=64k to=web2`. Errors: UsageError."""
     values: dict[str, str] = {}
     for word in words:
@@ -116,16 +116,16 @@ def read(fault: Fault, words: Sequence[str]) -> dict[str, object]:
         if not sign:
             raise UsageError(f"fault {fault}", f"`{word}` is no value", "write NAME=VALUE, such as delay=500ms")
         values[name] = text
-    checked(fault, values)
+    with_defaults(fault, values)
     return {name: _value(fault, name, text) for name, text in values.items()}
 
 
-def example(fault: Fault) -> str:
+def example(fault: FaultKind) -> str:
     """What it takes, as it is typed."""
     return " ".join(f"{name}={_NAMES.get(name) or _MEASURES[name][1]}" for name in FAULTS[fault].takes)
 
 
-def _value(fault: Fault, name: str, text: str) -> object:
+def _value(fault: FaultKind, name: str, text: str) -> object:
     if name in _NAMES:
         return expand(text)
     units, like = _MEASURES[name]

@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import services, syscalls
-from multiall_cli.lab.real.cgroups import Groups
-from multiall_cli.lab.real.disk import Disks, furnish
+from multiall_cli.lab.real.cgroups import Cgroups
+from multiall_cli.lab.real.disk import HostDisks, mount_system
 from multiall_cli.lab.real.network import Network
 
 SPACES = syscalls.NEWNET | syscalls.NEWNS | syscalls.NEWUTS | syscalls.NEWIPC | syscalls.NEWPID
@@ -38,7 +38,7 @@ class Boot:
     told: int
 
 
-def begin(host: Host, disks: Disks, network: Network, groups: Groups | None) -> Boot:
+def start_host(host: Host, disks: HostDisks, network: Network, groups: Cgroups | None) -> Boot:
     """Start its PID 1, which waits for its link. Errors: OSError."""
     said, say = os.pipe()
     wait, go = os.pipe()
@@ -71,10 +71,10 @@ def begin(host: Host, disks: Disks, network: Network, groups: Groups | None) -> 
     return Boot(host, go, told)
 
 
-def _live(name: str, disks: Disks, network: Network, groups: Groups | None, wait: int, tell: int) -> NoReturn:
+def _live(name: str, disks: HostDisks, network: Network, groups: Cgroups | None, wait: int, tell: int) -> NoReturn:
     """As PID 1 of the new host: move in, then become its init."""
     root = disks.assemble(name)
-    furnish(root, {"/proc/sys/kernel/random/boot_id": f"{uuid.uuid4()}\n"})
+    mount_system(root, {"/proc/sys/kernel/random/boot_id": f"{uuid.uuid4()}\n"})
     if groups:
         groups.show(root)
     socket.sethostname(name)
@@ -94,7 +94,7 @@ def _live(name: str, disks: Disks, network: Network, groups: Groups | None, wait
     os.execve(program, [program], services.ENVIRONMENT)  # noqa: S606
 
 
-def ready(boot: Boot) -> tuple[str, ...]:
+def wait_ready(boot: Boot) -> tuple[str, ...]:
     """Wait until its services run; those that failed."""
     said = b""
     while piece := os.read(boot.told, 4096):
@@ -103,7 +103,7 @@ def ready(boot: Boot) -> tuple[str, ...]:
     return tuple(said.decode("utf-8", "replace").split())
 
 
-def inside(pid: int, argv: Sequence[str]) -> list[str]:
+def argv_inside(pid: int, argv: Sequence[str]) -> list[str]:
     """The argv that runs a command within a host, past its sshd. `pid`: of its PID 1, as the caller counts."""
     clock = ["--time"] if syscalls.has_time_namespaces() else []
     return ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", *clock, "--wdns=/", *argv]

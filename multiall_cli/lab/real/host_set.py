@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import host, syscalls
-from multiall_cli.lab.real.cgroups import Groups
-from multiall_cli.lab.real.disk import Disks
+from multiall_cli.lab.real.cgroups import Cgroups
+from multiall_cli.lab.real.disk import HostDisks
 from multiall_cli.lab.real.host import Host
 from multiall_cli.lab.real.network import ADMIN, Network
 
@@ -20,13 +20,13 @@ LOOK_AGAIN = 0.003  # seconds between two tries
 
 
 @dataclass(frozen=True, slots=True)
-class Yard:
+class HostSet:
     """The hosts by name, and what they stand on."""
 
     hosts: Mapping[str, Host]
-    disks: Disks
+    disks: HostDisks
     network: Network
-    groups: Groups | None
+    groups: Cgroups | None
     """Where systemd is what they start."""
 
     def pid(self, name: str) -> int:
@@ -42,14 +42,14 @@ class Yard:
     def boot(self, names: Sequence[str]) -> None:
         """Returns when their sshd answers and their services run. Errors: OSError."""
         self.network.unplug(names)  # what a host left that ended by itself
-        boots = [host.begin(self.hosts[name], self.disks, self.network, self.groups) for name in names]
+        boots = [host.start_host(self.hosts[name], self.disks, self.network, self.groups) for name in names]
         self.network.plug({name: self.pid(name) for name in names})
         for boot in boots:
             os.write(boot.go, b".")
             os.close(boot.go)
         deadline = time.monotonic() + LIMIT
         for boot in boots:
-            failed = host.ready(boot)
+            failed = host.wait_ready(boot)
             if failed:
                 raise OSError(f"{boot.host.name}: {', '.join(failed)} did not start (/run/services.log there says why)")
             self.wait_for_sshd(boot.host.name, deadline)
@@ -103,7 +103,7 @@ class Yard:
 
     def order(self, name: str, *argv: str) -> str:
         """Run a command within a host; what it said. Errors: OSError."""
-        done = subprocess.run(host.inside(self.pid(name), argv), capture_output=True, text=True, check=False)
+        done = subprocess.run(host.argv_inside(self.pid(name), argv), capture_output=True, text=True, check=False)
         if done.returncode:
             raise OSError(f"{argv[0]} failed on {name}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout

@@ -16,12 +16,13 @@ from typing import Any, Self
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.lab import folder as folders
+from multiall_cli.lab.errors import LabError
 from multiall_cli.lab.real import cgroups
 from multiall_cli.lab.real import site as layout
-from multiall_cli.lab.real.control import Wire
-from multiall_cli.lab.real.faults import Fault, fitting
-from multiall_cli.lab.real.host import INITS, inside
-from multiall_cli.lab.real.requirements import LabFault, possible, search_path
+from multiall_cli.lab.real.control import ControlClient
+from multiall_cli.lab.real.faults import FaultKind, check_types
+from multiall_cli.lab.real.host import INITS, argv_inside
+from multiall_cli.lab.real.requirements import check_requirements, search_path
 
 WHERE = Path("/run/multiall-lab")
 MOST = 1000  # hosts of one lab
@@ -30,7 +31,7 @@ LONGEST = 90  # bytes of the folder's path: a Unix socket below it has 107 at mo
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HostStatus:
     """How a host is: its faults are those that were brought about and not undone, with their values."""
 
     name: str
@@ -39,7 +40,7 @@ class Standing:
     faults: Mapping[str, Mapping[str, object]]
 
 
-class Lab:
+class RealLab:
     """A running lab. Used as a context manager it is gone afterwards, unless it is kept.
 
     Below `folder`: `site` (what `multiall --site` takes), `key` (the only key that logs in, as any user), `ssh_config`
@@ -48,11 +49,11 @@ class Lab:
     """
 
     def __init__(self, folder: Path, alive: int | None = None, parent: "subprocess.Popen[bytes] | None" = None) -> None:
-        """Of a lab that runs: `Lab.up` makes one, `Lab.attach` finds one."""
+        """Of a lab that runs: `RealLab.up` makes one, `RealLab.attach` finds one."""
         self.folder = folder
         self._alive = alive
         self._parent = parent
-        self._wire = Wire(folder / "control", LIMIT)
+        self._wire = ControlClient(folder / "control", LIMIT)
         told = json.loads((folder / "lab.json").read_text("utf-8"))
         self._servers: dict[str, str] = told["servers"]
         self._keep = bool(told["keep"])
@@ -76,16 +77,16 @@ class Lab:
 
         `folder`: a new or empty one; None: a temporary one. `services`: names as `service NAME start` takes them;
         `init`: `sysv` or `systemd`; `disk`: the most that each may write; `seed`: of lossy lines.
-        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabFault.
+        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabError.
         """
-        possible()
+        check_requirements()
         if not 1 <= hosts <= MOST:
             raise UsageError("lab", f"{hosts} hosts", f"ask for 1 to {MOST}")
         if init not in INITS:
             raise UsageError("lab", f"there is no init `{init}`", f"it is one of {', '.join(INITS)}")
         WHERE.mkdir(mode=0o700, exist_ok=True)
-        collect()
-        place = folders.take(folder, WHERE, "lab-")
+        remove_leftovers()
+        place = folders.claim(folder, WHERE, "lab-")
         if len(os.fsencode(place)) > LONGEST:
             place.rmdir()
             raise UsageError(str(place), f"its path is longer than {LONGEST} bytes", "name a folder nearer to /")
@@ -123,13 +124,13 @@ class Lab:
         os.close(ours)
         shutil.rmtree(place, ignore_errors=True)
         why = last[-1] if last else "no reason given"
-        raise LabFault("lab", f"it did not start ({why})", "see that the kernel has overlay, veth and bridge")
+        raise LabError("lab", f"it did not start ({why})", "see that the kernel has overlay, veth and bridge")
 
     @classmethod
     def attach(cls, folder: Path) -> Self:
         """A lab that another process started. Errors: UsageError where none runs in that folder."""
         none = UsageError(str(folder), "no lab runs here", "start one with `multiall lab up`")
-        if not folders.lives(folder) or not (folder / "control").exists():
+        if not folders.is_running(folder) or not (folder / "control").exists():
             raise none
         try:
             return cls(folder)
@@ -157,24 +158,24 @@ class Lab:
     def addresses(self) -> Mapping[str, str]:
         return self._servers
 
-    def status(self) -> tuple[Standing, ...]:
+    def status(self) -> tuple[HostStatus, ...]:
         told: Any = self._order("status")
-        return tuple(Standing(one["name"], self._servers[one["name"]], one["runs"], one["faults"]) for one in told)
+        return tuple(HostStatus(one["name"], self._servers[one["name"]], one["runs"], one["faults"]) for one in told)
 
     def reset(self, *names: str) -> None:
         """A clean disk, booted afresh, no fault left: all hosts, or these; returns when their sshd answer."""
         self._order("reset", [self._known(name) for name in names or self.names])
 
-    def do(self, name: str, fault: Fault, **values: object) -> None:
+    def do(self, name: str, fault: FaultKind, **values: object) -> None:
         """Bring a fault about. `values`: as `FAULTS[fault].takes`, in seconds, bytes and shares. Errors: UsageError."""
-        self._order("break", self._known(name), fault, fitting(fault, values), about=name)
+        self._order("break", self._known(name), fault, check_types(fault, values), about=name)
 
-    def undo(self, name: str, *faults: Fault) -> None:
+    def undo(self, name: str, *faults: FaultKind) -> None:
         """Undo these faults, or all that are in force on a host."""
         self._order("mend", self._known(name), faults, about=name)
 
     @contextmanager
-    def broken(self, name: str, fault: Fault, **values: object) -> Iterator[None]:
+    def broken(self, name: str, fault: FaultKind, **values: object) -> Iterator[None]:
         """The fault, for as long as the block runs."""
         self.do(name, fault, **values)
         try:
@@ -183,11 +184,11 @@ class Lab:
             self.undo(name, fault)
 
     def kill(self, name: str) -> None:
-        self.do(name, Fault.KILL)
+        self.do(name, FaultKind.KILL)
 
     def start(self, name: str) -> None:
         """Switch on again what was killed, powered off or died; its disk is as it was."""
-        self.undo(name, Fault.KILL, Fault.POWER_OFF, Fault.DIE_MID_TRANSFER)
+        self.undo(name, FaultKind.KILL, FaultKind.POWER_OFF, FaultKind.DIE_MID_TRANSFER)
 
     def run(self, name: str, argv: Sequence[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
         """A command in a host as its root, past its sshd and its faults."""
@@ -195,7 +196,7 @@ class Lab:
 
     def argv(self, name: str, argv: Sequence[str]) -> list[str]:
         """What to start for that."""
-        return inside(self.pid(name), argv)
+        return argv_inside(self.pid(name), argv)
 
     def pid(self, name: str) -> int:
         """A host's PID 1, as this process counts. Errors: UsageError where it does not run."""
@@ -223,13 +224,13 @@ class Lab:
         return self._wire.peer
 
     def down(self) -> None:
-        """End every host and remove the folder; all of it is gone when this returns. Errors: LabFault."""
+        """End every host and remove the folder; all of it is gone when this returns. Errors: LabError."""
         lives = [os.pidfd_open(pid) for pid in self.processes()]
         try:
             self._order("end")
             for life in lives:
                 if not select.select([life], [], [], LIMIT)[0]:
-                    raise LabFault("lab", f"its keeper did not end within {LIMIT:g} s", f"kill -9 {self._keeper()}")
+                    raise LabError("lab", f"its keeper did not end within {LIMIT:g} s", f"kill -9 {self._keeper()}")
         finally:
             for life in lives:
                 os.close(life)
@@ -257,7 +258,7 @@ class Lab:
         if verb == "end":
             return None
         if not answer:
-            raise LabFault("lab", "its keeper is gone", "start a new one with `multiall lab up`")
+            raise LabError("lab", "its keeper is gone", "start a new one with `multiall lab up`")
         told = json.loads(answer)
         if "fault" in told:
             raise UsageError(f"lab {about}".strip(), told["fault"], "`multiall lab status` shows how its hosts are")
@@ -278,17 +279,17 @@ class Lab:
         self.leave()
 
 
-def collect() -> list[Path]:
+def remove_leftovers() -> list[Path]:
     """Remove what labs left that were killed together with their keeper; which folders that were."""
-    cgroups.collect()
-    return folders.collect(WHERE, "")
+    cgroups.remove_leftovers()
+    return folders.remove_leftovers(WHERE, "")
 
 
-def kept() -> list[Lab]:
+def persistent_labs() -> list[RealLab]:
     """The labs that were left running on purpose, where `up` puts them unless it is told otherwise."""
     found = []
-    for each in folders.mine(WHERE, ""):
-        if folders.is_kept(each) and folders.lives(each):
+    for each in folders.own_folders(WHERE, ""):
+        if folders.is_persistent(each) and folders.is_running(each):
             with suppress(UsageError):  # it has just ended
-                found.append(Lab.attach(each))
+                found.append(RealLab.attach(each))
     return found

@@ -28,7 +28,7 @@ BURST = 64  # frames taken at once before what is due is sent
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LinkQuality:
     """Each way: delay and jitter in seconds, loss from 0 to 1, rate in bytes a second (0: no limit)."""
 
     delay: float = 0.0
@@ -49,18 +49,18 @@ def has_netem() -> bool:
     return told.returncode == 0
 
 
-def slow(port: str, pid: int, line: Line) -> None:
+def shape_link(port: str, pid: int, line: LinkQuality) -> None:
     """Let the kernel do it, on both ends of a host's link. `pid`: of its PID 1."""
     _tc(port, line)
     syscalls.in_network_of(pid, lambda: _tc("eth0", line))
 
 
-def _tc(device: str, line: Line) -> None:
+def _tc(device: str, line: LinkQuality) -> None:
     argv = ["tc", "qdisc", "replace", "dev", device, "root", "netem", "limit", "100000", *line.netem()]
     subprocess.run(argv, check=True, capture_output=True)
 
 
-def quick(port: str, pid: int) -> None:
+def restore_link(port: str, pid: int) -> None:
     def clear(device: str) -> None:
         subprocess.run(["tc", "qdisc", "del", "dev", device, "root"], check=False, capture_output=True)
 
@@ -68,7 +68,7 @@ def quick(port: str, pid: int) -> None:
     syscalls.in_network_of(pid, lambda: clear("eth0"))
 
 
-def relay(port: str, pid: int, line: Line, seed: int) -> int:
+def start_relay(port: str, pid: int, line: LinkQuality, seed: int) -> int:
     """Put a process between a host's link and the bridge; its pid. It stays in our PID namespace and ends with it."""
     syscalls.in_network_of(pid, lambda: _whole_frames("eth0"))
     far, near = f"w{port}", f"n{port}"
@@ -96,7 +96,7 @@ def end_relay(port: str, pid: int, *, plugged: bool) -> None:
         ip(f"link set {port} promisc off", f"link set {port} master {BRIDGE}")
 
 
-def _become_relay(ends: tuple[socket.socket, socket.socket], line: Line, seed: int) -> NoReturn:
+def _become_relay(ends: tuple[socket.socket, socket.socket], line: LinkQuality, seed: int) -> NoReturn:
     """Let go of what the keeper has, and carry."""
     low, high = sorted(end.fileno() for end in ends)
     for first, last in ((3, low), (low + 1, high), (high + 1, 4096)):
@@ -109,7 +109,7 @@ class _Relay:
     """Frames that come in at one end leave by the other, when their time has come."""
 
     ends: Sequence[socket.socket]
-    line: Line
+    line: LinkQuality
     luck: random.Random
     free: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when the line is idle again, each way
     last: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when its latest frame arrives: jitter keeps order

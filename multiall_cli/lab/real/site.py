@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from multiall_cli.lab import key_pair
-from multiall_cli.lab.atomic_write import write
+from multiall_cli.lab.atomic_write import write_atomically
 from multiall_cli.lab.real.network import address
 
 USER = "root"
@@ -28,12 +28,12 @@ def make(folder: Path, pool: str, hosts: Sequence[str], told: Mapping[str, objec
         for name, where in at.items()
     )
     pools = f"pools:\n  {pool}:\n    members: [{', '.join(hosts)}]\n"
-    write(folder / "site/inventory/lab.yaml", f"servers:\n{servers}{pools}")
-    write(folder / "site/known_hosts", "".join(f"{at[name]} {key}\n" for name, key in public.items()))
+    write_atomically(folder / "site/inventory/lab.yaml", f"servers:\n{servers}{pools}")
+    write_atomically(folder / "site/known_hosts", "".join(f"{at[name]} {key}\n" for name, key in public.items()))
     settings = {"network": folder / "network", "store": folder / "state", "connect_timeout": "5s"}
-    write(folder / "site/multiall.yaml", "".join(f"{key}: {value}\n" for key, value in settings.items()))
-    write(folder / "ssh_config", _ssh_config(folder, at))
-    write(folder / "lab.json", json.dumps({**told, "pool": pool, "servers": at}, indent=1))
+    write_atomically(folder / "site/multiall.yaml", "".join(f"{key}: {value}\n" for key, value in settings.items()))
+    write_atomically(folder / "ssh_config", _ssh_config(folder, at))
+    write_atomically(folder / "lab.json", json.dumps({**told, "pool": pool, "servers": at}, indent=1))
 
 
 def _ssh_config(folder: Path, at: Mapping[str, str]) -> str:

@@ -16,33 +16,33 @@ from typing import Any, BinaryIO
 
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.lab.real import link_shaping, network
-from multiall_cli.lab.real.cgroups import Groups
-from multiall_cli.lab.real.disk import Disks
-from multiall_cli.lab.real.fault_injection import Breaker
-from multiall_cli.lab.real.faults import Fault, fitting
+from multiall_cli.lab.real.cgroups import Cgroups
+from multiall_cli.lab.real.disk import HostDisks
+from multiall_cli.lab.real.fault_injection import FaultInjector
+from multiall_cli.lab.real.faults import FaultKind, check_types
 from multiall_cli.lab.real.host import Host
-from multiall_cli.lab.real.host_set import Yard
+from multiall_cli.lab.real.host_set import HostSet
 from multiall_cli.lab.real.network import Network
 
 OFTEN = 0.001  # seconds between two looks at a host that is to die in mid-transfer
 
 
-class Keeper:
+class HostSupervisor:
     """Orders by name. Each takes the order's words and answers with a value, and a descriptor where there is one."""
 
     def __init__(self, folder: Path) -> None:
         told = json.loads((folder / "lab.json").read_text("utf-8"))
         names = list(told["servers"])
         hosts = {name: Host(name, (folder / "hostkeys" / name).read_text("ascii")) for name in names}
-        disks = Disks(folder / "disks", told["disk"])
+        disks = HostDisks(folder / "disks", told["disk"])
         net = Network({name: number for number, name in enumerate(names, 1)}, disks.place / "sys")
-        groups = Groups(disks.place / "groups", folder) if told["init"] == "systemd" else None
-        self._yard = Yard(hosts, disks, net, groups)
+        groups = Cgroups(disks.place / "groups", folder) if told["init"] == "systemd" else None
+        self._yard = HostSet(hosts, disks, net, groups)
         disks.make((folder / "key.pub").read_text("ascii"), tuple(told["services"]))
         net.make()
         if groups:
             groups.make()
-        self._breaker = Breaker(self._yard, told["seed"], link_shaping.has_netem())
+        self._breaker = FaultInjector(self._yard, told["seed"], link_shaping.has_netem())
         self._yard.clean(names)
         self._yard.boot(names)
 
@@ -55,12 +55,12 @@ class Keeper:
         return [{"name": one.name, "runs": self._yard.runs(one.name), "faults": one.faults} for one in hosts], None
 
     def _do_break(self, name: str, fault: str, values: dict[str, object]) -> tuple[object, None]:
-        self._breaker.do(name, Fault(fault), fitting(Fault(fault), values))
+        self._breaker.do(name, FaultKind(fault), check_types(FaultKind(fault), values))
         return None, None
 
     def _do_mend(self, name: str, faults: list[str]) -> tuple[object, None]:
         for fault in faults or list(self._yard.hosts[name].faults):
-            self._breaker.undo(name, Fault(fault))
+            self._breaker.undo(name, FaultKind(fault))
         return None, None
 
     def _do_reset(self, names: list[str]) -> tuple[object, None]:
@@ -86,10 +86,10 @@ class Keeper:
         self._yard.end()
 
 
-class Desk:
+class ControlServer:
     """Where orders come in: short, from the lab's own user, one at a time."""
 
-    def __init__(self, keeper: Keeper, control: socket.socket, door: socket.socket) -> None:
+    def __init__(self, keeper: HostSupervisor, control: socket.socket, door: socket.socket) -> None:
         self._keeper = keeper
         self._selector = selectors.DefaultSelector()
         self._over = False
@@ -174,10 +174,10 @@ def main(folder: Path, *, keep: bool) -> None:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        keeper = Keeper(folder)
+        keeper = HostSupervisor(folder)
         with _listening(folder / "control") as control, _listening(folder / "network") as door:
             os.write(1, b"ready\n")
-            Desk(keeper, control, door).attend(keep=keep)
+            ControlServer(keeper, control, door).attend(keep=keep)
         keeper.end()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

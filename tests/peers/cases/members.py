@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 from tests.peers import tools
 from tests.peers.case import Case, Tool
 from tests.peers.seen import (
@@ -33,7 +33,7 @@ def pours(megabytes: int) -> str:
 
 def away(stage: Stage, tool: Tool) -> Seen:
     """One of three has no power."""
-    stage.ground.lab.do("web2", Fault.POWER_OFF)
+    stage.ground.lab.do("web2", FaultKind.POWER_OFF)
     argv = tools.each(stage, stage.names) if tool is Tool.RSYNC else tools.command(stage, tool, TOUCH)
     return stage.effect(stage.run(*argv), "/srv/www/page" if tool is Tool.RSYNC else RAN)
 

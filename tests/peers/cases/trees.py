@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 from tests.peers import tools
 from tests.peers.case import Case, Tool
 from tests.peers.seen import Seen, did, exits, expect, says, sends, silent, spares
@@ -59,7 +59,7 @@ def second(stage: Stage, tool: Tool) -> Seen:
 
 def catch_up(stage: Stage, tool: Tool) -> Seen:
     """web2 was away; it is back, and the same is run again. What is said is what was said in between, and then."""
-    with stage.ground.lab.broken("web2", Fault.KILL_SSHD):
+    with stage.ground.lab.broken("web2", FaultKind.KILL_SSHD):
         first = stage.run(*tools.copy(stage, tool))
     between = stage.run(*tools.multiall(stage, "journal", "pending")).out if tool is Tool.MULTIALL else ""
     again = stage.run(*tools.copy(stage, tool))

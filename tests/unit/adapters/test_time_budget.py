@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from multiall_cli.adapters.time_budget import LEAST_RATE, Budget
+from multiall_cli.adapters.time_budget import LEAST_RATE, TimeBudget
 
 
 class Clock:
@@ -15,14 +15,14 @@ class Clock:
 
 def test_it_runs_out_by_the_clock() -> None:
     clock = Clock()
-    budget = Budget(10, clock)
+    budget = TimeBudget(10, clock)
     clock.now = 10
     assert budget.left() == 0
 
 
 def test_bytes_earn_time_and_never_more_than_there_was() -> None:
     clock = Clock()
-    budget = Budget(10, clock)
+    budget = TimeBudget(10, clock)
     clock.now = 9
     budget.earn(LEAST_RATE * 2)
     assert budget.left() == 3
@@ -33,7 +33,7 @@ def test_bytes_earn_time_and_never_more_than_there_was() -> None:
 def test_a_byte_now_and_then_is_no_progress() -> None:
     """A drip for days ends about when silence would."""
     clock = Clock()
-    budget = Budget(10, clock)
+    budget = TimeBudget(10, clock)
     while budget.left() > 0:
         clock.now += 1
         budget.earn(1)
@@ -42,7 +42,7 @@ def test_a_byte_now_and_then_is_no_progress() -> None:
 
 def test_the_time_that_the_source_takes_is_not_the_members() -> None:
     clock = Clock()
-    budget = Budget(10, clock)
+    budget = TimeBudget(10, clock)
     for _ in budget.untimed(_late(clock)):
         clock.now += 1
     assert budget.left() == 8

@@ -21,7 +21,7 @@ from multiall_cli.fleet.nouns.pools import Pools
 from multiall_cli.fleet.nouns.servers import Servers
 from multiall_cli.fleet.nouns.topology import TopologyVerbs
 from multiall_cli.fleet.nouns.zones import Zones
-from multiall_cli.lab.real.lab import Lab
+from multiall_cli.lab.real.lab import RealLab
 
 
 def walk(command: Any, context: Context) -> Iterator[tuple[str, Any, Context]]:
@@ -144,12 +144,12 @@ MIRROR = {
     "multiall topology maintenance": TopologyVerbs.set_downtime,
     "multiall topology pin": TopologyVerbs.set_downtime,
     "multiall topology undrain": TopologyVerbs.end_downtime,
-    "multiall lab up": Lab.up,
-    "multiall lab down": Lab.down,
-    "multiall lab status": Lab.status,
-    "multiall lab shell": (Lab.argv, Lab.argv_beside),
-    "multiall lab reset": Lab.reset,
-    "multiall lab break": (Lab.do, Lab.undo),
+    "multiall lab up": RealLab.up,
+    "multiall lab down": RealLab.down,
+    "multiall lab status": RealLab.status,
+    "multiall lab shell": (RealLab.argv, RealLab.argv_beside),
+    "multiall lab reset": RealLab.reset,
+    "multiall lab break": (RealLab.do, RealLab.undo),
 }
 """verb → what of the Python API it calls. `demo` shows the others; `lab` has no site, and so no Fleet, and what a
 rule can look at is known without one.

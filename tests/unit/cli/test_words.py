@@ -35,7 +35,7 @@ def test_words_of_members_cannot_steer_the_terminal() -> None:
 
 def raised() -> Iterator[tuple[str, list[ast.expr]]]:
     """Every error that is made somewhere in the package, with its words."""
-    names = {each.__name__ for each in CLASSES} - {"InputFaults"} | {"LabFault"}
+    names = {each.__name__ for each in CLASSES} - {"InputFaults"} | {"LabError"}
     for file in sorted(ROOT.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:

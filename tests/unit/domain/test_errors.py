@@ -29,9 +29,9 @@ def _made(kind: type[MultiAllError]) -> MultiAllError:
     match kind.__name__:
         case "InputFaults":
             return InputFaults([Fault(Origin("inventory/a.yaml", 3, 1), "unknown key `pols`", "did you mean `pools`?")])
-        case "NotStarted":
+        case "LoopNotStarted":
             return kind("web1", 127, b"sh: python3: not found")  # type: ignore[arg-type]
-        case "Unreachable" | "TurnedAway":
+        case "Unreachable" | "ConnectionRejected":
             return kind("web1", "no answer in 10 s", "look after it", "timeout")  # type: ignore[call-arg]
         case _:
             return kind("web1", "3 of 4 failed", "run `multiall doctor web1`")

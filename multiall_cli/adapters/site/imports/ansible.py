@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from multiall_cli.adapters.site.imports.ansible_groups import Groups, Variable
+from multiall_cli.adapters.site.imports.ansible_groups import AnsibleInventory, AnsibleVariable
 from multiall_cli.adapters.site.imports.ansible_ini import read_ini
 from multiall_cli.adapters.site.imports.ansible_yaml import read_yaml
-from multiall_cli.adapters.site.imports.result import Gathered, Imported, refused
-from multiall_cli.adapters.site.positions import Scalar, Table, Written, compose
+from multiall_cli.adapters.site.imports.result import ImportResult, ServerDraft, refusal
+from multiall_cli.adapters.site.positions import YamlMapping, YamlScalar, YamlValue, parse_yaml
 from multiall_cli.adapters.site.read import read_text
 from multiall_cli.domain.errors import Fault, InputFaults, Origin
 from multiall_cli.domain.inventory import Pool
@@ -33,7 +33,7 @@ _YES = ("true", "yes", "1", "on", "y", "t")
 _OF_ALL = ("all", "ungrouped")
 
 
-def import_ansible(path: Path) -> Imported:
+def import_ansible(path: Path) -> ImportResult:
     """The hosts and groups of an Ansible inventory file: YAML, JSON (also of `ansible-inventory --list`) or INI.
 
     Templates, vaults, secrets and variables that are no plain value are dropped, never evaluated; so are
@@ -45,7 +45,7 @@ def import_ansible(path: Path) -> Imported:
     if text.startswith("#!"):
         fault = Fault(Origin(str(path), 1, 1), "is a program", "save what it prints as a YAML inventory")
         raise InputFaults((fault,))
-    groups = Groups()
+    groups = AnsibleInventory()
     (read_yaml if _is_yaml(path, text) else read_ini)(text, str(path), groups)
     for folder in ("group_vars", "host_vars"):
         if (path.parent / folder).is_dir():
@@ -57,16 +57,16 @@ def _is_yaml(path: Path, text: str) -> bool:
     """As Ansible decides: by the file's ending; without one, YAML goes before INI where it is a table of groups."""
     if path.suffix:
         return path.suffix in (".yaml", ".yml", ".json")
-    written, faults = compose(text, str(path), tags=True)
-    return not faults and isinstance(written, Table) and all(map(_may_be_group, written.entries.values()))
+    written, faults = parse_yaml(text, str(path), tags=True)
+    return not faults and isinstance(written, YamlMapping) and all(map(_may_be_group, written.entries.values()))
 
 
-def _may_be_group(written: Written) -> bool:
-    return isinstance(written, Table) or (isinstance(written, Scalar) and written.value is None)
+def _may_be_group(written: YamlValue) -> bool:
+    return isinstance(written, YamlMapping) or (isinstance(written, YamlScalar) and written.value is None)
 
 
-def _imported(groups: Groups) -> Imported:
-    hosts = {name: Gathered(name, origin) for name, origin in groups.hosts.items()}
+def _imported(groups: AnsibleInventory) -> ImportResult:
+    hosts = {name: ServerDraft(name, origin) for name, origin in groups.hosts.items()}
     for name, variables in groups.variables().items():
         # Of `ansible_ssh_user` and `ansible_user` the first holds, whichever group says it.
         for variable in sorted(variables, key=lambda each: not each.name.startswith("ansible_ssh_")):
@@ -75,7 +75,7 @@ def _imported(groups: Groups) -> Imported:
     pools = []
     for name, group in groups.groups.items():
         members = tuple(member for member in groups.members_of(name) if member not in wrong)
-        why = refused("pool", name)
+        why = refusal("pool", name)
         if name in _OF_ALL:
             continue
         if why or not members:
@@ -83,10 +83,10 @@ def _imported(groups: Groups) -> Imported:
         else:
             pools.append(Pool(name, members, origin=group.origin))
     servers = tuple(host.server() for host in hosts.values() if host.name not in wrong)
-    return Imported(servers, tuple(pools), tuple(dict.fromkeys(groups.dropped)))
+    return ImportResult(servers, tuple(pools), tuple(dict.fromkeys(groups.dropped)))
 
 
-def _take(host: Gathered, variable: Variable, groups: Groups) -> None:
+def _take(host: ServerDraft, variable: AnsibleVariable, groups: AnsibleInventory) -> None:
     """One variable of a host; the first one of a name holds. Values are never told: any may be a secret."""
     if variable.name in host.seen:
         return
@@ -112,7 +112,7 @@ def _take(host: Gathered, variable: Variable, groups: Groups) -> None:
             host.missing.setdefault(_KEYS.get(variable.name, ""), variable.name)
 
 
-def _connect(host: Gathered, value: str, origin: Origin) -> str:
+def _connect(host: ServerDraft, value: str, origin: Origin) -> str:
     if value == "local":
         host.put("transport", "local", origin)
     return "" if value in ("local", "ssh", "smart", "paramiko", "ansible.builtin.ssh") else "names another connection"
@@ -122,25 +122,25 @@ def _without_collection(method: str) -> str:
     return method.removeprefix(next((each for each in _COLLECTIONS if method.startswith(each)), ""))
 
 
-def _put(host: Gathered, key: str, value: str, origin: Origin) -> str:
-    if refused(key, value):
+def _put(host: ServerDraft, key: str, value: str, origin: Origin) -> str:
+    if refusal(key, value):
         return f"is not taken as {key.replace('_', ' ')}"
     host.put(key, value, origin)
     return ""
 
 
-def _label(host: Gathered, name: str, value: str) -> str:
+def _label(host: ServerDraft, name: str, value: str) -> str:
     if name.startswith("ansible_"):
         return "has no counterpart"
     if any(word in name.lower() for word in _SECRET):
         return "may be a secret"
-    if refused("label_name", name) or refused("label", value):
+    if refusal("label_name", name) or refusal("label", value):
         return "does not fit a label"
     host.labels.setdefault(name, value)
     return ""
 
 
-def _is_elsewhere(host: Gathered, groups: Groups) -> bool:
+def _is_elsewhere(host: ServerDraft, groups: AnsibleInventory) -> bool:
     """Whether the host cannot be imported, since what decides who logs in where was not taken over.
 
     `ansible_become` says whether, `ansible_become_method` says how; sudo where nothing is said.

@@ -7,7 +7,7 @@ from itertools import product
 from string import ascii_letters
 
 from multiall_cli.adapters.site.convert import MOST_SERVERS
-from multiall_cli.adapters.site.imports.result import Dropped, refused
+from multiall_cli.adapters.site.imports.result import SkippedEntry, refusal
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.planning.targets.ranges import LIMIT, shown
@@ -18,7 +18,7 @@ PRIORITY = "ansible_group_priority"
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class AnsibleVariable:
     """A variable as it is written; `value` None: a list, a table or a tagged value."""
 
     name: str
@@ -27,31 +27,31 @@ class Variable:
 
 
 @dataclass(slots=True)
-class Grouped:
+class AnsibleGroup:
     """One group while its files are read."""
 
     origin: Origin
     hosts: dict[str, None] = field(default_factory=dict)
     children: dict[str, None] = field(default_factory=dict)
-    variables: list[Variable] = field(default_factory=list)
+    variables: list[AnsibleVariable] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Groups:
+class AnsibleInventory:
     """All that an inventory says, in its order."""
 
     hosts: dict[str, Origin] = field(default_factory=dict)
-    groups: dict[str, Grouped] = field(default_factory=dict)
-    dropped: list[Dropped] = field(default_factory=list)
-    _own: dict[str, list[Variable]] = field(default_factory=dict)
+    groups: dict[str, AnsibleGroup] = field(default_factory=dict)
+    dropped: list[SkippedEntry] = field(default_factory=list)
+    _own: dict[str, list[AnsibleVariable]] = field(default_factory=dict)
 
     def drop(self, origin: Origin, what: str) -> None:
-        self.dropped.append(Dropped(origin, what))
+        self.dropped.append(SkippedEntry(origin, what))
 
-    def group(self, name: str, origin: Origin) -> Grouped:
-        return self.groups.setdefault(name, Grouped(origin))
+    def group(self, name: str, origin: Origin) -> AnsibleGroup:
+        return self.groups.setdefault(name, AnsibleGroup(origin))
 
-    def add_hosts(self, pattern: str, group: str, variables: list[Variable], origin: Origin) -> None:
+    def add_hosts(self, pattern: str, group: str, variables: list[AnsibleVariable], origin: Origin) -> None:
         """The hosts of one pattern (`web[1:3]`) in a group, with variables of their own."""
         for name in self._names(pattern, origin):
             self.hosts.setdefault(name, origin)
@@ -59,7 +59,7 @@ class Groups:
             # The last value of a variable holds.
             self._own.setdefault(name, [])[:0] = variables[::-1]
 
-    def variables(self) -> dict[str, list[Variable]]:
+    def variables(self) -> dict[str, list[AnsibleVariable]]:
         """Each host's variables, the strongest first: its own, then those of its groups from the innermost out."""
         found = {host: list(own) for host, own in self._own.items()}
         depths = self._depths()
@@ -107,11 +107,11 @@ class Groups:
         if len(self.hosts.keys() | set(names)) > MOST_SERVERS:
             self.drop(origin, f"the hosts {shown(pattern)}, which are more than {MOST_SERVERS:,} in all")
             return ()
-        refusals = [why for name in names if (why := refused("name", name))]
+        refusals = [why for name in names if (why := refusal("name", name))]
         if refusals:
             more = f" (nor {len(refusals) - 1} more of {shown(pattern)})" if len(refusals) > 1 else ""
             self.drop(origin, refusals[0] + more)
-        return tuple(name for name in names if not refused("name", name))
+        return tuple(name for name in names if not refusal("name", name))
 
 
 def _expanded(pattern: str) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from multiall_cli.adapters.site.imports.ansible_groups import Groups, Variable
+from multiall_cli.adapters.site.imports.ansible_groups import AnsibleInventory, AnsibleVariable
 from multiall_cli.domain.errors import Origin
 from multiall_cli.planning.targets.ranges import shown
 
@@ -11,7 +11,7 @@ _SECTION = re.compile(r"\[([^:\]]+)(?::(\w+))?\]\s*(?:[#;].*)?")
 _PORT = re.compile(r"(?P<host>[^:\[\]]*(?:\[[^\]]*\][^:\[\]]*)*):(?P<port>[0-9]{1,5})")
 
 
-def read_ini(text: str, file: str, groups: Groups) -> None:
+def read_ini(text: str, file: str, groups: AnsibleInventory) -> None:
     """Puts all that the text says into `groups`."""
     group, kind = "ungrouped", "hosts"
     for number, line in enumerate(text.split("\n"), 1):
@@ -32,12 +32,12 @@ def read_ini(text: str, file: str, groups: Groups) -> None:
             groups.group(child, origin)
         elif kind == "vars":
             name, _, value = content.partition("=")
-            groups.group(group, origin).variables.append(Variable(name.strip(), _unquoted(value), origin))
+            groups.group(group, origin).variables.append(AnsibleVariable(name.strip(), _unquoted(value), origin))
         elif kind == "hosts":
             _host(content, group, origin, groups)
 
 
-def _host(content: str, group: str, origin: Origin, groups: Groups) -> None:
+def _host(content: str, group: str, origin: Origin, groups: AnsibleInventory) -> None:
     try:
         pattern, *words = shlex.split(content, comments=True)
     except ValueError:
@@ -47,13 +47,13 @@ def _host(content: str, group: str, origin: Origin, groups: Groups) -> None:
     for word in words:
         name, equals, value = word.partition("=")
         if equals:
-            variables.append(Variable(name, value, origin))
+            variables.append(AnsibleVariable(name, value, origin))
         else:
             groups.drop(origin, "a word behind a host that is no variable")
     port = _PORT.fullmatch(pattern)
     if port:
         pattern = port["host"]
-        variables.append(Variable("ansible_port", port["port"], origin))
+        variables.append(AnsibleVariable("ansible_port", port["port"], origin))
     return groups.add_hosts(pattern, group, variables, origin)
 
 

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 
-from multiall_cli.adapters.site.imports.ansible_groups import Groups, Variable
-from multiall_cli.adapters.site.positions import Listing, Scalar, Table, Written, compose
+from multiall_cli.adapters.site.imports.ansible_groups import AnsibleInventory, AnsibleVariable
+from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar, YamlValue, parse_yaml
 from multiall_cli.domain.errors import Fault, InputFaults
 from multiall_cli.planning.targets.ranges import shown
 
 _META = "_meta"
 
 
-def read_yaml(text: str, file: str, groups: Groups) -> None:
+def read_yaml(text: str, file: str, groups: AnsibleInventory) -> None:
     """Puts all that the text says into `groups`. Errors: InputFaults where it is not YAML, or not an inventory."""
-    written, faults = compose(text, file, tags=True)
+    written, faults = parse_yaml(text, file, tags=True)
     if faults:
         raise InputFaults(faults)
-    if not isinstance(written, Table):
+    if not isinstance(written, YamlMapping):
         if written is not None:
             raise InputFaults((Fault(written.origin, "is no inventory", "name a file with groups and hosts"),))
         return
@@ -29,24 +29,24 @@ def read_yaml(text: str, file: str, groups: Groups) -> None:
             _group(name, written, group, groups)
 
 
-def _host_variables(meta: Written, groups: Groups) -> None:
-    hosts = meta.entries.get("hostvars") if isinstance(meta, Table) else None
-    if isinstance(hosts, Table):
+def _host_variables(meta: YamlValue, groups: AnsibleInventory) -> None:
+    hosts = meta.entries.get("hostvars") if isinstance(meta, YamlMapping) else None
+    if isinstance(hosts, YamlMapping):
         for name, variables in hosts.entries.items():
             groups.add_hosts(name, "ungrouped", list(_variables(variables)), hosts.keys[name])
 
 
-def _listed(name: str, parent: Table, group: Written, groups: Groups) -> None:
+def _listed(name: str, parent: YamlMapping, group: YamlValue, groups: AnsibleInventory) -> None:
     """A group whose hosts and children are lists of names."""
     grouped = groups.group(name, parent.keys[name])
-    if not isinstance(group, Table):
+    if not isinstance(group, YamlMapping):
         return
     for key, section in group.entries.items():
-        if key == "vars" and isinstance(section, Table):
+        if key == "vars" and isinstance(section, YamlMapping):
             grouped.variables += _variables(section)
-        elif key in ("hosts", "children") and isinstance(section, Listing):
+        elif key in ("hosts", "children") and isinstance(section, YamlList):
             for each in section.items:
-                if not isinstance(each, Scalar):
+                if not isinstance(each, YamlScalar):
                     groups.drop(each.origin, f"one of the {key} of the group {shown(name)}, which is no name")
                 elif key == "hosts":
                     groups.add_hosts(each.text, name, [], each.origin)
@@ -57,15 +57,15 @@ def _listed(name: str, parent: Table, group: Written, groups: Groups) -> None:
             groups.drop(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
 
 
-def _group(name: str, parent: Table, group: Written, groups: Groups) -> None:
+def _group(name: str, parent: YamlMapping, group: YamlValue, groups: AnsibleInventory) -> None:
     grouped = groups.group(name, parent.keys[name])
-    if not isinstance(group, Table):
+    if not isinstance(group, YamlMapping):
         return
     for key, section in group.entries.items():
         if key not in ("hosts", "children", "vars"):
             groups.drop(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
-        elif not isinstance(section, Table):
-            if not isinstance(section, Scalar) or section.value is not None:
+        elif not isinstance(section, YamlMapping):
+            if not isinstance(section, YamlScalar) or section.value is not None:
                 groups.drop(section.origin, f"the {key} of the group {shown(name)}, which are no table")
         elif key == "hosts":
             for pattern, host in section.entries.items():
@@ -78,8 +78,10 @@ def _group(name: str, parent: Table, group: Written, groups: Groups) -> None:
             grouped.variables += _variables(section)
 
 
-def _variables(written: Written) -> Iterator[Variable]:
-    if isinstance(written, Table):
+def _variables(written: YamlValue) -> Iterator[AnsibleVariable]:
+    if isinstance(written, YamlMapping):
         for name, value in written.entries.items():
-            plain = isinstance(value, Scalar) and not value.tag and value.value is not None
-            yield Variable(name, value.text if isinstance(value, Scalar) and plain else None, written.keys[name])
+            plain = isinstance(value, YamlScalar) and not value.tag and value.value is not None
+            yield AnsibleVariable(
+                name, value.text if isinstance(value, YamlScalar) and plain else None, written.keys[name]
+            )

@@ -19,7 +19,7 @@ _WORDS = frozenset(("true", "false", "null"))
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class SkippedEntry:
     """Something that was not taken over, and why."""
 
     origin: Origin
@@ -30,16 +30,16 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """Servers and pools as another tool's files declare them; `dropped` has what could not be taken over."""
 
     servers: tuple[Server, ...]
     pools: tuple[Pool, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
+    dropped: tuple[SkippedEntry, ...] = ()
 
 
 @dataclass(slots=True)
-class Gathered:
+class ServerDraft:
     """The values of one server while its files are read. A key's first value holds; later ones are passed over."""
 
     name: str
@@ -68,7 +68,7 @@ class Gathered:
         )
 
 
-def refused(key: str, value: str) -> str | None:
+def refusal(key: str, value: str) -> str | None:
     """Why a value of a server cannot be taken over, None where it can: the allow-lists of a site's own files."""
     return None if _CHECKS[key](value) else f"{shown(value)} is not taken as {key.replace('_', ' ')}"
 
@@ -105,7 +105,7 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
 }
 
 
-def render(imported: Imported, title: str) -> str:
+def render(imported: ImportResult, title: str) -> str:
     """The text of an inventory file: the same for the same import, and read without faults."""
     lines = [f"# {line}".rstrip() for line in title.splitlines()]
     lines += ["", "servers:" if imported.servers else "servers: {}"]

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from multiall_cli.adapters.site.imports.result import Dropped, Gathered, Imported, refused
+from multiall_cli.adapters.site.imports.result import ImportResult, ServerDraft, SkippedEntry, refusal
 from multiall_cli.adapters.site.read import read_text
 from multiall_cli.adapters.ssh.config import CONFIG_FILES, read
-from multiall_cli.adapters.ssh.host_config import Question, Settings, settings
+from multiall_cli.adapters.ssh.host_config import HostConfig, HostQuery, host_config
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.planning.targets.ranges import shown
 
@@ -23,7 +23,7 @@ MOST_FILES = 1000
 _KEYS = {"hostname": "address", "user": "user", "port": "port", "proxyjump": "jump", "identityfile": "identity"}
 
 
-def import_ssh_config(path: Path, in_force: Sequence[str] = CONFIG_FILES) -> Imported:
+def import_ssh_config(path: Path, in_force: Sequence[str] = CONFIG_FILES) -> ImportResult:
     """The servers of an ssh_config(5) file and the files that it includes.
 
     What a server's name gives, as it is looked up in the files `in_force`, is not repeated: so all of the file stays in
@@ -32,7 +32,7 @@ def import_ssh_config(path: Path, in_force: Sequence[str] = CONFIG_FILES) -> Imp
     Errors: InputFaults where the file cannot be read.
     """
     given = any(_is_same(path, file) for file in in_force)
-    reader = _Reader(path.parent, tells_keywords=not given)
+    reader = _SshConfigReader(path.parent, tells_keywords=not given)
     fault = reader.read(path, 0)
     if fault is not None:
         raise InputFaults((fault,))
@@ -42,7 +42,7 @@ def import_ssh_config(path: Path, in_force: Sequence[str] = CONFIG_FILES) -> Imp
             host.values.clear()
     else:
         reader.settle(path, in_force)
-    return Imported(tuple(host.server() for host in hosts), (), tuple(reader.dropped))
+    return ImportResult(tuple(host.server() for host in hosts), (), tuple(reader.dropped))
 
 
 def _is_same(path: Path, file: str) -> bool:
@@ -52,22 +52,22 @@ def _is_same(path: Path, file: str) -> bool:
         return False
 
 
-def _values(says: Settings) -> dict[str, str]:
+def _values(says: HostConfig) -> dict[str, str]:
     """What ssh makes of a host, in the words of an inventory."""
     found = {key: says.text(keyword) for keyword, key in _KEYS.items() if key != "address"}
     return {"address": says.hostname, **{key: value for key, value in found.items() if value not in ("", "none")}}
 
 
-class _Reader:
+class _SshConfigReader:
     """Reads line by line; `_block` has the hosts that the present lines are for."""
 
     def __init__(self, folder: Path, *, tells_keywords: bool = True) -> None:
-        self.hosts: dict[str, Gathered] = {}
-        self.dropped: dict[Dropped, None] = {}  # a file that is read twice tells nothing twice
+        self.hosts: dict[str, ServerDraft] = {}
+        self.dropped: dict[SkippedEntry, None] = {}  # a file that is read twice tells nothing twice
         self._folder = folder
         self._tells_keywords = tells_keywords
         self._left = MOST_FILES
-        self._block: tuple[Gathered, ...] | None = ()
+        self._block: tuple[ServerDraft, ...] | None = ()
         """None within a block that is dropped as a whole and has been told."""
 
     def read(self, path: Path, depth: int) -> Fault | None:
@@ -91,14 +91,14 @@ class _Reader:
         try:
             files, ours = read([str(path)], base=self._folder), read(in_force)
             for host in self.hosts.values():
-                asked = Question(host.name, runs=False)
-                values = _values(settings(files, asked, resolve=lambda name: False))
-                given = _values(settings(ours, asked, resolve=lambda name: False))
+                asked = HostQuery(host.name, runs=False)
+                values = _values(host_config(files, asked, resolve=lambda name: False))
+                given = _values(host_config(ours, asked, resolve=lambda name: False))
                 self._settle(host, {key: value for key, value in values.items() if given.get(key) != value})
         except UsageError as fault:
             self._drop(Origin(str(path), 1, 1), f"values of patterns and Match blocks, since ssh refuses it: {fault}")
 
-    def _settle(self, host: Gathered, values: dict[str, str]) -> None:
+    def _settle(self, host: ServerDraft, values: dict[str, str]) -> None:
         """The values of its own lines have a place; others come from a pattern's or a Match block."""
         before, host.values = host.values, {}
         for key, value in values.items():
@@ -107,7 +107,7 @@ class _Reader:
 
     def _drop(self, origin: Origin, what: str) -> None:
         # A line of the file, which may hold anything, goes to the terminal.
-        self.dropped[Dropped(origin, what if what.isprintable() else ascii(what))] = None
+        self.dropped[SkippedEntry(origin, what if what.isprintable() else ascii(what))] = None
 
     def _lines(self, text: str, file: str) -> Iterator[tuple[Origin, str, list[str]]]:
         for number, line in enumerate(text.split("\n"), 1):
@@ -124,14 +124,14 @@ class _Reader:
                 self._drop(origin, f"{shown(content)} has an unmatched quote")
 
     def _host(self, patterns: list[str], origin: Origin) -> None:
-        hosts: list[Gathered] = []
+        hosts: list[ServerDraft] = []
         for pattern in patterns:
             if any(sign in pattern for sign in "*?!"):
                 self._drop(origin, f"'Host {pattern}' is a pattern, not a server")
-            elif why := refused("name", pattern):
+            elif why := refusal("name", pattern):
                 self._drop(origin, why)
             else:
-                hosts.append(self.hosts.setdefault(pattern, Gathered(pattern, origin)))
+                hosts.append(self.hosts.setdefault(pattern, ServerDraft(pattern, origin)))
         self._block = tuple(hosts) or None
 
     def _keyword(self, keyword: str, words: list[str], origin: Origin) -> None:
@@ -146,15 +146,15 @@ class _Reader:
             for host in self._block:
                 self._put(host, key, words[0], origin)
 
-    def _put(self, host: Gathered, key: str, word: str, origin: Origin) -> None:
+    def _put(self, host: ServerDraft, key: str, word: str, origin: Origin) -> None:
         self._take(host, key, word.replace("%%", "%").replace("%h", host.name) if key == "address" else word, origin)
 
-    def _take(self, host: Gathered, key: str, value: str, origin: Origin) -> None:
+    def _take(self, host: ServerDraft, key: str, value: str, origin: Origin) -> None:
         if key == "identity":
             value = value.replace("%d", "~", 1) if value.startswith("%d/") else value
             if not value.startswith(("/", "~/")) or "%" in value:
                 return self._drop(origin, f"the key {shown(value)} of {host.name} is no path from / or ~/")
-        why = refused(key, value)
+        why = refusal(key, value)
         if why:
             self._drop(origin, f"{why} of {host.name}")
         elif key == "identity" and key in host.values:

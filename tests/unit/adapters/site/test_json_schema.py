@@ -5,13 +5,13 @@ import json
 import pytest
 
 from multiall_cli.adapters.site.json_schema import schemas
-from multiall_cli.adapters.site.read import shipped
+from multiall_cli.adapters.site.read import built_in
 
 
 @pytest.mark.parametrize(("file", "text"), schemas().items())
 def test_the_shipped_schema_is_up_to_date(file, text):
     advice = "run `python -m multiall_cli.adapters.site.json_schema inventory`"
-    assert shipped(f"inventory/{file}").read_text("utf-8") == text, advice
+    assert built_in(f"inventory/{file}").read_text("utf-8") == text, advice
 
 
 def test_the_schema_of_packs_knows_the_keys_of_each_check():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from multiall_cli.adapters.site.positions import DEPTH, Listing, Scalar, Table, compose, plain
+from multiall_cli.adapters.site.positions import DEPTH, YamlList, YamlMapping, YamlScalar, parse_yaml, to_python
 
 FILE = "inventory/site.yaml"
 READ = {
@@ -56,47 +56,47 @@ TOLD = {
 
 @pytest.mark.parametrize(("text", "values"), READ.items(), ids=[repr(text[:20]) for text in READ])
 def test_yaml_is_read_as_version_1_2(text, values):
-    written, faults = compose(text, FILE)
+    written, faults = parse_yaml(text, FILE)
     assert not faults
-    assert plain(written) == values
+    assert to_python(written) == values
 
 
 @pytest.mark.parametrize(("text", "told"), TOLD.items(), ids=[repr(text[:20]) for text in TOLD])
 def test_what_cannot_be_read_is_told_with_its_place(text, told):
-    _, faults = compose(text, FILE)
+    _, faults = parse_yaml(text, FILE)
     assert told in str(faults[0])
     assert str(faults[0]).startswith(FILE)
 
 
 def test_every_key_and_value_has_its_place():
-    written, _ = compose("a:\n  - x\n  - b: {c: d}\n", FILE)
-    assert isinstance(written, Table)
+    written, _ = parse_yaml("a:\n  - x\n  - b: {c: d}\n", FILE)
+    assert isinstance(written, YamlMapping)
     assert str(written.keys["a"]) == f"{FILE}:1:1"
     listing = written.entries["a"]
-    assert isinstance(listing, Listing)
+    assert isinstance(listing, YamlList)
     assert [str(item.origin) for item in listing.items] == [f"{FILE}:2:5", f"{FILE}:3:5"]
 
 
 def test_a_value_keeps_the_text_that_was_written():
-    written, _ = compose("0644", FILE)
-    assert isinstance(written, Scalar)
+    written, _ = parse_yaml("0644", FILE)
+    assert isinstance(written, YamlScalar)
     assert (written.value, written.text) == (644, "0644")
 
 
 def test_an_alias_bomb_is_stopped():
     rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    _, faults = compose("\n".join(rows), FILE)
+    _, faults = parse_yaml("\n".join(rows), FILE)
     assert "1,000,000 values by aliases" in faults[0].what
 
 
 def test_all_duplicate_keys_are_told():
-    _, faults = compose("a: 1\na: 2\nb: {c: 1, c: 2}", FILE)
+    _, faults = parse_yaml("a: 1\na: 2\nb: {c: 1, c: 2}", FILE)
     assert len(faults) == 2
 
 
 def test_tags_can_be_kept():
-    written, faults = compose("a: !vault x\nb: !y {c: 1}", FILE, tags=True)
+    written, faults = parse_yaml("a: !vault x\nb: !y {c: 1}", FILE, tags=True)
     assert not faults
-    assert isinstance(written, Table)
+    assert isinstance(written, YamlMapping)
     assert written.entries["a"].tag == "!vault"  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiall_cli.adapters.site import read
-from multiall_cli.adapters.site.read import find_site, is_site, read_site, shipped
+from multiall_cli.adapters.site.read import built_in, find_site, is_site, read_site
 from multiall_cli.domain.errors import InputFaults, UsageError
 from multiall_cli.domain.inventory import (
     After,
@@ -391,7 +391,7 @@ class TestFinding:
 
 def test_the_shipped_example_is_right(tmp_path):
     (tmp_path / "inventory").mkdir()
-    (tmp_path / "inventory" / "example.yaml").write_text(shipped("inventory/example.yaml").read_text("utf-8"))
+    (tmp_path / "inventory" / "example.yaml").write_text(built_in("inventory/example.yaml").read_text("utf-8"))
     inventory = read_site(tmp_path).inventory
     assert inventory.pools["web"].members == ("web1", "web2", "web3")
     assert len(inventory.servers) == 5

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from multiall_cli.adapters.site.positions import compose
+from multiall_cli.adapters.site.positions import parse_yaml
 from multiall_cli.adapters.site.schema import InventoryShape, Port, SettingsShape, User, matches
-from multiall_cli.adapters.site.validate import describe, fit
+from multiall_cli.adapters.site.validate import describe, validate
 
 MISFITS = {
     "server: {}": "1:1: the key 'server' is not known; did you mean servers? known here: servers, pools",
@@ -50,18 +50,18 @@ def test_a_misfit_is_told_with_its_place_and_what_to_write(text, told):
 
 
 def faults_of(text, shape=InventoryShape):
-    written, faults = compose(text, "site.yaml")
+    written, faults = parse_yaml(text, "site.yaml")
     assert not faults
     found = []
-    fit(written, shape, found)
+    validate(written, shape, found)
     return found
 
 
 def test_every_misfit_is_told_at_once_and_the_rest_is_kept():
     text = "servers: {a: {ssh: {port: x, user: u}, adress: y}, b: 1, c: {}}\npools: {p: {members: c, prio: 1}}"
-    written, _ = compose(text, "site.yaml")
+    written, _ = parse_yaml(text, "site.yaml")
     found = []
-    shape, _ = fit(written, InventoryShape, found)
+    shape, _ = validate(written, InventoryShape, found)
     assert len(found) == 4
     assert list(shape.servers) == ["a", "c"]
     assert shape.servers["a"].ssh.user == "u"

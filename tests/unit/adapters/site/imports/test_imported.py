@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.adapters.site.imports import Imported, import_ansible, import_ssh_config, render
+from multiall_cli.adapters.site.imports import ImportResult, import_ansible, import_ssh_config, render
 from multiall_cli.adapters.site.read import read_site
 from multiall_cli.domain.errors import InputFaults
 from multiall_cli.domain.inventory import Become, BecomeMethod, Link, Pool, Server, Ssh
@@ -46,7 +46,7 @@ servers = st.builds(
 def test_what_is_rendered_reads_back(tmp_path, found, pools):
     taken = [name for name in pools if name not in ("failed", "deferred")]
     members = tuple(server.name for server in found)
-    imported = Imported(tuple(found), tuple(Pool(name, members) for name in taken) if members else ())
+    imported = ImportResult(tuple(found), tuple(Pool(name, members) for name in taken) if members else ())
     inventory = read_back(tmp_path, imported)
     assert tuple(inventory.servers.values()) == imported.servers
     assert tuple(inventory.pools.values()) == imported.pools
@@ -80,7 +80,7 @@ def test_hostile_words_never_reach_a_site(tmp_path, word):
     for name, text in files.items():
         (tmp_path / name).write_text(text, "utf-8")
     for read, name in ((import_ssh_config, "config"), (import_ansible, "hosts"), (import_ansible, "hosts.yaml")):
-        imported, told = Imported(()), ()
+        imported, told = ImportResult(()), ()
         try:
             imported = read(tmp_path / name)
         except InputFaults as error:
