@@ -1,1 +1,1 @@
-"""What touches the world, one library a file."""
+"""Adapters to the outside world, one library a file."""

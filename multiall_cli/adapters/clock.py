@@ -1,10 +1,10 @@
-"""The machine's clock."""
+"""The system clock."""
 
 import time
 
 
 class SystemClock:
-    """Seconds since the epoch, and seconds that never run backwards."""
+    """Wall clock (seconds since the epoch) and monotonic clock."""
 
     def now(self) -> float:
         return time.time()

@@ -1,4 +1,4 @@
-"""Starts a command with other rights where a password is declared: nothing of ours is sent before they are given."""
+"""Starts a command through sudo or su with a declared password; sends no input before the command runs."""
 
 import secrets
 import time
@@ -12,17 +12,17 @@ from multiall_cli.domain.inventory import Become
 from multiall_cli.domain.values import Secret
 from multiall_cli.drivers import become as driver
 
-MOST_SAID = 1 << 16  # bytes that sudo, PAM and login scripts may say before the command starts
-PAUSE = 0.3  # seconds after which a line that is not ended is a prompt, and no message on its way
-DECIDES = 30.0  # seconds that a member may always take over a password: one given up undecided is tried elsewhere
+MOST_SAID = 1 << 16  # bytes that sudo, PAM and login scripts may print before the command starts
+PAUSE = 0.3  # seconds after which an unfinished line counts as a prompt and not as a message still arriving
+DECIDES = 30.0  # least seconds that a member gets to check a password: an undecided one is tried elsewhere
 
 
 class Elevation:
-    """One start of a command through sudo or su, until it was let through.
+    """One start of a command through sudo or su, until the command runs.
 
-    The driver's prompt is a random word, so no words of sudo are read; of another prompt we know that it does not end
-    its line. The command's shell prints another random word first and drops all input until a third one, so that
-    neither a program is read as a password nor a password as a command's input.
+    The driver makes a random prompt, so the words of sudo are not parsed. Any other prompt is recognized by its missing
+    line end. The command's shell first prints a second random word and drops all input until it reads a third one: so
+    no program output is taken for a prompt, and no password reaches the command as input.
     """
 
     def __init__(self, pipe: Process, who: str, become: Become, signs: driver.GateTokens) -> None:
@@ -34,15 +34,15 @@ class Elevation:
         self._sent = False
 
     def wait(self, attempt: PasswordAttempt | None, timeout: float) -> None:
-        """Until the command may be given its input; a new limit begins when the password is sent.
+        """Wait until the command accepts input; sending the password starts a new time limit.
 
-        Errors: MemberFault, Unreachable.
+        Raises MemberFault, Unreachable.
         """
         until = time.monotonic() + timeout
         while self._signs.through.encode() not in self._said["stdout"]:
             asks = not self._sent and self._asks()
             if self._sent and self._prompts() > 1:
-                raise self._refused(attempt, "it asked again", wrong=True)
+                raise self._refused(attempt, "it asked for the password again", wrong=True)
             if asks and (self._prompts() or not self._hear(attempt, time.monotonic() + PAUSE, quiet=True)):
                 self._answer(attempt)
                 until = time.monotonic() + max(timeout, DECIDES)
@@ -55,7 +55,7 @@ class Elevation:
         return self._said["stderr"].count(self._signs.prompt.encode())
 
     def _asks(self) -> bool:
-        """Whether there is a line that is not ended: messages end theirs, a prompt does not."""
+        """Return whether the last line is unfinished: messages end their lines, prompts do not."""
         return any(said and not said.endswith(b"\n") for said in self._said.values())
 
     def _answer(self, attempt: PasswordAttempt | None) -> None:
@@ -68,18 +68,18 @@ class Elevation:
             return  # the command has ended; its output says why
 
     def _hear(self, attempt: PasswordAttempt | None, until: float, *, quiet: bool = False) -> bool:
-        """Take what comes next; `quiet`: it may be nothing. Errors: MemberFault."""
+        """Read the next output; with `quiet`, a timeout returns False. Raises MemberFault."""
         try:
             output = self._pipe.receive(max(0.0, until - time.monotonic()))
         except TimeoutError:
             if quiet:
                 return False
-            raise self._refused(attempt, "it gave no answer in time", wrong=False) from None
+            raise self._refused(attempt, "no answer in time", wrong=False) from None
         if output is None:
             raise self._refused(attempt, "", wrong=self._sent)
         self._said[output[0]] += output[1]
         if sum(map(len, self._said.values())) > MOST_SAID:
-            raise self._refused(attempt, f"it said more than {MOST_SAID} bytes", wrong=False)
+            raise self._refused(attempt, f"it printed more than {MOST_SAID} bytes", wrong=False)
         return True
 
     def _refused(self, attempt: PasswordAttempt | None, why: str, *, wrong: bool) -> MemberFault:
@@ -98,10 +98,10 @@ def start_elevated(
     secret: Secret | None,
     timeout: float,
 ) -> tuple[Process, bytes]:
-    """The command, which waits, and what must be sent to it before its input.
+    """Start a command that waits; return it and the line that must be sent before its input.
 
-    A password is tried before sudo is started, not when it asks: a prompt that gets no answer counts as a failure too.
-    Errors: MemberFault, Unreachable, UsageError.
+    The password is looked up before sudo starts, because a prompt without an answer counts as a failed login too.
+    Raises MemberFault, Unreachable, UsageError.
     """
     signs = driver.GateTokens(*(f"multiall-{secrets.token_hex(8)}" for _ in range(3)))
     purpose = f"{become.method.value} {become.user}"

@@ -1,4 +1,4 @@
-"""The admin host itself as a server: commands are child processes, facts of the host come from psutil."""
+"""The admin host as a server: commands are child processes, facts of the host come from psutil."""
 
 import importlib.util
 import os
@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 
 
 class LocalProcess:
-    """A child process as a Pipe."""
+    """A child process as a Process."""
 
     def __init__(self, argv: Sequence[str], cwd: str | None = None, env: dict[str, str] | None = None) -> None:
         self._child = subprocess.Popen(
@@ -68,14 +68,14 @@ class LocalProcess:
         return 128 - code if code < 0 else code
 
     def kill(self) -> None:
-        """End the child and its group at once; whoever waits for output sees its end."""
+        """Kill the child and its process group at once; a waiting reader sees the end of output."""
         try:
             os.killpg(self._child.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
 
     def close(self) -> None:
-        """End the child and everything that it started."""
+        """End the child and every process that it started."""
         self._selector.close()
         if self._child.poll() is None:
             try:
@@ -94,7 +94,7 @@ class LocalProcess:
 
 
 class _FactsReply:
-    """An answer that needed no loop."""
+    """A Reply of facts that needs no loop."""
 
     def __init__(self, value: Mapping[str, object]) -> None:
         self._value = value
@@ -107,7 +107,7 @@ class _FactsReply:
 
 
 class LocalSession:
-    """A session with the admin host. Its facts come from psutil: a host without /proc has them too."""
+    """A session with the admin host. psutil provides its facts, so hosts without /proc have them too."""
 
     def __init__(self, piped: ProcessSession) -> None:
         self._piped = piped
@@ -132,9 +132,9 @@ class LocalSession:
 
 
 def _library() -> tuple[str, str]:
-    """The folder that psutil is in, and where this process told it to find /proc: the loop knows none of our packages.
+    """Return psutil's folder and its path of /proc: the remote loop does not see our packages.
 
-    It is not imported for that: where the kernel's files are read, nobody needs it.
+    psutil is not imported for that: collectors that read the kernel's files do not need it.
     """
     found = importlib.util.find_spec("psutil")
     folder = os.path.dirname(os.path.dirname(found.origin)) if found is not None and found.origin else ""
@@ -179,12 +179,12 @@ def _start(server: Server, argv: Sequence[str]) -> LocalProcess:
         return LocalProcess(["sh", "-c", 'echo "sh: $1: not found" >&2; exit 127', "sh", argv[0]])
     except OSError as fault:
         raise Unreachable(
-            server.name, f"`{argv[0]}` could not be started: {fault.strerror}", "mend that and run again", "away"
+            server.name, f"`{argv[0]}` could not be started: {fault.strerror}", "fix that and run again", "away"
         ) from None
 
 
 def addresses() -> tuple[str, ...]:
-    """This host's own, in the network of the calling thread."""
+    """Return this host's own addresses, in the network of the calling thread."""
     import psutil
 
     families = (socket.AF_INET, socket.AF_INET6)

@@ -1,4 +1,4 @@
-"""The admin's half of the remote loop: sends the bundle once, then requests, and reads the answers."""
+"""The admin host's half of the remote loop: sends the bundle once, then requests, and reads the answers."""
 
 import json
 import time
@@ -10,21 +10,21 @@ from multiall_cli.adapters.time_budget import SILENCES, TimeBudget
 from multiall_cli.domain.errors import MemberFault, Overtaken, Unreachable
 from multiall_cli.remote import frames
 
-PACKET = 1 << 16  # bytes that are sent at once: small pieces share a packet, and a system call
-MOST_WORDS = 500  # letters of what a member says went wrong
-NESTED = 50  # how deep lists and objects of an answer may stand in each other; ours are three deep
-MOST_EARLY = 1 << 20  # bytes that may come before the member has the whole payload
-MOST_VALUE = 8 << 20  # bytes of what ends an answer
-MOST_PARTS = 100_000  # lists and objects in it: each takes some 60 bytes for the two that it is written with
-MOST_PASSED = 1 << 26  # bytes of an answer that nobody read, before another call on the same session
+PACKET = 1 << 16  # bytes per write: small pieces share a packet and a system call
+MOST_WORDS = 500  # letters of a member's error text
+NESTED = 50  # depth of lists and objects in an answer; ours are three deep
+MOST_EARLY = 1 << 20  # bytes that may arrive before the member has the whole payload
+MOST_VALUE = 8 << 20  # bytes of the value at an answer's end
+MOST_PARTS = 100_000  # lists and objects in that value: each takes about 60 bytes of memory for 2 bytes of text
+MOST_PASSED = 1 << 26  # unread bytes of an answer that are skipped before the next call of the session
 NOISE = 1 << 16  # bytes that login scripts may print before the loop answers
 
 
 class LoopClient:
-    """A loop that runs on a member, spoken to through a pipe. One request at a time."""
+    """Client of the remote loop on a member. One request at a time."""
 
     def __init__(self, pipe: Process, who: str, first: bytes = b"") -> None:
-        """`who`: the server's name for messages; `first`: what is sent before the bundle (a password line)."""
+        """`who`: the server's name in messages; `first`: sent before the bundle (a password line)."""
         self._pipe = pipe
         self._who = who
         self._greeted = False
@@ -44,10 +44,10 @@ class LoopClient:
         arguments: Mapping[str, object],
         ends: float | None = None,
     ) -> "LoopReply":
-        """Send a request with its payload; the answer is read through what is returned. `ends`: seconds in which it
-        must have come whole, however much is said meanwhile.
+        """Send a request with its payload; return a Reply to read the answer from.
 
-        What nobody read of the answer before is passed over, so that it is not taken for this one's.
+        `ends`: seconds until the whole answer must have arrived, even if the member keeps sending. Unread parts of the
+        previous answer are skipped.
         """
         if self._answer is not None:
             self._answer.pass_over()
@@ -62,7 +62,7 @@ class LoopClient:
         self._budget = TimeBudget(SILENCES * timeout)
         for piece in self._budget.untimed(payload):
             waiting += frames.pack(frames.DATA, piece)
-            if len(waiting) >= PACKET or not piece:  # an empty one is a sign of life: it is sent at once
+            if len(waiting) >= PACKET or not piece:  # an empty piece is a heartbeat: send it at once
                 if self._pipe.ready() and self._answered_early(timeout):
                     waiting.clear()
                     break
@@ -73,9 +73,9 @@ class LoopClient:
         return self._answer
 
     def _answered_early(self, timeout: float) -> bool:
-        """Whether the member gave up before it had the whole payload (greeting and signs of life do not count).
+        """Return whether the member gave up before it had the whole payload (greetings and heartbeats do not count).
 
-        An honest one says little before it has all: whatever floods us meanwhile is not held.
+        An honest member sends little before that, so a flood is not buffered.
         """
         while self._pipe.ready() and len(self._buffer) <= MOST_EARLY:
             self._fill(timeout)
@@ -95,21 +95,21 @@ class LoopClient:
         self._budget.earn(len(piece))
 
     def _fill(self, timeout: float) -> None:
-        """Take more output into the buffer."""
+        """Read more output into the buffer."""
         left = self._budget.left()
         if left <= 0:
             raise MemberFault(
                 self._who,
-                f"{self._doing} went on for {self._budget.seconds:g} s without progress, with signs of life alone",
-                "look at its load and its disks, or give it longer with --timeout SECONDS",
+                f"{self._doing} made no progress for {self._budget.seconds:g} s (heartbeats only)",
+                "check its load and its disks, or raise the limit with --timeout SECONDS",
             )
         try:
             output = self._pipe.receive(min(timeout, left))
         except TimeoutError:
             if left < timeout:
-                return  # the next call says so
+                return  # the next call reports it
             raise MemberFault(
-                self._who, f"no answer to {self._doing} for {timeout:g} s", "give it longer with --timeout SECONDS"
+                self._who, f"no answer to {self._doing} for {timeout:g} s", "raise the limit with --timeout SECONDS"
             ) from None
         if output is None:
             raise self._ended()
@@ -120,7 +120,7 @@ class LoopClient:
             self.stderr += piece[: 65536 - len(self.stderr)]
 
     def _ended(self) -> MemberFault | Unreachable:
-        """The right error for a loop that ended while an answer was due."""
+        """Return the error for a loop that ended while an answer was due."""
         try:
             while (output := self._pipe.receive(1.0)) is not None:
                 if output[0] == "stderr":
@@ -133,7 +133,7 @@ class LoopClient:
         words = bytes(self.stderr).decode("utf-8", "replace").strip().splitlines()
         if not self._greeted:
             return LoopNotStarted(self._who, code, bytes(self.stderr))
-        last = words[-1] if words else "it said nothing"
+        last = words[-1] if words else "no output"
         return MemberFault(self._who, f"the remote loop ended during {self._doing} (exit {code}: {last})", "run again")
 
     def _greet_from_buffer(self) -> bool:
@@ -142,8 +142,8 @@ class LoopClient:
             if len(self._buffer) > NOISE:
                 raise MemberFault(
                     self._who,
-                    f"{len(self._buffer)} bytes of something else came before the remote loop answered",
-                    f"make its login scripts print nothing where there is no terminal: `ssh {self._who} true`",
+                    f"{len(self._buffer)} bytes of other output came before the remote loop answered",
+                    f"let its login scripts print nothing without a terminal; `ssh {self._who} true` shows the output",
                 )
             return False
         del self._buffer[: place + len(frames.HELLO)]
@@ -151,7 +151,7 @@ class LoopClient:
         return True
 
     def frame(self, timeout: float) -> tuple[bytes, bytes]:
-        """The next frame of the answer."""
+        """Return the next frame of the answer."""
         while not self._greeted and not self._greet_from_buffer():
             self._fill(timeout)
         while len(self._buffer) < frames.HEADER_SIZE:
@@ -161,8 +161,8 @@ class LoopClient:
         except frames.BadFrame as bad:
             raise MemberFault(
                 self._who,
-                f"its answer to {self._doing} is garbage: {bad}",
-                f"look at it with `multiall doctor {self._who}`",
+                f"invalid answer to {self._doing}: {bad}",
+                f"run `multiall doctor {self._who}`",
             ) from None
         while len(self._buffer) < frames.HEADER_SIZE + length:
             self._fill(timeout)
@@ -173,20 +173,20 @@ class LoopClient:
         return kind, body
 
     def limit(self, seconds: float) -> None:
-        """From now on, the operation may take so long without progress."""
+        """Set how many seconds the operation may take without progress."""
         self._budget = TimeBudget(seconds)
 
     def garbage(self, what: str) -> MemberFault:
         return MemberFault(
             self._who,
-            f"its answer to {self._doing} is garbage: {what}",
-            f"look at it with `multiall doctor {self._who}`",
+            f"invalid answer to {self._doing}: {what}",
+            f"run `multiall doctor {self._who}`",
         )
 
     def fault(self, told: Mapping[str, object]) -> MemberFault:
-        """An ERROR frame as the error that it means."""
+        """Return the error of an ERROR frame."""
         why = str(told.get("what", "no reason given"))[:MOST_WORDS]
-        todo = str(told.get("todo", "mend that on the server and run again"))[:MOST_WORDS]
+        todo = str(told.get("todo", "fix that on the server and run again"))[:MOST_WORDS]
         if told.get("kind") == "overtaken":
             return Overtaken(self._who, why, todo)
         return MemberFault(self._who, f"{self._doing} failed: {why}", todo)
@@ -196,29 +196,29 @@ class LoopClient:
 
 
 class LoopNotStarted(MemberFault):
-    """The loop never answered: no python3, sudo refused, or the login shell is something else."""
+    """The loop never answered: no python3, sudo refused, or an unusual login shell."""
 
     def __init__(self, who: str, code: int, stderr: bytes) -> None:
         self.code = code
         self.stderr = stderr
         words = stderr.decode("utf-8", "replace").strip().splitlines()
         if code == 127 or (b"python3" in stderr and b"not found" in stderr):
-            super().__init__(who, "python3 is missing", "install it (3.6 or newer) or limit the pool to others")
+            super().__init__(who, "python3 is missing", "install it (3.6 or newer) or take the server out of the pool")
         else:
-            said = words[-1] if words else "it said nothing"
+            said = words[-1] if words else "no output"
             super().__init__(
                 who, f"python3 did not start (exit {code}: {said})", f"try `multiall exec {who} -- python3 --version`"
             )
 
 
 def _is_deeper(value: object, most: int) -> bool:
-    """Whether lists and objects stand in each other so deep that whoever walks through them later would fall."""
+    """Return whether lists and objects are nested more than `most` deep: recursion over them would fail."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return bool(inner) and (not most or any(_is_deeper(each, most - 1) for each in inner))
 
 
 class LoopReply:
-    """A Reply that reads from the loop as it is asked."""
+    """A Reply that reads from the loop on demand."""
 
     def __init__(self, resident: LoopClient, timeout: float, ends: float | None) -> None:
         self._resident = resident
@@ -240,7 +240,7 @@ class LoopReply:
 
     def _end(self, kind: bytes, body: bytes) -> None:
         if len(body) > MOST_VALUE or body.count(b"[") + body.count(b"{") > MOST_PARTS:
-            raise self._resident.garbage(f"a value of {len(body)} bytes with more in it than any operation reports")
+            raise self._resident.garbage(f"a value of {len(body)} bytes with too many parts")
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
@@ -254,9 +254,9 @@ class LoopReply:
             raise self._resident.fault(value)
 
     def pass_over(self) -> None:
-        """Read what is left of it; how the operation came out is nobody's concern any more. Errors: MemberFault.
+        """Skip the rest of the answer; the operation's result no longer matters. Raises MemberFault.
 
-        It gets one silence: who waits for it wants to go on with something else.
+        The time limit is one silence, because another call waits.
         """
         self._resident.limit(self._timeout)
         left = MOST_PASSED
@@ -266,7 +266,7 @@ class LoopReply:
             if kind in (frames.VALUE, frames.ERROR):
                 self._value = {}
             elif left < 0 or kind not in (frames.DATA, frames.HEARTBEAT):
-                raise self._resident.garbage("more than anyone waits for")
+                raise self._resident.garbage("more output than expected")
 
     def value(self) -> Mapping[str, object]:
         for _ in self.pieces():

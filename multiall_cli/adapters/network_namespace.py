@@ -1,4 +1,4 @@
-"""The network that sessions start from where it is not this process's own: a network namespace of Linux."""
+"""Linux network namespaces from which sessions may start."""
 
 import ctypes
 import os
@@ -11,24 +11,24 @@ from pathlib import Path
 from multiall_cli.domain.errors import MultiAllError
 
 _CLONE_NEWNET = 0x40000000  # of linux/sched.h
-_LIMIT = 5.0  # seconds that whoever hands out a namespace may take
+_LIMIT = 5.0  # seconds that a socket may take to send a namespace's descriptor
 
 
 class NetworkNamespace:
-    """A network namespace: a file of one (/run/netns/mgmt), or a socket that hands one out (a lab's `network`)."""
+    """A network namespace: a file (/run/netns/mgmt), or a socket that sends its descriptor (a lab's `network`)."""
 
     def __init__(self, path: str) -> None:
-        """Errors: MultiAllError where it is not there, or may not be entered."""
+        """Raises MultiAllError if it does not exist or cannot be entered."""
         self._path = path
         try:
             self._there = _handed_out(path) if stat.S_ISSOCK(Path(path).stat().st_mode) else os.open(path, os.O_RDONLY)
         except OSError as fault:
-            todo = "start what makes it (a lab: `multiall lab up`), or mend `network` in multiall.yaml"
-            raise MultiAllError(f"network {path}", f"it is not there ({fault.strerror or fault})", todo) from None
+            todo = "start the program that makes it (a lab: `multiall lab up`), or fix `network` in multiall.yaml"
+            raise MultiAllError(f"network {path}", f"cannot be opened ({fault.strerror or fault})", todo) from None
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """This thread's sockets and children are made there; those of other threads are not. Errors: MultiAllError."""
+        """Create this thread's sockets and children in the namespace; other threads stay. Raises MultiAllError."""
         here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
             self.enter()
@@ -40,12 +40,12 @@ class NetworkNamespace:
             os.close(here)
 
     def enter(self) -> None:
-        """For good, for this thread: before another program takes over. Errors: MultiAllError."""
+        """Move this thread there for good, before another program starts in it. Raises MultiAllError."""
         try:
             _join(self._there)
         except OSError as fault:
-            todo = "run it as root" if os.geteuid() else "mend `network` in multiall.yaml"
-            raise MultiAllError(f"network {self._path}", f"it cannot be entered ({fault.strerror})", todo) from None
+            todo = "run it as root" if os.geteuid() else "fix `network` in multiall.yaml"
+            raise MultiAllError(f"network {self._path}", f"cannot be entered ({fault.strerror})", todo) from None
 
     def close(self) -> None:
         os.close(self._there)
@@ -57,7 +57,7 @@ def _handed_out(path: str) -> int:
         door.connect(path)
         _, handles, _, _ = socket.recv_fds(door, 1, 1)
     if not handles:
-        raise OSError("nothing was handed out")
+        raise OSError("the socket sent no descriptor")
     return handles[0]
 
 

@@ -11,7 +11,7 @@ from multiall_cli.domain.inventory import Become
 from multiall_cli.domain.values import Secret
 
 Reveal = Callable[[Secret], str]
-"""Gives what a reference to a secret means. Errors: UsageError."""
+"""Returns the value of a secret reference. Raises UsageError."""
 
 
 ASKED = Secret("asked", "become")
@@ -42,7 +42,7 @@ class Passwords:
     """
 
     def __init__(self, reveal: Reveal, asked: str | None = None) -> None:
-        """`asked`: the password that was typed for this run, for all servers that declare none."""
+        """`asked`: the password typed for this run, for all servers that declare none."""
         self._look_up = reveal
         self._typed = asked
         self._trials: dict[tuple[str, str], PasswordTrial] = {}
@@ -76,7 +76,7 @@ class Passwords:
         before = who if who in trial.wrong_on else next(iter(trial.wrong_on), "")
         if before and (before == who or not trial.right):
             what = f"the password {_name(secret)} was wrong on {before} and is not tried again"
-            raise MemberFault(who, what, "mend it and run again")
+            raise MemberFault(who, what, "fix it and run again")
         try:
             yield attempt
         finally:

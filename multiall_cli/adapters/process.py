@@ -1,4 +1,4 @@
-"""A command that runs somewhere, as seen from here: bytes in, two streams out, an exit code."""
+"""A running command, local or remote: bytes in, two streams out, an exit code."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,42 +9,42 @@ from multiall_cli.ports.session import HEAD, TAIL, Captured, Completed, OnOutput
 
 
 class Process(Protocol):
-    """One running command. `send` and `receive` may be used by two threads, one each."""
+    """One running command. One thread may use `send` while another uses `receive`."""
 
     def send(self, piece: bytes) -> None:
-        """Hand over input; waits while the other side does not read. Errors: Unreachable, BrokenPipeError."""
+        """Send input; waits while the other side does not read. Raises Unreachable, BrokenPipeError."""
         ...
 
     def finish(self) -> None:
-        """Say that no more input comes."""
+        """Close the input."""
         ...
 
     def receive(self, timeout: float) -> tuple[str, bytes] | None:
-        """The next output, ("stdout" | "stderr", bytes); None when both streams have ended.
+        """Return the next output, ("stdout" | "stderr", bytes); None when both streams have ended.
 
-        Errors: TimeoutError after `timeout` seconds without any, Unreachable when the link was cut.
+        Raises TimeoutError after `timeout` seconds without output, Unreachable if the connection was cut.
         """
         ...
 
     def ready(self) -> bool:
-        """Whether `receive` would answer at once."""
+        """Return whether `receive` would return at once."""
         ...
 
     def exit_code(self) -> int:
-        """How the command ended, once `receive` gave None; 128 + n for signal n."""
+        """Return the exit code, once `receive` returned None; 128 + n for signal n."""
         ...
 
     def close(self) -> None:
-        """Let go of it; a command that still runs loses its streams."""
+        """Close the streams; a command that still runs loses them."""
         ...
 
 
 StartProcess = Callable[[Sequence[str]], Process]
-"""Starts an argv on a server. Errors: Unreachable."""
+"""Starts an argv on a server. Raises Unreachable."""
 
 
 class Capture:
-    """Keeps the head and the tail of a stream and counts what lies between."""
+    """Stores the head and the tail of a stream, and counts the bytes between."""
 
     def __init__(self, head: int = HEAD, tail: int = TAIL) -> None:
         self._head = bytearray()
@@ -57,7 +57,7 @@ class Capture:
         room = head - len(self._head)
         self._head += piece[:room] if room > 0 else b""
         self._tail += piece[max(room, 0) :]
-        if len(self._tail) > 2 * tail:  # trimmed now and then, so that a flood costs no copying per piece
+        if len(self._tail) > 2 * tail:  # trimmed rarely, so that a flood is not copied for each piece
             self._trim()
 
     def _trim(self) -> None:
@@ -77,7 +77,7 @@ def _feed(pipe: Process, stdin: bytes) -> None:
             pipe.send(stdin[start : start + (1 << 16)])
         pipe.finish()
     except (OSError, Unreachable):
-        return  # the command did not want its input, or the link was cut: how it ended tells why
+        return  # the command closed its input, or the connection was cut: its end shows why
 
 
 def _so_far(kept: Mapping[str, Capture]) -> tuple[bytes, bytes]:
@@ -87,8 +87,9 @@ def _so_far(kept: Mapping[str, Capture]) -> tuple[bytes, bytes]:
 def communicate(
     pipe: Process, argv: Sequence[str], stdin: bytes, timeout: float, on_output: OnOutput | None, who: str
 ) -> Completed:
-    """Give the command its input, take its output until it ends. Errors: MemberFault after a silent `timeout`,
-    Unreachable; both carry the output received until then in `so_far`.
+    """Send the command its input and read its output until it ends.
+
+    Raises MemberFault after `timeout` seconds without output, Unreachable; both carry the output so far in `so_far`.
     """
     feeder = threading.Thread(target=_feed, args=(pipe, stdin), daemon=True)
     if len(stdin) > 1 << 16:
@@ -106,8 +107,8 @@ def communicate(
     except TimeoutError:
         fault = MemberFault(
             who,
-            f"`{argv[0]}` gave no output for {timeout:g} s and was let go; it may still run there",
-            "give it longer with --timeout SECONDS",
+            f"`{argv[0]}` printed nothing for {timeout:g} s and was abandoned; it may still run there",
+            "raise the limit with --timeout SECONDS",
         )
         fault.so_far = _so_far(kept)
         raise fault from None

@@ -1,4 +1,4 @@
-"""A session over pipes: what ssh, local and memory have in common once they can start a command."""
+"""A session over processes: the part that ssh, local and memory share."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,9 +13,9 @@ from multiall_cli.ports.session import Completed, OnOutput
 
 
 class ProcessSession:
-    """Runs commands and keeps one remote loop, with the server's `become` rights.
+    """Runs commands, and at most one remote loop, with the server's `become` privileges.
 
-    sudo and su get a declared password on standard input once they ask for it; without one, sudo never asks (-n).
+    sudo and su get a declared password on standard input when they ask for it; without one, sudo never asks (-n).
     """
 
     def __init__(
@@ -28,8 +28,8 @@ class ProcessSession:
         python: str = "python3",
         passwords: Passwords | None = None,
     ) -> None:
-        """`start` runs an argv on the server; `timeout`: seconds of silence where a call names none; `passwords`:
-        those of the run, shared by all its sessions.
+        """`start` runs an argv on the server; `timeout`: default seconds of silence per call; `passwords`: those of the
+        run, shared by all its sessions.
         """
         self.server = server
         self._python = python
@@ -67,9 +67,9 @@ class ProcessSession:
         return self._resident.call(operation, payload, limit, arguments, ends)
 
     def _started(self, argv: Sequence[str], timeout: float) -> tuple[Process, bytes]:
-        """A command that runs with the rights of `become`, and what goes before its input.
+        """Start a command with the privileges of `become`; return it and the bytes to send before its input.
 
-        A password costs a round trip more: nothing is sent before it was taken. Errors: MemberFault, Unreachable.
+        A password costs one more round trip: nothing is sent before sudo accepted it. Raises MemberFault, Unreachable.
         """
         wanted = self.server.become
         secret = self._passwords.declared(wanted)
@@ -78,7 +78,7 @@ class ProcessSession:
         return self._start([*become.command_prefix(wanted), *argv]), b""
 
     def _greeted(self, timeout: float) -> LoopClient:
-        """A loop that answers; with `become`, after it has been asked once, so that a refusal is told as one."""
+        """Start a loop; with `become`, call it once, so that a refusal gets its own error."""
         pipe, before = self._started([self._python, *ARGUMENTS], timeout)
         resident = LoopClient(pipe, self.server.name, before)
         if self.server.become.method is BecomeMethod.NONE:

@@ -1,4 +1,4 @@
-"""The part of `remote/` that is sent to members: which modules, and as which bytes."""
+"""The modules of `remote/` that are sent to members, and their bytes."""
 
 import json
 import zlib
@@ -32,7 +32,7 @@ MODULES = (
         )
     ),
 )
-"""The modules that every session is sent."""
+"""Modules that every session sends."""
 
 
 def _collectors() -> tuple[str, ...]:
@@ -59,13 +59,13 @@ BOOT = (
     'l=next(x for x in iter(s.readline,b"") if x[:9]==b"multiall ");'
     "exec(zlib.decompress(s.read(int(l[9:]))))"
 )
-"""The member's first program. No newline, backslash or exclamation mark: any login shell passes it on unchanged.
+"""The member's first program. It has no newline, backslash or exclamation mark, so any login shell passes it on.
 
-Lines before ours are passed over: a password that sudo turned out not to want must not be read as a bundle.
+It skips lines before the bundle: a password that sudo did not ask for must not be read as the bundle.
 """
 
 ARGUMENTS = ("-ISc", BOOT)
-"""Of python3: isolated from its user's and its site's settings."""
+"""Arguments of python3: isolated from the settings of user and site."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Opens a session the way in which its server is declared: over SSH, or on the admin host itself."""
+"""Opens each session as the server is declared: over SSH, or on the admin host itself."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -10,7 +10,7 @@ from multiall_cli.ports.transport import Transport
 
 
 class RoutingTransport:
-    """A transport per kind of link; each is made when it is first needed (paramiko takes its time to import)."""
+    """One transport per kind of link, made when it is first needed: importing paramiko is slow."""
 
     def __init__(self, ssh: Callable[[], Transport], local: LocalTransport) -> None:
         self._ssh = ssh

@@ -1,4 +1,4 @@
-"""Looks up what a reference to a secret means; the value is never kept, printed or put on a command line."""
+"""Looks up secret references; the value is never stored, printed or put on a command line."""
 
 import errno
 import os
@@ -13,22 +13,22 @@ LIMIT = 30.0  # seconds that a secret's command may take
 
 
 def reveal(secret: Secret) -> str:
-    """The secret, without the line end. Errors: UsageError that names the reference."""
+    """Return the secret without its line end. Raises UsageError that names the reference."""
     value = reveal_text(secret)
     if "\n" in value:
-        raise UsageError(str(secret), "it is empty or has several lines", "a password is one line")
+        raise UsageError(str(secret), "empty, or more than one line", "a password is one line")
     return value
 
 
 def reveal_text(secret: Secret) -> str:
-    """A secret that may have several lines, such as a key's file, without the last line end. Errors: as of `reveal`."""
+    """Return a secret of any number of lines, such as a key file, without the last line end. Raises as `reveal`."""
     try:
         value = _LOOK_UP[secret.kind](secret.name)
     except (LookupError, OSError, subprocess.SubprocessError, ValueError) as fault:
-        raise UsageError(str(secret), f"it gives nothing ({_why(fault)})", "set it, or mend the reference") from None
+        raise UsageError(str(secret), f"no value ({_why(fault)})", "set it, or fix the reference") from None
     value = value.rstrip("\r\n")
     if not value:
-        raise UsageError(str(secret), "it is empty or has several lines", "a password is one line")
+        raise UsageError(str(secret), "empty, or more than one line", "a password is one line")
     return value
 
 
@@ -36,7 +36,7 @@ def _why(fault: Exception) -> str:
     if isinstance(fault, KeyError):
         return "not set"
     if isinstance(fault, subprocess.CalledProcessError):
-        return f"its command ended with {fault.returncode}"
+        return f"its command exited with {fault.returncode}"
     if type(fault) is ValueError:
         return str(fault).lower().rstrip(".")
     return type(fault).__name__ if not isinstance(fault, OSError) else fault.strerror or "unreadable"
@@ -45,7 +45,7 @@ def _why(fault: Exception) -> str:
 def _of_command(line: str) -> str:
     argv = shlex.split(line)
     if not argv:
-        raise FileNotFoundError(errno.ENOENT, "it names no command")
+        raise FileNotFoundError(errno.ENOENT, "no command is given")
     done = subprocess.run(argv, check=True, capture_output=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
     return done.stdout.decode()
 

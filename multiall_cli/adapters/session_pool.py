@@ -1,4 +1,4 @@
-"""Sessions that stay open and are lent again: for who asks the same servers time after time, and changes nothing."""
+"""A session pool for callers that only read."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from multiall_cli.ports.transport import Transport
 
 
 class PooledTransport:
-    """Lends at most `most` open sessions of another transport, one per server. Safe to use from many threads."""
+    """Keeps at most `most` idle sessions of another transport, one per server. Safe to use from many threads."""
 
     def __init__(self, transport: Transport, most: int) -> None:
         self._transport = transport
@@ -25,7 +25,7 @@ class PooledTransport:
         return PooledSession(server, self, kept or self._transport.open(server), reused=kept is not None)
 
     def fresh(self, server: Server) -> Session:
-        """One that was not lent before."""
+        """Open a session that was not used before."""
         return self._transport.open(server)
 
     def take_back(self, server: Server, session: Session) -> None:
@@ -43,8 +43,8 @@ class PooledTransport:
 
 
 class PooledSession:
-    """A session of the pool. One whose connection has ended meanwhile is replaced once by a new one: as it is only
-    asked, it can be asked again.
+    """A pooled session. If its connection has ended, one new connection replaces it and the call is repeated: callers
+    only read.
     """
 
     def __init__(self, server: Server, home: PooledTransport, session: Session, *, reused: bool) -> None:
@@ -65,7 +65,7 @@ class PooledSession:
         timeout: float | None = None,
         on_output: OnOutput | None = None,
     ) -> Completed:
-        self._broken = True  # until it has ended well
+        self._broken = True  # until the command has ended normally
         completed = self._session.run(argv, stdin, timeout, on_output)
         self._broken = False
         return completed
@@ -78,7 +78,7 @@ class PooledSession:
         ends: float | None = None,
         **arguments: object,
     ) -> Reply:
-        """The answer is read at once, without payload."""
+        """Call without payload, and read the whole answer."""
         try:
             return self._called(operation, timeout, ends, arguments)
         except Unreachable:
@@ -97,7 +97,7 @@ class PooledSession:
         return _ReadReply(value)
 
     def close(self) -> None:
-        """Back to where it came from; a broken one ends."""
+        """Return the session to the pool; close it if it is broken."""
         if self._broken:
             self._session.close()
         else:
@@ -106,7 +106,7 @@ class PooledSession:
 
 @dataclass(frozen=True, slots=True)
 class _ReadReply:
-    """An answer that has been read."""
+    """A Reply whose answer has been read."""
 
     told: Mapping[str, object]
 

@@ -1,4 +1,4 @@
-"""The site's own key (Ed25519), with which what it publishes is signed."""
+"""The site's own key (Ed25519), which signs the topology that it publishes."""
 
 import base64
 import os
@@ -13,19 +13,19 @@ from multiall_cli.domain.errors import UsageError
 
 
 class SigningKey:
-    """Signs with the key in a file, which is made when it is first needed and which only its owner reads."""
+    """The key in a file that only its owner can read; a missing file is made."""
 
     def __init__(self, file: Path) -> None:
-        """Errors: UsageError where the file holds no key."""
+        """Raises UsageError if the file holds no key."""
         self._key = _key(file)
 
     @property
     def public(self) -> str:
-        """Base64 of its 32 bytes."""
+        """Base64 of the 32 bytes of the public key."""
         return base64.b64encode(self._key.public_key().public_bytes_raw()).decode("ascii")
 
     def sign(self, content: bytes) -> str:
-        """Base64 of the 64 bytes of a signature (RFC 8032)."""
+        """Return the base64 of a signature's 64 bytes (RFC 8032)."""
         return base64.b64encode(self._key.sign(content)).decode("ascii")
 
 
@@ -35,14 +35,14 @@ def _key(file: Path) -> Ed25519PrivateKey:
             _make(file)
         return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
     except OSError as fault:
-        raise UsageError(str(file), f"the site's key cannot be used: {fault.strerror}", "mend its rights") from None
+        raise UsageError(str(file), f"cannot use the site's key: {fault.strerror}", "fix its permissions") from None
     except ValueError:
-        todo = "move it away: the next publication makes a new one, which its readers have to be given"
-        raise UsageError(str(file), "it holds no key", todo) from None
+        todo = "move it away: the next publication makes a new one, and its readers need the new public key"
+        raise UsageError(str(file), "not an Ed25519 key", todo) from None
 
 
 def _make(file: Path) -> None:
-    """A new key, which is whole as soon as it can be seen; of two that make one at once, the first one's counts."""
+    """Make a key atomically: readers see a whole file, and of two concurrent makers the first wins."""
     aside = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as new:
@@ -56,7 +56,7 @@ def _make(file: Path) -> None:
 
 
 def is_signed(content: bytes, key: str, signature: str) -> bool:
-    """Whether the owner of a public key signed this; both are base64."""
+    """Return whether `signature` is valid for `content`; `key` (public) and `signature` are base64."""
     try:
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True))
         public.verify(base64.b64decode(signature, validate=True), content)

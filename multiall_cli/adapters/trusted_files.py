@@ -1,4 +1,4 @@
-"""Files and folders of ours that nobody else can have put there or can change: opened through no link."""
+"""Own files and folders that no other account can have made or can change; links are not followed."""
 
 import os
 import stat
@@ -8,11 +8,11 @@ from pathlib import Path
 from multiall_cli.domain.errors import MultiAllError
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
-_OWN = "run this as its owner, or name another folder with `store:`"
+_OWN = "run this as its owner, or set another folder with `store:`"
 
 
 def check_folder(folder: Path) -> None:
-    """Errors: OSError; MultiAllError where another account owns it or may write into it."""
+    """Raises OSError; MultiAllError if another account owns it or can write to it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _check(folder, os.fstat(handle))
@@ -21,11 +21,15 @@ def check_folder(folder: Path) -> None:
 
 
 def open_trusted(path: Path) -> int:
-    """A descriptor of a file that is made (0600) where it is missing. Errors: OSError; MultiAllError where it is a link
-    or no plain file, has another name, or where another account owns it or may write it.
+    """Open a file, made with mode 0600 if missing; return its descriptor.
+
+    Raises OSError; MultiAllError if it is a link or no regular file, has a second hard link, or another account owns it
+    or can write to it.
     """
     if path.is_symlink():
-        raise MultiAllError(str(path), "it is a link, and would change another file", "see who made it, and remove it")
+        raise MultiAllError(
+            str(path), "is a link; writing would change another file", "check who made it, then remove it"
+        )
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     handle = os.open(path, flags, 0o600)
     try:
@@ -37,7 +41,7 @@ def open_trusted(path: Path) -> int:
 
 
 def trust_errors(paths: Iterable[Path]) -> Iterator[MultiAllError]:
-    """Yield what is wrong with files that may be missing, as `open_own` would raise it. Errors: OSError."""
+    """Yield the errors that `open_trusted` would raise for these files; missing ones are skipped. Raises OSError."""
     for path in paths:
         try:
             check_file(path, path.lstat())
@@ -48,18 +52,18 @@ def trust_errors(paths: Iterable[Path]) -> Iterator[MultiAllError]:
 
 
 def check_file(path: Path, found: os.stat_result) -> None:
-    """Errors: MultiAllError, as `open_own`."""
+    """Raises MultiAllError as `open_trusted` does."""
     if not stat.S_ISREG(found.st_mode):
-        raise MultiAllError(str(path), "it is no plain file", "see who made it, and remove it")
+        raise MultiAllError(str(path), "not a regular file", "check who made it, then remove it")
     if found.st_nlink > 1:
-        what = f"it has {found.st_nlink} names, and a change would change the others"
-        raise MultiAllError(str(path), what, "see who made them, and leave it one name")
+        what = f"has {found.st_nlink} hard links, and a write would change the others"
+        raise MultiAllError(str(path), what, "check who made them, and keep only this one")
     _check(path, found)
 
 
 def _check(path: Path, found: os.stat_result) -> None:
     if found.st_uid != os.geteuid():
-        raise MultiAllError(str(path), f"user {found.st_uid} owns it, and this runs as user {os.geteuid()}", _OWN)
+        raise MultiAllError(str(path), f"owned by user {found.st_uid}, but this runs as user {os.geteuid()}", _OWN)
     if found.st_mode & OTHERS:
-        what = f"other accounts may write it (mode {stat.S_IMODE(found.st_mode):04o})"
-        raise MultiAllError(str(path), what, f"see what they wrote, then `chmod go-w {path}`")
+        what = f"other accounts can write to it (mode {stat.S_IMODE(found.st_mode):04o})"
+        raise MultiAllError(str(path), what, f"check what they wrote, then run `chmod go-w {path}`")

@@ -62,7 +62,7 @@ _MET = {
     "host-key-unknown": (Rung.BANNER, "its host key is not known"),
     "host-key-changed": (Rung.BANNER, "its host key has changed"),
     "host-key-unchecked": (Rung.BANNER, "its host key cannot be checked here"),
-    "banner": (Rung.TCP, "its sshd says nothing of use"),
+    "banner": (Rung.TCP, "its sshd sends no usable banner"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Pools of SSH servers on this machine: for anyone (`demo`), and with real hosts for root (`real`)."""
+"""Pools of SSH servers on this machine: `demo` for everyone, `real` hosts for root."""
 
 from multiall_cli.lab.demo.lab import DemoLab, persistent_labs
 

@@ -1,4 +1,4 @@
-"""A lab's folder: whose it is, whether its lab lives, and what is left when it does not."""
+"""A lab's folder: its owner, whether its lab is running, and how to remove leftovers."""
 
 import fcntl
 import json
@@ -12,7 +12,7 @@ from multiall_cli.domain.errors import UsageError
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a keeper holds the folder's lock: a lock ends with its process, a pid may be another's by now."""
+    """Return whether a supervisor holds the folder's lock; unlike a pid, a lock ends with its process."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR)
     except OSError:
@@ -27,7 +27,7 @@ def is_running(folder: Path) -> bool:
 
 
 def is_persistent(folder: Path) -> bool:
-    """Whether its lab is to go on without the process that started it."""
+    """Return whether the lab keeps running without the process that started it."""
     try:
         return bool(json.loads((folder / "lab.json").read_text("utf-8"))["keep"])
     except (OSError, ValueError):
@@ -35,14 +35,14 @@ def is_persistent(folder: Path) -> bool:
 
 
 def own_folders(where: Path, prefix: str) -> Iterator[Path]:
-    """This user's folders whose names begin so."""
+    """Yield this user's folders with this prefix."""
     for folder in sorted(where.glob(f"{prefix}*")):
         if not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
             yield folder
 
 
 def remove_leftovers(where: Path, prefix: str) -> list[Path]:
-    """Remove what labs left that were killed together with their keeper; which folders that were."""
+    """Remove the folders of labs whose supervisor was killed; return them."""
     gone = [folder for folder in own_folders(where, prefix) if (folder / "lock").exists() and not is_running(folder)]
     for folder in gone:
         shutil.rmtree(folder, ignore_errors=True)
@@ -50,12 +50,14 @@ def remove_leftovers(where: Path, prefix: str) -> list[Path]:
 
 
 def claim(folder: Path | None, where: Path, prefix: str) -> Path:
-    """An empty folder for a lab: a named one, or a fresh one. Errors: UsageError where there is something in it."""
+    """Return an empty folder for a lab: the given one, or a new one. Raises UsageError if it is not empty."""
     if folder is None:
         return Path(tempfile.mkdtemp(prefix=prefix, dir=where))
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "lock").exists() or is_running(folder):
-            raise UsageError(str(folder), "it is not empty", "name a new folder: the lab removes it when it ends")
+            raise UsageError(
+                str(folder), "the folder is not empty", "choose a new one: the lab removes it when it ends"
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()

@@ -1,10 +1,10 @@
-"""Key pairs for a lab's servers and for whoever logs in to them."""
+"""Key pairs for a lab's servers and users."""
 
 from pathlib import Path
 
 
 def generate(file: Path) -> str:
-    """Write a private key, and its public one beside it; the public key: `kind base64`."""
+    """Write a private key and, beside it, its public key; return the public key: `kind base64`."""
     import paramiko
 
     key = paramiko.ECDSAKey.generate()

@@ -264,7 +264,10 @@ def test_a_command_that_was_let_go_is_not_said_to_be_not_run(desk: Desk) -> None
     """It runs on there: whoever believes it did not run runs it twice."""
     done = desk.call("exec", "--timeout", "0.3", "web1", "--", "sh", "-c", "echo $$; exec sleep 600")
     assert done.exit == 3
-    assert "no result: `sh` gave no output for 0.3 s and was let go; it may still run there; give it longer" in done.out
+    assert (
+        "no result: `sh` printed nothing for 0.3 s and was abandoned; it may still run there; raise the limit"
+        in done.out
+    )
 
 
 def test_output_before_a_silence_is_shown(desk: Desk) -> None:

@@ -862,4 +862,4 @@ def test_a_member_without_python_is_told(bench: Bench) -> None:
     bench.machine.python["s0"] = ("sh", "-c", 'echo "sh: 1: python3: not found" >&2; exit 127')
     report = bench.sync()
     assert only(report).reason == "python3 is missing"
-    assert only(report).todo == "install it (3.6 or newer) or limit the pool to others"
+    assert only(report).todo == "install it (3.6 or newer) or take the server out of the pool"

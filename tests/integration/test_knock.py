@@ -61,9 +61,9 @@ def test_an_open_port_is_open_and_its_banner_is_read_only_where_asked() -> None:
 @pytest.mark.parametrize(
     ("says", "words"),
     [
-        (b"220 smtp.example.net\r\n", "it is no SSH server"),
+        (b"220 smtp.example.net\r\n", "not an SSH server"),
         (b"", "its sshd closes the connection at once"),
-        (None, "its sshd says nothing within 0.3 s"),
+        (None, "its sshd sends no banner within 0.3 s"),
     ],
 )
 def test_what_is_no_ssh_server_shows_life_and_trouble(says: bytes | None, words: str) -> None:

@@ -138,7 +138,7 @@ def test_a_frozen_server_can_be_killed(lab: DemoLab) -> None:
 def test_orders_that_make_no_sense(lab: DemoLab) -> None:
     with pytest.raises(UsageError, match="lab web9: there is no such server; its servers are web1, web2, web3"):
         lab.kill("web9")
-    with pytest.raises(UsageError, match="it runs already"):
+    with pytest.raises(UsageError, match="it is already running"):
         lab.start("web1")
     with pytest.raises(UsageError, match="0 servers; ask for 1 to"):
         DemoLab.up(0)
@@ -217,7 +217,7 @@ def test_a_folder_in_which_a_lab_runs_is_told_with_what_ends_it(tmp_path: Path) 
     with DemoLab.up(1, tmp_path / "my play"), pytest.raises(UsageError) as told:
         DemoLab.up(1, tmp_path / "my play")
     assert str(told.value).endswith(
-        f": a lab runs here; end it with `multiall demo --end --folder '{tmp_path}/my play'`"
+        f": a lab is running here; end it with `multiall demo --end --folder '{tmp_path}/my play'`"
     )
 
 
@@ -263,7 +263,7 @@ def test_a_kept_lab_is_found_again_and_ended(tmp_path: Path) -> None:
     again.down()
     assert psutil.wait_procs(all_of_it, 10)[1] == []
     assert not folder.exists()
-    with pytest.raises(UsageError, match="no lab runs here"):
+    with pytest.raises(UsageError, match="no lab is running here"):
         DemoLab.attach(folder)
 
 
@@ -278,6 +278,6 @@ def test_a_kept_lab_ends_by_its_pid(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_in_it_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(UsageError, match="it is not empty"):
+    with pytest.raises(UsageError, match="the folder is not empty"):
         DemoLab.up(1, tmp_path)
     assert (tmp_path / "mine").read_text() == "mine"

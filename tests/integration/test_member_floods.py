@@ -57,7 +57,7 @@ def _resident(program: str) -> LoopClient:
 def test_an_operation_without_progress_ends(program: str) -> None:
     resident = _resident(program)
     began = time.monotonic()
-    with pytest.raises(MemberFault, match=r"without progress|no answer to"):
+    with pytest.raises(MemberFault, match=r"no progress|no answer to"):
         resident.call("scan", (), SILENCE, {}).value()
     assert time.monotonic() - began < 15
     resident.close()
@@ -68,7 +68,7 @@ def test_an_answer_that_nobody_reads_is_passed_over_within_a_silence() -> None:
     resident = _resident(ENDLESS["signs of life"])
     resident.call("scan", (), 60.0, {})
     resident._answer._timeout = SILENCE  # type: ignore[union-attr]
-    with pytest.raises(MemberFault, match="without progress"):
+    with pytest.raises(MemberFault, match="no progress"):
         resident.call("ping", (), SILENCE, {})
     resident.close()
 
@@ -100,7 +100,7 @@ def test_a_value_that_would_fill_the_memory_is_not_unpacked(value: bytes, tmp_pa
     (tmp_path / "value").write_bytes(b'{"a": ' + value + b"}")
     resident = _resident(f"send(b'V', open({str(tmp_path / 'value')!r}, 'rb').read()); sys.stdin.buffer.read()")
     before = peak_mb()
-    with pytest.raises(MemberFault, match="more in it than any operation reports"):
+    with pytest.raises(MemberFault, match="with too many parts"):
         resident.call("ping", (), 10.0, {}).value()
     assert peak_mb() - before < 64
     resident.close()

@@ -208,14 +208,14 @@ def test_what_the_site_pinned_goes_before_the_users_file(daemon: Sshd, nobody: P
 def test_wrong_key(daemon: Sshd, tmp_path: Path) -> None:
     fault = failure(transport(daemon.known_hosts), daemon.server(identity=str(keygen(tmp_path / "wrong"))))
     assert fault.reason == "auth"
-    assert "took none of 1 (wrong)" in fault.what
+    assert "accepted none of 1 (wrong)" in fault.what
     assert "authorized_keys" in fault.todo
 
 
 def test_nothing_to_offer(daemon: Sshd) -> None:
     fault = failure(transport(daemon.known_hosts), daemon.server(identity=None))
     assert fault.reason == "auth"
-    assert "nothing to offer" in fault.what
+    assert "no key to offer" in fault.what
 
 
 def test_missing_and_encrypted_identities_are_named(daemon: Sshd, tmp_path: Path) -> None:
@@ -223,13 +223,14 @@ def test_missing_and_encrypted_identities_are_named(daemon: Sshd, tmp_path: Path
     assert (fault.reason, f"{tmp_path}/lost does not exist" in fault.what) == ("auth", True)
     locked = keygen(tmp_path / "locked", passphrase="secret")
     fault = failure(transport(daemon.known_hosts), daemon.server(identity=str(locked)))
-    assert f"locked is encrypted: `ssh-add {locked}`" in fault.what
+    assert f"locked is encrypted: add it to the agent with `ssh-add {locked}`" in fault.what
 
 
 def test_an_identity_that_is_no_key(daemon: Sshd, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     assert (
-        "is no private key" in failure(transport(daemon.known_hosts), daemon.server(identity=f"{tmp_path}/text")).what
+        "is not a private key"
+        in failure(transport(daemon.known_hosts), daemon.server(identity=f"{tmp_path}/text")).what
     )
 
 
@@ -493,7 +494,7 @@ def test_no_banner(daemon: Sshd) -> None:
     with listener(until_hung_up) as server:
         fault = failure(transport(daemon.known_hosts, connect_timeout=0.5), server)
     assert fault.reason == "banner"
-    assert "showed no SSH banner for 0.5 s" in fault.what
+    assert "sent no SSH banner for 0.5 s" in fault.what
 
 
 def test_closed_before_the_banner(daemon: Sshd) -> None:
@@ -551,7 +552,7 @@ def test_a_server_that_offers_only_what_we_lack(line: str, offers: str, helps: s
     with sshd([line]) as running:
         fault = failure(over(running), running.server())
         assert (fault.reason, fault.todo) == ("banner", f"write `{helps}` into its sshd_config and reload it")
-        assert f"we have none: it offers {offers}" in fault.what
+        assert f": it offers {offers}" in fault.what
     keyword, _, more = helps.partition(" +")
     both = "\n".join(f"{each},{more}" if each.startswith(keyword) else each for each in line.split("\n"))
     with sshd([both]) as running:
@@ -567,14 +568,14 @@ def test_commands_are_not_allowed(tmp_path: Path) -> None:
     """sshd answers the request with a refusal: MaxSessions 0 allows no channel at all."""
     with sshd(["MaxSessions 0"]) as running:
         session = over(running).open(running.server())
-        with pytest.raises(Unreachable, match="opens no further channel"):
+        with pytest.raises(Unreachable, match="opening another channel failed"):
             session.run(["true"])
         session.close()
 
 
 def test_what_came_before_a_silence_or_a_cut_is_kept(daemon: Sshd) -> None:
     session = transport(daemon.known_hosts).open(daemon.server())
-    with pytest.raises(MemberFault, match=r"gave no output for 0\.5 s") as silent:
+    with pytest.raises(MemberFault, match=r"printed nothing for 0\.5 s") as silent:
         session.run(["sh", "-c", "echo out; echo err >&2; exec sleep 60"], timeout=0.5)
     assert silent.value.so_far == (b"out\n", b"err\n")
     seen: list[bytes] = []
@@ -606,7 +607,7 @@ def test_the_ssh_config_is_read_with_its_includes(daemon: Sshd, tmp_path: Path) 
 def test_a_config_that_cannot_be_read(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("Host\n")
-    with pytest.raises(UsageError, match="config:1: there is nothing after host"):
+    with pytest.raises(UsageError, match="config:1: host has no value"):
         transport(config=config)
 
 
@@ -632,7 +633,7 @@ def test_a_proxy_command_that_fails(daemon: Sshd, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("Host *\n  ProxyCommand false\n")
     fault = failure(transport(daemon.known_hosts, config=config), daemon.server())
-    assert (fault.reason, fault.todo) == ("away", "try it by hand: `false`")
+    assert (fault.reason, fault.todo) == ("away", "run it by hand: `false`")
 
 
 def test_the_words_of_a_proxy_command_are_shown(daemon: Sshd, tmp_path: Path) -> None:
@@ -753,7 +754,7 @@ def test_a_jump_that_was_cut_is_opened_again(daemon: Sshd, bastion: Sshd) -> Non
 def test_jumps_in_a_circle() -> None:
     one = Server(name="one", address="127.0.0.1", ssh=Ssh(jump="two"))
     two = Server(name="two", address="127.0.0.2", ssh=Ssh(jump="one"))
-    with pytest.raises(UsageError, match="one: its jumps go in a circle: one → two → one; "):
+    with pytest.raises(UsageError, match="one: its jump hosts form a cycle: one → two → one; "):
         transport(servers={"one": one, "two": two}).open(one)
 
 
@@ -901,7 +902,7 @@ class TestSudo:
                     session.run(["id"], timeout=0.5)
                 told.append(caught.value.what)
                 session.close()
-        assert "it asked again" in told[0]
+        assert "it asked for the password again" in told[0]
         assert "was wrong on web1 and is not tried again" in told[1]
 
     def test_a_command_that_is_not_there(self, daemon: Sshd, user: str) -> None:
@@ -1047,7 +1048,7 @@ def test_a_login_password() -> None:
             os.environ["LOGIN_PASSWORD"] = "other word"
             fault = failure(over(running), server)
             assert fault.reason == "auth"
-            assert "took none of 1 (the password)" in fault.what
+            assert "accepted none of 1 (the password)" in fault.what
             assert "other word" not in str(fault)
             before = running.log.count(b"Failed password")
             through = over(running)

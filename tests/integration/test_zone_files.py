@@ -121,7 +121,7 @@ def test_the_doctor_finds_a_serial_that_a_sync_could_not_change(primary: Primary
     soa, rest = ZONE.format(zone="f.test", more="").split("\n", 2)[1:]
     (primary.folder / "soa").write_text(soa + "\n")
     primary.write(f"$TTL 300\n$INCLUDE soa\n{rest}")
-    with pytest.raises(MemberFault, match="has no serial in it; put its SOA record into this file"):
+    with pytest.raises(MemberFault, match="has no serial; put its SOA record into this file"):
         primary.files.may_write(primary.zone)
 
 

@@ -160,12 +160,12 @@ def test_orders_that_make_no_sense(ground: Ground) -> None:
         lab.kill("web9")
     with pytest.raises(UsageError, match="fault line: it has no `speed`; it takes delay, jitter, loss, rate"):
         lab.do("web1", FaultKind.LINE, speed=1)
-    with pytest.raises(UsageError, match="there is no other `web9`"):
+    with pytest.raises(UsageError, match="no other host `web9`"):
         lab.do("web1", FaultKind.PARTITION, **{"from": ("web9",)})
     lab.kill("web1")
-    with pytest.raises(UsageError, match="lab web1: it does not run"):
+    with pytest.raises(UsageError, match="lab web1: it is not running"):
         lab.do("web1", FaultKind.FREEZE)
-    with pytest.raises(UsageError, match="lab web1: it does not run"):
+    with pytest.raises(UsageError, match="lab web1: it is not running"):
         lab.pid("web1")
 
 

@@ -211,12 +211,12 @@ def test_without_root_it_names_the_way_without() -> None:
 def test_nonsense_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="0 hosts; ask for 1 to"):
         RealLab.up(0)
-    with pytest.raises(UsageError, match="there is no init `upstart`"):
+    with pytest.raises(UsageError, match="unknown init `upstart`"):
         RealLab.up(1, init="upstart")
-    with pytest.raises(UsageError, match="its path is longer than"):
+    with pytest.raises(UsageError, match="the path is longer than"):
         RealLab.up(1, tmp_path / ("x" * 100))
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(UsageError, match="it is not empty"):
+    with pytest.raises(UsageError, match="the folder is not empty"):
         RealLab.up(1, tmp_path)
 
 

@@ -77,8 +77,8 @@ def eyes(
         (FaultKind.POWER_OFF, State.DOWN, "denied by web"),
         (FaultKind.CUT, State.DOWN, "denied by web"),
         (FaultKind.KILL_SSHD, State.DEGRADED, "its sshd refuses connections"),
-        (FaultKind.HUNG_SSHD, State.DEGRADED, "its sshd says nothing"),
-        (FaultKind.FREEZE, State.DEGRADED, "its sshd says nothing"),
+        (FaultKind.HUNG_SSHD, State.DEGRADED, "its sshd sends no"),
+        (FaultKind.FREEZE, State.DEGRADED, "its sshd sends no"),
     ],
     ids=lambda each: str(each) if isinstance(each, FaultKind) else "",
 )
@@ -357,7 +357,7 @@ def test_an_sshd_that_hangs_is_seen_in_spite_of_its_kept_session(ground: Ground)
         seen.fleet.topology.keep_warm()
         seen.scan()
         ground.lab.do("web2", FaultKind.HUNG_SSHD)
-        seen.sees("web2", State.DEGRADED, "its sshd says nothing")
+        seen.sees("web2", State.DEGRADED, "its sshd sends no")
         assert {seen.scan().state_of("web2") for _ in range(3)} == {State.DEGRADED}
 
 

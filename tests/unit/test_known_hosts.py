@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_decides(tmp_path: Path, place: str) -> None:
 
 def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(Unreachable, match="it is no regular file"):
+    with pytest.raises(Unreachable, match="not a regular file"):
         known(tmp_path, own=tmp_path / "pipe")
 
 
@@ -164,7 +164,7 @@ def test_a_revocation_that_cannot_be_read_refuses(tmp_path: Path) -> None:
     (tmp_path / "own").write_text(f"web1 ssh-ed25519 {BLOB}\n@revoked web* ssh-ed25519 AAAA!\n")
     found = known(tmp_path, own=tmp_path / "own")
     route = Routes({}, [], 5.0, []).of(Server("web1", "web1"))
-    with pytest.raises(Unreachable, match=r"own:2 revokes a key of web1 that cannot be read; mend that line"):
+    with pytest.raises(Unreachable, match=r"own:2 revokes a key of web1 that cannot be read; fix that line"):
         check(route, found, HostKey("web1", "ssh-ed25519", base64.b64decode(BLOB)))
 
 
@@ -186,7 +186,7 @@ def test_keys_that_the_config_revokes(tmp_path: Path) -> None:
     (tmp_path / "own").write_text(f"web1 ssh-ed25519 {BLOB}\n")
     text = f"UserKnownHostsFile {tmp_path}/own\nGlobalKnownHostsFile none\nRevokedHostKeys {tmp_path}/"
     for name, words in (
-        ("revoked", "shows a revoked"),
+        ("revoked", "offers a revoked"),
         ("none", "RevokedHostKeys. cannot be read"),
         ("krl", "is a KRL"),
     ):

@@ -117,7 +117,7 @@ def test_no_jump_where_it_says_none(tmp_path: Path) -> None:
 
 
 def test_jumps_in_a_circle(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="bastion: its jumps go in a circle: web1 → bastion → bastion; "):
+    with pytest.raises(UsageError, match="bastion: its jump hosts form a cycle: web1 → bastion → bastion; "):
         route("Host 192.0.2.9\n ProxyJump bastion\n", tmp_path, web1(jump="bastion"), bastion=BASTION)
 
 
@@ -141,44 +141,44 @@ def test_an_include_is_in_force_where_its_block_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("Host *\n Port many\n", "config:2: many is no port"),
-        ("ConnectTimeout soon\n", "config:1: soon is no time"),
-        ("Host\n", "config:1: there is nothing after host"),
+        ("Host *\n Port many\n", "config:2: many is not a port"),
+        ("ConnectTimeout soon\n", "config:1: soon is not a time"),
+        ("Host\n", "config:1: host has no value"),
         ("Host web1\n User 'open\n", "config:2: a quote is not closed"),
-        ("Include {}/config\nPort 3\n", "Includes go more than 16 deep"),
+        ("Include {}/config\nPort 3\n", "Includes are nested more than 16 deep"),
         ("Match bogus x\n Port 3\n", "config:1: MultiAll does not know the criterion bogus of Match"),
         ("Match host\n", "the criterion host of Match has no value"),
         ("Prot 3\n", "config:1: ssh has no keyword prot"),
         ("HostName %z\n", "config:1: ssh has no token %z there"),
         ("IdentityFile ${{NOT_SET_HERE}}\n", "the variable ${{NOT_SET_HERE}} is not set"),
         ("ProxyCommand nc %d\n", "config:1: ssh has no token %d there"),
-        ("ProxyJump a b\n", "config:1: a b is no ProxyJump"),
-        ("Host web1\n ProxyJump c,[d\n", "jump [d: it is not [user@]host[:port]"),
+        ("ProxyJump a b\n", "config:1: a b is not a ProxyJump"),
+        ("Host web1\n ProxyJump c,[d\n", "jump [d: not [user@]host[:port]"),
     ],
 )
 def test_a_config_that_ssh_would_refuse(config: str, words: str, tmp_path: Path) -> None:
     """Whatever cannot be read could have held a ProxyJump: nothing is passed over."""
     with pytest.raises(UsageError, match=re.escape(words.format())) as caught:
         route(config.format(tmp_path), tmp_path, web1())
-    assert "mend" in str(caught.value) or "set it" in str(caught.value)
+    assert "fix" in str(caught.value) or "set it" in str(caught.value)
 
 
 def test_an_included_quote_is_no_fault_of_ours(tmp_path: Path) -> None:
     (tmp_path / "inner").write_text('User "open\n')
-    with pytest.raises(UsageError, match="inner:1: a quote is not closed; mend that line of the ssh config"):
+    with pytest.raises(UsageError, match="inner:1: a quote is not closed; fix that line of the ssh config"):
         route(f"Include {tmp_path}/inner\n", tmp_path, web1())
 
 
 def test_a_config_that_cannot_be_read(tmp_path: Path) -> None:
     """It may hold the ProxyJump without which a server is reached past its bastion."""
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UsageError, match="folder: it cannot be read"):
+    with pytest.raises(UsageError, match="folder: cannot be read"):
         Routes({}, [], 7.0, [str(tmp_path / "folder")])
-    with pytest.raises(UsageError, match="folder: it cannot be read"):
+    with pytest.raises(UsageError, match="folder: cannot be read"):
         route(f"Include {tmp_path}/folder\n", tmp_path, web1())
     (tmp_path / "loose").write_text("User x\n")
     (tmp_path / "loose").chmod(0o666)
-    with pytest.raises(UsageError, match=r"loose: it cannot be read \(others own it or may write to it"):
+    with pytest.raises(UsageError, match=r"loose: cannot be read \(other accounts own it or can write to it"):
         route(f"Include {tmp_path}/loose\n", tmp_path, web1())
     assert route(f"Include {tmp_path}/none\nInclude {tmp_path}/*.conf\n", tmp_path, web1()).port == 22
 
@@ -205,7 +205,7 @@ def test_proxy_command_and_proxy_jump_exclude_each_other(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("keyword", ["IdentityFile", "CertificateFile", "UserKnownHostsFile", "GlobalKnownHostsFile"])
 def test_a_file_in_the_home_of_nobody(keyword: str, tmp_path: Path) -> None:
-    words = r"config:1: ~no-such-user/x is in the home of nobody; mend that line"
+    words = r"config:1: ~no-such-user/x: there is no such user; fix that line"
     with pytest.raises(UsageError, match=words):
         route(f"{keyword} ~no-such-user/x\n", tmp_path, web1())
     assert route("Include ~no-such-user/x\nUser ann\n", tmp_path, web1()).user == "ann"
@@ -213,7 +213,7 @@ def test_a_file_in_the_home_of_nobody(keyword: str, tmp_path: Path) -> None:
 
 def test_a_user_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"# B\xfcro\nHost web1\n User j\xf6rg\n")
-    with pytest.raises(UsageError, match="latin:3: user is not UTF-8; mend that line"):
+    with pytest.raises(UsageError, match="latin:3: user is not UTF-8; fix that line"):
         route(f"Include {tmp_path}/latin\n", tmp_path, web1())
     assert route(f"Include {tmp_path}/latin\n", tmp_path, web1(user="deploy")).user == "deploy"
 
@@ -234,7 +234,7 @@ def test_a_config_that_a_group_may_write_to(tmp_path: Path) -> None:
     os.chown(inner, 0, 0)
     assert route(f"Include {inner}\n", tmp_path, web1()).user == "ann"
     os.chown(inner, 0, pwd.getpwnam("nobody").pw_gid)
-    with pytest.raises(UsageError, match=r"inner: it cannot be read \(others own it or may write to it"):
+    with pytest.raises(UsageError, match=r"inner: cannot be read \(other accounts own it or can write to it"):
         route(f"Include {inner}\n", tmp_path, web1())
 
 
@@ -330,7 +330,7 @@ def test_an_address_with_its_interface(tmp_path: Path) -> None:
     [(family, place)] = _resolve(route("", tmp_path, web1("fe80::1%lo")), 0.0)
     assert (family, place[:2], place[3]) == (socket.AF_INET6, ("fe80::1", 22), socket.if_nametoindex("lo"))
     assert route("", tmp_path, web1("fe80::1%lo", port=7)).key_name == "[fe80::1%lo]:7"
-    with pytest.raises(Unreachable, match="see whether this host has that interface"):
+    with pytest.raises(Unreachable, match="check that this host has that interface"):
         _resolve(route("", tmp_path, web1("fe80::1%nowhere")), 0.0)
 
 

@@ -1,6 +1,6 @@
-"""Queries to name servers, of our own: what is asked often, and all that a run needs where nothing is to be done.
+"""Frequent DNS queries, without dnspython: all that a run without changes needs.
 
-dnspython does the rest: it starts slowly, and reads an answer four times as slowly.
+dnspython is used for the rest: it starts slowly and takes four times as long to read an answer.
 """
 
 import secrets
@@ -26,17 +26,17 @@ from multiall_cli.remote.formats.dns_message import (
     to_stream,
 )
 
-AGAIN = 0.4  # seconds after which a query that no one answered is asked again
-STREAM = 1.0  # seconds that an answer over TCP may take
-AT_ONCE = 100  # queries that are on their way to one server
-REFUSED = 5  # a code of an answer
-AUTHORITATIVE, CUT = 4, 2  # bits of an answer's third byte (RFC 1035, 4.1.1)
+AGAIN = 0.4  # seconds after which an unanswered query is repeated
+STREAM = 1.0  # seconds for an answer over TCP
+AT_ONCE = 100  # concurrent queries to one server
+REFUSED = 5  # a response code
+AUTHORITATIVE, CUT = 4, 2  # bits of the third byte of an answer (RFC 1035, 4.1.1)
 Network = Callable[[], AbstractContextManager[None]]
-"""Within which sockets are made."""
+"""Context in which sockets are made."""
 
 
 class SignedQueries(Protocol):
-    """Queries that are signed with the zone's key. Errors of all: as of `Queries`."""
+    """Queries signed with the zone's key. They raise the errors of `Queries`."""
 
     def signed_serial(self, zone: Zone, server: NameServer) -> int: ...
 
@@ -46,12 +46,13 @@ class SignedQueries(Protocol):
 
 
 class _QueryRefused(MemberFault):
-    """It answers some, and not us."""
+    """The server answers other clients, but not this one."""
 
 
 class Queries:
-    """Asks servers. `timeout`: seconds until a silent one is given up; `by_key`: who asks where a key is needed, in a
-    view (the key chooses it) and at servers that answer no one without (`allow-query { key ...; }`).
+    """Queries to servers. `timeout`: seconds to wait for a silent server; `by_key`: makes signed queries.
+
+    Views need these (the key selects the view), and so do servers with `allow-query { key ...; }`.
     """
 
     def __init__(self, timeout: float, network: Network, by_key: Callable[[], SignedQueries]) -> None:
@@ -59,10 +60,10 @@ class Queries:
         self._network = network
         self._by_key = by_key
         self._closed: set[tuple[str, str]] = set()
-        """Zones, each with a server that answers only who has the key."""
+        """(zone, server) pairs that answer only signed queries."""
 
     def serial(self, zone: Zone, server: NameServer) -> int:
-        """The zone's serial there. Errors: Unreachable, MemberFault (it does not hold the zone)."""
+        """Return the zone's serial there. Raises Unreachable, MemberFault (it does not have the zone)."""
         if not self.needs_key(zone, server):
             try:
                 return self._serial(zone, server)
@@ -74,13 +75,13 @@ class Queries:
         return found
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
-        """What clients are told there, by who holds the zone itself; None: there is nothing. Errors: as of `serial`."""
+        """Return the authoritative answers of a server; None: no records. Raises as `serial`."""
         if self.needs_key(zone, server):
             return self._by_key().signed_answers(zone, server, places)
         return self._answers(server, places)
 
     def needs_key(self, zone: Zone, server: NameServer) -> bool:
-        """Whether it is known that only the key's holder is told anything of the zone there."""
+        """Return whether the server is known to answer for this zone only with a key."""
         return bool(zone.label) or (zone.id, server.name) in self._closed
 
     def _serial(self, zone: Zone, server: NameServer) -> int:
@@ -89,11 +90,11 @@ class Queries:
             answer = exchange(address, server.port, asked, self._timeout)
             code, found = read_answer(answer, asked, TYPES["SOA"])
         if found and answer[2] & AUTHORITATIVE:
-            return int(found[0].split()[-5])  # the names before it may have any letters
+            return int(found[0].split()[-5])  # counted from the end, because the names before it may contain blanks
         why = f" ({rcode_name(code)})" if code else ""
         todo = "add the zone there, or take the server out of `zones:`"
         raise (_QueryRefused if code == REFUSED else MemberFault)(
-            server.name, f"does not hold the zone {zone.shown}{why}", todo
+            server.name, f"does not have the zone {zone.shown}{why}", todo
         )
 
     def _answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
@@ -113,12 +114,12 @@ class Queries:
             try:
                 yield address
             except ValueError as fault:
-                raise MemberFault(server.name, str(fault), "look whether it is a name server") from None
+                raise MemberFault(server.name, str(fault), "check that it is a name server") from None
 
     def _some(
         self, opened: socket.socket, selector: DefaultSelector, places: Sequence[Place]
     ) -> Iterator[tuple[Place, RRset | None]]:
-        """Over one socket, all of them at once. Errors: OSError, ValueError."""
+        """Send all queries at once over one socket. Raises OSError, ValueError."""
         first = secrets.randbits(15)
         waiting = {
             struct.pack("!H", first + at): (place, encode_query(first + at, place[0], TYPES[place[1]]))
@@ -152,7 +153,7 @@ def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RR
 
 
 def _over_tcp(server: tuple[str, int], asked: bytes) -> bytes:
-    """The answer over TCP, where the one over UDP was cut short. Errors: OSError, ValueError."""
+    """Return the answer over TCP, if the one over UDP was truncated. Raises OSError, ValueError."""
     until, received = time.monotonic() + STREAM, b""
     with socket.create_connection(server[:2], STREAM) as opened:
         opened.sendall(to_stream(asked))
@@ -160,14 +161,15 @@ def _over_tcp(server: tuple[str, int], asked: bytes) -> bytes:
             opened.settimeout(max(0.001, until - time.monotonic()))
             piece = opened.recv(1 << 16)
             if not piece:
-                raise ValueError("its answer is cut short")
+                raise ValueError("its answer is truncated")
             received += piece
     return bytes(answer)
 
 
 def exchange(address: str, port: int, asked: bytes, timeout: float) -> bytes:
-    """Return the answer to a question over UDP, however many other messages come before it. Raises TimeoutError,
-    OSError, and ValueError where only such came.
+    """Return the answer to a question over UDP; other messages before it are skipped.
+
+    Raises TimeoutError, OSError, and ValueError if only other messages arrived.
     """
     until, again, odd = time.monotonic() + timeout, 0.0, False
     with connect_udp(address, port) as opened:
@@ -185,11 +187,11 @@ def exchange(address: str, port: int, asked: bytes, timeout: float) -> bytes:
 
 
 def _silence(*, odd: bool) -> Exception:
-    return ValueError("its answers are to something else") if odd else TimeoutError()
+    return ValueError("its answers do not match the query") if odd else TimeoutError()
 
 
 def connect_udp(address: str, port: int) -> socket.socket:
-    """A socket for queries to one server: it is connected, so that a refusal is heard at once."""
+    """Return a socket for queries to one server; it is connected, so that a refusal is noticed at once."""
     opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     try:
         opened.connect((address, port))
@@ -201,17 +203,17 @@ def connect_udp(address: str, port: int) -> socket.socket:
 
 @contextmanager
 def resolve_server(server: NameServer, timeout: float, network: Network) -> Iterator[str]:
-    """Gives a server's address, within the network that leads to it. Errors: Unreachable, for what breaks meanwhile."""
+    """Yield a server's address, in the network that leads to it; raises Unreachable for errors in the block too."""
     try:
         with network():
             yield str(socket.getaddrinfo(server.address, server.port, type=socket.SOCK_DGRAM)[0][4][0])
     except socket.gaierror as fault:
-        raise Unreachable(server.name, f"has no address ({fault.strerror})", "mend its address", "name") from None
+        raise Unreachable(server.name, f"has no address ({fault.strerror})", "fix its address", "name") from None
     except TimeoutError:
         what = f"did not answer within {timeout:g} s on port {server.port}"
-        raise Unreachable(server.name, what, "look whether named runs there", "timeout") from None
+        raise Unreachable(server.name, what, "check that named runs there", "timeout") from None
     except ConnectionRefusedError:
         what = f"nothing answers on port {server.port}"
-        raise Unreachable(server.name, what, "start named there, or mend its port", "refused") from None
+        raise Unreachable(server.name, what, "start named there, or fix its port", "refused") from None
     except (OSError, EOFError) as fault:
-        raise Unreachable(server.name, f"the connection broke ({fault})", "run it again", "away") from None
+        raise Unreachable(server.name, f"the connection broke ({fault})", "run again", "away") from None

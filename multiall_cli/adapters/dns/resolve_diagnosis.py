@@ -1,4 +1,4 @@
-"""Why a name has no address: asks the name servers themselves where the C library only says no."""
+"""Diagnoses a name without an address: asks the name servers, since the C library gives no reason."""
 
 import socket
 
@@ -6,11 +6,11 @@ from multiall_cli.domain.answer import Finding, Health
 
 
 def diagnose(server: str, address: str) -> Finding | None:
-    """What is wrong with a server's name, or None where it has an address."""
+    """Return the problem with a server's name, or None if it has an address."""
     try:
         socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)
     except socket.gaierror as fault:
-        return Finding(server, Health.ILL, _why(address, fault), f"mend the name, or give {server} an `address:`")
+        return Finding(server, Health.ILL, _why(address, fault), f"fix the name, or give {server} an `address:`")
     return None
 
 
@@ -21,11 +21,11 @@ def _why(address: str, fault: socket.gaierror) -> str:
     try:
         dns.resolver.resolve(address, "A", lifetime=3, search=True)
     except dns.resolver.NXDOMAIN:
-        return f"the name {address} does not exist (its name servers say so)"
+        return f"the name {address} does not exist (NXDOMAIN)"
     except dns.resolver.NoAnswer:
-        return f"the name {address} exists and has no address"
+        return f"the name {address} exists but has no address"
     except dns.resolver.NoNameservers:
         return f"no name server answers for {address}"
     except dns.exception.DNSException as trouble:
-        return f"the name {address} could not be looked up ({type(trouble).__name__})"
-    return f"the name servers know {address}, this machine's C library does not ({fault.strerror})"
+        return f"looking up the name {address} failed ({type(trouble).__name__})"
+    return f"the name servers know {address}, but this machine's C library does not ({fault.strerror})"

@@ -1,4 +1,4 @@
-"""Zones at real name servers: transfers, updates with prerequisites, notifications and queries (dnspython)."""
+"""Zones on real name servers: transfers, updates with prerequisites, notifications and queries (dnspython)."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -41,8 +41,8 @@ from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.planning.zones.markers import marker_name
 
-MOST_REFUSED = 5  # names, after which it is no longer one of them that is refused, but we
-WHOLE_AGAIN = 600.0  # seconds after which a zone is read whole: it may have been restored under the serial that it had
+MOST_REFUSED = 5  # refused names after which the whole update counts as refused, not single names
+WHOLE_AGAIN = 600.0  # seconds after which a zone is read in full: a restored zone may reuse its old serial
 NEVER = {
     "A": "255.255.255.254",
     "AAAA": "100::ffff:ffff:ffff:fffe",
@@ -54,23 +54,23 @@ NEVER = {
 """type → data that no zone has."""
 _STALE = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 _REFUSALS = {
-    dns.rcode.REFUSED: ("refuses us", "`multiall dns doctor` shows the lines that its named.conf needs"),
-    dns.rcode.NOTAUTH: ("does not hold this zone, or not with this key", "`multiall dns doctor` shows what it needs"),
-    dns.rcode.SERVFAIL: ("could not do it (SERVFAIL)", "its log says why: perhaps its journal cannot be written"),
-    dns.rcode.NOTZONE: ("says that a name is not in its zone", "look at `zone:` and `name:`"),
-    dns.rcode.NOTIMP: ("knows no such request", "look whether it is BIND 9"),
+    dns.rcode.REFUSED: ("refuses this host", "`multiall dns doctor` shows the lines that its named.conf needs"),
+    dns.rcode.NOTAUTH: ("does not have this zone, or not with this key", "`multiall dns doctor` shows what it needs"),
+    dns.rcode.SERVFAIL: ("failed (SERVFAIL)", "check its log: perhaps it cannot write its journal"),
+    dns.rcode.NOTZONE: ("says that a name is not in its zone", "check `zone:` and `name:`"),
+    dns.rcode.NOTIMP: ("does not implement this request", "check that it is BIND 9"),
 }
 
 
 class MessageTooLarge(Exception):
-    """A message would be larger than the DNS allows."""
+    """The message would exceed the size limit of DNS."""
 
 
 class DnsServers:
     """The name servers of a site.
 
-    `reveal`: what a reference to a secret means; `timeout`: seconds until a silent server is given up; `network`:
-    within which sockets are made; `monotonic`: seconds that only grow; `limits`: of one transfer.
+    `reveal`: returns the value of a secret; `timeout`: seconds to wait for a silent server; `network`: context in which
+    sockets are made; `monotonic`: a monotonic clock; `limits`: those of one transfer.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class DnsServers:
         self._queries = Queries(timeout, network, lambda: self)
         self._keys: dict[Key, dns.tsig.Key] = {}
         self._zones: dict[str, tuple[dns.zone.Zone, float]] = {}
-        """Zones as they are held, each with when it was read whole."""
+        """Zones in memory, each with the time of its last full read."""
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -103,10 +103,10 @@ class DnsServers:
         found = self._signed_answer(zone, server, (zone.name, "SOA"))
         if found is None and zone.label:
             todo = "add the view there, with `match-clients { key ...; }`"
-            raise MemberFault(server.name, f"does not hold the view {zone.shown}", todo)
+            raise MemberFault(server.name, f"does not have the view {zone.shown}", todo)
         if found is None:
-            todo = "let our key ask for the zone there (`allow-query`), or take the server out of `zones:`"
-            what = f"does not hold the zone {zone.shown}, or does not let even our key ask for it"
+            todo = "allow queries with this key (`allow-query`), or take the server out of `zones:`"
+            what = f"does not have the zone {zone.shown}, or refuses queries for it even with the key"
             raise MemberFault(server.name, what, todo)
         return int(found.values[0].split()[2])
 
@@ -123,28 +123,29 @@ class DnsServers:
         return _rrset(found) if found is not None and answer.flags & dns.flags.AA else None
 
     def serial_over_tcp(self, zone: Zone, server: NameServer) -> int:
-        """As clients ask whose answers are too long for UDP. Errors: as of `serial`."""
+        """Return the serial as clients get it whose answers are too long for UDP. Raises as `serial`."""
         query = dns.message.make_query(zone.name, "SOA")
         if zone.key is not None and self._queries.needs_key(zone, server):
             query.use_tsig(self._key(zone.key))
         answer = self._ask(zone, server, query, tcp=True)
         found = answer.get_rrset(answer.answer, dns.name.from_text(zone.name), dns.rdataclass.IN, dns.rdatatype.SOA)
         if found is None:
-            raise MemberFault(server.name, f"gives no SOA of {zone.shown} over TCP", "look at its log")
+            raise MemberFault(server.name, f"sends no SOA of {zone.shown} over TCP", "check its log")
         return int(found[0].serial)
 
     def read(self, zone: Zone) -> Content:
-        """What has changed since it was read before (IXFR), where this process has; else, and each ten minutes, all."""
+        """Read the changes since this process last read the zone (IXFR); all of it first, and every ten minutes."""
         known, whole = self._zones.pop(zone.id, (None, 0.0))
         now, until = self._monotonic(), time.monotonic() + self._limits.seconds
         if known is not None and now - whole < WHOLE_AGAIN:
-            with suppress(MemberFault):  # the primary may not know that far back: then all of it
+            with suppress(MemberFault):  # the primary may not go back that far: then read all of it
                 return self._transferred(zone, known, whole, until)
         return self._transferred(zone, dns.zone.Zone(zone.name, relativize=False), now, until)
 
     def _transferred(self, zone: Zone, held: dns.zone.Zone, whole: float, until: float) -> Content:
-        """A transfer that breaks off leaves nothing. `whole`: when all of it was read; `until`: when it must have
-        ended. Errors: as of all.
+        """Transfer a zone; a broken transfer changes nothing. `whole`: time of the last full read; `until`: deadline.
+
+        Raises Unreachable, MemberFault.
         """
         query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone.reading_key))
         with self._trouble(zone, zone.primary, zone.reading_key) as address:
@@ -170,7 +171,7 @@ class DnsServers:
             if code == dns.rcode.NOERROR:
                 done |= {each.key for each, _ in part}
             elif code is None or (code not in _STALE and count_names(part) > 1):
-                todo += split_in_halves(part)  # too large, or one of its names is refused: which?
+                todo += split_in_halves(part)  # too large, or one of its names is refused: find out which
             elif code not in _STALE:
                 refused |= {each.key: _refusal(code) for each, _ in part}
                 if len(refused) >= MOST_REFUSED and not done:
@@ -180,8 +181,9 @@ class DnsServers:
         return Written(frozenset(done), refused, hold.is_taken)
 
     def _sent_on(self, todo: list[list[Marked]], send: Callable[[], dns.rcode.Rcode | None]) -> dns.rcode.Rcode | None:
-        """Where others are done already: they are not forgotten for a fault, and nothing more is tried after one.
-        Whoever reads the zone again finds out what is wrong.
+        """Send a further message. An error does not discard the messages done before; nothing more is sent after one.
+
+        The next read of the zone shows the error.
         """
         try:
             return send()
@@ -192,14 +194,12 @@ class DnsServers:
     def _sent(
         self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: LeaseUpdate
     ) -> dns.rcode.Rcode | None:
-        """What came of a message; None: it would be too large. Where the key may not write the lease, it goes
-        without.
-        """
+        """Return a message's response code; None: too large. If the key may not write the lease, send without it."""
         code = self._sent_once(zone, part, soa, leaving, hold)
         if code == dns.rcode.REFUSED and hold.is_wanted and not hold.is_taken:
             hold.is_wanted = False
             code = self._sent_once(zone, part, soa, leaving, hold)
-            hold.is_wanted = code == dns.rcode.REFUSED  # then it is not the lease that is refused
+            hold.is_wanted = code == dns.rcode.REFUSED  # refused without the lease too: the lease is not the reason
         elif code == dns.rcode.NOERROR and hold.is_wanted:
             hold.is_taken = True
         return code
@@ -231,8 +231,9 @@ class DnsServers:
         self._accepted(server, self._ask(zone, server, message).rcode())
 
     def may_update(self, zone: Zone, places: Sequence[Place]) -> None:
-        """Take out, of each name that a sync would write and of its mark, a record that no zone has: nothing changes,
-        and the server shows whether the key may. Where no name is declared, one of our own is tried.
+        """Check that the key may update these names and their ownership records, without changing anything.
+
+        Deletes a record that no zone has from each. Without declared names, a name of ours is tried.
         """
         tried = [(name, kind) for place in places for name, kind in (place, (marker_name(place), "TXT"))]
         tried = tried or [(f"_multiall-doctor.{zone.name}", "TXT")]
@@ -243,7 +244,7 @@ class DnsServers:
             self._accepted(zone.primary, code)
 
     def may_lease(self, zone: Zone, place: Place) -> None:
-        """Whether the key may write the lease. Errors: MemberFault where it may not."""
+        """Check that the key may write the lease. Raises MemberFault."""
         self._accepted(zone.primary, self._may(zone, [place]))
 
     def _may(self, zone: Zone, places: Sequence[Place]) -> dns.rcode.Rcode:
@@ -253,13 +254,13 @@ class DnsServers:
         return self._ask(zone, zone.primary, message, tcp=True).rcode()
 
     def _name_refused(self, zone: Zone, places: Sequence[Place]) -> None:
-        """Find the first name that is refused, where others are not. Errors: MemberFault."""
+        """Find the first refused name, if others are not refused. Raises MemberFault."""
         refused = [each for each in places if self._may(zone, [each]) == dns.rcode.REFUSED]
         if refused and len(refused) < len(places):
-            what = f"refuses us {key_of(refused[0])}" + (f" (and {len(refused) - 1} more)" if refused[1:] else "")
-            raise MemberFault(zone.primary.name, what, "let `update-policy` grant it, with its mark")
+            what = f"refuses {key_of(refused[0])}" + (f" (and {len(refused) - 1} more)" if refused[1:] else "")
+            raise MemberFault(zone.primary.name, what, "grant it in `update-policy`, with its ownership record")
 
-    # --- the wire -----------------------------------------------------------------------------------------------
+    # --- messages -----------------------------------------------------------------------------------------------
 
     def _ask(
         self, zone: Zone, server: NameServer, message: dns.message.Message, *, tcp: bool = False
@@ -270,36 +271,36 @@ class DnsServers:
             try:
                 wire = exchange(address, server.port, message.to_wire(), self._timeout)
             except ValueError as fault:
-                raise MemberFault(server.name, str(fault), "look whether it is a name server") from None
+                raise MemberFault(server.name, str(fault), "check that it is a name server") from None
             if wire[2] & CUT:
                 return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
             return dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac)
 
     @contextmanager
     def _trouble(self, zone: Zone, server: NameServer, key: Key | None = None) -> Iterator[str]:
-        """Gives the server's address; tells what goes wrong between us in words that lead on."""
+        """Yield the server's address; turn protocol errors in the block into errors with a next step."""
         with resolve_server(server, self._timeout, self._network) as address:
             try:
                 yield address
             except dns.exception.Timeout:
                 raise TimeoutError from None
             except dns.tsig.PeerBadTime:
-                what = "its clock and ours are more than five minutes apart (BADTIME)"
-                raise MemberFault(server.name, what, "set both by NTP, and look at `date` on both") from None
+                what = "its clock and this host's differ by more than five minutes (BADTIME)"
+                raise MemberFault(server.name, what, "synchronize both by NTP, and compare `date` on both") from None
             except (dns.tsig.PeerBadKey, dns.tsig.PeerBadSignature, dns.tsig.BadSignature, dns.message.UnknownTSIGKey):
                 used = key or zone.key
-                what = f"does not know the key {used.name if used else ''} as we have it"
+                what = f"rejected the TSIG key {used.name if used else ''} (BADKEY or BADSIG)"
                 raise MemberFault(server.name, what, "compare name, algorithm and secret with its named.conf") from None
             except dns.tsig.BadTime:
-                raise MemberFault(server.name, "its clock and ours differ", "set both by NTP") from None
+                raise MemberFault(server.name, "its clock and this host's differ", "synchronize both by NTP") from None
             except dns.xfr.TransferError as fault:
-                what, todo = _REFUSALS.get(fault.rcode, (f"gives no zone: {fault}", "look at its log"))
-                raise MemberFault(server.name, f"{what}, when asked for {zone.shown}", todo) from None
+                what, todo = _REFUSALS.get(fault.rcode, (f"sends no zone: {fault}", "check its log"))
+                raise MemberFault(server.name, f"{what} (asked for {zone.shown})", todo) from None
             except dns.exception.TooBig:
                 raise MessageTooLarge from None
             except dns.exception.DNSException as fault:
-                what = f"answered with something that is no answer ({type(fault).__name__}: {fault})"
-                raise MemberFault(server.name, what, "look at its log") from None
+                what = f"sent an invalid answer ({type(fault).__name__}: {fault})"
+                raise MemberFault(server.name, what, "check its log") from None
 
     def _accepted(self, server: NameServer, code: dns.rcode.Rcode) -> None:
         if code != dns.rcode.NOERROR:
@@ -318,7 +319,7 @@ class DnsServers:
 
 
 def content_of(zone: Zone, found: dns.zone.Zone) -> Content:
-    """A zone of dnspython as ours. Errors: MemberFault where it has no SOA."""
+    """Convert a zone of dnspython. Raises MemberFault if it has no SOA."""
     rrsets: dict[Place, RRset] = {}
     serial, soa = 0, ""
     for name, rdataset in found.iterate_rdatasets():
@@ -327,15 +328,15 @@ def content_of(zone: Zone, found: dns.zone.Zone) -> Content:
         place = (name.to_text().lower(), dns.rdatatype.to_text(rdataset.rdtype))
         rrsets[place] = _rrset(rdataset)
     if not soa:
-        raise MemberFault(zone.primary.name, f"the zone {zone.shown} came without its SOA", "look at its log")
+        raise MemberFault(zone.primary.name, f"sent the zone {zone.shown} without its SOA", "check its log")
     return Content(serial, soa, rrsets)
 
 
 def _rrset(rdataset: dns.rdataset.Rdataset) -> RRset:
-    exact = rdataset.rdtype == dns.rdatatype.TXT  # all other types that we keep hold names, which have no case
+    exact = rdataset.rdtype == dns.rdatatype.TXT  # all other managed types contain names, which ignore case
     values = (each.to_text() if exact else each.to_text().lower() for each in rdataset)
     return RRset(rdataset.ttl, tuple(sorted(values)))
 
 
 def _refusal(code: dns.rcode.Rcode) -> tuple[str, str]:
-    return _REFUSALS.get(code, (f"answered {dns.rcode.to_text(code)}", "look at its log"))
+    return _REFUSALS.get(code, (f"answered {dns.rcode.to_text(code)}", "check its log"))

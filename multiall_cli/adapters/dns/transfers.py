@@ -17,7 +17,7 @@ from multiall_cli.domain.zones import Zone
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """How much one transfer may take. dnspython checks its time only while it waits for the socket."""
+    """Limits of one transfer. dnspython checks its own time limit only while it waits for the socket."""
 
     seconds: float = 60.0
     bytes: int = 128 << 20
@@ -28,8 +28,9 @@ LIMITS = TransferLimits()
 
 
 class ZoneTransfer:
-    """One attempt to read a zone, whole or from a known version on. `timeout`: seconds that the server may be silent;
-    `until`: when it must have ended, of a monotonic clock.
+    """One attempt to read a zone, in full or from a known version on.
+
+    `timeout`: seconds that the server may be silent; `until`: deadline of the transfer (monotonic clock).
     """
 
     def __init__(self, zone: Zone, limits: TransferLimits, timeout: float, until: float) -> None:
@@ -41,7 +42,7 @@ class ZoneTransfer:
         self._records = 0
 
     def run(self, address: str, held: dns.zone.Zone, query: dns.message.Message) -> None:
-        """Bring `held` up to date; a transfer that breaks off changes nothing.
+        """Update `held`; a transfer that breaks off changes nothing.
 
         Raises Unreachable (too slow), MemberFault (too large), OSError and those of dnspython.
         """
@@ -73,7 +74,7 @@ class ZoneTransfer:
             done = inbound.process_message(answer)
             context = answer.tsig_ctx
             if done and query.keyring and not answer.had_tsig:  # dnspython checks this itself from 2.7 on
-                raise self._fault(f"sent {self._zone.shown}, and its end is not signed with our key")
+                raise self._fault(f"sent {self._zone.shown} without a signature of the key at its end")
 
     def _message(self, opened: socket.socket) -> bytes:
         (size,) = struct.unpack("!H", self._some(opened, 2))
@@ -89,7 +90,7 @@ class ZoneTransfer:
             try:
                 piece = opened.recv(size - len(found))
             except TimeoutError:
-                self._left()  # it was slow all the time, or it is silent now
+                self._left()  # the transfer as a whole is too slow, or the server is silent now
                 raise
             if not piece:
                 raise EOFError("the transfer broke off")
@@ -97,12 +98,12 @@ class ZoneTransfer:
         return bytes(found)
 
     def _left(self) -> float:
-        """Seconds for the next step. Raises Unreachable where there are none."""
+        """Return the seconds for the next step. Raises Unreachable if none are left."""
         left = self._until - time.monotonic()
         if left <= 0:
-            what = f"after {self._limits.seconds:g} s the transfer of {self._zone.shown} had not ended"
+            what = f"the transfer of {self._zone.shown} was not complete after {self._limits.seconds:g} s"
             what += f" ({self._bytes} bytes, {self._records} records)"
-            raise Unreachable(self._zone.primary.name, what, "look at its log, and at the network to it", "timeout")
+            raise Unreachable(self._zone.primary.name, what, "check its log, and the network to it", "timeout")
         return min(left, self._timeout)
 
     def _count(self, answer: dns.message.Message) -> None:
@@ -111,4 +112,4 @@ class ZoneTransfer:
             raise self._fault(f"sent more than {self._limits.records} records of {self._zone.shown}")
 
     def _fault(self, what: str) -> MemberFault:
-        return MemberFault(self._zone.primary.name, what, "look whether it is the right server, and at its log")
+        return MemberFault(self._zone.primary.name, what, "check that it is the right server, and check its log")

@@ -1,4 +1,4 @@
-"""TSIG keys from what a reference to a secret gives: base64 alone, or a file as `tsig-keygen` writes it."""
+"""TSIG keys from the value of a secret: base64 alone, or a file as `tsig-keygen` writes it."""
 
 import base64
 import re
@@ -16,12 +16,12 @@ _SECRET = re.compile(r'\bsecret\s+"?([A-Za-z0-9+/=]+)"?\s*;')
 
 
 def tsig_of(key: Key, text: str) -> dns.tsig.Key:
-    """Return the key; of a file the algorithm is the file's. Raises MultiAllError, without a word of the secret."""
+    """Return the key; in a file, the file names the algorithm. Raises MultiAllError, without any part of the secret."""
     algorithm, secret = (key.algorithm, text) if "{" not in text else _from_file(key, text)
     try:
         return dns.tsig.Key(key.name, base64.b64decode("".join(secret.split()), validate=True), algorithm)
     except ValueError:
-        what = "it is no base64, as a TSIG key is written"
+        what = "not base64, as a TSIG key must be"
         raise MultiAllError(str(key.secret), what, "`tsig-keygen` makes one") from None
 
 
@@ -30,8 +30,8 @@ def _from_file(key: Key, text: str) -> tuple[str, str]:
     body = blocks.get(_plain(key.name))
     if body is None:
         names = ", ".join(blocks) or "none"
-        what = f"it has no key {_plain(key.name)} (its keys: {names})"
-        raise MultiAllError(str(key.secret), what, "write the same `name:` as there, since the server goes by it")
+        what = f"has no key {_plain(key.name)} (its keys: {names})"
+        raise MultiAllError(str(key.secret), what, "use the same `name:` as there; the server compares it")
     algorithm, secret = _ALGORITHM.search(body), _SECRET.search(body)
     if algorithm is None or secret is None:
         missing = "algorithm" if algorithm is None else "secret"

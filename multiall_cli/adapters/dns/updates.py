@@ -1,4 +1,4 @@
-"""Messages of updates (RFC 2136): what they demand and do, and how many changes fit into one."""
+"""Update messages (RFC 2136): prerequisites, changes, and the split into messages."""
 
 from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
@@ -14,14 +14,15 @@ from multiall_cli.domain.records import MANAGED, Leasing, RRset, key_of, place_o
 from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones.markers import marker_name
 
-MOST = 150  # changes of one message, which has 64 KiB at the most
+MOST = 150  # changes per message; a message has at most 64 KiB
 
 Marked = tuple[Change[RRset], str]
 
 
 def split_into_messages(changes: Sequence[Marked], leaving: Set[str]) -> Iterator[list[Marked]]:
-    """As many as a message has room for; all of one name are in the same one. Those that demand the SOA come first,
-    before another message moves it.
+    """Split changes into messages; changes of one name stay together.
+
+    Changes that require the SOA come first, before another message changes it.
     """
     ofall = {place_of(each.key)[0] for each, _ in changes if _makes_room(each, leaving)}
     yield from _some([each for each in changes if place_of(each[0].key)[0] in ofall])
@@ -44,17 +45,17 @@ def count_names(part: Sequence[Marked]) -> int:
 
 
 def split_in_halves(part: Sequence[Marked]) -> list[list[Marked]]:
-    """The second and the first half of its names; a single name cannot be smaller. Errors: MultiAllError."""
+    """Return the second and the first half of the names; a single name cannot be split. Raises MultiAllError."""
     names = list(dict.fromkeys(place_of(each.key)[0] for each, _ in part))
     if len(names) < 2:
-        what = "its records do not fit into a message of the DNS (64 KiB)"
+        what = "its records do not fit into one DNS message (64 KiB)"
         raise MultiAllError(f"name {names[0].rstrip('.')}", what, "give it fewer members")
     first = set(names[: len(names) // 2])
     return [[each for each in part if (place_of(each[0].key)[0] in first) is half] for half in (False, True)]
 
 
 class UpdateBuilder:
-    """A message of updates, as texts; what is often in it is read once."""
+    """Builds an update message from texts; parses repeated texts once."""
 
     def __init__(self, message: dns.update.UpdateMessage) -> None:
         self.message = message
@@ -83,28 +84,28 @@ def as_rdata(kind: str, text: str) -> dns.rdata.Rdata:
 
 
 def fill(message: UpdateBuilder, part: Sequence[Marked], soa: str, zone: Zone, leaving: Set[str]) -> None:
-    """All that a message demands and does. The SOA is demanded once: what stands there twice is not so for BIND."""
+    """Add all prerequisites and changes. The SOA is required once: BIND rejects a prerequisite given twice."""
     for change, _ in part:
         _demand(message, change, leaving)
     if any(_makes_room(change, leaving) for change, _ in part):
-        message.present(zone.name, "SOA", soa)  # no demand can ask that nothing but what goes is there
+        message.present(zone.name, "SOA", soa)  # no prerequisite can say that a name has no other records
     for change, marker in sorted(part, key=lambda each: each[0].after is not None):
-        _put(message, change, marker)  # what leaves goes first: an alias makes room for what is no alias
+        _put(message, change, marker)  # deletions first: an alias needs a name without other records
 
 
 def _adds(change: Change[RRset]) -> bool:
-    """Whether records come where there are none."""
+    """Return whether records are added where there are none."""
     return bool(change.after and change.after.values) and not (change.before and change.before.values)
 
 
 def _makes_room(change: Change[RRset], leaving: Set[str]) -> bool:
-    """Whether an alias takes the place of others of ours."""
+    """Return whether an alias replaces other managed records."""
     name, kind = place_of(change.key)
     return kind == "CNAME" and _adds(change) and any(key_of((name, each)) in leaving for each in MANAGED)
 
 
 def _demand(message: UpdateBuilder, change: Change[RRset], leaving: Set[str]) -> None:
-    """What must still be so, for all of the message to be done (RFC 2136, 2.4)."""
+    """Add the prerequisites of a change (RFC 2136, 2.4)."""
     name, kind = place_of(change.key)
     mark, before = marker_name((name, kind)), change.before
     if before is None or not before.values:
@@ -118,7 +119,7 @@ def _demand(message: UpdateBuilder, change: Change[RRset], leaving: Set[str]) ->
     if _adds(change) and kind != "CNAME" and key_of((name, "CNAME")) not in leaving:
         message.absent(name, "CNAME")
     if _adds(change) and kind == "CNAME" and not _makes_room(change, leaving):
-        message.absent(name)  # beside others an alias is passed over, and the answer is NOERROR all the same
+        message.absent(name)  # beside other records an alias is ignored, and the answer is still NOERROR
 
 
 def _put(message: UpdateBuilder, change: Change[RRset], marker: str) -> None:
@@ -135,7 +136,7 @@ def _put(message: UpdateBuilder, change: Change[RRset], marker: str) -> None:
 
 
 class LeaseUpdate:
-    """The lease of one run, message after message. `is_wanted`: whether the key may write it; `is_taken`: it stands."""
+    """The lease of one run, over all its messages. `is_wanted`: the key may write it; `is_taken`: it is written."""
 
     def __init__(self, lease: Leasing | None) -> None:
         self._lease = lease
@@ -143,7 +144,7 @@ class LeaseUpdate:
         self.is_taken = False
 
     def fill(self, message: UpdateBuilder) -> None:
-        """Demand that the lease is as it was read, or ours by now, and take it."""
+        """Require the lease as it was read, or as ours once taken, and take it."""
         if self._lease is None or not self.is_wanted:
             return
         before = (self._lease.after,) if self.is_taken else self._lease.before

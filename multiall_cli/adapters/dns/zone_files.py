@@ -1,4 +1,4 @@
-"""Zones that lie in files on their primaries: read, checked, pushed to all of them, reloaded, and queried."""
+"""Zones in files on their primaries: read, checked, pushed to all of them, reloaded, and queried."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,29 +20,29 @@ from multiall_cli.planning.zones import files, serials
 from multiall_cli.ports.dns import DynamicNameServers
 from multiall_cli.ports.session import Completed, Session
 
-STAGED = ".multiall"  # what a file is called beside the one that it is to replace
-CHANGED = 99  # the exit code where someone has written to the file meanwhile
+STAGED = ".multiall"  # suffix of the staged file beside the one that it replaces
+CHANGED = 99  # exit code if someone wrote to the file meanwhile
 TAKE = (
     'if [ -L "$2" ]; then echo "$2 is a link to $(readlink -f -- "$2")" >&2; exit 98; fi; '
     'if [ -n "$3" ] && [ "$(sha256sum < "$2" | cut -c 1-64)" != "$3" ]; then exit 99; fi; '
     'chown --reference="$2" "$1" && chmod --reference="$2" "$1" && mv -f -T "$1" "$2"'
 )
-"""A constant; the staged file, the one that it replaces, and the digest that this must have come as its arguments."""
+"""A constant script. Arguments: the staged file, the file that it replaces, and the digest that this must have."""
 
 TRY = (
     'if [ -L "$1" ]; then echo "$1 is a link to $(readlink -f -- "$1")" >&2; exit 98; fi; '
     'test -f "$1" || { echo "fail: $1 is no file" >&2; exit 1; }; '
     'test -w "${1%/*}" || { echo "fail: ${1%/*} cannot be written" >&2; exit 1; }'
 )
-"""A constant; the file that is to be replaced as its argument."""
-LINK = 98  # the exit code of both where the file is a link
+"""A constant script. Argument: the file to replace."""
+LINK = 98  # exit code of both scripts if the file is a link
 
 Push = Callable[[Sequence[Server], Mapping[str, bytes]], Mapping[str, str]]
-"""Puts files (path → content) on servers; server → why it has them not, of those."""
+"""Puts files (path → content) on servers; returns server → error for those that failed."""
 
 
 class ZoneFiles:
-    """The primaries of zones in files. `opened`: a session with a server; `push`: puts files there, whole or not."""
+    """Primaries of zones in files. `opened`: opens a session with a server; `push`: puts files there atomically."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class ZoneFiles:
         self._opened = opened
         self._push = push
         self._last: dict[str, tuple[str, str, Content]] = {}
-        """zone → the texts of its file and its fragment, and what both gave: reading a large one takes a second."""
+        """zone → texts of its file and its fragment, and their content: parsing a large zone takes a second."""
         self._real: dict[tuple[str, str], str] = {}
-        """(server, path) → the file that this leads to there, as it was found for the last write."""
+        """(server, path) → the file behind a link, as found for the last write."""
         self._folders: dict[str, str] = {}
-        """server → the folder that its named works in."""
+        """server → the working folder of its named."""
 
-    # --- what queries show --------------------------------------------------------------------------------------
+    # --- queries ------------------------------------------------------------------------------------------------
 
     def serial(self, zone: Zone, server: NameServer) -> int:
         return self._queries.serial(zone, server)
@@ -81,7 +81,7 @@ class ZoneFiles:
             return self._present(session, zone)
 
     def _present(self, session: Session, zone: Zone) -> Content:
-        """The zone as its files have it now; they are read through only where they are not as they were."""
+        """Return the content of the zone's files; unchanged files are not parsed again."""
         texts = [_output(session, ["cat", "--", path]) if path else "" for path in (zone.file, zone.fragment)]
         known = self._last.get(zone.name)
         if known is None or known[:2] != tuple(texts):
@@ -90,7 +90,7 @@ class ZoneFiles:
         return self._last[zone.name][2]
 
     def _folder(self, session: Session) -> str:
-        """The folder that named works in; '' where neither rndc nor named-checkconf says it."""
+        """Return named's working folder; '' if neither rndc nor named-checkconf prints it."""
         name = session.server.name
         if name not in self._folders:
             said = session.run(["rndc", "status"]).stdout.whole().decode("utf-8", "replace")
@@ -102,9 +102,9 @@ class ZoneFiles:
         return self._folders[name]
 
     def _dumped(self, session: Session, zone: Zone, file: str, text: str, block: str) -> Content:
-        """A file as named-checkzone understands it. `text`: what it holds; `block`: the text with our records."""
+        """Return a file's content as named-checkzone reads it. `text`: the file; `block`: the text with our records."""
         folder = self._folder(session) if files.includes(text) else ""
-        at = ["-w", folder] if folder else []  # relative names in it go by named's own folder
+        at = ["-w", folder] if folder else []  # relative names in it start at named's own folder
         argv = ["named-checkzone", "-D", "-s", "full", "-i", "none", *at, zone.name.rstrip(".") or ".", file]
         dump = _output(session, argv)
         try:
@@ -116,12 +116,12 @@ class ZoneFiles:
             ) from None
 
     def release(self, zone: Zone, lease: Leasing) -> None:
-        """There is none: a file is replaced only if it is still as it was read."""
+        """Zone files have no lease: a file is replaced only if it has not changed since it was read."""
 
     def write(
         self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
     ) -> Written:
-        """Written aside on all primaries, checked on the first, taken on each, reloaded."""
+        """Stage the files on all primaries, check them on the first, install them on each, and reload."""
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)
             content = self._present(session, zone)
@@ -145,8 +145,8 @@ class ZoneFiles:
     def _put_aside(
         self, session: Session, zone: Zone, content: Content, changes: Sequence[tuple[Change[RRset], str]]
     ) -> tuple[Mapping[str, str], Sequence[Place]]:
-        """The new file beside the old one, checked: which primaries have it not, and which of the changes do not come
-        out of it as they are meant.
+        """Stage and check the new file. Return the primaries that do not have it, and the changes that would come out
+        differently.
         """
         staged = self._staged(zone, content, changes)
         self._find(zone, zone.primary, session)
@@ -158,11 +158,11 @@ class ZoneFiles:
             contents = {path: text.encode() for path, text in zip(paths, staged.values(), strict=True)}
             absent |= self._push(servers, contents)
         if zone.primary.name in absent:
-            raise MemberFault(zone.primary.name, absent[zone.primary.name], "mend that, and run it again")
+            raise MemberFault(zone.primary.name, absent[zone.primary.name], "fix that, and run again")
         return absent, self._check(session, zone, content, changes, staged)
 
     def _found_elsewhere(self, zone: Zone) -> dict[str, str]:
-        """Find the files of all mirrors; why those of some are not found, by name."""
+        """Find the zone's files on all extra primaries; return the reasons where that failed, by name."""
         absent: dict[str, str] = {}
 
         def found(server: NameServer) -> None:
@@ -178,8 +178,8 @@ class ZoneFiles:
         return absent
 
     def _find(self, zone: Zone, server: NameServer, session: Session) -> None:
-        """Look where the zone's files are on a server. A link is followed if only root or we can have put it there:
-        what is written goes where it leads to. Errors: MemberFault where it is not to be trusted.
+        """Find the zone's files on a server. A link is followed only if root or the login account made it: writes then
+        go to its target. Raises MemberFault for an untrusted link.
         """
         for path in filter(None, (zone.file, zone.fragment)):
             is_link = session.run(["test", "-L", path]).exit_code == 0
@@ -187,12 +187,12 @@ class ZoneFiles:
             self._real[server.name, path] = real
 
     def _aside(self, server: str, staged: str) -> str:
-        """What is written aside under a declared name, beside the file that it is for."""
+        """Return the path of the staged file for a declared file on a server."""
         path = staged.removesuffix(STAGED)
         return self._real.get((server, path), path) + STAGED
 
     def _staged(self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> dict[str, str]:
-        """path → text of what is written aside."""
+        """Return path → text of the staged files."""
         main, own, _ = self._last[zone.name]
         records = files.ours(content)
         for change, marker in changes:
@@ -205,21 +205,19 @@ class ZoneFiles:
         block = files.rendered(own if zone.fragment else main, records)
         text = files.with_serial(main if zone.fragment else block, serial)
         if text is None:
-            raise MemberFault(
-                zone.primary.name, f"{zone.file} has no serial in it", "put its SOA record into this file"
-            )
+            raise MemberFault(zone.primary.name, f"{zone.file} has no serial", "put its SOA record into this file")
         if not zone.fragment:
             return {zone.file + STAGED: text}
         return {zone.file + STAGED: text, zone.fragment + STAGED: block}
 
     def _live(self, zone: Zone) -> list[int]:
-        """The serials that servers give now: the next one must be newer than each."""
+        """Return the serials that servers give now: the next one must be newer than each."""
         found = []
         for server in zone.servers:
             try:
                 found.append(self._queries.serial(zone, server))
             except (Unreachable, MemberFault):
-                continue  # it is told when the change is looked for there
+                continue  # the check of the result reports it
         return found
 
     def _check(
@@ -230,8 +228,8 @@ class ZoneFiles:
         changes: Sequence[tuple[Change[RRset], str]],
         staged: Mapping[str, str],
     ) -> Sequence[Place]:
-        """The changes that come out otherwise. named-checkzone passes a file that was cut: what else it holds must be
-        what it held.
+        """Return the changes that would come out differently. named-checkzone accepts a truncated file, so all other
+        records must be unchanged.
         """
         file = self._aside(session.server.name, zone.file + STAGED)
         if zone.fragment:
@@ -249,12 +247,12 @@ class ZoneFiles:
         if lost or odd:
             session.run(["rm", "-f", "--", *(self._aside(session.server.name, path) for path in staged)])
         if lost:
-            what = f"the new file would give something else for {key_of(lost[0])}, which was not meant"
-            raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"look at {zone.file}")
+            what = f"the new file would change {key_of(lost[0])}, which is not in the plan"
+            raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"check {zone.file}")
         return odd
 
     def _including(self, session: Session, zone: Zone, staged: Mapping[str, str]) -> str:
-        """The new file with the new fragment in it. Errors: MemberFault."""
+        """Return the new file with the new fragment in it. Raises MemberFault."""
         main, folder = staged[zone.file + STAGED], self._folder(session)
         aside = self._aside(session.server.name, zone.fragment + STAGED)
         text = files.including(main, zone.fragment, aside, folder)
@@ -264,16 +262,16 @@ class ZoneFiles:
         return text
 
     def _taken(self, zone: Zone, server: NameServer) -> None:
-        """By a mirror; what goes wrong there is seen when it is asked."""
+        """Install the files on an extra primary; queries show later what failed there."""
         with suppress(Unreachable, MemberFault):
             self._take(zone, server, ("", ""))
 
     def _take(self, zone: Zone, server: NameServer, before: Sequence[str]) -> bool:
-        """Whether it was taken: not where a file is no longer as it was before ('': however it is)."""
+        """Install the files; return False if one has changed since it was read ('': any content is fine)."""
         declared = [(path, text) for path, text in zip((zone.file, zone.fragment), before, strict=True) if path]
         paths = [(self._real.get((server.name, path), path), text) for path, text in declared]
         with self._session(server) as session:
-            for path, text in reversed(paths):  # the serial last
+            for path, text in reversed(paths):  # the file with the serial last
                 known = sha256(text.encode("utf-8", "surrogateescape")).hexdigest() if text else ""
                 taken = session.run(["sh", "-c", TAKE, "multiall", path + STAGED, path, known])
                 if taken.exit_code == CHANGED:
@@ -283,11 +281,11 @@ class ZoneFiles:
                     session.run(["rm", "-f", "--", *(f"{each}{STAGED}" for each, _ in paths)])
                     raise _link(server, path, taken)
                 _well(session, taken, ["mv", path])
-            _output(session, ["rndc", "reload", zone.name])  # that it ended well says little: queries show more
+            _output(session, ["rndc", "reload", zone.name])  # its success says little: queries check the result
         return True
 
     def may_reload(self, zone: Zone, server: NameServer) -> None:
-        """Whether a primary would take a file of ours, by questions that change nothing. Errors: MemberFault."""
+        """Check that a primary would accept a new file, without changing anything. Raises MemberFault."""
         with self._session(server) as session:
             self._refuse_dynamic(session, zone)
             self._find(zone, server, session)
@@ -298,8 +296,9 @@ class ZoneFiles:
                 _well(session, tried, ["test", "-w", path])
 
     def may_write(self, zone: Zone) -> None:
-        """Whether a new file could be made of what the primary has: its serial and its fragment are found. Errors:
-        MemberFault.
+        """Check that a new file could be made from the primary's: its serial and its fragment are found.
+
+        Raises MemberFault.
         """
         with self._session(zone.primary) as session:
             content = self._present(session, zone)
@@ -308,10 +307,10 @@ class ZoneFiles:
                 self._including(session, zone, staged)
 
     def _refuse_dynamic(self, session: Session, zone: Zone) -> None:
-        """A file of a dynamic zone would be overwritten, or ours would be lost."""
+        """Refuse a dynamic zone: named and MultiAll would overwrite each other's changes."""
         if "dynamic: yes" in _output(session, ["rndc", "zonestatus", zone.name]):
-            what = f"the zone {zone.shown} is dynamic: its file is named's own"
-            raise MemberFault(session.server.name, what, "leave `file:` out, and give it a `key:` for updates")
+            what = f"the zone {zone.shown} is dynamic: named writes its file itself"
+            raise MemberFault(session.server.name, what, "remove `file:`, and set a `key:` for updates")
 
     def _primaries(self, zone: Zone) -> list[Server]:
         return [self._servers[each.name] for each in (zone.primary, *zone.mirrors)]
@@ -321,7 +320,7 @@ class ZoneFiles:
 
 
 def _holds(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bool:
-    """Whether all that is to be replaced is as it was planned."""
+    """Return whether everything that is to be replaced is as it was planned."""
     for change, _ in changes:
         there = content.rrsets.get(place_of(change.key))
         before = change.before.values if change.before else ()
@@ -331,14 +330,14 @@ def _holds(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bo
 
 
 def _link(server: NameServer, path: str, done: Completed) -> MemberFault:
-    """A rename would replace the link, and leave what it leads to as it is."""
+    """Return the error for a link: a rename would replace the link, not its target."""
     words = done.stderr.whole().decode("utf-8", "replace").strip() or f"{path} is a link"
-    return MemberFault(server.name, f"{words}, and a link is not replaced", "write in `zones:` what it leads to")
+    return MemberFault(server.name, f"{words}; links are not replaced", "set the link's target in `zones:`")
 
 
 def _outside(zone: Zone) -> tuple[str, str]:
-    """Why a name does not come out of a file as it is meant."""
-    return f"has other lines for it in {zone.file}, outside our part of it", "take those out, and sync again"
+    """Return why a name does not come out of a file as planned."""
+    return f"has other lines for it in {zone.file}, outside MultiAll's block", "remove those, and sync again"
 
 
 def _expected(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset | None]:
@@ -346,7 +345,7 @@ def _expected(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset
 
 
 def _output(session: Session, argv: Sequence[str]) -> str:
-    """What a command prints. Errors: MemberFault where it ended badly."""
+    """Return a command's output. Raises MemberFault if it failed."""
     said = bytearray()
     done = session.run(argv, on_output=lambda stream, piece: said.extend(piece if stream == "stdout" else b""))
     _well(session, done, argv)
@@ -354,23 +353,21 @@ def _output(session: Session, argv: Sequence[str]) -> str:
 
 
 def _well(session: Session, done: Completed, argv: Sequence[str]) -> None:
-    """Errors: MemberFault where a command ended badly, with its last words."""
+    """Raise MemberFault with a failed command's last words."""
     if done.exit_code:
         words = (done.stderr.whole() or done.stdout.whole()).decode("utf-8", "replace").strip().splitlines()
-        told = next((line for line in words if "error" in line or "fail" in line), words[-1] if words else "no words")
-        what = f"{argv[0]} ended with {done.exit_code}: {told}"
+        told = next((line for line in words if "error" in line or "fail" in line), words[-1] if words else "no output")
+        what = f"{argv[0]} exited with {done.exit_code}: {told}"
         todo = " (named needs `controls` and rndc its key, as `rndc-confgen -a` makes it)" if argv[0] == "rndc" else ""
         raise MemberFault(session.server.name, what, f"run it there: {' '.join(argv)}{todo}")
 
 
 def read_zone_file(file: Path, zone: Zone) -> Content:
-    """The content of a zone's file. Errors: UsageError, with the line where it is no such file."""
+    """Return the content of a zone file. Raises UsageError, with the line of a syntax error."""
     try:
         found = dns.zone.from_file(str(file), zone.name, relativize=False, allow_include=False)
     except OSError as fault:
-        raise UsageError(str(file), f"it cannot be read: {fault.strerror}", "look at its path") from None
+        raise UsageError(str(file), f"cannot be read: {fault.strerror}", "check its path") from None
     except (dns.exception.DNSException, UnicodeDecodeError, ValueError) as fault:
-        raise UsageError(
-            str(file), f"it is no file of the zone {zone.shown}: {fault}", "mend it, or its name"
-        ) from None
+        raise UsageError(str(file), f"not a file of the zone {zone.shown}: {fault}", "fix it, or its name") from None
     return content_of(zone, found)

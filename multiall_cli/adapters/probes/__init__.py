@@ -1,1 +1,1 @@
-"""Probes that tell whether a server answers."""
+"""Probes of many servers at once: TCP connections and ICMP echo requests."""

@@ -1,4 +1,4 @@
-"""Echo requests to many addresses at once, where the kernel lets a program without rights send them."""
+"""Sends echo requests to many addresses at once, if the kernel allows this to unprivileged programs."""
 
 import ipaddress
 import selectors
@@ -12,23 +12,23 @@ _KINDS = {
     4: (socket.AF_INET, socket.IPPROTO_ICMP, 8, 0),
     6: (socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129),
 }
-"""Version → family, protocol, type of a request and of its answer (RFC 792, RFC 4443)."""
-AT_ONCE = 32  # requests after which answers are taken
+"""Version → family, protocol, types of request and reply (RFC 792, RFC 4443)."""
+AT_ONCE = 32  # requests after which replies are read
 _LONGEST = 1500
 _OURS = b"multiall"
 
 
 class IcmpProbe:
-    """`timeout`: seconds that an answer may take; `network`: where its sockets are made."""
+    """`timeout`: seconds to wait for a reply; `network`: context in which sockets are made."""
 
     def __init__(self, timeout: float, *, network: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._timeout = timeout
         self._network = network
 
     def __call__(self, addresses: Mapping[str, str]) -> dict[str, float]:
-        """name → seconds, of those that answered. `addresses`: numbers, or names that were looked up just before.
+        """Return name → seconds for the addresses that answered. `addresses`: numeric, or names looked up just before.
 
-        Empty where this kernel wants rights for it (net.ipv4.ping_group_range).
+        Empty if this kernel requires privileges for it (net.ipv4.ping_group_range).
         """
         with self._network():
             numbers = {name: number for name, text in addresses.items() if (number := _number(text)) is not None}
@@ -57,7 +57,7 @@ class IcmpProbe:
         for number, name in enumerate(names):
             if _send(pinging, version, number, addresses[name]):
                 sent[number] = time.monotonic()
-            if number % AT_ONCE == AT_ONCE - 1:  # the kernel holds few answers for us
+            if number % AT_ONCE == AT_ONCE - 1:  # the kernel queues few replies
                 take()
         until = time.monotonic() + self._timeout
         with selectors.DefaultSelector() as selector:
@@ -75,7 +75,7 @@ def _number(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _socket(version: int) -> socket.socket:
-    """Errors: OSError where we may not."""
+    """Raises OSError if not allowed."""
     family, protocol, _, _ = _KINDS[version]
     pinging = socket.socket(family, socket.SOCK_DGRAM, protocol)
     pinging.setblocking(False)
@@ -83,7 +83,7 @@ def _socket(version: int) -> socket.socket:
 
 
 def _send(pinging: socket.socket, version: int, number: int, address: str) -> bool:
-    """The kernel fills in the identifier, and the checksum of IPv6; that of IPv4 too for this kind of socket."""
+    """The kernel fills in the identifier and the checksum for this kind of socket."""
     packet = struct.pack("!BBHHH", _KINDS[version][2], 0, 0, 0, number & 0xFFFF) + _OURS
     try:
         pinging.sendto(packet, (address, 0))
@@ -93,7 +93,7 @@ def _send(pinging: socket.socket, version: int, number: int, address: str) -> bo
 
 
 def _answers(pinging: socket.socket, version: int) -> Iterable[tuple[int, str]]:
-    """(number, address) of every answer that has come."""
+    """Yield (number, address) of every reply received so far."""
     while True:
         try:
             packet, place = pinging.recvfrom(_LONGEST)

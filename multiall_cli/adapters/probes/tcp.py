@@ -1,7 +1,7 @@
-"""Knocks at the SSH ports of many servers at once: TCP connections that are reset as soon as they tell something.
+"""Probes the SSH ports of many servers at once, with TCP connections that are reset after the first answer.
 
-One thread and one selector: a thread or a task per server costs several times as much. A connection that is opened
-and reset leaves no line in sshd's log; one whose banner is read leaves two.
+One thread and one selector: a thread or task per server costs several times as much. A connection that is opened and
+reset leaves no line in sshd's log; one whose banner is read leaves two.
 """
 
 import errno
@@ -20,10 +20,10 @@ from contextlib import AbstractContextManager, nullcontext
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import Evidence, Rung
 
-AT_ONCE = 512  # connections that are open or being opened
-NO_SAMPLE = float("inf")  # as a lag: our own side failed, so nothing was seen of the server
-SPARE = 64  # handles that the rest of the program may have open
-NAMES_AT_ONCE = 32  # names that are looked up
+AT_ONCE = 512  # connections open or being opened
+NO_SAMPLE = float("inf")  # lag that marks a local failure: nothing is known about the server
+SPARE = 64  # descriptors left for the rest of the program
+NAMES_AT_ONCE = 32  # concurrent name look-ups
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 _SSH = b"SSH-"
 _LONGEST = 255  # bytes of a banner, RFC 4253 section 4.2
@@ -35,12 +35,12 @@ _RUNG_OF = {
     errno.ENETUNREACH: Rung.NO_ROUTE,
 }
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
-"""What fails on our own side."""
+"""Errors of this host, not of the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server's SSH port. `address`: a name or a number of IPv4 or IPv6."""
+    """A server's SSH port. `address`: a name, or a numeric IPv4 or IPv6 address."""
 
     server: str
     address: str
@@ -58,7 +58,7 @@ class _Connection:
 
 
 class TcpProbe:
-    """Takes samples as `observer`. `timeout`: seconds that each may take; `network`: where its sockets are made."""
+    """Takes samples as `observer`. `timeout`: seconds per sample; `network`: context in which sockets are made."""
 
     def __init__(
         self,
@@ -74,13 +74,13 @@ class TcpProbe:
         self._now = now
 
     def __call__(self, doors: Iterable[Endpoint], listen: Set[str] = frozenset()) -> list[Evidence]:
-        """A sample of each door; `listen`: the servers whose SSH banner is waited for as well."""
+        """Return a sample of each endpoint; `listen`: servers whose SSH banner is read as well."""
         with self._network():
             found, numbered = self._look_up(list(doors))
             return found + list(self._knock(numbered, listen))
 
     def _look_up(self, doors: list[Endpoint]) -> tuple[list[Evidence], list[Endpoint]]:
-        """Doors with numbers for names, and what is to be said of those whose names mean nothing."""
+        """Return evidence for names without an address, and endpoints with numeric addresses for the rest."""
         names = sorted({door.address for door in doors if not _is_number(door.address)})
         meant: dict[str, str] = {}
         if names:
@@ -92,7 +92,7 @@ class TcpProbe:
         return found, [Endpoint(door.server, meant.get(door.address, door.address), door.port) for door in rest]
 
     def _number_of(self, name: str) -> str:
-        """The first address that a name has; '' where it has none."""
+        """Return the first address of a name; '' if it has none."""
         try:
             with self._network():
                 return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
@@ -123,14 +123,14 @@ class TcpProbe:
     def _begin(self, door: Endpoint, *, listens: bool) -> "_Connection | Evidence":
         began = time.monotonic()
         if not 0 < door.port < 1 << 16:
-            words = f"there is no port {door.port}; mend it in the ssh config or the inventory"
+            words = f"port {door.port} is out of range; fix it in the ssh config or the inventory"
             return self._told(door, Rung.NO_ROUTE, trouble=words)
         try:
             family, _, _, _, place = socket.getaddrinfo(door.address, door.port, flags=socket.AI_NUMERICHOST)[0]
             knocking = socket.socket(family, socket.SOCK_STREAM)
         except OSError as failed:
             lag = NO_SAMPLE if failed.errno in _OURS else 0.0
-            return self._told(door, Rung.NO_ROUTE, trouble=f"it cannot be tried from here ({failed})", lag=lag)
+            return self._told(door, Rung.NO_ROUTE, trouble=f"cannot be probed from here ({failed})", lag=lag)
         knocking.setblocking(False)
         knocking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         try:
@@ -143,7 +143,7 @@ class TcpProbe:
         return self._failed(door, fault, None)
 
     def _met(self, selector: selectors.BaseSelector, knock: _Connection) -> Iterator[Evidence]:
-        """Something came of it: the connection, its refusal, or the banner."""
+        """Handle an event: connected, refused, or a banner."""
         now = time.monotonic()
         if knock.opened is None:
             fault = knock.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -167,16 +167,16 @@ class TcpProbe:
         if said.startswith(_SSH):
             yield self._told(knock.door, Rung.BANNER, took)
         else:
-            words = "it is no SSH server" if said else "its sshd closes the connection at once"
+            words = "not an SSH server" if said else "its sshd closes the connection at once"
             yield self._told(knock.door, Rung.TCP, took, words)
 
     def _gave_up(self, selector: selectors.BaseSelector, knock: _Connection) -> Evidence:
         late = time.monotonic() - knock.until
         _end(selector, knock)
         if knock.opened is not None:
-            words = f"its sshd says nothing within {self._timeout:g} s"
+            words = f"its sshd sends no banner within {self._timeout:g} s"
             return self._told(knock.door, Rung.TCP, knock.opened - knock.began, words, late)
-        # Its silence began when it was asked, not when we gave up.
+        # Its silence began when the probe started, not at the timeout.
         asked = self._now() - (time.monotonic() - knock.began)
         return Evidence(self._observer, knock.door.server, Rung.TIMEOUT, asked, lag=late)
 

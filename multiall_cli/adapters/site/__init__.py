@@ -1,1 +1,1 @@
-"""A site on disk: its files read with their places, checked whole, imported and begun."""
+"""A site on disk: reads its files with positions, checks them, imports other inventories, makes new sites."""

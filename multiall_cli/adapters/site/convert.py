@@ -1,4 +1,4 @@
-"""From the shape of a site's file to the words of the domain, for servers, settings and guards."""
+"""Converts validated site files to domain values: servers, settings and guards."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -30,30 +30,30 @@ from multiall_cli.planning.windows import fault_of
 from multiall_cli.planning.zones.names import is_ip
 
 ReportError = Callable[[Origin, str, str], None]
-"""Takes a fault: where, what, and what to do."""
+"""Reports an error: position, problem, and what to do."""
 
 MOST_SERVERS = 100_000
-"""How many servers one site may have; ranges make them out of a few letters."""
+"""Most servers of a site; a range makes many of them with few letters."""
 
-_NAMES = "a name has letters, digits, '.', '_' and '-', and begins with a letter, a digit or '_'"
+_NAMES = "names have letters, digits, '.', '_' and '-', and begin with a letter, a digit or '_'"
 _SCOPED = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,32})?")
 
 
 def value_at(written: YamlValue | None, *keys: str) -> YamlValue | None:
-    """The value below these keys, None where one is missing."""
+    """Return the value below these keys, None if one is missing."""
     for key in keys:
         written = written.entries.get(key) if isinstance(written, YamlMapping) else None
     return written
 
 
 def text_of(written: YamlValue | None, *keys: str) -> str | None:
-    """A single value as it is written, so that `user: 007` and `mode: 0644` mean what they show."""
+    """Return a scalar's text as written, so that `user: 007` and `mode: 0644` keep their zeros."""
     found = value_at(written, *keys)
     return found.text if isinstance(found, YamlScalar) else None
 
 
 def origin_of(written: YamlValue, *keys: str) -> Origin:
-    """Where a value stands, or the innermost table that could hold it."""
+    """Return the position of a value, or of the innermost mapping that could contain it."""
     for key in keys:
         inner = value_at(written, key)
         if inner is None:
@@ -63,7 +63,7 @@ def origin_of(written: YamlValue, *keys: str) -> Origin:
 
 
 def origins(table: YamlValue | None, prefix: str = "") -> Iterator[tuple[str, Origin]]:
-    """Every value's dotted name and place: `ssh`, `ssh.user`, ..."""
+    """Yield every value's dotted key and position: `ssh`, `ssh.user`, ..."""
     if isinstance(table, YamlMapping):
         for key, value in table.entries.items():
             yield prefix + key, value.origin
@@ -71,19 +71,19 @@ def origins(table: YamlValue | None, prefix: str = "") -> Iterator[tuple[str, Or
 
 
 def resolve_path(path: str, root: str) -> str:
-    """A path of the site's files as an absolute one; `./` is the site's folder, `~/` the admin's home."""
-    # Not resolved: a link stays what the admin called it.
+    """Return an absolute path; `./` starts at the site's folder, `~/` at the admin's home."""
+    # Links are not resolved: the path stays as the admin wrote it.
     return normpath(join(root, expanduser(path)))
 
 
 def secret(reference: str, root: str) -> Secret:
-    """`${env:X}`, `${file:…}` or `${cmd:…}`, already held against its shape."""
+    """Parse `${env:X}`, `${file:…}` or `${cmd:…}`, validated before."""
     kind, _, name = reference[2:-1].partition(":")
     return Secret(kind, resolve_path(name, root) if kind == "file" else name)
 
 
 def is_address(text: str) -> bool:
-    """Whether this may be a host name or an IP address; nothing that could be an option or a command."""
+    """Return whether this may be a host name or an IP address; never an option or a command."""
     if NAME.fullmatch(text):
         return True
     if not _SCOPED.fullmatch(text):
@@ -96,7 +96,7 @@ def is_address(text: str) -> bool:
 
 
 def servers_of(pattern: str, written: YamlMapping, root: str, faults: list[Fault], left: int) -> list[Server]:
-    """The servers of one entry of `servers:`, which may be a range; at most `left` of them."""
+    """Return the servers of one entry of `servers:`, which may be a range; at most `left` of them."""
     place = written.keys[pattern]
 
     def tell(origin: Origin, what: str, todo: str) -> None:
@@ -108,11 +108,11 @@ def servers_of(pattern: str, written: YamlMapping, root: str, faults: list[Fault
         tell(place, error.what, error.todo)
         return []
     if len(names) > left:
-        tell(place, f"makes the site larger than {MOST_SERVERS:,} servers", "write a smaller range, or split the site")
+        tell(place, f"makes more than {MOST_SERVERS:,} servers in all", "write a smaller range, or split the site")
         return []
     for name in names:
         if not is_name(name):
-            tell(place, f"{shown(name)} cannot be the name of a server", _NAMES)
+            tell(place, f"{shown(name)} is not a valid server name", _NAMES)
             return []
     entry = written.entries[pattern]
     addresses = _addresses(names, entry, tell)
@@ -128,7 +128,7 @@ def servers_of(pattern: str, written: YamlMapping, root: str, faults: list[Fault
 
 
 def items(written: YamlValue | None) -> tuple[YamlValue, ...]:
-    """What a list holds; nothing where there is none."""
+    """Return the items of a list; none if it is missing."""
     return written.items if isinstance(written, YamlList) else ()
 
 
@@ -137,12 +137,12 @@ def _texts(written: YamlValue | None) -> tuple[str, ...]:
 
 
 def windows_of(entry: YamlValue, tell: ReportError) -> tuple[Window, ...]:
-    """The `windows:` of a server or a pool; what cannot be is told, and left out."""
+    """Return the `windows:` of a server or a pool; invalid ones are reported and left out."""
     found = []
     for item in items(value_at(entry, "windows")):
         told = {key: text_of(item, key) for key in ("at", "lasts", "zone", "because")}
         if any(value is None for value in told.values()):
-            continue  # told when it was held against its shape
+            continue  # reported by the validation
         window = Window(
             at=told["at"] or "",
             lasts=span(told["lasts"] or ""),
@@ -175,13 +175,13 @@ def _addresses(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> t
         return names
     for address in addresses:
         if not is_address(address):
-            tell(origin, f"{shown(address)} cannot be an address", "write a host name or an IP address")
+            tell(origin, f"{shown(address)} is not an address", "write a host name or an IP address")
             return names
     return addresses
 
 
 def _public(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> list[tuple[str, ...]]:
-    """The addresses at which clients reach each server: of each range one."""
+    """Return the addresses at which clients reach each server: one of each range."""
     written = value_at(entry, "public")
     texts = [written.text] if isinstance(written, YamlScalar) else _texts(written)
     columns: list[tuple[str, ...]] = []
@@ -193,7 +193,9 @@ def _public(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> list
             continue
         wrong = next((each for each in found if not is_ip(each)), None)
         if wrong is not None:
-            tell(origin_of(entry, "public"), f"{shown(wrong)} is no IP address", "write what clients are to use")
+            tell(
+                origin_of(entry, "public"), f"{shown(wrong)} is not an IP address", "write the address that clients use"
+            )
         elif len(found) != len(names):
             what = f"{shown(text)} is {_count(len(found), 'address')} for {_count(len(names), 'server')}"
             tell(origin_of(entry, "public"), what, "write a range of as many addresses as names")
@@ -248,7 +250,11 @@ def _labels(entry: YamlValue, tell: ReportError) -> dict[str, str]:
     for key, value in table.entries.items() if isinstance(table, YamlMapping) else ():
         text = text_of(value) or ""
         if key == STATE:
-            tell(value.origin, f"no label can be called {STATE!r}", "call it otherwise: state=up asks for reachability")
+            tell(
+                value.origin,
+                f"{STATE!r} is not allowed as a label",
+                "choose another name: state=up selects by reachability",
+            )
         elif not shapes.matches(text, shapes.Label):
             tell(value.origin, f"{shown(key)} is {shown(text)}", "write a word that begins with a letter or digit")
         else:
@@ -257,7 +263,7 @@ def _labels(entry: YamlValue, tell: ReportError) -> dict[str, str]:
 
 
 def settings_of(shape: shapes.SettingsShape, root: str) -> Settings:
-    """What multiall.yaml says, with the defaults of what it does not say."""
+    """Return the settings of multiall.yaml, with defaults for missing ones."""
     default = Settings()
     return Settings(
         store=resolve_path(shape.store, root) if isinstance(shape.store, str) else default.store,
@@ -304,7 +310,7 @@ def _topology(shape: shapes.TopologyShape | UnsetType | None) -> TopologySetting
 
 
 def guards_of(shape: shapes.RulesShape, defaults: dict[str, GuardLimit]) -> dict[str, GuardLimit]:
-    """The guards' limits: what a file says, over the defaults."""
+    """Return the guards' limits: those of a file, else the defaults."""
     limits = dict(defaults)
     if not isinstance(shape.guards, shapes.GuardsShape):
         return limits
@@ -324,5 +330,5 @@ def _seconds(value: float | str | UnsetType, default: float) -> float:
 
 
 def seconds_in(text: str) -> float:
-    """What `10s`, `500ms` or `10` means, already held against its shape."""
+    """Return the seconds of `10s`, `500ms` or `10`, validated before."""
     return span(text if text[-1].isalpha() else f"{text}s")

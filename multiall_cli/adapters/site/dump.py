@@ -4,5 +4,5 @@ import yaml
 
 
 def dump(value: object, *, ascii_only: bool = False) -> str:
-    """Block style, keys in their own order, any character as it is (or, beyond ASCII, as its escape)."""
+    """Return block-style YAML, keys in their own order; `ascii_only` escapes other characters."""
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=not ascii_only, width=100))

@@ -1,4 +1,4 @@
-"""Begins a site: an inventory, the guards and the settings, in a folder of their own."""
+"""Makes a new site: an inventory, guards and settings in a folder."""
 
 import os
 from pathlib import Path
@@ -15,23 +15,23 @@ _MODELINE = "# yaml-language-server: $schema={}"
 _SETTINGS = f"""\
 {_MODELINE.format("inventory/settings.schema.json")}
 #
-# What holds for every run of this site. All of it may stay as it is.
+# Settings for every run of this site. All defaults may stay.
 
-# Servers that are worked on at a time.
+# Number of servers to process in parallel.
 # parallel: 32
-# How long to wait for a connection, and for a server that says nothing.
+# Time limits to connect, and for a server that does not respond.
 # connect_timeout: 10s
 # timeout: 60s
-# Where the journal and the outbox are kept, instead of in the user's state folder.
+# Folder of journal and backlog, instead of the user's state folder.
 # store: ./state
-# How patient `multiall topology` is, and what answers as long as our own network is there.
+# When `multiall topology` confirms a failure, and addresses that answer whenever our own network works.
 # topology:
 #   window: 22.25s
 #   sentinels: [192.0.2.1]
 """
 
 _POOLS = """
-# Next: put servers that are to be the same into a pool, for example:
+# Next: put servers that are to be equal into a pool, for example:
 #
 # pools:
 #   web:
@@ -42,10 +42,10 @@ _POOLS = """
 
 
 def create_site(directory: Path, ssh_config: Path | None) -> list[Path]:
-    """Writes a new site and returns its files. Servers are those of `ssh_config`; without any, a commented example.
+    """Write a new site and return its files. Servers are those of `ssh_config`; without it, a commented example.
 
-    Nothing is overwritten. Errors: UsageError where the folder has a site's file already or cannot be written,
-    InputFaults where `ssh_config` is there and cannot be read.
+    Nothing is overwritten. Raises UsageError if the folder has a site's file already or cannot be written, InputFaults
+    if `ssh_config` exists but cannot be read.
     """
     imported = import_ssh_config(ssh_config) if ssh_config and ssh_config.exists() else ImportResult(())
     texts = {
@@ -56,18 +56,18 @@ def create_site(directory: Path, ssh_config: Path | None) -> list[Path]:
     }
     for file in texts:
         if os.path.lexists(directory / file):
-            todo = "name another folder, or edit the site that is there"
-            raise UsageError("init", f"{shown(str(directory))} has {file} already", todo)
+            todo = "choose another folder, or edit the existing site"
+            raise UsageError("init", f"{shown(str(directory))} already has {file}", todo)
     try:
         return [_write(directory / file, text) for file, text in texts.items()]
     except OSError as error:
-        todo = "name a folder that you may write to"
+        todo = "choose a folder that you may write to"
         raise UsageError("init", f"{shown(str(error.filename))}: {error.strerror}", todo) from None
 
 
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # "x": a file that came into being meanwhile is left alone.
+    # "x": a file that appeared meanwhile is not overwritten.
     with path.open("x", encoding="utf-8") as opened:
         opened.write(text)
     return path
@@ -75,7 +75,7 @@ def _write(path: Path, text: str) -> Path:
 
 def _from_ssh(imported: ImportResult) -> str:
     left = [f"#   line {dropped.origin.line}: {dropped.what}" for dropped in imported.dropped]
-    told = ["", "# Not taken over from ~/.ssh/config:", *left] if left else []
+    told = ["", "# Not imported from ~/.ssh/config:", *left] if left else []
     title = f"{_MODELINE[2:].format('schema.json')}\n\nThe servers of ~/.ssh/config."
     return render(imported, title) + _POOLS + "\n".join(told) + ("\n" if told else "")
 

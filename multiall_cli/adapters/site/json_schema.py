@@ -1,4 +1,4 @@
-"""JSON Schemas of a site's files, for completion in editors: generated from the shapes, shipped in inventory/."""
+"""JSON Schemas of site files, for completion in editors: generated from the shapes, shipped in inventory/."""
 
 import json
 import sys
@@ -20,12 +20,12 @@ _FILES: dict[str, tuple[type, str]] = {
 
 
 def schemas() -> dict[str, str]:
-    """File name → JSON Schema, the same text for the same shapes."""
+    """Return file name → JSON Schema; the same shapes give the same text."""
     return {file: _schema(shape, title) for file, (shape, title) in _FILES.items()}
 
 
 def _rule() -> dict[str, object]:
-    """What a rule may say: the keys of its check, and those of every rule."""
+    """Return the keys of a rule: those of its check, and those of every rule."""
     cases = [
         {
             "if": {"properties": {"check": {"const": name}}, "required": ["check"]},

@@ -1,4 +1,4 @@
-"""Who the members of each pool are: target expressions, which may name other pools."""
+"""Resolves the members of pools: target expressions, which may refer to other pools."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,18 +14,18 @@ from multiall_cli.planning.targets.ranges import is_name, shown
 from multiall_cli.planning.targets.selection import TargetWorld, is_fleeting, select, world_of
 
 HINTS = 20
-"""How many unknown names are answered with the nearest known one; among many names each costs 0.1 s."""
+"""Unknown names for which the nearest known one is suggested; with many names each costs 0.1 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedPool:
-    """A pool and where its members are written, before they are known."""
+    """A pool, and its members as target expressions."""
 
     pool: Pool
     written: YamlMapping
 
     def expressions(self) -> tuple[YamlScalar, ...]:
-        """The members as they are written, one expression each."""
+        """Return the members as written, one expression each."""
         found = value_at(self.written, "members")
         items = found.items if isinstance(found, YamlList) else (found,)
         return tuple(item for item in items if isinstance(item, YamlScalar))
@@ -34,19 +34,19 @@ class UnresolvedPool:
 def resolve_members(
     drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], tell: ReportError
 ) -> dict[str, Pool]:
-    """The pools with their members; a pool whose members cannot be known is told and left out."""
+    """Return the pools with their members; a pool with unresolvable members is reported and left out."""
     return _MemberResolver(drafts, servers, tell).resolve()
 
 
 class _MemberResolver:
-    """Resolves pools in the order in which they need each other."""
+    """Resolves pools after the pools that they refer to."""
 
     def __init__(self, drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], tell: ReportError) -> None:
         self._drafts = drafts
         self._servers = servers
         self._tell = tell
         self._hints = HINTS
-        # All names from the start, for the nearest one; a pool without members is not known yet, or wrong.
+        # All names from the start, for suggestions; a pool without members is unresolved or wrong.
         self._pools: dict[str, tuple[str, ...]] = dict.fromkeys(drafts, ())
         self._world: TargetWorld = replace(world_of(Inventory(servers, {})), pools=self._pools)
 
@@ -60,7 +60,7 @@ class _MemberResolver:
         }
 
     def _order(self) -> tuple[str, ...]:
-        """Pools after those that they need; those in a circle are told, and come last."""
+        """Return pools after those that they need; cycles are reported, and come last."""
         needs = {
             name: frozenset(need for item in draft.expressions() for need in self._needs(item))
             for name, draft in self._drafts.items()
@@ -78,29 +78,29 @@ class _MemberResolver:
     def _tell_circle(self, circle: list[str]) -> None:
         first = min(circle, key=lambda name: self._drafts[name].pool.origin)
         start = circle.index(first)
-        # graphlib lists each pool before the one that needs it.
+        # graphlib lists each pool before the pool that needs it.
         route = list(reversed((*circle[start:], *circle[:start], first)))
         place = origin_of(self._drafts[first].written, "members")
-        what = f"the pools need each other: {' → '.join(f'@{name}' for name in route)}"
-        self._tell(place, what, "take one of them out of the other's members")
+        what = f"the pools form a cycle: {' → '.join(f'@{name}' for name in route)}"
+        self._tell(place, what, "remove one of them from the other's members")
 
     def _needs(self, item: YamlScalar) -> frozenset[str]:
-        """The pools of the site that an expression names."""
+        """Return the pools of the site in an expression."""
         try:
             found = atoms(item.text)
         except UsageError:
-            return frozenset()  # told by `_settled`
+            return frozenset()  # reported by `_settled`
         return frozenset(atom.name for atom in found if isinstance(atom, Group) and atom.name in self._drafts)
 
     def _members(self, draft: UnresolvedPool) -> tuple[str, ...]:
-        """A pool's members; none where one of its expressions is wrong, or needs a pool that is."""
+        """Return a pool's members; none if one of its expressions is wrong, or needs such a pool."""
         items = draft.expressions()
         settled = [item for item in items if self._settled(item)]
         ready = [item for item in settled if all(self._pools[name] for name in self._needs(item))]
         whole: UsageError | None = None
         if len(ready) == len(items):
             try:
-                # Together first: one pass over the inventory, and `!` among them is seen.
+                # All at once first: one pass over the inventory, and `!` applies to all of them.
                 return select(", ".join(item.text for item in items), self._world)
             except UsageError as error:
                 whole = error
@@ -110,15 +110,15 @@ class _MemberResolver:
         return ()
 
     def _settled(self, item: YamlScalar) -> bool:
-        """Whether an expression can be read, and does not depend on what changes from run to run."""
+        """Return whether an expression is valid, and does not depend on state that changes between runs."""
         try:
             fleeting = [atom for atom in atoms(item.text) if is_fleeting(atom)]
         except UsageError as error:
             self._tell(item.origin, error.what, error.todo)
             return False
         for atom in fleeting:
-            what = f"members cannot depend on '{atom}', which changes by itself"
-            self._tell(item.origin, what, "name servers, pools and labels")
+            what = f"members cannot depend on '{atom}', which changes between runs"
+            self._tell(item.origin, what, "use servers, pools and labels")
         return not fleeting
 
     def _chosen(self, item: YamlScalar) -> bool:

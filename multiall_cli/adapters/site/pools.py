@@ -1,4 +1,4 @@
-"""From the shape of a site's file to the words of the domain, for pools and what they ask of their members."""
+"""Converts validated site files to domain values: pools and their declarations."""
 
 import re
 from collections.abc import Container
@@ -26,10 +26,10 @@ _MEMBER = "member:"
 
 
 def pool_of(name: str, written: YamlMapping, root: str, servers: Container[str], tell: ReportError) -> Pool | None:
-    """One entry of `pools:`, with its members still as they are written; None where its name cannot stand."""
+    """Return one entry of `pools:`, members still unresolved; None if its name is invalid."""
     place, entry = written.keys[name], written.entries[name]
     if not is_name(name) or name in SPECIAL:
-        tell(place, f"{shown(name)} cannot be the name of a pool", "write such as web; @failed and @deferred are sets")
+        tell(place, f"{shown(name)} is not a valid pool name", "write such as web; @failed and @deferred are sets")
         return None
     priority = value_at(entry, "priority")
     return Pool(
@@ -57,7 +57,7 @@ def _trees(
         if tree is None:
             continue
         if tree.path in trees:
-            what = f"the path {shown(tree.path)} stands a second time (first at {trees[tree.path].origin})"
+            what = f"the path {shown(tree.path)} is declared twice (first at {trees[tree.path].origin})"
             tell(tree.origin, what, "keep one of them")
         else:
             trees[tree.path] = replace(tree, pools=(pool,))
@@ -94,12 +94,12 @@ def _tree(item: YamlValue, root: str, servers: Container[str], tell: ReportError
 
 
 def _path(item: YamlValue, tell: ReportError) -> str | None:
-    """The tree's path, normalised, so that one tree has one name."""
+    """Return the tree's path, normalised, so that one tree has one name."""
     text = text_of(item, "path") or ""
     path = text.rstrip("/")
     parts = path.split("/")[1:]
     if not parts:
-        tell(origin_of(item, "path"), f"'path' is {shown(text)}, a whole file system or home", "name a folder in it")
+        tell(origin_of(item, "path"), f"'path' is {shown(text)}, a whole file system or home", "write a folder in it")
     elif any(part in ("", ".", "..") for part in parts):
         tell(origin_of(item, "path"), f"'path' is {shown(text)}", "write it without '//', '.' and '..'")
     else:
@@ -108,7 +108,7 @@ def _path(item: YamlValue, tell: ReportError) -> str | None:
 
 
 def _source(item: YamlValue, root: str, servers: Container[str], tell: ReportError) -> tuple[str, bool] | None:
-    """The folder's absolute path or the member's name, and whether it is a member."""
+    """Return the folder's absolute path or the member's name, and whether it is a member."""
     text = text_of(item, "source") or ""
     if text.startswith(("./", "../", "/")):
         return resolve_path(text, root), False
@@ -116,7 +116,7 @@ def _source(item: YamlValue, root: str, servers: Container[str], tell: ReportErr
     if name in servers:
         return name, True
     todo = f"write a folder as ./{name}, or the name of a server"
-    tell(origin_of(item, "source"), f"'source' is {shown(text)}, which is no server", todo)
+    tell(origin_of(item, "source"), f"'source' is {shown(text)}, which is not a server", todo)
     return None
 
 
@@ -150,7 +150,7 @@ def _after(item: YamlValue, tell: ReportError) -> tuple[After, ...]:
             tell(action.origin, f"names {' and '.join(verbs) or 'no action'}", "write one of reload, restart and run")
             continue
         if value_at(action, verbs[0]) is None:
-            continue  # told when it was held against its shape
+            continue  # reported by the validation
         service = text_of(action, verbs[0])
         arguments = _texts(value_at(action, "run")) if service is None else (service,)
         actions.append(After(verbs[0], arguments, _texts(value_at(action, "watch"))))
@@ -172,9 +172,7 @@ def _rollout(entry: YamlValue, tell: ReportError) -> Rollout:
 def _drain(entry: YamlValue, tell: ReportError) -> bool:
     drain = (text_of(entry, "rollout", "drain") or "").lower() == "true"
     if drain and not items(value_at(entry, "dns")):
-        tell(
-            origin_of(entry, "rollout", "drain"), "there is no `dns:` to take members out of", "add it, or leave it out"
-        )
+        tell(origin_of(entry, "rollout", "drain"), "drain needs a `dns:` in this pool", "add one, or remove `drain`")
     return drain
 
 
@@ -190,19 +188,17 @@ def _gate(entry: YamlValue, tell: ReportError) -> Gate | None:
         seconds_in(said["within"]) if said["within"] else default.within,
     )
     if (gate.stable - 1) * gate.every >= gate.within:
-        what = (
-            f"the gate never opens: {gate.stable} looks, one every {gate.every:g} s, do not fit into {gate.within:g} s"
-        )
+        what = f"the gate never opens: {gate.stable} checks every {gate.every:g} s take longer than {gate.within:g} s"
         tell(written.origin, what, "make `within` longer")
     return gate
 
 
 def amount_of(written: YamlValue, tell: ReportError, least: int = 1) -> Amount | None:
-    """A number or a share of members; None where it is neither, which is told."""
+    """Return a number or share of members; None, reported, if it is neither."""
     text = text_of(written) or ""
     match = re.fullmatch(r"([0-9]{1,6})(%?)", text)
     number, percent = (int(match[1]), bool(match[2])) if match else (-1, False)
     if number < least or (percent and number > 100):
-        tell(written.origin, f"{shown(text)} is no number or share of members", "write such as 3 or 25%")
+        tell(written.origin, f"{shown(text)} is not a number or share of members", "write such as 3 or 25%")
         return None
     return Amount(number, percent)

@@ -1,7 +1,7 @@
-"""YAML text with the place of every key and value; the only room that knows PyYAML.
+"""YAML with the position of every key and value; the only module that uses PyYAML.
 
-It builds on the parser's events, not on PyYAML's own compose: that takes twice as long, and bounds neither
-nesting nor aliases.
+It uses the parser's events, not PyYAML's own compose, which takes twice as long and limits neither nesting nor
+aliases.
 """
 
 import re
@@ -15,11 +15,11 @@ from multiall_cli.domain.errors import Fault, InputFaults, Origin
 from multiall_cli.planning.targets.ranges import shown
 
 DEPTH = 40
-"""How deep lists and tables may stand in each other."""
+"""Nesting depth of lists and mappings."""
 _TOO_DEEP = (f"is nested more than {DEPTH} deep", "write it flatter")
 
 EXPANDED = 1_000_000
-"""How many values a file may have once its aliases are written out."""
+"""Values of a file after its aliases are expanded."""
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = yaml.reader.Reader.NON_PRINTABLE  # compiling such a set takes five milliseconds
@@ -35,7 +35,7 @@ ScalarValue = None | bool | int | float | str
 
 @dataclass(frozen=True, slots=True)
 class YamlScalar:
-    """A single value, as YAML 1.2 reads it, and its text as it is written. `tag` is empty in a site's files."""
+    """A scalar as YAML 1.2 reads it, and its text as written. `tag` is empty in site files."""
 
     value: ScalarValue
     text: str
@@ -55,7 +55,7 @@ class YamlList:
 
 @dataclass(frozen=True, slots=True)
 class YamlMapping:
-    """A table of keys and values. `keys` has the place of each key."""
+    """A mapping. `keys` has the position of each key."""
 
     entries: dict[str, "YamlValue"]
     keys: dict[str, Origin]
@@ -67,20 +67,20 @@ YamlValue = YamlScalar | YamlList | YamlMapping
 
 
 def parse_yaml(text: str, file: str, *, tags: bool = False) -> tuple[YamlValue | None, tuple[Fault, ...]]:
-    """What a file says, None where it says nothing, and what is wrong with it.
+    """Return a file's value, None if it is empty, and its errors.
 
-    Duplicate keys and control characters are told, and reading goes on; broken YAML ends it. `tags`: keep tags
-    such as `!vault` on their scalars (they are never resolved), else they are faults.
+    Duplicate keys and control characters are reported, and parsing continues; broken YAML ends it. `tags`: keep tags
+    such as `!vault` on their scalars (they are never resolved); without it, tags are errors.
     """
     unreadable = _CONTROL.search(text)
     if unreadable:
         origin = _place(text, unreadable.start(), file)
-        return None, (Fault(origin, f"has the character {unreadable[0]!r}", "take it out"),)
+        return None, (Fault(origin, f"has the character {unreadable[0]!r}", "remove it"),)
     odd = _ODD_END.search(text)
     if odd:
-        # The parser would count a line more than every editor does, and all places below would be wrong.
+        # The parser would count one line more than editors do, and all later positions would be wrong.
         what = f"has the line end {odd[0]!r}"
-        return None, (Fault(_place(text, odd.start(), file), what, "save it with line ends of Unix"),)
+        return None, (Fault(_place(text, odd.start(), file), what, "save it with Unix line ends"),)
     composer = _YamlParser(text, file, tags=tags)
     try:
         return composer.document(), tuple(composer.faults)
@@ -94,7 +94,7 @@ def parse_yaml(text: str, file: str, *, tags: bool = False) -> tuple[YamlValue |
 
 
 def to_python(written: YamlValue | None) -> object:
-    """The values without their places: None, booleans, numbers, strings, lists and dicts."""
+    """Return the values without positions: None, booleans, numbers, strings, lists and dicts."""
     match written:
         case YamlScalar(value):
             return value
@@ -123,22 +123,22 @@ def _broken(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
     origin = Origin(file, line + 1, column + 1)
     why = (error.problem or "it ends too early").replace("node content", "value")
     if "\t" in row[: len(row) - len(row.lstrip())]:
-        return Fault(origin, "is indented by a tab, which YAML does not read", "indent by spaces")
-    if error.problem == "exceeded maximum nesting depth":  # the parser's own limit, met while it reads ahead
+        return Fault(origin, "is indented by a tab, which YAML forbids", "indent by spaces")
+    if error.problem == "exceeded maximum nesting depth":  # the parser's own limit, reached while it reads ahead
         return Fault(origin, *_TOO_DEEP)
     if _has_range_in_brackets(row):
         return Fault(origin, f"is not YAML: {why}", 'quote a range inside [ ] or { }, as in ["web[1-3]"]')
-    return Fault(origin, f"is not YAML: {why}", "mend the line, or the one before")
+    return Fault(origin, f"is not YAML: {why}", "fix the line, or the one before")
 
 
 def _has_range_in_brackets(row: str) -> bool:
-    """A plain range within a list or table of one line: its bracket is YAML's own there."""
+    """Return whether a one-line list or mapping contains a plain range: its bracket is YAML's own there."""
     opened = _BRACKET.search(row)
     return opened is not None and _RANGE.search(row, opened.end()) is not None
 
 
 def _resolved(text: str) -> ScalarValue:
-    """A plain scalar by the core schema of YAML 1.2: `no`, `on`, `1:30` and dates are strings."""
+    """Return a plain scalar by the core schema of YAML 1.2: `no`, `on`, `1:30` and dates are strings."""
     if text in _NULL:
         return None
     if text in _BOOLEANS:
@@ -151,19 +151,19 @@ def _resolved(text: str) -> ScalarValue:
 
 
 class _YamlParser:
-    """Turns the parser's events into values; one method for each kind of value."""
+    """Turns the parser's events into values; one method per kind of value."""
 
     def __init__(self, text: str, file: str, *, tags: bool) -> None:
         self.faults: list[Fault] = []
         self._file = file
         self._tags = tags
         self._anchors: dict[str, YamlValue] = {}
-        # Asked directly: yaml.parse would ask the parser twice for each event.
+        # Used directly: yaml.parse would ask the parser twice for each event.
         self._next: Callable[[], yaml.Event] = _LOADER(text).get_event
         self._expanded = 0
 
     def document(self) -> YamlValue | None:
-        """The file's one document."""
+        """Return the file's only document."""
         self._next()  # the stream begins
         if isinstance(self._next(), yaml.StreamEndEvent):
             return None
@@ -171,7 +171,7 @@ class _YamlParser:
         self._next()  # the document ends
         event = self._next()
         if isinstance(event, yaml.DocumentStartEvent):
-            self._fault(self._origin(event), "begins a second document", "put it into a file of its own")
+            self._fault(self._origin(event), "begins a second document", "put it into its own file")
         return written
 
     def _origin(self, event: yaml.Event) -> Origin:
@@ -205,11 +205,11 @@ class _YamlParser:
         name = event.anchor or ""
         meant = self._anchors.get(name)
         if meant is None:
-            what = f"means the anchor {shown(name)}, which is not above"
+            what = f"refers to the anchor {shown(name)}, which is not defined above"
             raise self._stop(self._origin(event), what, "write the value")
         self._expanded += meant.size
         if self._expanded > EXPANDED:
-            what = f"makes more than {EXPANDED:,} values by aliases"
+            what = f"expands to more than {EXPANDED:,} values by aliases"
             raise self._stop(self._origin(event), what, "write the values out")
         return meant
 
@@ -221,7 +221,7 @@ class _YamlParser:
         origin = self._origin(event)
         text = event.value
         if not text.isprintable() and (hidden := _HIDDEN.search(text)):
-            self._fault(origin, f"has the control character {hidden[0]!r}", "take it out")
+            self._fault(origin, f"has the control character {hidden[0]!r}", "remove it")
             text = _HIDDEN.sub("", text)
         value = _resolved(text) if event.implicit[0] else text
         if event.tag is None:
@@ -256,19 +256,19 @@ class _YamlParser:
         return YamlMapping(entries, keys, origin, size)
 
     def _key(self, event: yaml.Event, place: Origin, keys: dict[str, Origin], depth: int) -> str | None:
-        """The key's text, None where there is none that can be taken."""
+        """Return the key's text, None if it is invalid."""
         if isinstance(event, yaml.ScalarEvent) and event.anchor is None and event.tag is None:
             text = event.value
         else:
             written = self._value(event, depth + 1)
             text = written.text if isinstance(written, YamlScalar) else ""
         if not text:
-            self._fault(place, "is no name, but stands as a key", "write `key: value`")
+            self._fault(place, "is not a valid key", "write `key: value`")
         elif text == "<<":
-            self._fault(place, "merges tables by '<<', which is not read", "write the keys out")
+            self._fault(place, "merges mappings by '<<', which is not supported", "write the keys out")
         elif text in keys:
-            what = f"has the key {shown(text)} a second time (first at {keys[text]})"
+            what = f"has the key {shown(text)} twice (first at {keys[text]})"
             self._fault(place, what, "keep one of them")
         else:
-            return sys.intern(text)  # a few keys stand in every server
+            return sys.intern(text)  # every server has the same few keys
         return None

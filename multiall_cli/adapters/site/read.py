@@ -1,4 +1,4 @@
-"""Finds a site and reads it whole: every fault of every file is told in one run."""
+"""Finds and reads a site: all errors of all files are reported in one run."""
 
 import gc
 import os
@@ -27,7 +27,7 @@ from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import circle_of
 
 LIMIT = 32 << 20
-"""Bytes that one file may have."""
+"""Bytes per file."""
 
 SETTINGS = "multiall.yaml"
 RULES = "rules"
@@ -39,9 +39,9 @@ Shape = TypeVar("Shape")
 
 
 def find_site(argument: str | None, environment: Mapping[str, str], folder: Path, system: Path = _SYSTEM) -> Path:
-    """The site's folder: the argument, MULTIALL_SITE, `folder` and those above it, the user's, the system's.
+    """Return the site's folder: the argument, MULTIALL_SITE, `folder` and its parents, the user's, the system's.
 
-    Errors: UsageError where there is none.
+    Raises UsageError if there is none.
     """
     asked = argument or environment.get("MULTIALL_SITE")
     if asked:
@@ -59,19 +59,19 @@ def find_site(argument: str | None, environment: Mapping[str, str], folder: Path
 
 
 def is_site(folder: Path) -> bool:
-    """Whether a folder has what makes it a site."""
+    """Return whether a folder is a site."""
     return os.path.isdir(folder / INVENTORY) or os.path.isfile(folder / SETTINGS)
 
 
 def built_in(name: str) -> Path:
-    """A file that comes with MultiAll: in a checkout at its top, else in the installed package."""
+    """Return a file that comes with MultiAll: at the top of a checkout, else in the installed package."""
     package = Path(__file__).parents[2]
     inside = package / "shipped" / name
     return inside if inside.exists() else package.parent / name
 
 
 def read_site(root: Path) -> Site:
-    """The site in a folder. Errors: InputFaults with every fault of its files."""
+    """Read the site in a folder. Raises InputFaults with every error of its files."""
     faults: list[Fault] = []
     with _no_collection():
         inventory = _SiteReader(root, faults).inventory()
@@ -94,10 +94,12 @@ def read_site(root: Path) -> Site:
 
 
 def _check_publication(settings: tuple[SettingsShape, YamlValue] | None, faults: list[Fault]) -> None:
-    """A copy that ends before the next one is given is worse than none."""
+    """A copy that expires before the next one is published is worse than none."""
     topology = settings_of(settings[0], "").topology if settings else TopologySettings()
     if settings and topology.publish and topology.ttl < 2 * topology.every:
-        what = f"'ttl' is {topology.ttl:g} s and a scan comes every {topology.every:g} s: copies end before others come"
+        what = (
+            f"'ttl' is {topology.ttl:g} s and scans run every {topology.every:g} s: copies expire before their renewal"
+        )
         faults.append(Fault(origin_of(settings[1], "topology", "ttl"), what, "make it at least twice `every`"))
 
 
@@ -105,7 +107,7 @@ _Packs = dict[str, dict[str, Saying]]
 
 
 def _packs(root: Path, faults: list[Fault]) -> tuple[_Packs, _Packs, dict[str, dict[str, Example]]]:
-    """All packs by name, the site's before those that are shipped; the site's own; what their rules are tried on."""
+    """Return all packs by name, the site's before the built-in ones; the site's own; the examples of their rules."""
     shipped_ones: _Packs = {}
     own: _Packs = {}
     tried: dict[str, dict[str, Example]] = {}
@@ -115,7 +117,7 @@ def _packs(root: Path, faults: list[Fault]) -> tuple[_Packs, _Packs, dict[str, d
     ):
         for file in _yaml_files(top / RULES, RULES, told):
             if _is_empty(top / RULES / file):
-                found[Path(file).stem] = {}  # being written just now, perhaps by `baseline learn`; no pool can take it
+                found[Path(file).stem] = {}  # being written just now, perhaps by `baseline learn`; no pool can use it
             elif f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told, whose)):
                 tell = partial(_add_fault, told)
                 name = Path(file).stem
@@ -128,7 +130,7 @@ def _is_empty(file: Path) -> bool:
     try:
         return file.is_file() and not file.stat().st_size
     except OSError:
-        return False  # why it cannot be read is told by who reads it
+        return False  # the reader reports why it cannot be read
 
 
 def _add_fault(faults: list[Fault], origin: Origin, what: str, todo: str) -> None:
@@ -136,20 +138,20 @@ def _add_fault(faults: list[Fault], origin: Origin, what: str, todo: str) -> Non
 
 
 def _yaml_files(folder: Path, name: str, faults: list[Fault]) -> list[str]:
-    """The site's files in one of its folders, by name; hidden ones are an editor's."""
+    """Return the site's files in one of its folders, by name; hidden ones belong to editors."""
     try:
         found = sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
     except OSError as error:
-        faults.append(Fault(Origin(name, 1, 1), f"cannot be read: {error.strerror}", "mend its rights"))
+        faults.append(Fault(Origin(name, 1, 1), f"cannot be read: {error.strerror}", "fix its permissions"))
         return []
     return [each for each in found if each.endswith((".yaml", ".yml")) and each[0] != "."]
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keeps the garbage collector off: reading makes only what stays, and a large site is read a third faster."""
+    """Disable the garbage collector: reading makes no garbage, and a large site is read a third faster."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -160,7 +162,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def default_guards() -> dict[str, GuardLimit]:
-    """The guards as they are shipped. Errors: InputFaults."""
+    """Return the built-in guards. Raises InputFaults."""
     faults: list[Fault] = []
     path = built_in(GUARDS)
     rules = _read(path.parents[1], GUARDS, RulesShape, faults)
@@ -170,22 +172,22 @@ def default_guards() -> dict[str, GuardLimit]:
 
 
 def read_text(path: Path, file: str) -> str | Fault:
-    """A file's text, or why there is none; `file` is its name in the fault."""
+    """Return a file's text, or its error; `file` is its name there."""
     origin = Origin(file, 1, 1)
     try:
-        # A pipe or a device could keep us waiting for ever.
+        # Reading a pipe or a device could block for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return Fault(origin, "is not a plain file", "put a file there")
+            return Fault(origin, "is not a regular file", "put a file there")
         with open(path, "rb") as opened:
             content = opened.read(LIMIT + 1)
     except OSError as error:
-        return Fault(origin, f"cannot be read: {error.strerror}", "mend its path or its rights")
+        return Fault(origin, f"cannot be read: {error.strerror}", "fix its path or its permissions")
     if len(content) > LIMIT:
         return Fault(origin, f"has more than {LIMIT >> 20} MiB", "split it into several files")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = error.object[: error.start]  # without the mark of byte order that `content` may begin with
+        before = error.object[: error.start]  # without a byte order mark that `content` may begin with
         place = Origin(file, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
         return Fault(place, "is not UTF-8", "save it as UTF-8")
     return text if text.strip() else Fault(origin, "is empty", "write something into it, or remove it")
@@ -194,8 +196,8 @@ def read_text(path: Path, file: str) -> str | Fault:
 def _read(
     root: Path, file: str, shape: type[Shape], faults: list[Fault], whose: str = ""
 ) -> tuple[Shape, YamlValue] | None:
-    """A file held against its shape; None where it is missing, empty but for comments, or wrong. `whose`: stands before
-    its name in places, where it is not the site's.
+    """Return a validated file; None if it is missing, wrong, or has only comments. `whose`: prefix of its name in
+    positions, if it is not the site's.
     """
     path = root / file
     if not os.path.lexists(path):
@@ -251,7 +253,7 @@ class _SiteReader:
             if first is zone.origin:
                 yield zone
             else:
-                what = f"the zone {shown(written)} is declared a second time (first at {first})"
+                what = f"the zone {shown(written)} is declared twice (first at {first})"
                 self._tell(zone.origin, what, "keep one of them")
 
     def _files(self) -> list[str]:
@@ -276,20 +278,20 @@ class _SiteReader:
                     server = replace(plain, rules=own, without=without, waivers=exempt)
                 first = self._servers.setdefault(server.name, server)
                 if first is not server:
-                    what = f"{shown(server.name)} is declared a second time (first at {first.origin})"
+                    what = f"{shown(server.name)} is declared twice (first at {first.origin})"
                     self._tell(server.origin, what, "keep one of them")
 
     def _check_dependencies(self) -> None:
-        """Each names servers that there are, and no server depends on itself in the end."""
+        """Check that dependencies are known servers, and form no cycle."""
         for server in self._servers.values():
             place = server.where.get("depends_on", server.origin)
             for name in server.depends_on:
                 if name not in self._servers:
-                    todo = f"{did_you_mean(name, self._servers)}name a server of this inventory"
-                    self._tell(place, f"{shown(server.name)} depends on {shown(name)}, which is no server", todo)
+                    todo = f"{did_you_mean(name, self._servers)}use a server of this inventory"
+                    self._tell(place, f"{shown(server.name)} depends on {shown(name)}, which is not a server", todo)
             circle = circle_of(server.name, self._servers)
-            if circle and server.name == min(circle):  # told once, not by each that is in it
-                self._tell(place, f"it depends on itself: {' → '.join(circle)}", "take one of them out")
+            if circle and server.name == min(circle):  # reported once, not for each server in the cycle
+                self._tell(place, f"it depends on itself: {' → '.join(circle)}", "remove one of them")
 
     def _take_pools(self, table: YamlMapping, drafts: dict[str, UnresolvedPool]) -> None:
         section = table.entries.get("pools")
@@ -308,7 +310,7 @@ class _SiteReader:
                 where={"baseline": origin_of(entry, "baseline")},
             )
             if name in drafts:
-                what = f"the pool {shown(name)} is declared a second time (first at {drafts[name].pool.origin})"
+                what = f"the pool {shown(name)} is declared twice (first at {drafts[name].pool.origin})"
                 self._tell(pool.origin, what, "keep one of them")
             else:
                 drafts[name] = UnresolvedPool(pool, entry)

@@ -1,4 +1,4 @@
-"""From what a site's files say of baseline rules to words with their places; each rule is held against its check."""
+"""Reads the baseline rules of site files with their positions, and checks each rule against its check."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,26 +15,26 @@ from multiall_cli.planning.whom import INVENTORY
 
 
 def sayings(entry: YamlValue | None, tell: ReportError) -> dict[str, Saying]:
-    """The `rules:` of a pack, a pool or a server: rule → key → what is written."""
+    """Return the `rules:` of a pack, a pool or a server: rule → key → written value."""
     table = value_at(entry, "rules")
     found: dict[str, Saying] = {}
     if not isinstance(table, YamlMapping):
         return found
     for name, written in table.entries.items():
         if not isinstance(written, YamlMapping):
-            continue  # told when it was held against its shape
+            continue  # reported by the validation
         if not is_id(name):
-            tell(table.keys[name], f"{shown(name)} cannot be the name of a rule", "write such as disk.root")
+            tell(table.keys[name], f"{shown(name)} is not a valid rule name", "write such as disk.root")
             continue
         if not written.entries:
-            tell(table.keys[name], f"the rule {shown(name)} says nothing", "write such as {check: load, five: 4}")
+            tell(table.keys[name], f"the rule {shown(name)} is empty", "write such as {check: load, five: 4}")
             continue
         found[name] = _saying(written)
     return found
 
 
 def examples(entry: YamlValue | None) -> dict[str, Example]:
-    """The `tests:` of a pack: rule → what it is tried on."""
+    """Return the `tests:` of a pack: rule → examples."""
     table = value_at(entry, "tests")
     if not isinstance(table, YamlMapping):
         return {}
@@ -52,14 +52,14 @@ def _saying(written: YamlValue | None) -> Saying:
 
 
 def check_commands(pack: Mapping[str, Saying], entry: YamlValue, tell: ReportError) -> None:
-    """A pack may come from elsewhere: that it runs commands must be seen at its top."""
+    """Check that a pack which runs commands says so at its top: packs may come from elsewhere."""
     if (text_of(entry, "commands") or "").lower() == "true":
         return
     for rule, said in pack.items():
         runs = [said[key] for key, word in (("check", "command"), ("remedy", "run")) if _first(said, key) == word]
         if runs:
-            what = f"the rule {rule} runs a command, and its pack does not say that it does"
-            tell(runs[0].origin, what, "write `commands: true` at its top, if that is meant")
+            what = f"the rule {rule} runs a command, but its pack does not allow commands"
+            tell(runs[0].origin, what, "write `commands: true` at its top, if that is intended")
 
 
 def _first(said: Saying, key: str) -> str:
@@ -74,12 +74,12 @@ def _said(written: YamlValue) -> str | tuple[str, ...]:
 
 
 def names(entry: YamlValue | None, key: str) -> tuple[str, ...]:
-    """A list of words."""
+    """Return a list of words."""
     return tuple(each.text for each in items(value_at(entry, key)) if isinstance(each, YamlScalar))
 
 
 def waivers(entry: YamlValue | None, target: str, tell: ReportError) -> tuple[Waiver, ...]:
-    """The `except:` of a pool or a server. `target`: the servers that it is about."""
+    """Return the `except:` of a pool or a server. `target`: its servers."""
     table = value_at(entry, "except")
     found: list[Waiver] = []
     if not isinstance(table, YamlMapping):
@@ -96,25 +96,25 @@ def waivers(entry: YamlValue | None, target: str, tell: ReportError) -> tuple[Wa
 
 
 def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: ReportError) -> None:
-    """Tell whatever is wrong with the rules of packs, pools and servers. `own`: the site's own packs."""
+    """Report all errors in the rules of packs, pools and servers. `own`: the site's own packs."""
     for pack in own.values():
         _build(pack, pack, tell)
     for pool in inventory.pools.values():
         for name in pool.baseline:
             if name not in packs:
                 todo = f"{did_you_mean(name, packs)}`multiall baseline packs` shows all"
-                tell(pool.where.get("baseline", pool.origin), f"there is no pack {shown(name)}", todo)
+                tell(pool.where.get("baseline", pool.origin), f"unknown pack {shown(name)}", todo)
             elif not packs[name]:
-                todo = "write rules into it, or do not take it"
+                todo = "write rules into it, or remove it here"
                 tell(pool.where.get("baseline", pool.origin), f"the pack {shown(name)} has no rules", todo)
         if pool.quorum is not None and not pool.quorum.percent and pool.quorum.number > len(pool.members):
             many = len(pool.members)
-            what = f"the quorum of {pool.name} is {pool.quorum}, and it has {many} member{'s' if many != 1 else ''}"
+            what = f"the quorum of {pool.name} is {pool.quorum}, but it has {many} member{'s' if many != 1 else ''}"
             tell(pool.origin, what, "make it smaller, or write a share such as 50%")
         _build(pool.rules, merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules]), tell)
     for (first, second), about in conflicts(inventory, packs).items():
-        what = f"it says something else of {about} than {first}"
-        tell(second, what, "make them equal, give one pool a higher `priority`, or let the server say it")
+        what = f"contradicts {first} about {about}"
+        tell(second, what, "make them equal, give one pool a higher `priority`, or set it at the server")
     for server in inventory.servers.values():
         if server.rules:
             _build(server.rules, merged(layers(inventory, packs, server.name)), tell)

@@ -1,30 +1,30 @@
-"""What the site's files may say: the shapes of inventory/*.yaml, rules/guards.yaml and multiall.yaml.
+"""Shapes of the site's files: inventory/*.yaml, rules/*.yaml and multiall.yaml.
 
-A description completes the sentence `write …` of a fault, and is what an editor shows.
+A description completes the sentence `write …` of an error; editors show it too.
 """
-# No string with a pattern stands in one union with a list: msgspec (0.22) frees the pattern wrongly there, and
-# the interpreter crashes at its end. Where both are meant, `build` holds the string against its pattern.
+# No union has both a list and a string with a pattern: msgspec (0.22) frees the pattern wrongly there, and the
+# interpreter crashes at exit. Where both are allowed, `convert` checks the string against its pattern.
 
 import re
 from typing import Annotated, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-# No more text after the match. `$` alone would let a line end pass in Python; this means the same in an editor.
+# No text may follow the match. `$` alone would allow a line end in Python; this means the same in an editor.
 _END = r"(?![\s\S])"
 
 Text = Annotated[str, Meta(min_length=1)] | int | float | bool
-"""A word that YAML may take for a number or a boolean; it is read as it is written."""
+"""A word that YAML may read as a number or a boolean; its text is used as written."""
 
 
 def matches(text: str, alias: object) -> bool:
-    """Whether a text, as it is written, is of this kind (`User`, `Mode`, ...)."""
+    """Return whether a text is of this kind (`User`, `Mode`, ...)."""
     meta: Meta = get_args(alias)[1]
     return re.search(meta.pattern or "", text) is not None
 
 
 def _word(pattern: str, description: str, *, secret: bool = False) -> Meta:
-    """`secret`: what stands there instead may be a secret, and is not to be told."""
+    """`secret`: a wrong value here may be a secret, and must not be printed."""
     return Meta(pattern=f"^(?:{pattern}){_END}", description=description, extra={"secret": True} if secret else None)
 
 
@@ -37,9 +37,9 @@ _ID = (
     "[0-9]{1,9}|[0-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}|4294[0-8][0-9]{5}|42949[0-5][0-9]{4}"
     "|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-4]"
 )
-"""A user's or group's number: up to 4294967294, since the next one means `unchanged` to the kernel."""
+"""A user's or group's number: up to 4294967294, since the kernel reads the next one as `unchanged`."""
 _LOGIN = r"(?:[A-Za-z0-9][A-Za-z0-9.-]{0,62}\\)?[A-Za-z_][A-Za-z0-9._-]{0,62}\$?(?:@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?"
-"""A user's or group's name, of a directory's domain too: `CORP\\x`, `x@corp.example`."""
+"""A user's or group's name, also of a directory's domain: `CORP\\x`, `x@corp.example`."""
 User = Annotated[str, _word(f"{_LOGIN}|{_ID}", "a user's name or number")]
 Owner = Annotated[
     str,
@@ -51,7 +51,7 @@ Owner = Annotated[
 Mode = Annotated[str, _word("0?[0-7]{3,4}", "an octal mode such as '0644'")]
 Service = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9@._:-]{0,254}", "a service's name, such as nginx")]
 _BRACKETED = r"\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\](?::[0-9]{1,5})?"
-"""An IPv6 address, perhaps with its interface and a port."""
+"""An IPv6 address, optionally with its interface and a port."""
 Jump = Annotated[
     str,
     _word(
@@ -74,9 +74,9 @@ Members = Annotated[int, Meta(ge=1, le=1_000_000, description=_MEMBERS)]
 Share = Annotated[str, _word(r"(?:100|[1-9][0-9]?)%", _MEMBERS)]
 Sentinel = Annotated[str, _word(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}", "a host name or an IP address")]
 ServerName = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}", "a server's name")]
-Span = Annotated[str, _word(r"(?:[1-9][0-9]{0,4}[smhdw])+", "a span such as 30m, 2h or 1d12h")]
+Span = Annotated[str, _word(r"(?:[1-9][0-9]{0,4}[smhdw])+", "a duration such as 30m, 2h or 1d12h")]
 Zone = Annotated[str, _word(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "a time zone such as Europe/Zurich or UTC")]
-Cron = Annotated[str, _word(r"\S[^\r\n]*\S", "a time as cron has it, such as '0 2 * * sun'")]
+Cron = Annotated[str, _word(r"\S[^\r\n]*\S", "a time as in cron, such as '0 2 * * sun'")]
 Moment = Annotated[str, _word(r"[0-9][^\r\n]*", "a time with its zone, such as 2026-12-31T18:00+01:00")]
 RulePattern = Annotated[
     str, _word(r"[A-Za-z0-9_*][A-Za-z0-9._*:/~-]{0,252}", "a rule's name, or a pattern such as disk.*")
@@ -94,7 +94,7 @@ LabelKey = Annotated[str, _word(r"[A-Za-z_][A-Za-z0-9._-]{0,62}", "a label's nam
 Label = Annotated[str, _word(r"[A-Za-z0-9_][A-Za-z0-9._:/@+%-]{0,252}", "a word without spaces, commas or brackets")]
 
 
-DnsName = Annotated[str, _word(r"\S{1,253}", "a name of the DNS, such as example.net")]
+DnsName = Annotated[str, _word(r"\S{1,253}", "a DNS name, such as example.net")]
 NameServerText = Annotated[
     str, _word(r"[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]{0,260}", "a server's name or an IP address, perhaps with :port")
 ]
@@ -104,7 +104,7 @@ Weight = Annotated[int, Meta(ge=0, le=65535, description="a whole number from 0 
 
 
 class SshShape(Struct, forbid_unknown_fields=True):
-    """How a server is logged in to; what is not said here is as ~/.ssh/config says."""
+    """How to log in to a server; ~/.ssh/config applies to the rest."""
 
     user: User | int | UnsetType = UNSET
     port: Port | UnsetType = UNSET
@@ -114,7 +114,7 @@ class SshShape(Struct, forbid_unknown_fields=True):
 
 
 class BecomeShape(Struct, forbid_unknown_fields=True):
-    """Whose rights the work is done with."""
+    """How to get another user's privileges."""
 
     method: Literal["none", "sudo", "doas", "su"]
     user: User | int | UnsetType = UNSET
@@ -122,10 +122,10 @@ class BecomeShape(Struct, forbid_unknown_fields=True):
 
 
 _KEYS = {"exempt": "except"}
-"""Keys that are words of Python's own."""
+"""Keys that are reserved words of Python."""
 
 RuleShape = dict[str, str | int | float | bool | list[Text]]
-"""What is said of a baseline rule; `planning/checks/` knows which keys each check has."""
+"""A baseline rule, or an override of one; `planning/checks/` defines the keys of each check."""
 
 
 class WaiverShape(Struct, forbid_unknown_fields=True):
@@ -136,7 +136,7 @@ class WaiverShape(Struct, forbid_unknown_fields=True):
 
 
 class WindowShape(Struct, forbid_unknown_fields=True):
-    """A time that comes again, in which servers may be away."""
+    """A recurring time in which servers may be down."""
 
     at: Cron
     lasts: Span
@@ -166,14 +166,14 @@ class ServerShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
 
 
 class ModeShape(Struct, forbid_unknown_fields=True):
-    """The modes that the files and the folders of a tree have."""
+    """Modes of the files and folders of a tree."""
 
     files: Mode | int | UnsetType = UNSET
     dirs: Mode | int | UnsetType = UNSET
 
 
 class AfterShape(Struct, forbid_unknown_fields=True):
-    """What is done once on a member where something changed: one of reload, restart and run."""
+    """A handler: one of reload, restart and run, once on a member if something changed."""
 
     reload: Service | UnsetType = UNSET
     restart: Service | UnsetType = UNSET
@@ -182,7 +182,7 @@ class AfterShape(Struct, forbid_unknown_fields=True):
 
 
 class FilesShape(Struct, forbid_unknown_fields=True):
-    """A file tree that all members hold."""
+    """A file tree that all members have."""
 
     path: Path
     source: Source
@@ -198,7 +198,7 @@ class FilesShape(Struct, forbid_unknown_fields=True):
 
 
 class GateShape(Struct, forbid_unknown_fields=True):
-    """How often in a row the members of a batch must be found well before the next one."""
+    """How often in a row a batch's members must be healthy before the next batch."""
 
     stable: Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1")] | UnsetType = UNSET
     every: Positive | Seconds | UnsetType = UNSET
@@ -206,7 +206,7 @@ class GateShape(Struct, forbid_unknown_fields=True):
 
 
 class RolloutShape(Struct, forbid_unknown_fields=True):
-    """How a pool is changed: in which batches, and how much failure ends it."""
+    """How a pool is changed: its batches, and the failures that stop it."""
 
     batch: (
         Annotated[int, Meta(description="a number of members")]
@@ -243,7 +243,7 @@ class NameShape(Struct, forbid_unknown_fields=True):
 
 
 class TsigShape(Struct, forbid_unknown_fields=True):
-    """The key by which name servers know us."""
+    """The TSIG key of our messages to name servers."""
 
     name: DnsName
     secret: Reference
@@ -269,7 +269,7 @@ class ZoneShape(Struct, forbid_unknown_fields=True):
 
 
 class PoolShape(Struct, forbid_unknown_fields=True, rename=_KEYS):
-    """Servers that are to be the same, and in what."""
+    """Servers that are to be equal, and in what."""
 
     members: (
         Annotated[str, Meta(description="a target expression such as web[1-3]")]
@@ -296,7 +296,7 @@ class InventoryShape(Struct, forbid_unknown_fields=True):
 
 
 class TopologyShape(Struct, forbid_unknown_fields=True):
-    """How patient the topology is."""
+    """When the topology confirms a failure."""
 
     every: Positive | Seconds | UnsetType = UNSET
     timeout: Positive | Seconds | UnsetType = UNSET
@@ -309,7 +309,7 @@ class TopologyShape(Struct, forbid_unknown_fields=True):
 
 
 class BaselineShape(Struct, forbid_unknown_fields=True):
-    """What holds for the health of all servers."""
+    """Settings for the health of all servers."""
 
     longest: Days | UnsetType = UNSET
     keep: Days | UnsetType = UNSET
@@ -318,7 +318,7 @@ class BaselineShape(Struct, forbid_unknown_fields=True):
 
 
 class SettingsShape(Struct, forbid_unknown_fields=True):
-    """multiall.yaml: what holds for every run of this site."""
+    """multiall.yaml: settings for every run of this site."""
 
     store: Place | UnsetType = UNSET
     network: Place | UnsetType = UNSET
@@ -331,7 +331,7 @@ class SettingsShape(Struct, forbid_unknown_fields=True):
 
 
 class GuardShape(Struct, forbid_unknown_fields=True):
-    """From which share of at least how many items a plan looks like an accident."""
+    """The share of at least how many items from which a plan looks like an accident."""
 
     share: Percent | UnsetType = UNSET
     at_least: Count | UnsetType = UNSET
@@ -352,7 +352,7 @@ class RulesShape(Struct, forbid_unknown_fields=True):
 
 
 class ExampleShape(Struct, forbid_unknown_fields=True):
-    """What a rule of the pack is tried on."""
+    """An example for a rule of the pack."""
 
     good: RuleShape
     bad: RuleShape | list[RuleShape]

@@ -1,4 +1,4 @@
-"""Holds what a file says against its shape: every value that does not fit is a fault at its own place."""
+"""Validates a file against its shape: every invalid value is an error at its own position."""
 
 from collections.abc import Iterator
 from types import NoneType, UnionType
@@ -13,7 +13,7 @@ from multiall_cli.planning.targets.ranges import shown
 
 Shape = TypeVar("Shape")
 _Kind = object
-"""A type as an annotation writes it: a Struct, `list[...]`, a union, `Annotated[...]`."""
+"""A type as in an annotation: a Struct, `list[...]`, a union, `Annotated[...]`."""
 
 _WORDS: dict[object, str] = {
     int: "a whole number",
@@ -21,26 +21,26 @@ _WORDS: dict[object, str] = {
     bool: "true or false",
     str: "text",
     list: "a list",
-    dict: "a table of keys",
+    dict: "a mapping",
 }
 
 
 def validate(written: YamlValue, shape: type[Shape], faults: list[Fault]) -> tuple[Shape, YamlValue] | None:
-    """The shape filled with what is written, and what was written of it; None where too much does not fit.
+    """Return the filled shape, and the valid part of the file; None if too much is invalid.
 
-    What does not fit is a fault and is left out of both, so that the rest can be looked at too.
+    Invalid values are reported and left out of both, so that the rest is checked too.
     """
     try:
         return msgspec.convert(to_python(written), shape), written
     except msgspec.ValidationError as error:
         found: list[Fault] = []
         kept = _valid(written, shape, "", found)
-        faults += found or [Fault(written.origin, f"does not fit ({error})", "mend it")]
+        faults += found or [Fault(written.origin, f"is invalid ({error})", "fix it")]
         return (msgspec.convert(to_python(kept), shape), kept) if found and kept else None
 
 
 def describe(kind: _Kind) -> str:
-    """What to write, as the rest of a sentence: `a port from 1 to 65535`."""
+    """Return what to write, as the rest of a sentence: `a port from 1 to 65535`."""
     if get_origin(kind) is Annotated:
         inner, *rest = get_args(kind)
         described = [meta.description for meta in rest if isinstance(meta, msgspec.Meta) and meta.description]
@@ -49,11 +49,11 @@ def describe(kind: _Kind) -> str:
         return ", or ".join(dict.fromkeys(describe(part) for part in _parts(kind) if part is not NoneType))
     if get_origin(kind) is Literal:
         return " or ".join(str(value) for value in get_args(kind))
-    return _WORDS.get(get_origin(kind) or kind, "a table of keys")
+    return _WORDS.get(get_origin(kind) or kind, "a mapping")
 
 
 def _parts(kind: _Kind) -> Iterator[_Kind]:
-    """The kinds that a value may be of, without what is known of each."""
+    """Yield the types that a value may have, without their constraints."""
     origin = get_origin(kind)
     if origin is Annotated:
         yield from _parts(get_args(kind)[0])
@@ -75,7 +75,7 @@ def _outlines(kind: _Kind) -> bool:
 
 
 def _valid(written: YamlValue, kind: _Kind, key: str, faults: list[Fault]) -> YamlValue | None:
-    """What fits of a value, None where nothing does; the rest is told."""
+    """Return the valid part of a value, None if there is none; the rest is reported."""
     for part in _parts(kind):
         origin = get_origin(part)
         if isinstance(written, YamlList) and origin is list:
@@ -113,7 +113,7 @@ def _valid_dict(written: YamlMapping, kinds: tuple[_Kind, ...], faults: list[Fau
         kept = _valid(value, kinds[1], name, faults)
         if not _fits(name, kinds[0]):
             todo = f"write {describe(kinds[0])}"
-            faults.append(Fault(written.keys[name], f"the key {shown(name)} does not fit", todo))
+            faults.append(Fault(written.keys[name], f"invalid key {shown(name)}", todo))
         elif kept is not None:
             entries[name] = kept
     return YamlMapping(entries, written.keys, written.origin, written.size)
@@ -127,7 +127,7 @@ def _valid_struct(
     for name, value in written.entries.items():
         if name not in fields:
             todo = f"{did_you_mean(name, fields)}known here: {', '.join(fields)}"
-            faults.append(Fault(written.keys[name], f"the key {shown(name)} is not known", todo))
+            faults.append(Fault(written.keys[name], f"unknown key {shown(name)}", todo))
         elif (kept := _valid(value, fields[name].type, name, faults)) is not None:
             entries[name] = kept
     required = [field for field in fields.values() if field.required]
@@ -141,10 +141,10 @@ def _valid_struct(
 
 
 def _type_error(written: YamlValue, kind: _Kind, key: str) -> Fault:
-    what = {YamlMapping: "a table of keys", YamlList: "a list"}.get(type(written), "")
+    what = {YamlMapping: "a mapping", YamlList: "a list"}.get(type(written), "")
     if isinstance(written, YamlScalar):
         what = "empty" if written.value is None else shown(written.text)
         if written.value is not None and _is_secret(kind):
-            what = "not a reference to a secret"  # and may be the secret itself
+            what = "not a reference to a secret"  # the value itself may be the secret
     subject = shown(key) if key else "it"
     return Fault(written.origin, f"{subject} is {what}", f"write {describe(kind)}")

@@ -1,4 +1,4 @@
-"""From the shape of a site's file to the words of the domain, for zones and the names that pools have in them."""
+"""Converts validated site files to domain values: zones, and the names of pools in them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -25,7 +25,7 @@ TYPES = ("A", "AAAA")
 def zone_in(
     written: str, section: YamlMapping, root: str, servers: Mapping[str, Server], tell: ReportError
 ) -> Zone | None:
-    """One entry of `zones:`; None where it cannot stand, which was told."""
+    """Return one entry of `zones:`; None, reported, if it is invalid."""
     place, entry = section.keys[written], section.entries[written]
     label, of = zone_id(written), text_of(entry, "zone")
     name = zone_id(of) if of else label
@@ -63,23 +63,31 @@ def zone_in(
 
 
 def zone_id(written: str) -> str:
-    """What the inventory knows a zone by, whether or not it was written with its last dot."""
+    """Return the inventory's name of a zone, written with or without its last dot."""
     return absolute(written if written.endswith(".") else f"{written}.", ".")
 
 
 def _check_files(
     entry: YamlValue, primaries: Sequence[NameServer], servers: Mapping[str, Server], tell: ReportError
 ) -> None:
-    """A zone's file is written over SSH, so its primaries are servers that we have."""
+    """Check that the primaries of a zone file are known servers: the file is written over SSH."""
     file = value_at(entry, "file")
     if file is None:
         for key in ("fragment", "mirrors"):
             if value_at(entry, key) is not None:
-                tell(origin_of(entry, key), f"{key!r} is for a zone with a `file:`", "write where its file lies")
+                tell(
+                    origin_of(entry, key),
+                    f"{key!r} is for a zone with a `file:`",
+                    "set `file:` to the path of its file",
+                )
         return
     for each in primaries:
         if each.name not in servers:
-            tell(file.origin, f"{shown(each.name)} is no server of this inventory", "declare it, and name it here")
+            tell(
+                file.origin,
+                f"{shown(each.name)} is not a server of this inventory",
+                "declare it, and use its name here",
+            )
 
 
 def _seconds(entry: YamlValue, key: str, usual: float) -> float:
@@ -88,9 +96,9 @@ def _seconds(entry: YamlValue, key: str, usual: float) -> float:
 
 
 def _name_server(written: YamlValue | None, servers: Mapping[str, Server], tell: ReportError) -> NameServer | None:
-    """A server of the inventory or an address, perhaps with its port."""
+    """Return a server of the inventory or an address, optionally with its port."""
     if not isinstance(written, YamlScalar):
-        return None  # told when it was held against its shape
+        return None  # reported by the validation
     text = written.text
     if is_ip(text):
         return NameServer(text, text)
@@ -104,7 +112,7 @@ def _name_server(written: YamlValue | None, servers: Mapping[str, Server], tell:
     todo = (
         f"{did_you_mean(name, servers)}write a server of this inventory or an IP address, such as ns1 or 192.0.2.53:53"
     )
-    tell(written.origin, f"{shown(text)} is no name server", todo)
+    tell(written.origin, f"{shown(text)} is not a name server", todo)
     return None
 
 
@@ -113,7 +121,7 @@ def _key(entry: YamlValue, key: str, root: str, tell: ReportError) -> Key | None
         return None
     name, reference = text_of(entry, key, "name") or "", text_of(entry, key, "secret")
     if reference is None:
-        return None  # told when it was held against its shape
+        return None  # reported by the validation
     if fault := fault_of(name):
         tell(
             origin_of(entry, key, "name"),
@@ -128,8 +136,8 @@ def _key(entry: YamlValue, key: str, root: str, tell: ReportError) -> Key | None
 def names_in(
     entry: YamlValue, pool: Pool, inventory: Inventory, broken: Set[str], tell: ReportError
 ) -> tuple[NameDeclaration, ...]:
-    """The `dns:` of a pool whose members are known. `broken`: zones with a fault, which was told; what is in them is
-    passed over.
+    """Return the `dns:` of a pool with resolved members. `broken`: invalid zones, already reported; their names are
+    skipped.
     """
     found: dict[tuple[str, str, str], NameDeclaration] = {}
     for item in items(value_at(entry, "dns")):
@@ -140,7 +148,7 @@ def names_in(
             continue
         key = (declared.zone, declared.name, declared.service)
         if key in found:
-            what = f"the name {shown(declared.name.rstrip('.'))} stands a second time (first at {found[key].origin})"
+            what = f"the name {shown(declared.name.rstrip('.'))} is declared twice (first at {found[key].origin})"
             tell(item.origin, what, "keep one of them")
         else:
             found[key] = declared
@@ -148,14 +156,14 @@ def names_in(
 
 
 class _NameReader:
-    """One entry of a pool's `dns:`."""
+    """Reads one entry of a pool's `dns:`."""
 
     def __init__(self, item: YamlValue, pool: Pool, inventory: Inventory, tell: ReportError) -> None:
         self._item, self._pool, self._inventory, self._tell = item, pool, inventory, tell
         self._well = True
 
     def read(self) -> NameDeclaration | None:
-        """None where it cannot stand, which was told."""
+        """Return the declaration; None, reported, if it is invalid."""
         zone, name = self._zone_and_name()
         members = self._members()
         declared = NameDeclaration(
@@ -202,15 +210,15 @@ class _NameReader:
         if zone not in zones:
             known = [each.rstrip(".") for each in zones]
             self._fault(
-                "zone", f"{shown(written)} is no zone of `zones:`", f"{did_you_mean(written, known)}declare it there"
+                "zone", f"{shown(written)} is not in `zones:`", f"{did_you_mean(written, known)}declare it there"
             )
         elif fault := fault_of(name):
             self._fault("name", f"the name {shown(name)} {fault}", "write such as www, or @ for the zone itself")
         elif not is_below(name, domain):
             self._fault("name", f"{shown(name)} is not in the zone {shown(written)}", "write it without its last dot")
         elif (nearer := zone_of(name, [each.name for each in zones.values()])) != domain:
-            what = f"{shown(name)} is in the zone {shown(nearer.rstrip('.'))}, which lies below {shown(written)}"
-            self._fault("name", what, "name that zone: what stands above it is never looked up")
+            what = f"{shown(name)} is in the zone {shown(nearer.rstrip('.'))}, which is below {shown(written)}"
+            self._fault("name", what, "use that zone: its names are never looked up in the zone above")
         return zone, name
 
     def _members(self) -> tuple[str, ...]:
@@ -226,8 +234,8 @@ class _NameReader:
             return ()
         strangers = [name for name in chosen if name not in self._pool.members]
         if strangers:
-            what = f"{shown(strangers[0])} is no member of pool {self._pool.name}"
-            self._fault("members", what, "name members of this pool")
+            what = f"{shown(strangers[0])} is not a member of pool {self._pool.name}"
+            self._fault("members", what, "use members of this pool")
         return chosen
 
     def _ttl(self) -> int:
@@ -242,7 +250,7 @@ class _NameReader:
         found = self._texts("sorry")
         for each in found:
             if not is_ip(each):
-                self._fault("sorry", f"{shown(each)} is no IP address", "write such as 192.0.2.99")
+                self._fault("sorry", f"{shown(each)} is not an IP address", "write such as 192.0.2.99")
         if text_of(self._item, "on_floor") == OnFloor.SORRY and not found:
             self._fault("on_floor", "there is no `sorry:` to send clients to", "write its addresses")
         return tuple(each for each in found if is_ip(each))
@@ -252,20 +260,20 @@ class _NameReader:
         table = written.entries if isinstance(written, YamlMapping) else {}
         for name in table:
             if name not in members:
-                self._fault("weights", f"{shown(name)} is no member that this name has", "name such members only")
+                self._fault("weights", f"{shown(name)} is not a member of this name", "use such members only")
         return {name: int(text_of(value) or 0) for name, value in table.items()}
 
     def _check(self, declared: NameDeclaration) -> None:
-        """What single values cannot show."""
+        """Check combinations of values."""
         if bool(declared.service) != bool(declared.port):
             self._fault("service", "`service` and `port` go together", "write both, such as _https._tcp and 443")
         if declared.service and (fault := fault_of(f"{declared.service}.{declared.name}")):
             self._fault("service", f"the name of the service {fault}", "write a shorter or another one")
         if not declared.cname and "_" in declared.name:
-            todo = "write it without: name servers refuse such for addresses (`check-names`)"
+            todo = "write it without: name servers refuse it for addresses (`check-names`)"
             self._fault("name", f"{shown(declared.name.rstrip('.'))} has an underscore", todo)
         if declared.cname and declared.name == domain_of(declared):
-            self._fault("cname", "the zone itself cannot be an alias", "name a host in it, or leave `cname` out")
+            self._fault("cname", "the zone itself cannot be an alias", "use a name in it, or remove `cname`")
         servers = [self._inventory.servers[name] for name in declared.members]
         troubles = (
             *_unreachable(servers, declared),
@@ -277,23 +285,23 @@ class _NameReader:
 
 
 def _unreachable(servers: Sequence[Server], declared: NameDeclaration) -> Iterator[tuple[str, str]]:
-    """Members that no client could reach."""
+    """Yield errors for members that no client could reach."""
     for server in servers:
         addresses = addresses_of(server, inside=declared.inside)
         if not any(address_type(each) in declared.types for each in addresses):
             what = f"{shown(server.name)} has no IP address that clients could use"
-            yield what, "write `public:` at the server, or leave it out by `members:`"
+            yield what, "set `public:` at the server, or leave it out by `members:`"
 
 
 def _unnamed(
     servers: Sequence[Server], declared: NameDeclaration, zones: Mapping[str, Zone]
 ) -> Iterator[tuple[str, str]]:
-    """Members whose own names cannot stand, or whose addresses are in no zone of ours."""
+    """Yield errors for members with invalid names, or with addresses in no declared zone."""
     for server in servers:
         fault = fault_of(host_of(server, domain_of(declared))) or ("has an underscore" if "_" in server.name else "")
         if (declared.cname or declared.service) and fault:
-            yield f"{shown(server.name)} cannot be a name in the zone: it {fault}", "call the server otherwise"
+            yield f"{shown(server.name)} is not a valid name in the zone: it {fault}", "rename the server"
         for address in addresses_of(server, inside=declared.inside) if declared.ptr else ():
             known = [each.name for each in zones.values()]
             if address_type(address) in declared.types and not zone_of(reverse(address), known):
-                yield f"no zone of `zones:` holds {reverse(address)}", "declare it there, or leave `ptr` out"
+                yield f"no zone of `zones:` contains {reverse(address)}", "declare it there, or remove `ptr`"

@@ -1,1 +1,1 @@
-"""Sessions over SSH: host keys always checked, the member's own login, one connection per session."""
+"""Sessions over SSH: host keys always checked, the server's own login, shared connections."""

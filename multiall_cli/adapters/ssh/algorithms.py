@@ -1,4 +1,4 @@
-"""What both sides of a key exchange can do, and what is missing where they cannot agree."""
+"""Algorithms of both sides of a key exchange, and the missing one if they cannot agree."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,19 +12,19 @@ ADVISED = {
     "cipher": ("cipher", "Ciphers", "aes256-gcm@openssh.com"),
     "mac": ("MAC", "MACs", "hmac-sha2-256-etm@openssh.com"),
 }
-"""What it is called, the line of sshd_config that is about it, and one that we have and that is safe."""
+"""Name, keyword of sshd_config, and a safe algorithm that MultiAll supports."""
 
-MOST_WORDS = 200  # letters of what a server says it offers
+MOST_WORDS = 200  # letters of a server's offer in a message
 
 
 @dataclass(slots=True)
 class OfferedAlgorithms:
-    """The algorithms that a server offers, in its own words; empty until it has said so."""
+    """The algorithms that a server offers; empty until it has sent them."""
 
     lists: dict[str, Sequence[str]]
 
     def note(self, transport: paramiko.Transport, parsed: dict[str, list[str]]) -> dict[str, list[str]]:
-        """Remember what was parsed. With AES-GCM no MAC is used, so one that only we have must not end it."""
+        """Store the offer. AES-GCM uses no MAC, so a MAC that only we support must not end the key exchange."""
         self.lists = {
             "kex": tuple(name for name in parsed["kex_algo_list"] if not name.startswith(("ext-info-", "kex-strict-"))),
             "host_key": tuple(parsed["server_key_algo_list"]),
@@ -46,7 +46,7 @@ def supported(transport: paramiko.Transport) -> Mapping[str, Sequence[str]]:
 
 
 def watch(transport: paramiko.Transport) -> OfferedAlgorithms:
-    """Have what the server offers noted; paramiko itself tells it to its log only."""
+    """Record the server's offer; paramiko itself only logs it."""
     found = OfferedAlgorithms({})
     usual = transport._really_parse_kex_init  # type: ignore[attr-defined]
 
@@ -58,7 +58,7 @@ def watch(transport: paramiko.Transport) -> OfferedAlgorithms:
 
 
 def find_mismatch(offered: OfferedAlgorithms, have: Mapping[str, Sequence[str]]) -> tuple[str, str]:
-    """What the server offers and we lack, and the line of its sshd_config that helps; '' where nothing is missing."""
+    """Return the algorithms that the server offers and we lack, and the line of sshd_config that helps; '' if none."""
     for name, theirs in offered.lists.items():
         if name == "mac" and any("gcm" in each for each in shared(offered, have, "cipher")):
             continue
@@ -66,7 +66,7 @@ def find_mismatch(offered: OfferedAlgorithms, have: Mapping[str, Sequence[str]])
             word, keyword, advised = ADVISED[name]
             said = ", ".join(theirs) or "none"
             said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]}…"
-            return f"of its {word} algorithms we have none: it offers {said}", f"{keyword} +{advised}"
+            return f"no common {word} algorithm: it offers {said}", f"{keyword} +{advised}"
     return "", ""
 
 

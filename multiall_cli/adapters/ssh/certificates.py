@@ -1,4 +1,4 @@
-"""Certificates of OpenSSH: which key one is for, and whether one of a host holds."""
+"""Certificates of OpenSSH: their keys, and whether a host's certificate is valid."""
 
 import base64
 import time
@@ -23,7 +23,7 @@ _UNREADABLE = (ValueError, TypeError, KeyError, NotImplementedError)
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate, and the blobs of the key that it is for and of the key that signed it."""
+    """A certificate, with the blobs of its key and of the key that signed it."""
 
     key: bytes
     authority: bytes
@@ -31,7 +31,7 @@ class Certificate:
 
 
 def read(line: bytes) -> Certificate | None:
-    """A certificate as a file has it (`type base64 comment`); None where it is none that we know."""
+    """Return a certificate from a line of a file (`type base64 comment`); None if its type is unknown."""
     try:
         found = load_ssh_public_identity(line)
     except (*_UNREADABLE, InvalidSignature):
@@ -46,7 +46,7 @@ def of_blob(kind: str, blob: bytes) -> Certificate | None:
 
 
 def of_file(file: Path) -> Certificate | None:
-    """Errors: OSError."""
+    """Raises OSError."""
     return read(file.read_bytes().strip())
 
 
@@ -55,9 +55,9 @@ def _blob(key: SSHCertPublicKeyTypes) -> bytes:
 
 
 def public_blob(file: Path) -> bytes:
-    """The public half of an identity: of the file itself, of the `.pub` beside it, or of an encrypted key's head.
+    """Return the public half of an identity: of the file, of the `.pub` beside it, or of an encrypted key's head.
 
-    b'' where there is none.
+    b'' if there is none.
     """
     for each in (file, file.with_name(f"{file.name}.pub")):
         try:
@@ -81,7 +81,7 @@ def _public_line(text: bytes) -> bytes:
 
 
 def _openssh_head(text: bytes) -> bytes:
-    """The public key that a private key file of OpenSSH has before what is encrypted."""
+    """Return the public key that stands before the encrypted part of OpenSSH's private key files."""
     lines = text.split(b"\n")
     if not lines or b"BEGIN OPENSSH PRIVATE KEY" not in lines[0]:
         return b""
@@ -92,19 +92,19 @@ def _openssh_head(text: bytes) -> bytes:
     rest = head.removeprefix(b"openssh-key-v1\0")
     for _ in range(3):  # cipher, kdf, and its options
         rest = rest[4 + int.from_bytes(rest[:4], "big") :]
-    rest = rest[4:]  # how many keys
+    rest = rest[4:]  # number of keys
     return rest[4 : 4 + int.from_bytes(rest[:4], "big")]
 
 
 def fault_of(certificate: Certificate, host: str, now: float | None = None) -> str:
-    """Why a host's certificate does not hold, '' where it does. `host`: its name or alias, without the port."""
+    """Return why a host's certificate is invalid, '' if it is valid. `host`: its name or alias, without the port."""
     found = certificate.parsed
     at = time.time() if now is None else now
     names: Sequence[str] = [name.decode("utf-8", "replace") for name in found.valid_principals]
     if found.type is not SSHCertificateType.HOST:
-        return "is a user's, not a host's"
+        return "is a user certificate, not a host certificate"
     if found.critical_options:
-        return "has critical options that nobody knows"
+        return "has unknown critical options"
     if at < found.valid_after:
         return f"is valid only from {_moment(found.valid_after)}"
     if at >= found.valid_before:
@@ -114,7 +114,7 @@ def fault_of(certificate: Certificate, host: str, now: float | None = None) -> s
     try:
         found.verify_cert_signature()
     except (InvalidSignature, *_UNREADABLE):
-        return "has a signature that is wrong, or of a kind that is not safe"
+        return "has an invalid signature, or an unsafe kind of signature"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""A command on one channel of a connection, without a thread of its own; where argv becomes a command line."""
+"""A command on one channel of a connection, without its own thread; also turns argv into a command line."""
 
 import shlex
 import signal
@@ -13,16 +13,16 @@ from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST
 from multiall_cli.adapters.time_budget import LEAST_RATE
 from multiall_cli.domain.errors import MemberFault, Unreachable
 
-ALL = 1 << 22  # more than a window: whatever has come is taken in one piece
+ALL = 1 << 22  # more than a window: read everything received at once
 PIECE = 1 << 15
-GRACE = 1.0  # seconds in which a connection whose channel ended without a word must have ended too
+GRACE = 1.0  # seconds to wait for the end of the connection after a channel ended without an exit code
 
 
 def command_line(argv: Sequence[str]) -> tuple[str, bytes]:
-    """The argv as a line for the member's login shell, and what goes before its input.
+    """Return argv as a line for the member's login shell, and the bytes to send before its input.
 
-    A quoted backslash means something to fish, a quoted newline or exclamation mark to csh; an argv with one of
-    those travels as input of sh. sh reads it byte by byte, so the command's own input begins right behind it.
+    fish interprets a quoted backslash, csh a quoted newline or exclamation mark; such an argv is sent to sh as input.
+    sh reads it byte by byte, so the command's own input follows directly.
     """
     line = shlex.join(argv)
     if not any(sign in line for sign in "\\\n!"):
@@ -36,7 +36,7 @@ def _newlines(word: str) -> str:
 
 
 def watch_signals(transport: paramiko.Transport) -> None:
-    """Make a channel's exit code 128 + n where signal n ended its command; paramiko passes that message over."""
+    """Set a channel's exit code to 128 + n if signal n ended its command; paramiko ignores that message."""
     table = transport._channel_handler_table  # type: ignore[attr-defined]
     usual = table[MSG_CHANNEL_REQUEST]
     transport._channel_handler_table = {**table, MSG_CHANNEL_REQUEST: partial(_request, usual)}  # type: ignore[attr-defined]
@@ -54,10 +54,10 @@ def _request(usual, channel: paramiko.Channel, message: paramiko.Message) -> Non
 
 
 class ChannelProcess:
-    """A command on a channel, as a Pipe."""
+    """A command on a channel, as a Process."""
 
     def __init__(self, channel: paramiko.Channel, who: str, timeout: float) -> None:
-        """`who`: the server's name for messages; `timeout`: seconds that its input may stay unread."""
+        """`who`: the server's name in messages; `timeout`: seconds that its input may stay unread."""
         self._channel = channel
         self._who = who
         self._timeout = timeout
@@ -75,13 +75,11 @@ class ChannelProcess:
                 if not sent:
                     raise OSError
                 view = view[sent:]
-                if view and time.monotonic() > until:  # it takes a byte now and then
+                if view and time.monotonic() > until:  # it reads, but too slowly
                     raise TimeoutError
         except TimeoutError:
-            what = f"it took no input for {self._timeout:g} s, or hardly any"
-            raise Unreachable(
-                self._who, what, "look at its load, or give it longer with --timeout", "timeout"
-            ) from None
+            what = f"it read no input for {self._timeout:g} s, or too little"
+            raise Unreachable(self._who, what, "check its load, or raise the limit with --timeout", "timeout") from None
         except (OSError, EOFError, paramiko.SSHException):
             raise self._cut() or BrokenPipeError() from None
 
@@ -95,7 +93,7 @@ class ChannelProcess:
         channel = self._channel
         deadline = 0.0
         while True:
-            # Cleared before the buffers are looked at: what comes after the look sets it again.
+            # Cleared before the buffers are checked: output that arrives afterwards sets it again.
             self._came.clear()
             ended = channel.eof_received or channel.closed
             if channel.in_buffer.read_ready():
@@ -113,7 +111,7 @@ class ChannelProcess:
     def _take(self, read) -> bytes:  # type: ignore[no-untyped-def]
         try:
             piece: bytes = read(ALL)
-        except (EOFError, OSError, paramiko.SSHException):  # it could not be told that there is room again
+        except (EOFError, OSError, paramiko.SSHException):  # the window could not be enlarged
             raise self._cut() or BrokenPipeError() from None
         return piece
 
@@ -127,19 +125,19 @@ class ChannelProcess:
         )
 
     def exit_code(self) -> int:
-        """Errors: TimeoutError where the streams ended and the command did not; Unreachable; MemberFault."""
+        """Raises TimeoutError if the streams ended and the command did not; Unreachable; MemberFault."""
         if not self._channel.status_event.wait(self._timeout):
             raise TimeoutError
         if self._channel.exit_status != -1:
             return self._channel.exit_status
         raise self._cut() or MemberFault(
-            self._who, "its sshd did not run the command", "see whether the account may run commands (ForceCommand)"
+            self._who, "its sshd did not run the command", "check that the account may run commands (ForceCommand)"
         )
 
     def _cut(self) -> Unreachable | None:
-        """The end of the whole connection, if that is what happened."""
+        """Return the error if the whole connection has ended."""
         transport = self._channel.get_transport()
-        # Channels are told before the connection is marked as ended: its thread is what tells the two apart.
+        # Channels learn of the end before the connection is marked as ended: wait for its thread.
         transport.join(GRACE)
         if transport.is_alive():
             return None
@@ -153,7 +151,7 @@ class ChannelProcess:
 
 
 def start(transport: paramiko.Transport, who: str, timeout: float, argv: Sequence[str]) -> ChannelProcess:
-    """Start a command. Its acceptance is not waited for: that would be a round trip more. Errors: Unreachable."""
+    """Start a command, without waiting for its acceptance: that would cost a round trip. Raises Unreachable."""
     line, before = command_line(argv)
     try:
         channel = transport.open_session(timeout=timeout)
@@ -161,13 +159,13 @@ def start(transport: paramiko.Transport, who: str, timeout: float, argv: Sequenc
         message.add_byte(cMSG_CHANNEL_REQUEST)
         message.add_int(channel.remote_chanid)
         message.add_string("exec")
-        message.add_boolean(True)  # a refusal closes the channel, which `exit_code` tells
+        message.add_boolean(True)  # a refusal closes the channel, and `exit_code` reports it
         message.add_string(line.encode("utf-8", "surrogateescape"))
         transport._send_user_message(message)  # type: ignore[attr-defined]
     except (paramiko.SSHException, OSError, EOFError) as fault:
         if transport.is_active():
-            what = f"it opens no further channel ({fault})"
-            raise Unreachable(who, what, "look at MaxSessions and the load of its sshd", "away") from None
+            what = f"opening another channel failed ({fault})"
+            raise Unreachable(who, what, "check MaxSessions and the load of its sshd", "away") from None
         raise _was_cut(transport, who) from None
     pipe = ChannelProcess(channel, who, timeout)
     if before:

@@ -1,7 +1,7 @@
-"""ssh_config(5) read as OpenSSH reads it: lines, words and Includes; what they mean for a host is in `settings`.
+"""ssh_config(5) read as OpenSSH reads it: lines, words and Includes. `host_config` applies them to a host.
 
-paramiko's reader differs from it where a Match, an Include or a quote is not plain. Every function here follows
-readconf.c of OpenSSH, and the tests compare it with `ssh -G`.
+paramiko's reader differs for complex Match blocks, Includes and quotes. The functions here follow readconf.c of
+OpenSSH, and the tests compare them with `ssh -G`.
 """
 
 import glob
@@ -21,8 +21,8 @@ from multiall_cli.domain.inventory import Server
 
 CONFIG_FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
 SYSTEM = "/etc/ssh"
-DEEPEST = 16  # Include within Include, as in OpenSSH
-MOST_FILES = 1000  # files that include each other three times would be millions at that depth
+DEEPEST = 16  # nested Includes, as in OpenSSH
+MOST_FILES = 1000  # in all: files that include each other three times would be millions at that depth
 _LEADS = frozenset(("hostname", "port", "proxyjump", "proxycommand", "match", "canonicalizehostname"))
 _BLANK = " \t\r\n"
 _FLAGS = frozenset(("identitiesonly", "canonicalizefallbacklocal"))
@@ -32,7 +32,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One line: its keyword in small letters, its words, and the rest of the line as it is written."""
+    """One line: its keyword in lower case, its words, and the unparsed rest of the line."""
 
     keyword: str
     words: tuple[str, ...]
@@ -42,39 +42,39 @@ class Directive:
     included: tuple[tuple["Directive", ...], ...] = ()
     """Of an Include: the lines of each file."""
     spelled: str = ""
-    """The keyword as the file has it."""
+    """The keyword as it is spelled in the file."""
 
     @property
     def where(self) -> str:
         return f"{self.file}:{self.line}"
 
     def fault(self, what: str) -> UsageError:
-        return UsageError(self.where, what, "mend that line of the ssh config")
+        return UsageError(self.where, what, "fix that line of the ssh config")
 
 
 def read(files: Sequence[str] = CONFIG_FILES, base: Path | None = None) -> tuple[tuple[Directive, ...], ...]:
-    """The lines of each file, with those of its Includes; a file that is not there has none.
+    """Return the lines of each file, with those of its Includes; a missing file has none.
 
-    `base`: where relative names of Includes are looked for; None: where ssh does.
-    Errors: UsageError where a file cannot be read, or ssh itself would refuse it.
+    `base`: folder for relative names of Includes; None: the folder that ssh uses.
+    Raises UsageError if a file cannot be read, or ssh itself would refuse it.
     """
     found = tuple(_ConfigReader(file.startswith(f"{SYSTEM}/"), base).top(file) for file in files)
     lines = tuple(all_directives(found))
     ignored = ",".join(line.words[0] for line in lines if line.keyword == "ignoreunknown")
-    for line in lines:  # whether an IgnoreUnknown is in force is known only for a host
+    for line in lines:  # IgnoreUnknown can be judged only for a host
         check_known(line, ignored)
     return found
 
 
 def check_known(line: Directive, ignored: str) -> None:
-    """`ignored`: what IgnoreUnknown says. Errors: UsageError for a keyword that ssh does not have."""
+    """Raise UsageError for a keyword that ssh does not know. `ignored`: the value of IgnoreUnknown."""
     if line.keyword not in KNOWN and not matches_list(line.keyword, ignored.lower()):
-        what = f"ssh has no keyword {line.keyword} (`IgnoreUnknown {line.keyword}` before it lets it pass)"
+        what = f"ssh has no keyword {line.keyword} (`IgnoreUnknown {line.keyword}` before it makes ssh ignore it)"
         raise line.fault(what)
 
 
 def all_directives(files: Iterable[Iterable[Directive]]) -> Iterator[Directive]:
-    """Every line, those of Includes in their places."""
+    """Yield every line, with those of Includes in their places."""
     for lines in files:
         for line in lines:
             yield line
@@ -82,18 +82,18 @@ def all_directives(files: Iterable[Iterable[Directive]]) -> Iterator[Directive]:
 
 
 def may_change_address(files: Iterable[Iterable[Directive]]) -> bool:
-    """Whether a config may lead elsewhere than to the address that the inventory names."""
+    """Return whether the config may connect to another address than the inventory's."""
     return any(line.keyword in _LEADS for line in all_directives(files))
 
 
 def direct_endpoint(server: Server) -> tuple[str, int] | None:
-    """Where a knock goes that no config leads astray; None where a jump host lies before it."""
+    """Return a server's SSH address and port if no config changes them; None if it has a jump host."""
     return None if server.ssh.jump else (server.address, server.ssh.port or 22)
 
 
 @dataclass(slots=True)
 class _ConfigReader:
-    """Reads one file and its Includes. `system`: their relative names are below /etc/ssh, else below ~/.ssh."""
+    """Reads one file and its Includes. `system`: relative names start at /etc/ssh, else at ~/.ssh."""
 
     system: bool
     base: Path | None = None
@@ -123,7 +123,7 @@ class _ConfigReader:
         keyword = SYNONYMS.get(keyword, keyword)
         bare = Directive(keyword, (), rest, file, number)
         if not rest:
-            raise bare.fault(f"there is nothing after {keyword}")
+            raise bare.fault(f"{keyword} has no value")
         words = split_words(rest)
         if words is None:
             raise bare.fault("a quote is not closed")
@@ -136,16 +136,16 @@ class _ConfigReader:
     def _included(self, line: Directive, depth: int) -> Iterator[tuple[Directive, ...]]:
         for word in line.words:
             if not word or (word.startswith("~") and self.system):
-                raise line.fault(f"it cannot include {word or 'nothing'}")
+                raise line.fault(f"cannot include {word or 'nothing'}")
             place = self.base or (Path(SYSTEM) if self.system else Path("~/.ssh").expanduser())
             for name in sorted(glob.glob(str(place / os.path.expanduser(word)))):
                 self.left -= 1
                 if depth >= DEEPEST or self.left < 0:
-                    raise line.fault(f"Includes go more than {DEEPEST} deep, or over more than {MOST_FILES} files")
+                    raise line.fault(f"Includes are nested more than {DEEPEST} deep, or more than {MOST_FILES} files")
                 try:
                     text = _text(Path(name), checked=True)
                 except OSError as fault:
-                    # `conf.d/*` may find a folder, in which ssh sees nothing; one that is named is a mistake.
+                    # `conf.d/*` may match a folder, which ssh ignores; a folder named directly is a mistake.
                     if isinstance(fault, FileNotFoundError | IsADirectoryError) and name != str(place / word):
                         continue
                     raise _unreadable(name, fault) from None
@@ -153,16 +153,16 @@ class _ConfigReader:
 
 
 def _text(path: Path, *, checked: bool) -> str:
-    """Errors: OSError. `checked`: others may not have been able to write it, as ssh asks of the user's own files."""
+    """Raises OSError. `checked`: other accounts must not be able to write it, as ssh requires of the user's files."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as opened:
         state = os.fstat(opened.fileno())
         if checked and not _is_ours(state):
-            raise PermissionError(1, "others own it or may write to it, which ssh refuses")
+            raise PermissionError(1, "other accounts own it or can write to it, which ssh refuses")
         return opened.read()
 
 
 def _is_ours(state: os.stat_result) -> bool:
-    """Whether nobody but us and root may write to it. A group of its owner alone may, as Debian's ssh has it."""
+    """Return whether only root and we can write to it. The owner's own group may, as in Debian's ssh."""
     if state.st_uid not in (0, os.getuid()) or state.st_mode & 0o002:
         return False
     if not state.st_mode & 0o020:
@@ -175,12 +175,12 @@ def _is_ours(state: os.stat_result) -> bool:
 
 
 def _unreadable(file: str, fault: OSError) -> UsageError:
-    what = f"it cannot be read ({fault.strerror}), so its ProxyJump and Host blocks are not known"
-    return UsageError(file, what, "mend its owner and mode (`chmod go-w`)")
+    what = f"cannot be read ({fault.strerror}), so its ProxyJump and Host blocks are unknown"
+    return UsageError(file, what, "fix its owner and mode (`chmod go-w`)")
 
 
 def split_keyword(line: str) -> tuple[str, str]:
-    """The keyword and the rest of a line."""
+    """Return the keyword and the rest of a line."""
     stripped = line.rstrip(_BLANK + "\f")
     keyword, rest = next_word(stripped)
     if not keyword and rest is not None:
@@ -189,9 +189,9 @@ def split_keyword(line: str) -> tuple[str, str]:
 
 
 def next_word(text: str) -> tuple[str | None, str | None]:
-    """The next word and what follows it, as strdelim() of OpenSSH: one `=` may part words as a blank does.
+    """Return the next word and the text after it, as strdelim() of OpenSSH: one `=` may separate words like a blank.
 
-    (None, None): a quote is not closed. What follows is None after the last word.
+    (None, None): a quote is not closed. The text is None after the last word.
     """
     place = next((at for at, sign in enumerate(text) if sign in _BLANK + '"='), None)
     if place is None:
@@ -208,7 +208,7 @@ def next_word(text: str) -> tuple[str | None, str | None]:
 
 
 def split_words(text: str) -> list[str] | None:
-    """The words of a line up to a comment, as argv_split() of OpenSSH; None where a quote is not closed."""
+    """Return the words of a line up to a comment, as argv_split() of OpenSSH; None if a quote is not closed."""
     words: list[str] = []
     word: str | None = None
     quote = ""
@@ -237,20 +237,20 @@ def split_words(text: str) -> list[str] | None:
 
 
 def matches(text: str, pattern: str) -> bool:
-    """match_pattern() of OpenSSH: `*` and `?`, nothing else; letters differ by case."""
+    """match_pattern() of OpenSSH: `*` and `?`, nothing else; case-sensitive."""
     if "*" not in pattern and "?" not in pattern:
         return text == pattern
     return _compiled(pattern).fullmatch(text) is not None
 
 
-@lru_cache(4096)  # a scan asks for each server and each pattern
+@lru_cache(4096)  # a scan matches each server with each pattern
 def _compiled(pattern: str) -> re.Pattern[str]:
     wild = {"*": ".*", "?": "."}
     return re.compile("".join(wild.get(sign) or re.escape(sign) for sign in pattern), re.DOTALL)
 
 
 def matches_list(text: str, patterns: str) -> bool:
-    """match_pattern_list() of OpenSSH: patterns with commas, of which none with `!` may fit."""
+    """match_pattern_list() of OpenSSH: comma-separated patterns; none with `!` may match."""
     found = False
     for pattern in patterns.split(","):
         if pattern.startswith("!"):
@@ -262,34 +262,34 @@ def matches_list(text: str, patterns: str) -> bool:
 
 
 def seconds(text: str) -> int | None:
-    """A time such as 90 or 1m30s; None where it is none."""
+    """Return the seconds of a time such as 90 or 1m30s; None if it is invalid."""
     if not _SPAN.fullmatch(text):
         return None
     return sum(int(number) * _UNITS[unit.lower() or "s"] for number, unit in re.findall(r"([0-9]+)([a-zA-Z]?)", text))
 
 
 def check(line: Directive) -> None:
-    """The values that decide where and how we connect. Errors: UsageError where ssh would refuse the line."""
+    """Check the values that decide where and how we connect. Raises UsageError if ssh would refuse the line."""
     keyword, words = line.keyword, line.words
     if keyword in LINES or keyword in ("host", "match", "include"):
         return
     if not words:
-        raise line.fault(f"there is nothing after {keyword}")
+        raise line.fault(f"{keyword} has no value")
     if len(words) > 1 and keyword not in LISTS and keyword in _SINGLE:
         raise line.fault(f"{keyword} takes one value, not {len(words)}")
     word = words[0]
     if keyword == "port" and not (word.isascii() and word.isdigit() and 0 < int(word) < 65536):
-        raise line.fault(f"{word} is no port")
+        raise line.fault(f"{word} is not a port")
     if keyword == "connecttimeout" and word != "none" and seconds(word) is None:
-        raise line.fault(f"{word} is no time")
+        raise line.fault(f"{word} is not a time")
     if keyword in _FLAGS and word.lower() not in ("yes", "no", "true", "false"):
-        raise line.fault(f"{keyword} is yes or no, not {word}")
+        raise line.fault(f"{keyword} must be yes or no, not {word}")
     if keyword == "canonicalizehostname" and word.lower() not in ("yes", "no", "true", "false", "always"):
-        raise line.fault(f"{keyword} is yes, no or always, not {word}")
+        raise line.fault(f"{keyword} must be yes, no or always, not {word}")
     if keyword == "canonicalizemaxdots" and not (word.isascii() and word.isdigit()):
-        raise line.fault(f"{word} is no number")
+        raise line.fault(f"{word} is not a number")
     if keyword == "addressfamily" and word.lower() not in ("any", "inet", "inet6"):
-        raise line.fault(f"{keyword} is any, inet or inet6, not {word}")
+        raise line.fault(f"{keyword} must be any, inet or inet6, not {word}")
 
 
 _ONE_VALUE = """

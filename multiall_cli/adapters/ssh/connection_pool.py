@@ -1,4 +1,4 @@
-"""The connections that a watch keeps open from round to round."""
+"""Connections that a watch keeps open between rounds."""
 
 import threading
 from collections.abc import Sequence, Set
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiall_cli.adapters.ssh.peer import Peer
 
-SHORT = 60.0  # seconds that a connection must have lasted for another one to be kept at once
-AVOIDED = 600.0  # seconds in which a server whose connection did not last is logged in to as if none were kept
+SHORT = 60.0  # seconds that a connection must have lasted before its successor is pooled at once
+AVOIDED = 600.0  # seconds in which connections of a server are not pooled after a short one
 
 
 class ConnectionPool:
-    """At most `most` of them, by the names of their servers. Safe to use from many threads."""
+    """At most `most` open connections, by server name. Safe to use from many threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -26,17 +26,17 @@ class ConnectionPool:
         return self._open.get(name)
 
     def hinted(self) -> bool:
-        """Whether one has ended since they were last asked for a sign of life."""
+        """Return whether a connection has ended since the last keepalive."""
         return self._hint.is_set()
 
     def would_keep(self, names: Sequence[str]) -> Set[str]:
-        """Those of them, in this order, that there is room for: not whose last one ended soon by itself."""
+        """Return the servers, in this order, whose connection would be pooled; not those with a short one recently."""
         room, now = self._most - len(self._open), monotonic()
         wanted = [name for name in names if name not in self._open and self._not_before(name) <= now]
         return set(wanted[: max(0, room)])
 
     def keep(self, brother: "Peer") -> None:
-        """Leave it open, if there is room, in place of one that was there before."""
+        """Pool a connection if there is room; it replaces the server's previous one."""
         name = brother.server.name
         self._give_up(name)
         with self._lock:
@@ -47,9 +47,9 @@ class ConnectionPool:
         brother.opened.ended(self._hint.set)
 
     def alive(self, names: Sequence[str], timeout: float) -> tuple[dict[str, float], set[str]]:
-        """Of those that are kept: who answers, with the seconds that it took; the others are given up, and named.
+        """Send a keepalive to the pooled ones of these servers; return name → seconds, and the names without an answer.
 
-        All are asked at once, and each may take `timeout` seconds.
+        Those are closed. All are asked at once, and each may take `timeout` seconds.
         """
         self._hint.clear()
         asked = {name: kept for name in names if (kept := self._open.get(name)) is not None}
@@ -73,7 +73,7 @@ class ConnectionPool:
         return self._short_lived.get(name, 0.0)
 
     def _note_end(self, name: str, began: float) -> None:
-        """A server that ends connections soon would have us log in, and look at everyone, again and again."""
+        """Remember a short-lived connection: without this, every round would log in and probe all peers again."""
         if monotonic() - began < SHORT:
             self._short_lived[name] = monotonic() + AVOIDED
 

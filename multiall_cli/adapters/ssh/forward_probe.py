@@ -1,7 +1,7 @@
-"""Asks a server's own sshd whom it reaches: a channel to the other's port is a TCP connection that it makes.
+"""Probes ports through a server's own sshd: a forwarding channel to a port is a TCP connection that sshd opens.
 
-Nothing runs on the server. paramiko tells only a reason's number and writes the words, which tell a refusal from a
-silence, to its log: so channels are opened and their answers read here.
+Nothing runs on the server. paramiko reports only the number of a failure's reason; the text, which distinguishes a
+refusal from a timeout, goes to its log. So this module opens channels and reads the answers itself.
 """
 
 import threading
@@ -17,7 +17,7 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import Rung
 
 PROHIBITED = 1  # RFC 4254 section 5.1: administratively prohibited
-AT_ONCE = 64  # channels that one sshd is opening for us
+AT_ONCE = 64  # channels that one sshd opens for us at the same time
 
 _WORDS = (
     ("refused", Rung.REFUSED),
@@ -29,7 +29,7 @@ _WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class ForwardResult:
-    """How far it got, and in how many seconds. `rung` None: nothing is known; `allowed`: whether it may be asked."""
+    """Result and seconds. `rung` None: nothing is known; `allowed`: whether the server allows forwarding."""
 
     rung: Rung | None
     took: float
@@ -38,17 +38,17 @@ class ForwardResult:
 
 @dataclass(slots=True)
 class _PendingForward:
-    """A channel that was asked for, and what became of it."""
+    """A requested channel and its answer."""
 
     channel: paramiko.Channel
-    answered: threading.Event  # set once the rest is
+    answered: threading.Event  # set after the other fields
     asked: float
     heard: float = 0.0
     refusal: tuple[int, str] | None = None
 
 
 class ForwardProbe:
-    """The ports that an open connection's other side can reach. For one thread at a time."""
+    """Probes ports from the other side of an open connection. For one thread at a time."""
 
     def __init__(self, transport: paramiko.Transport, pulse: Keepalive) -> None:
         self._transport = transport
@@ -80,16 +80,16 @@ class ForwardProbe:
         return wish
 
     def try_ports(self, doors: Sequence[tuple[str, int]], timeout: float) -> list[ForwardResult]:
-        """What became of each, in the same order; `timeout`: seconds that each may take.
+        """Return the result of each port, in the same order; `timeout`: seconds that each may take.
 
-        Errors: OSError, SSHException.
+        Raises OSError, SSHException.
         """
         self.close_late()
         parts = [doors[start : start + AT_ONCE] for start in range(0, len(doors), AT_ONCE)]
         return [met for part in parts for met in self._try(part, timeout)]
 
     def _try(self, doors: Sequence[tuple[str, int]], timeout: float) -> Iterator[ForwardResult]:
-        # A silence means something only from when the other side speaks: until then it is its own, or our way's to it.
+        # A timeout counts only from when the server itself answers: before that, the server or the way to it is slow.
         self._pulse.ask()
         wishes = [self._ask(address, port) for address, port in doors]
         speaks = self._pulse.answered(time.monotonic() + timeout) is not None
@@ -103,7 +103,7 @@ class ForwardProbe:
 
     def _met(self, wish: _PendingForward, timeout: float, *, speaks: bool) -> ForwardResult:
         if not wish.answered.is_set():
-            self._late.append(wish)  # sshd goes on trying: what comes of it is closed then
+            self._late.append(wish)  # sshd keeps trying; close the channel when it opens
             return ForwardResult(Rung.TIMEOUT if speaks else None, timeout)
         del self._wishes[wish.channel.chanid]
         if not wish.heard:
@@ -115,7 +115,7 @@ class ForwardProbe:
         return ForwardResult(Rung.TCP, took)
 
     def close_late(self) -> None:
-        """End what has opened after it was given up."""
+        """Close channels that opened after their timeout."""
         late, self._late = self._late, []
         for wish in late:
             if not wish.answered.is_set():
@@ -126,7 +126,7 @@ class ForwardProbe:
                 wish.channel.close()
 
     def _ask(self, address: str, port: int) -> _PendingForward:
-        """Send the wish for a channel, as paramiko's `open_channel` does, and do not wait for the answer."""
+        """Request a channel as paramiko's `open_channel` does, without waiting for the answer."""
         transport, opened = self._transport, threading.Event()
         with transport.lock:
             number = transport._next_channel()  # type: ignore[attr-defined]
@@ -152,7 +152,7 @@ class ForwardProbe:
 
 
 def _refusal(reason: int, words: str, took: float) -> ForwardResult:
-    """What the words of OpenSSH mean; where they mean nothing to us, nothing is known."""
+    """Return the meaning of OpenSSH's text; unknown text means that nothing is known."""
     if reason == PROHIBITED:
         return ForwardResult(None, took, allowed=False)
     lower = words.lower()

@@ -1,4 +1,4 @@
-"""What an ssh config says of one host: Host and Match blocks, in the order of the files; the first value holds."""
+"""The ssh config of one host: Host and Match blocks in the order of the files; the first value wins."""
 
 import ipaddress
 import os
@@ -19,7 +19,7 @@ EXEC_LIMIT = 30.0  # seconds that the command of a `Match exec` may take
 
 @dataclass(frozen=True, slots=True)
 class ConfigValue:
-    """What a keyword says, and the line that says it."""
+    """A keyword's value, and its line."""
 
     words: tuple[str, ...]
     line: Directive
@@ -31,7 +31,7 @@ class ConfigValue:
 
 @dataclass(frozen=True, slots=True)
 class HostConfig:
-    """All that holds for one host. `hostname` is the address with its tokens replaced, in small letters."""
+    """All values for one host. `hostname` is the address with its tokens replaced, in lower case."""
 
     hostname: str
     values: Mapping[str, tuple[ConfigValue, ...]]
@@ -50,11 +50,11 @@ class HostConfig:
 
 @dataclass(frozen=True, slots=True)
 class HostQuery:
-    """A host as it is asked for.
+    """The host to look up.
 
-    `address`: where the inventory says that it is; '' where the config decides. A block holds where it is about the
-    alias or about the address; where it is about the alias alone, its HostName yields to the inventory's address.
-    `user`, `port`: what is said on top, as on ssh's command line.
+    `address`: its address in the inventory; '' if the config decides. Blocks for the alias and for the address apply;
+    the inventory's address wins over the HostName of a block for the alias alone.
+    `user`, `port`: override the config, as on ssh's command line.
     """
 
     alias: str
@@ -63,11 +63,11 @@ class HostQuery:
     port: int = 0
     tag: str = ""
     runs: bool = True
-    """Whether commands of `Match exec` are run; where not, they fail."""
+    """Whether to run commands of `Match exec`; if not, they fail."""
 
 
 Resolve = Callable[[str], bool]
-"""Whether a name has an address."""
+"""Returns whether a name has an address."""
 
 
 def resolves(name: str) -> bool:
@@ -78,7 +78,7 @@ def resolves(name: str) -> bool:
 
 
 def host_config(files: Iterable[Sequence[Directive]], asked: HostQuery, resolve: Resolve = resolves) -> HostConfig:
-    """What the files say of a host. Errors: UsageError where ssh would refuse them for it."""
+    """Return the values of the files for a host. Raises UsageError if ssh would refuse the files for it."""
     files = tuple(files)
     first = _ConfigPass(asked, asked.alias, asked.address)
     first.read_all(files)
@@ -94,7 +94,7 @@ def host_config(files: Iterable[Sequence[Directive]], asked: HostQuery, resolve:
 
 
 def not_honoured(found: HostConfig) -> list[Directive]:
-    """The lines that are in force and that sessions of ours do not follow."""
+    """Return the lines that apply, but that MultiAll does not follow."""
     return [
         value.line
         for keyword in sorted(NOT_HONOURED & found.values.keys())
@@ -104,7 +104,7 @@ def not_honoured(found: HostConfig) -> list[Directive]:
 
 
 def _canonical(found: "_ConfigPass", host: str, how: str, resolve: Resolve) -> str:
-    """The name with the first of CanonicalDomains that makes it one with an address."""
+    """Return the name completed by the first of CanonicalDomains with which it has an address."""
     direct = found.text("proxycommand", "none") == "none" and found.text("proxyjump", "none") == "none"
     dots = int(found.text("canonicalizemaxdots", "1"))
     if is_address(host) or (not direct and how != "always") or host.rstrip(".").count(".") > dots or host.endswith("."):
@@ -129,7 +129,7 @@ def is_address(host: str) -> bool:
 
 @dataclass(slots=True)
 class _ConfigPass:
-    """One reading of the files. `host`, `address`: what Host patterns are held against; `fixed`: the final HostName."""
+    """One reading of the files. `host`, `address`: matched against Host patterns; `fixed`: the final HostName."""
 
     asked: HostQuery
     host: str
@@ -164,7 +164,7 @@ class _ConfigPass:
                 self._put(line)
 
     def _is_host(self, line: Directive) -> bool:
-        """Whether one of the patterns fits, and none with `!` does."""
+        """Return whether one of the patterns matches, and none with `!` does."""
         names = {self.host, self.address or self.host}
         wanted = [word for word in line.words if not word.startswith("!")]
         refused = [word[1:] for word in line.words if word.startswith("!")]
@@ -188,12 +188,12 @@ class _ConfigPass:
             before.append(ConfigValue(words, line))
 
     def _put_proxy(self, line: Directive) -> None:
-        """Of ProxyCommand and ProxyJump the first one holds; only ProxyJump may have a comment."""
+        """Store the first of ProxyCommand and ProxyJump; only ProxyJump may have a comment."""
         text = line.rest.lstrip(" \t=")
         if line.keyword == "proxyjump":
             text = text.partition("#")[0].rstrip()
             if not text or any(not hop or any(sign.isspace() for sign in hop) for hop in text.split(",")):
-                raise line.fault(f"{text or 'nothing'} is no ProxyJump")
+                raise line.fault(f"{text or 'nothing'} is not a ProxyJump")
         text = "none" if text.lower() == "none" else text
         if "proxyjump" not in self.values and "proxycommand" not in self.values:
             self.values[line.keyword] = [ConfigValue((text,), line)]
@@ -211,7 +211,7 @@ class _ConfigPass:
         return self.asked.port or int(self.text("port", "22"))
 
     def hostname(self) -> str:
-        """The address so far. A name is in small letters."""
+        """Return the address so far; names are in lower case."""
         base = self.address or self.host
         found = self.values.get("hostname")
         host = self.fixed or (expand(found[0].text, {"h": base}, found[0].line.where) if found else base)
@@ -220,7 +220,7 @@ class _ConfigPass:
     # --- Match --------------------------------------------------------------------------------------------------
 
     def _matches(self, line: Directive, *, never: bool) -> bool:
-        """Whether a Match line holds: all of its criteria. Errors: UsageError for one that we do not know."""
+        """Return whether all criteria of a Match line hold. Raises UsageError for an unknown one."""
         rest: str | None = line.rest
         holds, attributes = True, 0
         while rest:
@@ -282,7 +282,7 @@ class _ConfigPass:
 
 
 def _in_networks(line: Directive, argument: str) -> bool:
-    """Whether one of our addresses is in one of the networks. Errors: UsageError."""
+    """Return whether one of our addresses is in one of the networks. Raises UsageError."""
     import psutil
 
     try:

@@ -1,4 +1,4 @@
-"""Which host keys are known: the known_hosts format of OpenSSH, read, matched and written."""
+"""Known host keys: reads, matches and writes OpenSSH's known_hosts format."""
 
 import base64
 import binascii
@@ -29,13 +29,13 @@ _BLANKS = re.compile("[ \t]+")
 
 @dataclass(frozen=True, slots=True)
 class HostKey:
-    """A host key as it was offered or is known; `name` as in known_hosts (`address` or `[address]:port`)."""
+    """A host key, offered or known; `name` as in known_hosts (`address` or `[address]:port`)."""
 
     name: str
     kind: str
     blob: bytes
     certificate: bytes = b""
-    """The host's certificate, of which the key above is a part."""
+    """The host's certificate, which contains the key above."""
 
     @property
     def fingerprint(self) -> str:
@@ -58,7 +58,7 @@ class KnownHostsLine:
     where: str
 
     def means(self, name: str) -> bool:
-        """Whether it is about this server: by name, by pattern (`*`, `?`, `!not`) or by salted hash."""
+        """Return whether the entry is for this name: by name, by pattern (`*`, `?`, `!not`) or by salted hash."""
         if self.hosts.startswith("|"):
             return _hash_fits(self.hosts, name)
         meant = False
@@ -74,7 +74,7 @@ class KnownHostsLine:
 def _fits(pattern: str, name: str) -> bool:
     if "*" not in pattern and "?" not in pattern:
         return pattern.lower() == name.lower()
-    # Square brackets are part of `[address]:port`, not a class of characters.
+    # Square brackets are part of `[address]:port`, not a character class.
     return fnmatch.fnmatchcase(name.lower(), pattern.lower().replace("[", "[[]"))
 
 
@@ -85,17 +85,17 @@ def _hash_fits(pattern: str, name: str) -> bool:
         salt, digest = (base64.b64decode(part) for part in pattern[3:].split("|"))
     except (ValueError, binascii.Error):
         return False
-    # ssh writes the hash of the name in small letters; an alias (HostKeyAlias) is hashed as it is written.
+    # ssh hashes names in lower case; an alias (HostKeyAlias) is hashed as written.
     return digest in (
         hmac.digest(salt, each.encode("utf-8", "surrogateescape"), "sha1") for each in (name.lower(), name)
     )
 
 
 def parse(text: str, where: str) -> Iterator[KnownHostsLine]:
-    """The entries of a known_hosts file; what is no entry is passed over, as OpenSSH does.
+    """Yield the entries of a known_hosts file; other lines are skipped, as OpenSSH does.
 
-    Only line feeds end a line, and only blanks and tabs part its words: a comment that holds a form feed or U+2028
-    is still one comment. A revocation is returned whatever its words are, without a blob where it cannot be read.
+    Only line feeds end a line, and only blanks and tabs separate words: a comment with a form feed or U+2028 is still
+    one comment. Revocations are always yielded, with an empty blob if the key cannot be read.
     """
     for number, line in enumerate(text.split("\n"), 1):
         words = _BLANKS.split(line.partition("\0")[0].rstrip("\r").strip(" \t"))
@@ -108,7 +108,7 @@ def parse(text: str, where: str) -> Iterator[KnownHostsLine]:
 
 
 def _blob(word: str) -> bytes:
-    """The key, or b'' where it cannot be read."""
+    """Return the key, or b'' if it cannot be read."""
     try:
         return base64.b64decode(word, validate=True)
     except (ValueError, binascii.Error):
@@ -116,23 +116,23 @@ def _blob(word: str) -> bytes:
 
 
 def _kind_of(blob: bytes) -> str:
-    """The type that a key says of itself: an entry whose word differs from it is no entry for OpenSSH."""
+    """Return the type inside the key: OpenSSH ignores an entry whose type differs from it."""
     length = int.from_bytes(blob[:4], "big")
     return blob[4 : 4 + length].decode("ascii", "replace")
 
 
 class KnownHosts:
-    """known_hosts files, read again when they change. Safe to use from many threads."""
+    """known_hosts files, re-read when they change. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[tuple[int, ...], tuple[KnownHostsLine, ...]]] = {}
         self._lock = threading.Lock()
 
     def of(self, route: Route) -> Sequence[KnownHostsLine]:
-        """The entries about a server: those of the site where it has any, else all others; revocations always.
+        """Return the entries for a server: the site's if it has any, else all others; always with revocations.
 
-        As in ssh, a server on a port of its own that is not known so is looked up without the port.
-        Errors: Unreachable where a file is there and cannot be read.
+        As in ssh, a server on another port than 22 is looked up without the port if it is not known with it.
+        Raises Unreachable if an existing file cannot be read.
         """
         found = self._of(route, route.key_name)
         if any(line.marker == "" for line in found) or _bare(route) == route.key_name:
@@ -147,7 +147,7 @@ class KnownHosts:
         return [*pinned, *others, *self._revoked(route)]
 
     def _revoked(self, route: Route) -> list[KnownHostsLine]:
-        """The keys of RevokedHostKeys. Errors: Unreachable where they cannot be read, as ssh refuses then."""
+        """Return the keys of RevokedHostKeys. Raises Unreachable if they cannot be read; ssh refuses too then."""
         found = []
         for file in route.revoked:
             try:
@@ -156,8 +156,8 @@ class KnownHosts:
                 what = f"{file} (RevokedHostKeys) cannot be read ({fault.strerror})"
                 raise Unreachable(route.name, what, "make it readable for you", "host-key-unchecked") from None
             if text.startswith("SSHKRL"):
-                what = f"{file} (RevokedHostKeys) is a KRL, which MultiAll does not read"
-                todo = "name a file with a public key a line"
+                what = f"{file} (RevokedHostKeys) is a KRL, which MultiAll cannot read"
+                todo = "use a file with one public key per line"
                 raise Unreachable(route.name, what, todo, "host-key-unchecked")
             lines = [line for line in text.split("\n") if line.strip(" \t\r") and not line.lstrip().startswith("#")]
             found += [line for each in lines for line in parse(f"{REVOKED} * {each.lstrip()}", str(file))]
@@ -167,7 +167,7 @@ class KnownHosts:
         return [line for file in files for line in self._lines(route, file) if line.means(name)]
 
     def _lines(self, route: Route, file: Path) -> tuple[KnownHostsLine, ...]:
-        """The entries of a file; none where there is no such file. Errors: Unreachable where it cannot be read."""
+        """Return the entries of a file; none if it is missing. Raises Unreachable if it cannot be read."""
         try:
             state = file.stat()
             stamp = state.st_mtime_ns, state.st_size, state.st_ino
@@ -178,35 +178,35 @@ class KnownHosts:
         except (FileNotFoundError, NotADirectoryError):
             return ()
         except OSError as fault:
-            # What it says of a key, and that a key is revoked, would be lost in silence.
+            # Ignoring the file would silently lose its keys and revocations.
             what = f"{file} cannot be read ({fault.strerror}), so its host key cannot be checked"
             todo = f"make {file} readable for you, or take it out of UserKnownHostsFile in ~/.ssh/config"
             raise Unreachable(route.name, what, todo, "host-key-unchecked") from None
 
 
 def read_known_hosts(file: Path) -> str:
-    """The text of a known_hosts file. Errors: OSError; only /dev/null may be something else than a file."""
+    """Return the text of a known_hosts file. Raises OSError; /dev/null is the only allowed special file."""
     state = file.stat()
     if stat.S_ISCHR(state.st_mode) and state.st_rdev == os.stat(os.devnull).st_rdev:
         return ""
     if not stat.S_ISREG(state.st_mode):  # a named pipe would never end
-        raise OSError(errno.EINVAL, "it is no regular file")
+        raise OSError(errno.EINVAL, "not a regular file")
     return file.read_text("utf-8", "surrogateescape")
 
 
 def preferred(known: Sequence[KnownHostsLine], kinds: Sequence[str]) -> tuple[str, ...]:
-    """The algorithms of keys that are known first, so that a server with several keys shows one of those."""
+    """Return the algorithms, those of known keys first, so that a server with several keys shows a known one."""
     have = {line.kind for line in known if line.marker == ""}
     have |= {"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in have else set()
-    # Certificates go first where an authority is known, and are not asked for where none is.
+    # Certificates go first if an authority is known, and are not requested if none is.
     signed = [f"{kind}{SUFFIX}" for kind in kinds if any(line.marker == AUTHORITY for line in known)]
     return (*signed, *sorted(kinds, key=lambda kind: kind not in have))
 
 
 def check(route: Route, known: Sequence[KnownHostsLine], offered: HostKey) -> None:
-    """Whether the offered key is the known one, or signed by a known authority.
+    """Check that the offered key is the known one, or signed by a known authority.
 
-    Errors: Unreachable (host-key-unknown, host-key-changed, host-key-unchecked).
+    Raises Unreachable (host-key-unknown, host-key-changed, host-key-unchecked).
     """
     _check_revoked(route, known, offered)
     if not _is_signed(route, known, offered):
@@ -214,26 +214,26 @@ def check(route: Route, known: Sequence[KnownHostsLine], offered: HostKey) -> No
 
 
 def _is_signed(route: Route, known: Sequence[KnownHostsLine], offered: HostKey) -> bool:
-    """Whether a known authority vouches for it. Errors: Unreachable where its certificate does not hold."""
+    """Return whether a known authority signed the key. Raises Unreachable if the certificate is invalid."""
     certificate = of_blob(f"{offered.kind}{SUFFIX}", offered.certificate) if offered.certificate else None
     if certificate is None:
         return False
     authority = HostKey(offered.name, "", certificate.authority)
     if any(line.marker == REVOKED and line.blob == authority.blob for line in known):
         what = f"the certificate of {route.key_name} is signed by the revoked key {authority.fingerprint}"
-        raise Unreachable(route.name, what, "have its host key signed anew", "host-key-changed")
+        raise Unreachable(route.name, what, "let the authority sign its host key again", "host-key-changed")
     if certificate.key != offered.blob or not any(
         line.marker == AUTHORITY and line.blob == authority.blob for line in known
     ):
         return False
     if why := fault_of(certificate, _bare(route)):
         what = f"the certificate of {route.key_name}, signed by {authority.fingerprint}, {why}"
-        raise Unreachable(route.name, what, "have its host key signed anew", "host-key-changed")
+        raise Unreachable(route.name, what, "let the authority sign its host key again", "host-key-changed")
     return True
 
 
 def _bare(route: Route) -> str:
-    """The name that a certificate is for: the alias or the address, without the port."""
+    """Return the name in a certificate: the alias or the address, without the port."""
     port = f"]:{route.port}"
     return route.key_name.removeprefix("[").removesuffix(port) if route.key_name.endswith(port) else route.key_name
 
@@ -244,14 +244,14 @@ def _check_revoked(route: Route, known: Sequence[KnownHostsLine], offered: HostK
         raise Unreachable(
             route.name,
             f"{unread.where} revokes a key of {route.key_name} that cannot be read",
-            "mend that line, or take it out",
+            "fix that line, or remove it",
             "host-key-unchecked",
         )
     if any(line.blob == offered.blob and line.marker == REVOKED for line in known):
         raise Unreachable(
             route.name,
-            f"{route.key_name} shows a revoked {offered.kind} key {offered.fingerprint}",
-            "somebody may be using a stolen key: look at the server from its console",
+            f"{route.key_name} offers a revoked {offered.kind} key {offered.fingerprint}",
+            "someone may be using a stolen key: check the server from its console",
             "host-key-changed",
         )
 
@@ -260,7 +260,7 @@ def _check_plain(route: Route, known: Sequence[KnownHostsLine], offered: HostKey
     plain = [line for line in known if line.marker == ""]
     if any(line.blob == offered.blob for line in plain):
         return
-    plain = [line for line in plain if line.means(route.key_name)]  # of other ports another key tells nothing
+    plain = [line for line in plain if line.means(route.key_name)]  # keys of other ports prove nothing
     if not plain:
         raise Unreachable(
             route.name,
@@ -274,14 +274,14 @@ def _check_plain(route: Route, known: Sequence[KnownHostsLine], offered: HostKey
         route.name,
         f"the host key of {route.key_name} changed from {was.kind} {was.fingerprint} ({before.where}) "
         f"to {offered.kind} {offered.fingerprint}",
-        f"if it was installed anew, `multiall server trust {route.name} --replace`; "
-        "if not, somebody may be listening in",
+        f"if it was reinstalled, run `multiall server trust {route.name} --replace`; "
+        "if not, someone may be intercepting the connection",
         "host-key-changed",
     )
 
 
 class NamedLine(Protocol):
-    """A known_hosts line and the name that it begins with."""
+    """A known_hosts line and the name at its start."""
 
     @property
     def name(self) -> str: ...
@@ -293,8 +293,8 @@ class NamedLine(Protocol):
 def pin(file: Path, key: NamedLine, *, replace: bool = False) -> None:
     """Write the key to a known_hosts file, atomically and with mode 0600.
 
-    `replace` takes out what the file says of the same server; without it, other keys of the server stay known.
-    Errors: UsageError where the file cannot be read or written.
+    `replace` removes the server's other keys in the file; without it they stay known.
+    Raises UsageError if the file cannot be read or written.
     """
     try:
         _pin(file, key, replace=replace)
@@ -307,7 +307,7 @@ def _pin(file: Path, key: NamedLine, *, replace: bool) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # two admins who trust servers at once lose no line
+        fcntl.flock(folder, fcntl.LOCK_EX)  # concurrent `server trust` runs lose no line
         lines = read_known_hosts(file).removesuffix("\n").split("\n") if file.exists() else []
         kept = [rest for line in lines if (rest := _without(line, key.name) if replace else line)]
         if key.line not in kept:
@@ -319,7 +319,7 @@ def _pin(file: Path, key: NamedLine, *, replace: bool) -> None:
 
 
 def _without(line: str, name: str) -> str:
-    """The line without this server; '' where nothing is left of it. Patterns and markers are the admin's own: kept."""
+    """Return the line without this server; '' if nothing is left. Lines with patterns or markers stay unchanged."""
     entry = next(parse(line, ""), None)
     if entry is None or entry.marker or not entry.means(name):
         return line

@@ -1,4 +1,4 @@
-"""Which keys a server is offered, and in which order: the one that worked last time goes first."""
+"""The keys that a server is offered, in order: the key of the last login first."""
 
 import base64
 import hashlib
@@ -16,20 +16,20 @@ from multiall_cli.adapters.ssh.certificates import Certificate, of_file, public_
 from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.dataclass import dataclass
 
-AGENT_PATIENCE = 60.0  # seconds that an agent may take: it may ask its user, or a token
-DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")  # below ~/.ssh, where nothing else is named
+AGENT_PATIENCE = 60.0  # seconds that an agent may take: it may ask its user, or a hardware token
+DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")  # below ~/.ssh, if no key is configured
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A key that can sign; `label` is how messages call it."""
+    """A key that can sign; `label` is its name in messages."""
 
     label: str
     key: paramiko.PKey
 
     @property
     def fingerprint(self) -> str:
-        """Of the certificate, where the key is offered with one."""
+        """Of the certificate, if the key is offered with one."""
         certificate = getattr(self.key, "public_blob", None)
         return _fingerprint(certificate.key_blob if certificate else self.key.asbytes())
 
@@ -39,14 +39,14 @@ def _fingerprint(blob: bytes) -> str:
 
 
 class IdentityFiles:
-    """Private keys of files, read once. Safe to use from many threads."""
+    """Private key files, read once. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._read: dict[Path, Identity | str] = {}
         self._lock = threading.Lock()
 
     def of(self, file: Path) -> Identity | str:
-        """The file's key, or why there is none."""
+        """Return the file's key, or the reason why it cannot be used."""
         with self._lock:
             if file not in self._read:
                 self._read[file] = _load(file)
@@ -56,21 +56,21 @@ class IdentityFiles:
 def _load(file: Path) -> Identity | str:
     try:
         return Identity(file.name, paramiko.PKey.from_path(file))
-    except (paramiko.PasswordRequiredException, TypeError):  # TypeError: how cryptography asks for a passphrase
-        return f"{file.name} is encrypted: `ssh-add {file}` gives it to the agent"
+    except (paramiko.PasswordRequiredException, TypeError):  # TypeError: cryptography's request for a passphrase
+        return f"{file.name} is encrypted: add it to the agent with `ssh-add {file}`"
     except FileNotFoundError:
         return f"{file} does not exist"
     except OSError as fault:
         return f"{file} cannot be read ({fault.strerror})"
     except (ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as fault:
-        return f"{file} is no private key that we know ({fault})"
+        return f"{file} is not a private key of a known type ({fault})"
 
 
 class IdentityOrder:
-    """The keys for one login, in order; what had to be left out is told in `left_out`."""
+    """The keys for one login, in order; `left_out` has the reasons for unusable ones."""
 
     def __init__(self, route: Route, identities: IdentityFiles, remembered: str) -> None:
-        """`remembered`: the fingerprint of the key that this server took last time, or ''."""
+        """`remembered`: fingerprint of the key that this server accepted last time, or ''."""
         self._route = route
         self._identities = identities
         self._remembered = remembered
@@ -107,12 +107,12 @@ class IdentityOrder:
             if isinstance(offer, Identity):
                 yield offer
             elif self._is_held(file):
-                continue  # the agent signs for it
+                continue  # the agent signs with this key
             elif named or "exist" not in offer:
                 self.left_out.append(offer)
 
     def _from_agent(self) -> list[Identity]:
-        """The agent's keys; where only named identities count, those of them that it holds."""
+        """Return the agent's keys; with IdentitiesOnly, only configured ones."""
         if self._agent_offers is None:
             self._agent_offers = list(self._ask_agent()) if self._route.agent != "" else []
         return self._agent_offers
@@ -127,7 +127,7 @@ class IdentityOrder:
         if not place:
             return
         try:
-            self._agent = _connected(place)  # one per login: its connection is not made for several threads
+            self._agent = _connected(place)  # one per login: its connection is not thread-safe
             held = self._agent.get_keys()
         except (paramiko.SSHException, OSError, EOFError) as fault:
             if named is not None or not isinstance(fault, (FileNotFoundError, ConnectionRefusedError)):
@@ -139,7 +139,7 @@ class IdentityOrder:
                 yield from self._with_certificates(Identity(f"{key.comment or key.get_name()} (agent)", key))
 
     def _with_certificates(self, offer: Identity) -> Iterator[Identity]:
-        """The key with each certificate that is for it, then as it is."""
+        """Yield the key with each certificate for it, then without."""
         beside = getattr(offer.key, "public_blob", None)
         if beside is not None:
             yield offer
@@ -157,11 +157,11 @@ class IdentityOrder:
             yield Identity(offer.label, plain)
 
     def _certificate(self, file: Path) -> Certificate | None:
-        """A CertificateFile; what is wrong with it is reported once."""
+        """Return a CertificateFile; its error is reported once."""
         if file not in self._certificates:
             try:
                 self._certificates[file] = of_file(file)
-                why = "" if self._certificates[file] else f"{file} is no certificate that we know"
+                why = "" if self._certificates[file] else f"{file} is not a certificate of a known type"
             except OSError as fault:
                 self._certificates[file], why = None, f"{file} cannot be read ({fault.strerror})"
             self.left_out += [why] if why else []
@@ -173,12 +173,12 @@ class IdentityOrder:
 
 
 def _copied(key: paramiko.PKey) -> paramiko.PKey:
-    """A key of its own, so that a certificate can be put beside it."""
+    """Return a copy of the key, to which a certificate can be added."""
     return AgentKey(key.agent, key.blob, key.comment) if isinstance(key, AgentKey) else copy(key)
 
 
 def _connected(place: str) -> AgentSSH:
-    """The agent that listens there. Errors: OSError, SSHException."""
+    """Connect to the agent at a socket. Raises OSError, SSHException."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         link.settimeout(AGENT_PATIENCE)

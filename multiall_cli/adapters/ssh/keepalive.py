@@ -1,4 +1,4 @@
-"""Whether open connections still live: a request that every sshd answers, sent over all of them at once."""
+"""Keepalives: a request that every sshd answers, sent over many open connections at once."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ from functools import partial
 import paramiko
 from paramiko.common import MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS, cMSG_GLOBAL_REQUEST
 
-KEEPALIVE = "keepalive@openssh.com"  # no one knows it, so it is refused: the refusal is the sign of life
+KEEPALIVE = "keepalive@openssh.com"  # no server implements it: the refusal is the answer
 
 
 class Keepalive:
-    """One connection's. For one thread at a time."""
+    """Keepalives of one connection. For one thread at a time."""
 
     def __init__(self, connection: paramiko.Transport) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class Keepalive:
         self._answered.clear()
         self._asked = time.monotonic()
         if not self._connection.clear_to_send.is_set():
-            return  # it began a new key exchange and does not end it: that is no sign of life
+            return  # the server began a new key exchange and does not end it: no answer
         message = paramiko.Message()
         message.add_byte(cMSG_GLOBAL_REQUEST)
         message.add_string(KEEPALIVE)
@@ -39,15 +39,15 @@ class Keepalive:
         try:
             self._connection._send_user_message(message)  # type: ignore[attr-defined]
         except (paramiko.SSHException, OSError, EOFError):
-            return  # it has ended, and does not answer
+            return  # the connection has ended: no answer
 
     def answered(self, until: float) -> float | None:
-        """Seconds that the answer took; None where there is none until then (of time.monotonic)."""
+        """Return the seconds that the answer took; None if there is none until `until` (time.monotonic)."""
         if self._connection.is_active() and self._answered.wait(max(0.0, until - time.monotonic())):
             return self._heard - self._asked
         return None
 
     @property
     def heard(self) -> float:
-        """When the answer came (of time.monotonic)."""
+        """Time of the answer (time.monotonic)."""
         return self._heard

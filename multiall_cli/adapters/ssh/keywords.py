@@ -1,4 +1,4 @@
-"""The keywords of ssh_config(5): which there are, and what MultiAll makes of each."""
+"""The keywords of ssh_config(5), and how MultiAll treats each."""
 
 _HONOURED = """
     addressfamily bindaddress canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
@@ -32,7 +32,7 @@ _NOT_HONOURED = """
 """
 HONOURED = frozenset(_HONOURED.split())
 WITHOUT_EFFECT = frozenset(_WITHOUT_EFFECT.split())
-"""They steer what no session of ours has (terminals, forwarding, sharing, messages), or are obsolete for ssh."""
+"""They concern what our sessions do not have (terminals, forwarding, sharing, messages), or are obsolete."""
 NOT_HONOURED = frozenset(_NOT_HONOURED.split())
 KNOWN = HONOURED | WITHOUT_EFFECT | NOT_HONOURED
 
@@ -66,9 +66,9 @@ OFF = {
     "tunnel": ("no",),
     "verifyhostkeydns": ("no",),
 }
-"""Values with which ssh does what we do: they are not reported."""
+"""Values with which ssh behaves as MultiAll does: they are not reported."""
 SEVERAL = frozenset(("identityfile", "certificatefile", "localforward", "remoteforward", "dynamicforward", "sendenv"))
-"""Keywords of which each value counts, not only the first."""
+"""Keywords of which every value counts, not only the first."""
 LISTS = frozenset(("userknownhostsfile", "globalknownhostsfile", "canonicaldomains", "sendenv", "setenv"))
 LINES = frozenset(("proxycommand", "proxyjump", "localcommand", "remotecommand", "knownhostscommand"))
-"""Keywords whose value is the rest of the line as it is written."""
+"""Keywords whose value is the unparsed rest of the line."""

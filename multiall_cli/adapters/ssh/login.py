@@ -1,4 +1,4 @@
-"""From a link to a session: key exchange, host key, login. Every failure is an Unreachable with its reason."""
+"""From a connected stream to a login: key exchange, host key, authentication. Every failure is an Unreachable."""
 
 import logging
 import random
@@ -21,20 +21,20 @@ from multiall_cli.ports.store import Cache
 
 Result = TypeVar("Result")
 
-# Python would print paramiko's warnings and tracebacks on standard error if nothing took them.
+# Without a handler, Python would print paramiko's warnings and tracebacks on standard error.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class ConnectionRejected(Unreachable):
-    """A connection that was closed before a login: as a server does that has too many of them at once (MaxStartups)."""
+    """A connection closed before the login, as servers with too many at once do (MaxStartups)."""
 
 
 TRIES = 3
-PAUSES = (0.2, 1.0)  # seconds between which the pause before another try is chosen, so that not all come at once
+PAUSES = (0.2, 1.0)  # seconds: bounds of the random pause before another try, so that tries spread
 
 
 def retry_rejected(attempt: Callable[[], Result]) -> Result:
-    """Try again where a connection was turned away. Errors: what `attempt` raises, in the end."""
+    """Try again if the connection was rejected. Raises the last error of `attempt`."""
     for _ in range(TRIES - 1):
         try:
             return attempt()
@@ -44,10 +44,10 @@ def retry_rejected(attempt: Callable[[], Result]) -> Result:
 
 
 def negotiate(link: ByteStream, route: Route, known: "list[hostkeys.KnownHostsLine]") -> paramiko.Transport:
-    """A connection whose key exchange is done, its host key not yet checked. Errors: Unreachable."""
-    transport = paramiko.Transport(cast(socket.socket, link))  # it takes anything with recv, send and close
+    """Return a connection after the key exchange; its host key is not checked yet. Raises Unreachable."""
+    transport = paramiko.Transport(cast(socket.socket, link))  # any object with recv, send and close will do
     options = transport.get_security_options()
-    # AES-GCM costs half of CTR and a MAC; CBC is left out, as OpenSSH does.
+    # AES-GCM costs half as much as CTR with a MAC; CBC is left out, as in OpenSSH.
     options.ciphers = tuple(sorted((c for c in options.ciphers if "cbc" not in c), key=lambda c: "gcm" not in c))
     options.key_types = hostkeys.preferred(known, options.key_types)
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = route.connect_timeout
@@ -70,12 +70,12 @@ def negotiate(link: ByteStream, route: Route, known: "list[hostkeys.KnownHostsLi
 def _not_agreed(
     route: Route, transport: paramiko.Transport, offers: algorithms.OfferedAlgorithms
 ) -> Unreachable | None:
-    """A server that offers nothing that we have, with the line that helps."""
+    """Return the error for a server without a common algorithm, with the line that helps."""
     if not isinstance(transport.saved_exception, paramiko.ssh_exception.IncompatiblePeer):
         return None
     lacks, line = algorithms.find_mismatch(offers, algorithms.supported(transport))
     what = f"{route.address} port {route.port}: {lacks or transport.saved_exception}"
-    todo = f"write `{line}` into its sshd_config and reload it" if line else "look at the algorithms of its sshd"
+    todo = f"write `{line}` into its sshd_config and reload it" if line else "check the algorithms of its sshd"
     return Unreachable(route.name, what, todo, "banner")
 
 
@@ -86,19 +86,19 @@ def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: boo
         late = f"did not end within {route.connect_timeout:g} s"
         what = f"the key exchange with {where} " + (f"was cut off ({words or 'closed'})" if in_time else late)
         kind = ConnectionRejected if in_time else Unreachable
-        return kind(route.name, what, "look at its load and its sshd's log", "away" if in_time else "timeout")
+        return kind(route.name, what, "check its load and its sshd's log", "away" if in_time else "timeout")
     if route.proxy_command and in_time and "Indecipherable" not in words:
         what = f"its ProxyCommand ended before an SSH banner came from {where}"
-        return ConnectionRejected(route.name, what, f"try it by hand: `{route.proxy_command}`", "away")
+        return ConnectionRejected(route.name, what, f"run it by hand: `{route.proxy_command}`", "away")
     if not in_time:
-        what = f"{where} takes connections but showed no SSH banner for {route.connect_timeout:g} s"
+        what = f"{where} accepts connections but sent no SSH banner for {route.connect_timeout:g} s"
     elif "Indecipherable" in words:
-        what = f"{where} is no SSH server: it says {_quoted(words)}"
+        what = f"{where} is not an SSH server: it sends {_quoted(words)}"
     else:
         what = f"{where} closed the connection before its SSH banner"
-        todo = "see that `ssh.port` is its sshd's, and look at MaxStartups and its log"
+        todo = "check that `ssh.port` is its sshd's port, and check MaxStartups and its log"
         return ConnectionRejected(route.name, what, todo, "banner")
-    return Unreachable(route.name, what, "see that `ssh.port` is its sshd's, and that sshd is well", "banner")
+    return Unreachable(route.name, what, "check that `ssh.port` is its sshd's port, and that sshd is healthy", "banner")
 
 
 def _quoted(words: str) -> str:
@@ -114,7 +114,7 @@ def offered_host_key(transport: paramiko.Transport, route: Route) -> hostkeys.Ho
 
 
 class Login:
-    """Logs in with what the site and the admin have. Safe to use from many threads."""
+    """Logs in with the keys and passwords of site and admin. Safe to use from many threads."""
 
     def __init__(self, known: hostkeys.KnownHosts, cache: Cache, passwords: Passwords) -> None:
         self._known = known
@@ -123,7 +123,7 @@ class Login:
         self._passwords = passwords
 
     def __call__(self, link: ByteStream, route: Route) -> paramiko.Transport:
-        """An authenticated connection over the link. Errors: Unreachable."""
+        """Return an authenticated connection over the stream. Raises Unreachable."""
         known = list(self._known.of(route))
         transport = negotiate(link, route, known)
         try:
@@ -151,11 +151,11 @@ class Login:
             offers.close()
 
     def _with_password(self, tried: "_Attempts", secret: Secret) -> bool:
-        """Whether the password was taken. Errors: Unreachable where it was wrong before, UsageError."""
+        """Return whether the password was accepted. Raises Unreachable if it was wrong before, UsageError."""
         route = tried.route
         try:
             with self._passwords.attempt(secret, "login", route.name) as attempt:
-                word: Any = attempt.password.encode("utf-8", "surrogateescape")  # it may be in another encoding
+                word: Any = attempt.password.encode("utf-8", "surrogateescape")  # it may use another encoding
                 right = tried(partial(tried.transport.auth_password, route.user, word), "the password")
                 attempt.taken = tried.accepted
                 return right
@@ -174,7 +174,7 @@ class Login:
 
 
 class _Attempts:
-    """What has been tried in one login, and how the server took it."""
+    """The attempts of one login, and the server's reactions."""
 
     def __init__(self, transport: paramiko.Transport, route: Route) -> None:
         self.transport = transport
@@ -182,11 +182,11 @@ class _Attempts:
         self.labels: list[str] = []
         self.over = False
         self.accepted: bool | None = None
-        """Of the last try: whether it was right, perhaps as one of several that are wanted; None: not decided."""
+        """Of the last attempt: whether it succeeded, perhaps as one of several required; None: undecided."""
         self._wants = ""
 
     def __call__(self, attempt: Callable[[], list[str]], label: str) -> bool:
-        """Whether the server let us in. Errors: Unreachable where the link was lost."""
+        """Return whether the server let us in. Raises Unreachable if the connection was lost."""
         self.labels.append(label)
         self.accepted = None
         try:
@@ -207,10 +207,10 @@ class _Attempts:
         return False
 
     def refused(self, left_out: list[str]) -> Unreachable:
-        """The login that failed, as an error that says what was tried."""
+        """Return the error of a failed login, with the attempts."""
         route = self.route
         many = len(self.labels)
-        what = f"{route} took none of {many} ({', '.join(self.labels)})" if many else f"{route}: nothing to offer it"
+        what = f"{route} accepted none of {many} ({', '.join(self.labels)})" if many else f"{route}: no key to offer"
         if many and not self.transport.is_active():
             what = f"{route} hung up after {many} {'try' if many == 1 else 'tries'} ({', '.join(self.labels)})"
         notes = [note for note in (self._wants, *left_out) if note]

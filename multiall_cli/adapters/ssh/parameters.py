@@ -1,4 +1,4 @@
-"""Merges the parameters of a connection by fabric's rules: the inventory, then the ssh config, then the defaults."""
+"""Merges connection parameters by fabric's rules: the inventory, then the ssh config, then the defaults."""
 
 import fabric
 import paramiko
@@ -11,7 +11,7 @@ _KEYWORDS = ("user", "port")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionParameters:
-    """Where a connection goes, and as whom."""
+    """Address, port and user of a connection."""
 
     address: str
     port: int
@@ -19,9 +19,9 @@ class ConnectionParameters:
 
 
 def connection_parameters(asked: HostQuery, says: HostConfig) -> ConnectionParameters:
-    """`asked`: what the inventory says; `says`: what the ssh config says of that server.
+    """Merge `asked` (the inventory) with `says` (the ssh config of that server).
 
-    Errors: UsageError for a user that is no text.
+    Raises UsageError for a user that is not UTF-8.
     """
     named = says.first("user")
     if named is not None and not asked.user and not _is_text(named.text):
@@ -45,7 +45,7 @@ def _is_text(word: str) -> bool:
 
 
 def _as_config(says: HostConfig) -> paramiko.SSHConfig:
-    """What holds for the server, in the form that fabric reads: the blocks have been decided already."""
+    """Return the server's values in the form that fabric reads; the blocks are resolved already."""
     lines = [f"HostName {says.hostname}"]
     lines += [f"{keyword} {says.text(keyword)}" for keyword in _KEYWORDS if _is_text(says.text(keyword))]
     return paramiko.SSHConfig.from_text("Host *\n" + "\n".join(f"    {line}" for line in lines))

@@ -1,4 +1,4 @@
-"""A server with an open connection: it is asked for a sign of life, and whom else it reaches."""
+"""A peer with an open connection: answers keepalives, and probes other servers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -15,27 +15,27 @@ from multiall_cli.domain.inventory import Become, Server
 from multiall_cli.domain.topology import FORWARDS_NOTHING, Evidence, Rung
 from multiall_cli.ports.session import Session
 
-LONGEST = 3600.0  # seconds that a connection may be said to have taken
-ANSWER = 10.0  # seconds beyond a probe's own that a brother's loop may take to start and to answer
+LONGEST = 3600.0  # most seconds that a peer may report for a connection
+ANSWER = 10.0  # seconds beyond the probe's own for a peer's loop to start and to answer
 _BY_WORD = {rung.word: rung for rung in Rung}
 EndpointOf = Callable[[Server], tuple[str, int] | None]
-"""Where a server's sshd listens, None where only a login goes there."""
+"""Returns where a server's sshd listens, None if only a login gets there."""
 
 
 @dataclass(frozen=True, slots=True)
 class SshConnection:
-    """What a login opened: the connection, a session over it as any user of it has one, and what ends both."""
+    """An open connection: its transport, a session over it, and functions to close and to watch it."""
 
     connection: paramiko.Transport
     session: Callable[[Server], Session]
     close: Callable[[], None]
     ended: Callable[[Callable[[], None]], None]
-    """Is given what is to be called when the connection ends."""
+    """Sets the function to call when the connection ends."""
 
 
 @dataclass(slots=True)
 class Peer:
-    """A server with an open connection, through which others are tried. `stays`: `close` leaves it open."""
+    """A server with an open connection that probes others. `stays`: `close` leaves the connection open."""
 
     server: Server
     opened: SshConnection
@@ -48,13 +48,13 @@ class Peer:
     pulse: Keepalive = field(init=False)
 
     def __post_init__(self) -> None:
-        # A connection that is in the middle of a new key exchange makes who sends wait for its end.
+        # During a new key exchange, paramiko blocks senders until it ends.
         self.opened.connection.clear_to_send_timeout = self.timeout
         self.pulse = Keepalive(self.opened.connection)
         self.doors = ForwardProbe(self.opened.connection, self.pulse)
 
     def reach(self, targets: Sequence[Server]) -> Sequence[Evidence] | None:
-        """Its sshd is asked; where that is not allowed, its python3; None where neither can be."""
+        """Probe through its sshd; if that is forbidden, through its python3; None if neither works."""
         doors = self._doors_of(targets)
         try:
             met = dict(zip(doors, self.doors.try_ports(list(doors.values()), self.timeout), strict=True))
@@ -81,7 +81,7 @@ class Peer:
         return doors
 
     def _by_its_loop(self, doors: Mapping[str, tuple[str, int]]) -> list[Evidence] | None:
-        """Connections that a python3 of its own opens, with the rights of the login; None where it cannot."""
+        """Probe with connections from its python3, with the privileges of the login; None if that is impossible."""
         wanted = [[name, *door] for name, door in doors.items()]
         limit = self.timeout + ANSWER
         with closing(self.opened.session(replace(self.server, become=Become()))) as session:
@@ -106,7 +106,7 @@ class Peer:
 
 
 def _triples(told: object) -> list[tuple[str, str, float]]:
-    """What a member said of whom it met: that and nothing else."""
+    """Return the valid entries of a peer's answer; all other data is dropped."""
     return [
         (each[0], each[1], each[2])
         for each in (told if isinstance(told, list) else ())

@@ -1,4 +1,4 @@
-"""Takes samples of servers for the topology: knocks, logins, signs of life, and what a brother meets."""
+"""Takes samples of servers for the topology: TCP probes, logins, keepalives, and probes by peers."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class SshProber:
     """Samples as `observer`. `timeout`: seconds that each may take.
 
-    `door`: where a server's sshd listens, None where only a login goes there; `connect`: a login. `keep`: how many
-    connections stay open between rounds; a server that has one is asked for a sign of life instead of knocked at.
+    `door`: where a server's sshd listens, None if only a login gets there; `connect`: a login. `keep`: how many
+    connections stay open between rounds; their servers get a keepalive instead of a TCP probe.
 
-    Nothing here imports paramiko: most rounds of many servers log in nowhere, and then it would be half of their cost.
+    This module does not import paramiko: most rounds need no login, and the import would take half of their time.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class SshProber:
         self._now = now
         self._kept = ConnectionPool(keep)
 
-    # --- everyone, cheaply --------------------------------------------------------------------------------------
+    # --- all servers, cheaply ---------------------------------------------------------------------------------------
 
     def knock(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
-        """Servers behind jump hosts and proxies are left out: only a login tells of them.
+        """Probe all servers; those behind jump hosts and proxies are left out, because only a login reaches them.
 
-        Whose kept connection does not answer is knocked at too, and so is who is to be listened to.
+        Servers whose pooled connection does not answer are probed too, and so are those in `listen`.
         """
         asked = self._now()
         alive, lost = self._kept.alive([server.name for server in servers], self._timeout)
@@ -74,24 +74,24 @@ class SshProber:
             if door is not None:
                 doors[server.name] = Endpoint(server.name, *door)
         knocked = self._knocker(doors.values(), listen)
-        # The silence of who does not answer over a connection either began when that was asked.
+        # A server that is silent on both connections became silent when the keepalive was sent.
         since = [
             replace(each, at=asked) if each.target in lost and each.rung is Rung.TIMEOUT else each for each in knocked
         ]
         return found + [self._with_life(each, alive.keys()) for each in self._corroborated(since, doors, listen)]
 
     def _with_life(self, knocked: Evidence, alive: Set[str]) -> Evidence:
-        """Who answers over an open connection has power, whatever becomes of a new one."""
+        """A server that answers over an open connection is alive, even if new connections fail."""
         if knocked.target not in alive or knocked.rung.shows_life:
             return knocked
         return replace(
-            knocked, rung=Rung.TCP, at=self._now(), trouble="it takes no new connection; its open one answers"
+            knocked, rung=Rung.TCP, at=self._now(), trouble="it accepts no new connection; its open one answers"
         )
 
     def _corroborated(
         self, knocked: Sequence[Evidence], doors: Mapping[str, Endpoint], listen: Set[str]
     ) -> list[Evidence]:
-        """Silent ones that are looked at closely are pinged, where this kernel lets us: who answers has power."""
+        """Ping silent servers in `listen`, if this kernel allows it: those that answer are alive."""
         silent = [each.target for each in knocked if each.rung is Rung.TIMEOUT and each.target in listen]
         answered = self._pinger({name: doors[name].address for name in silent})
         return [
@@ -101,7 +101,7 @@ class SshProber:
             for each in knocked
         ]
 
-    # --- one, closely -------------------------------------------------------------------------------------------
+    # --- one server, closely ----------------------------------------------------------------------------------------
 
     def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
         if server.link is Link.LOCAL:
@@ -121,16 +121,16 @@ class SshProber:
         return self._kept.get(server.name)
 
     def session(self, server: Server) -> Session | None:
-        """A session over its kept connection, which stays when the session ends; None where there is none."""
+        """Open a session over its pooled connection, which outlives the session; None if there is no connection."""
         kept = self._kept.get(server.name)
         return None if kept is None else kept.opened.session(server)
 
     def would_keep(self, servers: Sequence[Server]) -> Set[str]:
-        """Those of them, in this order, whose logins would stay open: not whose last one ended soon by itself."""
+        """Return the servers, in this order, whose connection would be pooled; not those with a short one recently."""
         return self._kept.would_keep([server.name for server in servers])
 
     def hinted(self) -> bool:
-        """Whether a kept connection has ended since the last knock."""
+        """Return whether a pooled connection has ended since the last probe."""
         return self._kept.hinted()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How a server is reached: what the ssh config says of its name and address, with the inventory's own words on top."""
+"""Routes to servers: the ssh config of name and address, overridden by the inventory."""
 
 import os
 import re
@@ -22,8 +22,8 @@ GLOBAL_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 class Route:
     """One hop, ready to be opened; `jump` is the hop before it. Times in seconds.
 
-    `key_name` is the server's name in known_hosts: `address`, `[address]:port` or its HostKeyAlias. What `pinned`
-    (the site's own known_hosts) says of it goes before what `known_hosts` (the user's, the machine's) say.
+    `key_name` is the server's name in known_hosts: `address`, `[address]:port` or its HostKeyAlias. Entries of `pinned`
+    (the site's own known_hosts) win over those of `known_hosts` (the user's, the machine's).
     """
 
     name: str
@@ -39,7 +39,7 @@ class Route:
     identities_only: bool = False
     default_identities: bool = True
     agent: str | None = None
-    """Where the ssh agent listens; '' for none, None for SSH_AUTH_SOCK."""
+    """Socket of the ssh agent; '' for none, None for SSH_AUTH_SOCK."""
     password: Secret | None = None
     proxy_command: str = ""
     family: str = "any"
@@ -65,19 +65,19 @@ class Routes:
         self._servers = servers
         self._pinned = tuple(pinned)
         self._connect_timeout = connect_timeout
-        self._files = read(config_files)  # what cannot be read is told now
+        self._files = read(config_files)  # reports unreadable files now
         self._asked: dict[HostQuery, HostConfig] = {}
 
     def of(self, server: Server) -> Route:
-        """Errors: UsageError where the ssh config or the jumps make no sense."""
+        """Return a server's route. Raises UsageError if its ssh config or jumps are invalid."""
         return self._of(server, _question(server), ())
 
     def says(self, server: Server) -> HostConfig:
-        """What the ssh config says of a server. Errors: UsageError."""
+        """Return the ssh config of a server. Raises UsageError."""
         return self._settings(_question(server))
 
     def door_of(self, server: Server) -> tuple[str, int] | None:
-        """Where a knock goes; None where a jump or a proxy lies before the server. Errors: UsageError."""
+        """Return the endpoint to probe; None behind a jump host or proxy. Raises UsageError."""
         asked = _question(server)
         found = self._settings(asked)
         jump = server.ssh.jump or found.text("proxyjump", "none")
@@ -86,7 +86,7 @@ class Routes:
         return found.hostname, asked.port or int(found.text("port", "22"))
 
     def _settings(self, asked: HostQuery) -> HostConfig:
-        """Read once for each server: a `Match exec` is run once."""
+        """Read the config once per server: a `Match exec` runs only once."""
         if asked not in self._asked:
             self._asked[asked] = host_config(self._files, asked)
         return self._asked[asked]
@@ -94,7 +94,7 @@ class Routes:
     def _of(self, server: Server, asked: HostQuery, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
         if server.name in passed:
             circle = " → ".join((*passed, server.name))
-            raise UsageError(server.name, f"its jumps go in a circle: {circle}", "take one of them out")
+            raise UsageError(server.name, f"its jump hosts form a cycle: {circle}", "remove one of them")
         passed = (*passed, server.name)
         from multiall_cli.adapters.ssh.parameters import connection_parameters
 
@@ -126,19 +126,19 @@ class Routes:
         )
 
     def _jump(self, hops: str, passed: tuple[str, ...]) -> Route | None:
-        """The last of `first,second,…`, each reached through the one before it."""
+        """Return the last of `first,second,…`, each reached through the one before it."""
         if not hops or hops.lower() == "none":
             return None
         route: Route | None = None
         for hop in hops.split(","):
             if route is None:
                 route = self._hop(hop.strip(), passed)
-            else:  # its own jumps are not asked for, as with `ssh -J`: it is reached through the hop before it
+            else:  # as with `ssh -J`, its own jump hosts are ignored: it is reached through the hop before it
                 route = replace(self._hop(hop.strip(), passed, jumps=False), jump=route, proxy_command="")
         return route
 
     def _hop(self, hop: str, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
-        """A server of the site by its name, or `user@alias:port` as the ssh config knows it."""
+        """Return the route to a server of the site, or to `user@alias:port` by the ssh config."""
         if hop in self._servers:
             return self._of(self._servers[hop], _question(self._servers[hop]), passed, jumps=jumps)
         user, host, port = split_hop(hop)
@@ -147,20 +147,18 @@ class Routes:
 
 
 def _question(server: Server) -> HostQuery:
-    """The alias is the server's name; an address of its own is where it is, whatever HostName says of the alias."""
+    """The alias is the server's name; its address in the inventory wins over a HostName for the alias."""
     address = server.address if server.address != server.name else ""
     return HostQuery(server.name, address, server.ssh.user or "", server.ssh.port or 0)
 
 
 def split_hop(hop: str) -> tuple[str, str, int]:
-    """`[user@]host[:port]` or `ssh://…` as ssh reads it; IPv6 addresses stand in brackets. Errors: UsageError."""
+    """Split `[user@]host[:port]` or `ssh://…` as ssh does; IPv6 addresses are in brackets. Raises UsageError."""
     user, _, place = hop.removeprefix("ssh://").rstrip("/").rpartition("@")
     found = _HOP.fullmatch(place)
     port = int(found["port"] or 0) if found else -1
     if not found or not 0 <= port < 65536:
-        raise UsageError(
-            f"jump {hop}", "it is not [user@]host[:port]", "mend `ssh.jump`, or ProxyJump in ~/.ssh/config"
-        )
+        raise UsageError(f"jump {hop}", "not [user@]host[:port]", "fix `ssh.jump`, or ProxyJump in ~/.ssh/config")
     return user, found["bracketed"] or found["plain"], port
 
 
@@ -180,7 +178,7 @@ def _expanded(says: HostConfig, keyword: str, text: str, known: Mapping[str, str
 
 
 def _paths(says: HostConfig, keyword: str, known: Mapping[str, str]) -> tuple[Path, ...]:
-    """Files with their tokens and variables; `none` is none."""
+    """Return files with their tokens and variables expanded; `none` is none."""
     return tuple(
         at_home(expand(word, known, value.line.where, environment=True), value.line.where)
         for value in says.values.get(keyword, ())

@@ -1,4 +1,4 @@
-"""The socket below an SSH connection: every address tried, tuned for many small messages, woken when it is closed."""
+"""Byte streams below an SSH connection: tries every address, is tuned for small messages, wakes when closed."""
 
 import errno
 import ipaddress
@@ -15,21 +15,21 @@ from multiall_cli.adapters.ssh.route import Route
 from multiall_cli.domain.errors import Unreachable
 
 READ = 1 << 16
-MOST_WORDS = 4096  # bytes of what a ProxyCommand says that are kept
-LAST_WORDS = 1.0  # seconds that its last words may take once it has ended
-AWAKE = struct.pack("@ll", 1, 0)  # seconds after which a waiting read looks whether the connection is still wanted
-IMPATIENT = struct.pack("@ll", 0, 200_000)  # seconds and their millionths after which a waiting write looks so
+MOST_WORDS = 4096  # bytes of a ProxyCommand's messages that are stored
+LAST_WORDS = 1.0  # seconds to wait for its last messages after its end
+AWAKE = struct.pack("@ll", 1, 0)  # seconds between checks of a waiting read whether the connection is still used
+IMPATIENT = struct.pack("@ll", 0, 200_000)  # seconds and microseconds between such checks of a waiting write
 DEAD_AFTER = 30
-"""Seconds without a sign of life from the other machine's kernel after which the link counts as cut.
+"""Seconds without an answer of the other kernel after which the connection counts as cut.
 
-Behind a jump host only the first hop is watched so; there a command's own `timeout` is the limit.
+Behind a jump host this covers only the first hop; there a command's own `timeout` is the limit.
 """
 
 _OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
-    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", 10),  # what macOS calls it
+    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", 10),  # its name on macOS
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
     (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", DEAD_AFTER * 1000),
@@ -38,10 +38,10 @@ _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
 class SocketStream:
-    """A connected socket as paramiko wants it.
+    """A connected socket with paramiko's interface.
 
-    Reads are taken in large pieces, since paramiko asks for each packet's head and body on their own. The kernel's
-    own time limit (SO_RCVTIMEO) saves the poll that Python puts before each read of a socket with a timeout.
+    Reads large pieces, since paramiko asks for each packet's head and body separately. The kernel's own time limit
+    (SO_RCVTIMEO) avoids Python's poll before each read of a socket with a timeout.
     """
 
     def __init__(self, connected: socket.socket, proxy: "ProxyProcess | None" = None) -> None:
@@ -63,7 +63,7 @@ class SocketStream:
                 self._ahead = self._socket.recv(READ)
             except BlockingIOError:
                 raise TimeoutError from None
-            # The kernel goes back to delayed acknowledgements by itself; a server under Nagle would wait for them.
+            # The kernel reverts to delayed acknowledgements; a server that uses Nagle's algorithm would wait for them.
             if self._tcp:
                 _set(self._socket, socket.IPPROTO_TCP, _QUICKACK, 1)
         if len(self._ahead) <= size:
@@ -73,14 +73,14 @@ class SocketStream:
         return piece
 
     def send(self, piece: bytes) -> int:
-        """Errors: TimeoutError where nothing can be taken just now, OSError."""
+        """Raises TimeoutError if the send buffer is full, OSError."""
         try:
             return self._socket.send(piece)
         except BlockingIOError:
             raise TimeoutError from None
 
     def settimeout(self, seconds: float | None) -> None:
-        """Not wanted: `close` wakes a waiting read."""
+        """Does nothing: `close` wakes a waiting read."""
 
     def close(self) -> None:
         if self._closed:
@@ -96,12 +96,12 @@ class SocketStream:
             self._proxy.end()
 
     def said(self) -> str:
-        """The last words of a ProxyCommand that has ended, '' where there are none."""
+        """Return the last messages of a ProxyCommand that has ended, '' if there are none."""
         return self._proxy.said() if self._proxy is not None else ""
 
 
 class ProxyProcess:
-    """A ProxyCommand that runs; what it says on standard error is read, so that it never waits, and its end kept."""
+    """A running ProxyCommand; its standard error is read, so that it never blocks, and the end is stored."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
@@ -128,7 +128,7 @@ class ProxyProcess:
 
 
 class ByteStream(Protocol):
-    """What paramiko talks through: a Link, or a channel of a jump host's connection."""
+    """The interface that paramiko needs: a SocketStream, or a channel of a jump host's connection."""
 
     def recv(self, size: int, /) -> bytes: ...
 
@@ -140,16 +140,15 @@ class ByteStream(Protocol):
 
 
 class RetryingStream:
-    """A stream that is given up, both ways, once it has taken nothing for `patience` seconds.
+    """A stream that is closed once nothing could be sent for `patience` seconds; paramiko itself retries for ever.
 
-    paramiko itself tries again without end. `gave_up` says why it ended, '' where it did not end so; `ended` is
-    called when it is closed, by whichever side.
+    `gave_up` has the reason if it ended so, else ''; `ended` is called when either side closes it.
     """
 
     def __init__(self, stream: ByteStream, patience: float) -> None:
         self._stream = stream
         self._patience = patience
-        self._closed = False  # paramiko asks for it
+        self._closed = False  # read by paramiko
         self.gave_up = ""
         self.ended: Callable[[], None] = lambda: None
         self.recv = stream.recv
@@ -157,7 +156,7 @@ class RetryingStream:
         self.settimeout = stream.settimeout
 
     def send(self, piece: bytes) -> int:
-        """Errors: OSError."""
+        """Raises OSError."""
         try:
             return self._stream.send(piece)
         except TimeoutError:
@@ -185,11 +184,11 @@ def _set(to: socket.socket, level: int, option: int | None, value: int) -> None:
     try:
         to.setsockopt(level, option, value)
     except OSError:
-        return  # a convenience of this kernel that is missing, or the link is gone: the next read tells
+        return  # this kernel lacks the option, or the connection is gone: the next read reports that
 
 
 def connect(route: Route) -> SocketStream:
-    """A link to the route's address: each of its addresses is tried within `connect_timeout`. Errors: Unreachable."""
+    """Connect to the route's address: each of its addresses gets a share of `connect_timeout`. Raises Unreachable."""
     deadline = time.monotonic() + route.connect_timeout
     addresses = _resolve(route, deadline)
     fault: OSError = TimeoutError()
@@ -211,7 +210,7 @@ def connect(route: Route) -> SocketStream:
 
 
 def _own(address: str, family: int) -> tuple[object, ...]:
-    """BindAddress as a place of a socket. Errors: OSError."""
+    """Return BindAddress as a socket address. Raises OSError."""
     found = socket.getaddrinfo(address, 0, family=family, type=socket.SOCK_STREAM)
     return found[0][4]
 
@@ -230,24 +229,24 @@ def _resolve(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object,
     chosen = [each for each in found if family in (None, each[0])]
     if not chosen:
         what = f"{route.address} has no address of AddressFamily {route.family}"
-        raise Unreachable(route.name, what, "mend AddressFamily in ~/.ssh/config", "name")
+        raise Unreachable(route.name, what, "fix AddressFamily in ~/.ssh/config", "name")
     return chosen
 
 
 def _numeric(route: Route) -> Sequence[tuple[int, tuple[object, ...]]]:
-    """An address, with the interface (`%eth0`) that a link-local one needs. Errors: Unreachable."""
+    """Return a numeric address, with the interface (`%eth0`) of a link-local one. Raises Unreachable."""
     try:
         found = socket.getaddrinfo(
             route.address, route.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         )
     except OSError as fault:
         what = f"{route.address} cannot be used ({fault.strerror})"
-        raise Unreachable(route.name, what, "see whether this host has that interface", "name") from None
+        raise Unreachable(route.name, what, "check that this host has that interface", "name") from None
     return [(family, address) for family, _, _, _, address in found]
 
 
 def _look_up(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object, ...]]]:
-    """Asks the system, in a thread of its own since the system's resolver knows no time limit."""
+    """Ask the system resolver, in a thread, because it has no time limit."""
     found: list[tuple[int, tuple[object, ...]]] = []
     faults: list[str] = []
 
@@ -266,7 +265,7 @@ def _look_up(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object,
         raise Unreachable(
             route.name,
             f"{route.address} has no address ({why})",
-            "set its `address` in the inventory, or mend its name",
+            "set its `address` in the inventory, or fix its name",
             "name",
         )
     return found
@@ -275,16 +274,16 @@ def _look_up(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object,
 def _unreachable(route: Route, fault: OSError, tried: int) -> Unreachable:
     where = f"{route.address} port {route.port}" + (f" ({tried} addresses tried)" if tried > 1 else "")
     if isinstance(fault, TimeoutError):
-        what = f"{where} gave no answer for {route.connect_timeout:g} s"
-        return Unreachable(route.name, what, "see that it runs and that no firewall is between", "timeout")
+        what = f"{where}: no answer within {route.connect_timeout:g} s"
+        return Unreachable(route.name, what, "check that it is up and that no firewall blocks it", "timeout")
     if isinstance(fault, ConnectionRefusedError):
         return Unreachable(route.name, f"nothing listens on {where}", "start its sshd, or set `ssh.port`", "refused")
     words = fault.strerror or type(fault).__name__
-    return Unreachable(route.name, f"{where} cannot be reached: {words}", "mend the way to it and run again", "away")
+    return Unreachable(route.name, f"{where} cannot be reached: {words}", "check the network path and retry", "away")
 
 
 def connect_through(command: str, name: str) -> SocketStream:
-    """A link over the standard input and output of a ProxyCommand. Errors: Unreachable."""
+    """Open a stream over the standard input and output of a ProxyCommand. Raises Unreachable."""
     ours, theirs = socket.socketpair()
     with theirs:
         try:
@@ -298,5 +297,5 @@ def connect_through(command: str, name: str) -> SocketStream:
         except OSError as fault:
             ours.close()
             words = f"its ProxyCommand did not start: {fault.strerror}"
-            raise Unreachable(name, words, "mend ProxyCommand in ~/.ssh/config", "away") from None
+            raise Unreachable(name, words, "fix ProxyCommand in ~/.ssh/config", "away") from None
     return SocketStream(ours, ProxyProcess(child))

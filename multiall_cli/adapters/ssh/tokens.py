@@ -15,7 +15,7 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def tokens(alias: str, host: str, port: int, user: str, key_alias: str = "", jump: str = "") -> dict[str, str]:
-    """Every token that a value may hold. `alias`: as the host was named; `host`: its HostName."""
+    """Return every token that a value may contain. `alias`: the host's name in the config; `host`: its HostName."""
     here = socket.gethostname()
     local = pwd.getpwuid(os.getuid())
     whole = f"{here}{host}{port}{user}{jump}".encode("utf-8", "surrogateescape")
@@ -36,24 +36,24 @@ def tokens(alias: str, host: str, port: int, user: str, key_alias: str = "", jum
 
 
 def expand(text: str, known: Mapping[str, str], where: str, *, environment: bool = False) -> str:
-    """The text with its tokens, and where they are allowed its variables. Errors: UsageError."""
+    """Return the text with its tokens and, if allowed, its variables expanded. Raises UsageError."""
 
     def token(found: re.Match[str]) -> str:
         sign = found[1]
         if sign == "%":
             return "%"
         if sign not in known:
-            raise UsageError(where, f"ssh has no token %{sign} there", "mend that line of the ssh config")
+            raise UsageError(where, f"ssh has no token %{sign} there", "fix that line of the ssh config")
         return known[sign]
 
     def variable(found: re.Match[str]) -> str:
         if found[1] not in os.environ:
-            raise UsageError(where, f"the variable ${{{found[1]}}} is not set", "set it, or mend the ssh config")
+            raise UsageError(where, f"the variable ${{{found[1]}}} is not set", "set it, or fix the ssh config")
         return os.environ[found[1]]
 
     if not environment:
         return _TOKEN.sub(token, text)
-    parts = _VARIABLE.split(text)  # what a variable holds is not read again
+    parts = _VARIABLE.split(text)  # values of variables are not expanded again
     return "".join(
         variable(found) if at % 2 and (found := _VARIABLE.match(f"${{{part}}}")) else _TOKEN.sub(token, part)
         for at, part in enumerate(parts)
@@ -61,11 +61,11 @@ def expand(text: str, known: Mapping[str, str], where: str, *, environment: bool
 
 
 def at_home(file: str, where: str) -> Path:
-    """A file whose name may begin with `~`. Errors: UsageError where there is no such user."""
+    """Return a path with `~` expanded. Raises UsageError if there is no such user."""
     try:
         return Path(file).expanduser()
     except RuntimeError:
-        raise UsageError(where, f"{file} is in the home of nobody", "mend that line of the ssh config") from None
+        raise UsageError(where, f"{file}: there is no such user", "fix that line of the ssh config") from None
 
 
 def only(known: Mapping[str, str], signs: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Opens sessions: straight, through a ProxyCommand, or through jump hosts whose connections are shared."""
+"""Opens sessions: directly, through a ProxyCommand, or through jump hosts whose connections are shared."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -36,10 +36,10 @@ class SshTransport:
         network: Callable[[], AbstractContextManager[None]] = nullcontext,
         passwords: Passwords | None = None,
     ) -> None:
-        """Times in seconds: until a session is open (each step), and of silence where a call names none.
+        """Times in seconds: to open a session (each step), and of silence in a call without its own limit.
 
-        `known_hosts`: the site's files, beside the user's; `servers`: by name, for jumps; `cache` remembers which
-        key each server took; `network`: the one in which sockets are made and ProxyCommands run; `passwords`: those of
+        `known_hosts`: the site's files, besides the user's; `servers`: by name, for jumps; `cache` stores which key
+        each server accepted; `network`: context in which sockets are made and ProxyCommands run; `passwords`: those of
         the run.
         """
         self._routes = Routes(servers, known_hosts, connect_timeout, config_files)
@@ -53,7 +53,7 @@ class SshTransport:
         self._lock = threading.Lock()
 
     def open(self, server: Server) -> ProcessSession:
-        """A session; one connection, one channel per command. Errors: Unreachable, UsageError."""
+        """Open a session: one connection, one channel per command. Raises Unreachable, UsageError."""
         opened = self._connect(server)
         return self._session(server, opened.connection, opened.close)
 
@@ -64,7 +64,7 @@ class SshTransport:
         return ProcessSession(server, start, self._timeout, self._reveal, close, passwords=self._passwords)
 
     def _connect(self, server: Server) -> SshConnection:
-        """An authenticated connection. Errors: Unreachable, UsageError."""
+        """Open an authenticated connection. Raises Unreachable, UsageError."""
         route = self._routes.of(server)
         below, connection = login.retry_rejected(lambda: self._logged_in(route))
 
@@ -82,15 +82,15 @@ class SshTransport:
         return below, self._login(below, route)
 
     def brother(self, server: Server, door: EndpointOf, timeout: float) -> Peer:
-        """A login, through which others are tried for at most so many seconds. Errors: Unreachable, UsageError."""
+        """Log in to a peer that probes others, each for at most `timeout` seconds. Raises Unreachable, UsageError."""
         return Peer(server, self._connect(server), door, timeout)
 
     def door_of(self, server: Server) -> tuple[str, int] | None:
-        """Where a knock goes; None where a jump or a proxy lies before it. Errors: UsageError."""
+        """Return the endpoint to probe; None behind a jump host or proxy. Raises UsageError."""
         return self._routes.door_of(server)
 
     def offered(self, server: Server) -> HostKey:
-        """The host key that the server shows now, unchecked: for `server trust`. Errors: Unreachable, UsageError."""
+        """Return the host key offered now, unchecked: for `server trust`. Raises Unreachable, UsageError."""
         route = self._routes.of(server)
         return login.retry_rejected(lambda: self._offered(route))
 
@@ -137,7 +137,7 @@ class SshTransport:
 
 
 class _JumpHost:
-    """A jump host's connection, opened once and shared by all that go through it."""
+    """A jump host's connection, opened once and shared by all routes through it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -146,7 +146,7 @@ class _JumpHost:
         self._tries = 0
 
     def connection(self, opened: Callable[[], paramiko.Transport]) -> paramiko.Transport:
-        """The connection, opened where there is none. Who waited for a try that failed does not try again itself."""
+        """Return the connection; open it if there is none. Threads that waited for a failed attempt do not retry."""
         before = self._tries
         with self._lock:
             if self._connection is not None and self._connection.is_active():
@@ -171,14 +171,14 @@ class _JumpHost:
 
 
 def _not_through(route: Route, jump: Route, fault: Exception) -> Unreachable:
-    """What the jump host said of a server that it could not reach."""
+    """Return the error for a server that the jump host could not reach."""
     where = f"{route.address} port {route.port} through {jump.name}"
     if isinstance(fault, paramiko.ChannelException):
         if fault.code == 1:
             todo = f"allow it there (AllowTcpForwarding, PermitOpen of {jump.name}'s sshd)"
-            return Unreachable(route.name, f"{jump.name} does not let us on to {where}", todo, "away")
+            return Unreachable(route.name, f"{jump.name} does not forward to {where}", todo, "away")
         what = f"{where} cannot be reached ({fault.text})"
-        return Unreachable(route.name, what, f"see that {jump.name} can reach it and that its sshd runs", "away")
+        return Unreachable(route.name, what, f"check that {jump.name} can reach it and that its sshd runs", "away")
     late = "Timeout" in str(fault)
     what = f"{where}: no answer in time" if late else f"{where}: the connection to {jump.name} was cut ({fault})"
     return Unreachable(route.name, what, "run again when it is back", "timeout" if late else "away")

@@ -1,4 +1,4 @@
-"""The lab as its user sees it: up, kill, start, freeze, thaw, down, and a site that fits it."""
+"""The demo lab's interface: up, kill, start, freeze, thaw, down, and a site for it."""
 
 import json
 import os
@@ -20,18 +20,18 @@ from multiall_cli.lab.errors import LabError
 
 PREFIX = "multiall-lab-"
 MOST = 250  # servers of one lab: each is a process
-LIMIT = 30.0  # seconds that the keeper may take for one order
+LIMIT = 30.0  # seconds that the supervisor may take for one order
 
 
 class DemoLab:
-    """A running lab. Used as a context manager it is gone afterwards, unless it is kept.
+    """A running lab. As a context manager it ends with the block, unless it is persistent.
 
-    Below `folder`: `site` (inventory and known_hosts that fit it), `homes/NAME` (what a server has for a disk;
-    programs in `homes/NAME/bin` come first in its PATH), `key` (the only key that logs in), `lab.json` (its pids).
+    Below `folder`: `site` (inventory and known_hosts), `homes/NAME` (a server's disk; programs in `homes/NAME/bin` come
+    first in its PATH), `key` (the only key that logs in), `lab.json` (its pids).
     """
 
     def __init__(self, folder: Path, alive: int | None = None, keeper: "subprocess.Popen[bytes] | None" = None) -> None:
-        """Of a lab that runs: `DemoLab.up` makes one, `DemoLab.attach` finds one."""
+        """Use `DemoLab.up` to start a lab, `DemoLab.attach` to find a running one."""
         self.folder = folder
         self._alive = alive
         self._keeper = keeper
@@ -45,14 +45,14 @@ class DemoLab:
     def up(cls, count: int, folder: Path | None = None, *, name: str = "web", keep: bool = False) -> Self:
         """Start servers `web1` … `webN`. `folder`: a new or empty one; None: a temporary one.
 
-        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabError.
+        The lab ends with this process, however that ends, unless `keep`. Raises UsageError, LabError.
         """
         if not 1 <= count <= MOST:
             raise UsageError("lab", f"{count} servers", f"ask for 1 to {MOST}")
         remove_leftovers()
         if folder is not None and folders.is_running(folder):
             todo = f"end it with `multiall demo --end --folder {shlex.quote(str(folder))}`"
-            raise UsageError(str(folder), "a lab runs here", todo)
+            raise UsageError(str(folder), "a lab is running here", todo)
         place = folders.claim(folder, Path(tempfile.gettempdir()), PREFIX)
         theirs, ours = os.pipe()
         package = Path(__file__).parents[3]
@@ -87,9 +87,9 @@ class DemoLab:
 
     @classmethod
     def attach(cls, folder: Path) -> Self:
-        """A lab that another process started. Errors: UsageError where none runs in that folder."""
+        """Return a lab that another process started. Raises UsageError if none runs in that folder."""
         if not folders.is_running(folder):
-            raise UsageError(str(folder), "no lab runs here", "start one with `multiall demo --keep`")
+            raise UsageError(str(folder), "no lab is running here", "start one with `multiall demo --keep`")
         return cls(folder)
 
     @property
@@ -98,7 +98,7 @@ class DemoLab:
 
     @property
     def key(self) -> Path:
-        """The private key that every server of the lab takes, for any user name."""
+        """The private key that every server of the lab accepts, for any user name."""
         return self.folder / "key"
 
     @property
@@ -107,7 +107,7 @@ class DemoLab:
 
     @property
     def addresses(self) -> Mapping[str, tuple[str, int]]:
-        """Where each server listens, or will again: name → (address, port)."""
+        """Return where each server listens, or will again: name → (address, port)."""
         told = json.loads((self.folder / "lab.json").read_text("utf-8"))
         return {name: (address, port) for name, (address, port) in told["servers"].items()}
 
@@ -115,7 +115,7 @@ class DemoLab:
         return layout.home(self.folder, name)
 
     def kill(self, name: str) -> None:
-        """As if the power failed: port closed, sessions cut, its commands killed; its home stays."""
+        """Simulate a power failure: port closed, sessions cut, commands killed; its home stays."""
         self._order("kill", name)
 
     def start(self, name: str) -> None:
@@ -123,15 +123,15 @@ class DemoLab:
         self._order("start", name)
 
     def freeze(self, name: str) -> None:
-        """Stop it and its commands: connections are still taken (by the kernel), nothing is ever said."""
+        """Stop it and its commands: the kernel still accepts connections, but nothing answers."""
         self._order("freeze", name)
 
     def thaw(self, name: str) -> None:
         self._order("thaw", name)
 
     def down(self) -> None:
-        """End every server and remove the folder; both is done when this returns."""
-        self._order("end", "")  # answered by the end of the keeper, which comes last
+        """End every server and remove the folder; both are done when this returns."""
+        self._order("end", "")  # the supervisor closes the connection when everything has ended
         self._let_go()
         if self._keeper is not None:
             self._keeper.wait(LIMIT)
@@ -143,7 +143,7 @@ class DemoLab:
         except OSError:
             answer = b""
         if not answer and verb != "end":
-            raise LabError("lab", "its keeper is gone", "start a new one with `multiall demo --keep`")
+            raise LabError("lab", "its supervisor has ended", "start a new one with `multiall demo --keep`")
         if answer and (words := json.loads(answer)):
             raise UsageError(f"lab {name}", words, f"its servers are {', '.join(self.names)}")
 
@@ -155,12 +155,12 @@ class DemoLab:
             self._alive = None
 
     def leave(self) -> None:
-        """Let go of it: a kept lab goes on."""
+        """Disconnect: a persistent lab keeps running."""
         self._let_go()
         if self._keeper is not None and not folders.is_persistent(self.folder):
             self._keeper.wait(LIMIT)
         elif self._keeper is not None:
-            self._keeper.returncode = 0  # it goes on without us, on purpose
+            self._keeper.returncode = 0  # it keeps running without us, on purpose
 
     def __enter__(self) -> Self:
         return self
@@ -172,11 +172,11 @@ class DemoLab:
 
 
 def remove_leftovers() -> list[Path]:
-    """Remove what labs left that were killed together with their keeper; which folders that were."""
+    """Remove the folders of labs whose supervisor was killed; return them."""
     return folders.remove_leftovers(Path(tempfile.gettempdir()), PREFIX)
 
 
 def persistent_labs() -> list[DemoLab]:
-    """The labs of this user that were left running on purpose, where `up` puts them unless it is told otherwise."""
+    """Return this user's persistent labs in the default folder."""
     found = folders.own_folders(Path(tempfile.gettempdir()), PREFIX)
     return [DemoLab.attach(each) for each in found if folders.is_persistent(each) and folders.is_running(each)]

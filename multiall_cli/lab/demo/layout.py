@@ -1,4 +1,4 @@
-"""Where things lie in a lab's folder, and the site that fits it."""
+"""File layout of a lab's folder, and a site for the lab."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from multiall_cli.lab import key_pair
 from multiall_cli.lab.atomic_write import write_atomically
 
-LONGEST = 100  # bytes of a Unix socket's path: 104 on macOS, 108 on Linux, with their end
+LONGEST = 100  # bytes of a Unix socket's path: the limit is 104 on macOS, 108 on Linux, with the final zero
 
 
 def home(folder: Path, name: str) -> Path:
@@ -22,7 +22,7 @@ def host_key(folder: Path, name: str) -> Path:
 
 @contextmanager
 def control(folder: Path) -> Iterator[str]:
-    """The path of the keeper's socket, short enough for the kernel wherever the folder is."""
+    """Yield a path for the supervisor's socket that is short enough for the kernel."""
     path = str(folder / "control")
     if len(os.fsencode(path)) <= LONGEST or not sys.platform.startswith("linux"):
         yield path
@@ -35,7 +35,7 @@ def control(folder: Path) -> Iterator[str]:
 
 
 def make_folders(folder: Path, names: Sequence[str]) -> None:
-    """Keys and homes."""
+    """Make keys and homes."""
     for part in ("homes", "hostkeys", "site/inventory"):
         (folder / part).mkdir(parents=True)
     key_pair.generate(folder / "key")
@@ -45,7 +45,7 @@ def make_folders(folder: Path, names: Sequence[str]) -> None:
 
 
 def write_site(folder: Path, addresses: Mapping[str, tuple[str, int]], pool: str) -> None:
-    """An inventory of the lab's servers, one pool of them all, and their host keys."""
+    """Write an inventory of the lab's servers with one pool of all, and their host keys."""
     servers = "".join(
         f"  {name}:\n    address: {address}\n    ssh: {{user: lab, port: {port}, identity: '{folder / 'key'}'}}\n"
         for name, (address, port) in addresses.items()

@@ -15,15 +15,15 @@ from multiall_cli.lab.demo.ssh_server import DemoServerInterface
 
 
 def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, life: int) -> NoReturn:
-    """Never returns: runs in a freshly forked child of the keeper until it is killed or the keeper is gone.
+    """Serve in a freshly forked child of the supervisor until it or the supervisor is killed; never returns.
 
-    `life`: a descriptor that is read to its end when the keeper ends.
+    `life`: a descriptor that reaches its end when the supervisor ends.
     """
     try:
         os.setsid()
         _let_go({listening.fileno(), life})
-        prctl.die_with_parent()  # also while we are frozen
-        prctl.adopt_orphans()  # what our commands leave behind stays below us, so that it can be found
+        prctl.die_with_parent()  # even while this process is stopped
+        prctl.adopt_orphans()  # orphans of our commands stay below us, so that they can be found
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         threading.Thread(target=_watch, args=(life,), daemon=True).start()
@@ -38,7 +38,7 @@ def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PK
 
 
 def member_environment(home: Path) -> dict[str, str]:
-    """The environment of a server's commands: its own bin first, then a python3 that exists, then the machine's."""
+    """Return the environment of a server's commands: its own bin, then a working python3, then the machine's."""
     ours = Path(sys.executable).parent
     if not (ours / "python3").exists() and not (home / "bin" / "python3").exists():
         (home / "bin" / "python3").symlink_to(sys.executable)
@@ -47,7 +47,7 @@ def member_environment(home: Path) -> dict[str, str]:
 
 
 def _let_go(keep: set[int]) -> None:
-    """Close what the fork brought along: the keeper's lock, its control socket, its user's pipes."""
+    """Close the inherited descriptors: the supervisor's lock, its control socket, its user's pipes."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
@@ -57,14 +57,14 @@ def _let_go(keep: set[int]) -> None:
 
 
 def _watch(life: int) -> None:
-    os.read(life, 1)  # nothing is ever written: it returns when the keeper is gone
+    os.read(life, 1)  # nothing is ever written: it returns when the supervisor has ended
     os.killpg(0, signal.SIGKILL)
 
 
 def _converse(
     visitor: socket.socket, own: paramiko.PKey, key: paramiko.PKey, home: Path, environment: dict[str, str]
 ) -> None:
-    """One connection, from its key exchange to its end."""
+    """Serve one connection, from its key exchange to its end."""
     connection = paramiko.Transport(visitor)
     connection.add_server_key(own)
     account = DemoServerInterface(key, home, environment)
@@ -75,7 +75,7 @@ def _converse(
             if channel is not None:
                 account.opened(channel)
     except (paramiko.SSHException, EOFError, OSError):
-        return  # a visitor that hung up or spoke nonsense
+        return  # the client hung up, or does not speak SSH
     finally:
         connection.close()
         account.close()

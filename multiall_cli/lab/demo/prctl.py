@@ -1,4 +1,4 @@
-"""What Linux does for whoever starts processes and must not leave any behind; nothing elsewhere."""
+"""Linux process controls that leave no process behind; no effect elsewhere."""
 
 import ctypes
 import signal
@@ -8,12 +8,12 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # of linux/prctl.h
 
 
 def die_with_parent() -> None:
-    """Be killed by the kernel when the thread that started this process ends."""
+    """Let the kernel kill this process when the thread that started it ends."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of all processes below this one whose own parent has ended."""
+    """Become the parent of all descendants whose own parent has ended."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -1,4 +1,4 @@
-"""The site that `multiall demo` shows: a small web tree, five servers that have grown apart."""
+"""The site of `multiall demo`: a small web tree, and five servers that have drifted apart."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ OLD = {"index.html": "<h1>Release 1</h1>\n", "css/site.css": "body { margin: 2em
 
 
 def fill_lab(lab: DemoLab) -> None:
-    """Write the site's tree and declaration, keep its store within the lab, and let the servers differ."""
+    """Write the site's tree and declaration, put its store into the lab, and let the servers differ."""
     site = lab.site
     _fill(site / "trees" / "www", TREE)
     inventory = site / "inventory" / "lab.yaml"
@@ -38,7 +38,7 @@ def fill_lab(lab: DemoLab) -> None:
 
 
 def release(lab: DemoLab, number: int) -> None:
-    """Change the tree: what an absent member will have missed."""
+    """Change the tree: a release that an absent member misses."""
     (lab.site / "trees" / "www" / "index.html").write_text(f"<h1>Release {number}</h1>\n", "utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What a lab's server lets a visitor do: log in with the lab's key, run commands, open connections on loopback."""
+"""What a lab's server allows: login with the lab's key, commands, and connections to loopback."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 
 
 class DemoServerInterface(paramiko.ServerInterface):
-    """One connection's rights, as paramiko asks for them."""
+    """Permissions of one connection, as paramiko asks for them."""
 
     def __init__(self, key: paramiko.PKey, home: Path, environment: dict[str, str]) -> None:
         self._key = key
@@ -42,7 +42,7 @@ class DemoServerInterface(paramiko.ServerInterface):
     def check_channel_direct_tcpip_request(
         self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
     ) -> int:
-        """Onward to loopback only: a lab is no way out of this machine."""
+        """Forward to loopback only: a lab gives no access to other machines."""
         if not destination[0].startswith("127."):
             return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         try:
@@ -59,7 +59,7 @@ class DemoServerInterface(paramiko.ServerInterface):
         return True
 
     def opened(self, channel: paramiko.Channel) -> None:
-        """A channel that the visitor may use now; sessions wait for their command."""
+        """Serve a new channel; sessions wait for their command."""
         onward = self._onward.pop(channel.get_id(), None)
         if onward is None:
             return
@@ -73,7 +73,7 @@ class DemoServerInterface(paramiko.ServerInterface):
             onward.close()
 
     def _run(self, channel: paramiko.Channel, command: bytes) -> None:
-        """A command from its start to its exit code. It stays in our process group, and so dies with us."""
+        """Run a command and send its exit code. It stays in our process group, so it dies with us."""
         with subprocess.Popen(
             ["sh", "-c", os.fsdecode(command)],
             cwd=self._home,
@@ -91,7 +91,7 @@ class DemoServerInterface(paramiko.ServerInterface):
             _drain(child.stdout, channel.sendall)
             errors.join()
             code = child.wait()
-            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the visitor may have hung up
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the client may have hung up
                 channel.send_exit_status(128 - code if code < 0 else code)
                 channel.close()
 
@@ -104,13 +104,13 @@ def _feed(channel: paramiko.Channel, child: "subprocess.Popen[bytes]") -> None:
             while view:
                 view = view[child.stdin.write(view) :]
     except (OSError, EOFError, ValueError, paramiko.SSHException):
-        pass  # the command wants no more, or the visitor is gone
+        pass  # the command has closed its input, or the client is gone
     with contextlib.suppress(OSError):
         child.stdin.close()
 
 
 def _drain(stream: IO[bytes], send: Callable[[bytes], None]) -> None:
-    """Pass output on. When the visitor is gone the pipe is closed, so that the command notices."""
+    """Pass output on. When the client is gone the pipe is closed, so that the command notices."""
     with stream, contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         while piece := stream.read(CHUNK):
             send(piece)

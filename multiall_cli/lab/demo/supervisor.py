@@ -24,21 +24,21 @@ BACKLOG = 128
 
 
 class DemoSupervisor:
-    """One lab's children and files."""
+    """The child processes and files of one lab."""
 
     def __init__(self, folder: Path, *, keep: bool) -> None:
         self._folder = folder
         self._keep = keep
-        self._key = paramiko.ECDSAKey.from_private_key_file(str(folder / "key"))  # a file that we have just made
+        self._key = paramiko.ECDSAKey.from_private_key_file(str(folder / "key"))  # made by the lab itself
         self._pids: dict[str, int] = {}
         self._at: dict[str, tuple[str, int]] = {}
-        self._sockets: dict[str, socket.socket] = {}  # bound also while a server is off: its port is its own
-        self._life = os.pipe()  # its write end is only ours: members read its end when we are gone
+        self._sockets: dict[str, socket.socket] = {}  # stay bound while a server is off, so that its port stays its own
+        self._life = os.pipe()  # only we have the write end: members see the end of the pipe when we are gone
 
     def start(self, name: str) -> str:
-        """Words why it cannot be, or ''."""
+        """Start a server; return why it failed, or ''."""
         if self._runs(name):
-            return "it runs already"
+            return "it is already running"
         if name not in self._sockets:
             self._sockets[name] = _bind(self._at[name]) if name in self._at else _bound(len(self._at))
             self._at[name] = self._sockets[name].getsockname()[:2]
@@ -55,9 +55,9 @@ class DemoSupervisor:
 
     def kill(self, name: str) -> str:
         if not self._runs(name):
-            return "it does not run"
+            return "it is not running"
         pid = self._pids.pop(name)
-        os.killpg(pid, signal.SIGSTOP)  # so that nothing is started while we look
+        os.killpg(pid, signal.SIGSTOP)  # so that it starts nothing while we search
         below = psutil.Process(pid).children(recursive=True)
         for one in below:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -66,14 +66,14 @@ class DemoSupervisor:
         os.waitpid(pid, 0)
         self._refuse(name)
         for one in below:
-            # Ours by now, since we adopt orphans; where that is not known, the machine's init reaps it.
+            # Ours now, since we adopt orphans; on other systems init reaps it.
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(one.pid, 0)
         self._tell()
         return ""
 
     def _refuse(self, name: str) -> None:
-        """Stop listening, stay bound: Linux allows it; elsewhere the port is free until the server is started."""
+        """Stop listening but stay bound; Linux allows it, elsewhere the port is free until the server starts."""
         try:
             self._sockets[name].shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -87,7 +87,7 @@ class DemoSupervisor:
 
     def _signal(self, name: str, which: signal.Signals) -> str:
         if not self._runs(name):
-            return "it does not run"
+            return "it is not running"
         for one in psutil.Process(self._pids[name]).children(recursive=True):
             one.send_signal(which)
         os.killpg(self._pids[name], which)
@@ -122,17 +122,17 @@ class DemoSupervisor:
 
 
 def _bound(number: int) -> socket.socket:
-    """A socket on an address of its own, or on a free port of 127.0.0.1."""
+    """Return a socket on its own address, or on a free port of 127.0.0.1."""
     try:
         return _bind((f"127.77.{number // 250}.{number % 250 + 1}", PORT))
     except OSError:
         with _bind(("127.0.0.1", 0)) as free:
             address = free.getsockname()
-        return _bind(address)  # named, since a port that the kernel chose is given back when listening ends
+        return _bind(address)  # an explicit port, because the kernel releases a port that it chose when listening ends
 
 
 def _bind(address: tuple[str, int]) -> socket.socket:
-    """Bound, not listening, and not to be shared: another lab would take the port of a server that is switched off."""
+    """Return a bound socket, not listening and not shared: no other lab may take the port of a stopped server."""
     made = socket.socket()
     try:
         made.bind(address)
@@ -144,16 +144,16 @@ def _bind(address: tuple[str, int]) -> socket.socket:
 
 
 class DemoControlServer:
-    """Where orders come in. They are short, and their senders are the lab's own user: no limits, no threads."""
+    """Receives orders. They are short, and come from the lab's own user: no limits, no threads."""
 
     def __init__(self, keeper: DemoSupervisor, control: socket.socket) -> None:
         self._keeper = keeper
         self._control = control
         self._over = False
-        self._visitors: set[socket.socket] = set()  # open until the lab is gone: whoever orders its end sees it
+        self._visitors: set[socket.socket] = set()  # open until the lab has ended: clients that order its end see it
 
     def attend(self, *, keep: bool) -> None:
-        """Do what is ordered, until the lab is ended or (unless `keep`) its user is gone."""
+        """Execute orders until the lab is ended or (unless `keep`) its user is gone."""
         woken, wake = socket.socketpair()
         with woken, wake, selectors.DefaultSelector() as self._selector:
             self._selector.register(self._control, selectors.EVENT_READ, self._welcome)
@@ -164,7 +164,7 @@ class DemoControlServer:
             signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, lambda *_: None)
-            os.write(1, b"ready\n")  # only now: whoever ends us from here on finds that we clean up
+            os.write(1, b"ready\n")  # only now: from here on, signals lead to a clean end
             while not self._over:
                 for key, _ in self._selector.select():
                     key.data()
@@ -178,7 +178,7 @@ class DemoControlServer:
         self._selector.register(visitor, selectors.EVENT_READ, partial(self._listen, visitor, visitor.makefile("rb")))
 
     def _listen(self, visitor: socket.socket, lines: BinaryIO) -> None:
-        """One order, answered by words of trouble, or ''. `end` is answered by the end."""
+        """Execute one order; answer with an error, or ''. `end` is answered by the end of the connection."""
         line = lines.readline()
         if not line:
             self._selector.unregister(visitor)
@@ -193,7 +193,7 @@ class DemoControlServer:
             words = self._keeper.order(verb, name)
         except (OSError, psutil.Error) as fault:
             words = str(fault)
-        with contextlib.suppress(OSError):  # the visitor did not wait for the answer
+        with contextlib.suppress(OSError):  # the client did not wait for the answer
             visitor.sendall(json.dumps(words).encode() + b"\n")
 
 
@@ -215,7 +215,7 @@ def main(folder: Path, name: str, count: int, *, keep: bool) -> None:
             desk = DemoControlServer(keeper, control)
             desk.attend(keep=keep)
     finally:
-        keeper.end()  # the desk's visitors are still connected, and see the end when all of it is done
+        keeper.end()  # clients are still connected, and see the end when everything is done
 
 
 if __name__ == "__main__":

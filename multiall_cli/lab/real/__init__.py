@@ -1,1 +1,1 @@
-"""Hosts with namespaces and disks of their own, and Debian's sshd: root, Linux."""
+"""Hosts with their own namespaces and disks, and Debian's sshd: root, Linux."""

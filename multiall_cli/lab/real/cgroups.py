@@ -1,4 +1,4 @@
-"""Control groups of hosts whose first process is systemd: it insists on some, and must not find the machine's own."""
+"""Control groups of hosts with systemd as first process: it needs some, and must not see the machine's."""
 
 import os
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from multiall_cli.lab import folder as folders
 from multiall_cli.lab.real import syscalls
 
 _PREFIX = "multiall-lab"
-_SLASH = "!"  # in place of each / of the lab's folder: a group's name tells whose it is
+_SLASH = "!"  # replaces each / of the lab's folder in a group's name, which thus names the lab
 
 
 @dataclass(frozen=True, slots=True)
 class Cgroups:
-    """A lab's groups: one for each host, below one of the lab's, in the keeper's own view of the hierarchy."""
+    """A lab's groups: one per host, below one for the lab, in the supervisor's view of the hierarchy."""
 
     top: Path
     folder: Path
@@ -24,20 +24,20 @@ class Cgroups:
         syscalls.mount("cgroup2", str(self.top), "cgroup2", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC)
 
     def enter(self, name: str) -> None:
-        """Move this process to a host's group, which is the topmost that it and its children will see."""
+        """Move this process to a host's group, the topmost one that it and its children will see."""
         group = self._group / name
         group.mkdir(parents=True, exist_ok=True)
         (group / "cgroup.procs").write_text("0")
         syscalls.unshare(syscalls.NEWCGROUP)
 
     def show(self, root: str) -> None:
-        """Below a host's root, where it looks for them."""
+        """Mount the group below a host's root, where systemd expects it."""
         syscalls.mount(
             "cgroup2", f"{root}/sys/fs/cgroup", "cgroup2", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC
         )
 
     def end(self) -> None:
-        """No host may run any more."""
+        """Remove the groups; no host may be running."""
         _remove(self._group)
 
     @property
@@ -46,7 +46,7 @@ class Cgroups:
 
 
 def remove_leftovers() -> None:
-    """Remove the groups, empty by now, of labs that were killed together with their keeper."""
+    """Remove the empty groups of labs whose supervisor was killed."""
     for top in _mounted():
         for group in top.glob(f"{_PREFIX}{_SLASH}*"):
             if not folders.is_running(Path(group.name.removeprefix(_PREFIX).replace(_SLASH, "/"))):
@@ -65,4 +65,4 @@ def _remove(group: Path) -> None:
         try:
             Path(folder).rmdir()
         except OSError:
-            return  # its last process is still on its way out: the next start removes it
+            return  # its last process is still ending: the next start removes the group

@@ -1,7 +1,7 @@
-"""Another time for a host's programs. The kernel has one wall clock for all: what can be changed is what libc says.
+"""A skewed clock for a host's programs. The kernel has one wall clock for all, so libc is changed instead.
 
-So programs that ask libc read another time; the kernel itself (the times of files, timers) keeps the machine's.
-libfaketime does this too, and more (shared memory, semaphores): more than sshd's sandbox lets pass.
+Programs that ask libc read another time; the kernel (times of files, timers) does not change. libfaketime does this
+too, but uses shared memory and semaphores, which sshd's sandbox forbids.
 """
 
 from pathlib import Path
@@ -47,7 +47,7 @@ time_t time(time_t *where) {
 
 
 def skew(root: Path, place: Path, by: float) -> None:
-    """Programs that are started from now on in the host with this root read a time that is `by` seconds off."""
+    """Skew the clock by `by` seconds for programs that start from now on in the host with this root."""
     (root / "etc/multiall-clock").write_text(f"{by:+.0f}\n", "ascii")
     preload.install(root, place, NAME, _SHIM)
 

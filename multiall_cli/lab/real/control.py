@@ -1,4 +1,4 @@
-"""The line from a lab's user to its keeper: one order, one answer, and a descriptor where there is one."""
+"""Client of the supervisor's socket: sends an order, receives an answer and perhaps a descriptor."""
 
 import json
 import socket
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 class ControlClient:
-    """Safe to use from several threads: they wait for each other."""
+    """Safe to use from several threads: orders wait for each other."""
 
     def __init__(self, path: Path, limit: float) -> None:
-        """`limit`: seconds that an answer may take. Errors: OSError."""
+        """`limit`: seconds that an answer may take. Raises OSError."""
         self._turn = threading.Lock()
         self._control = socket.socket(socket.AF_UNIX)
         self._control.settimeout(limit)
@@ -23,7 +23,7 @@ class ControlClient:
             raise
 
     def order(self, verb: str, words: Sequence[object]) -> tuple[bytes, list[int]]:
-        """The answer's line, b'' where the other end is gone; and the descriptors that came with it."""
+        """Send an order; return the answer's line, b'' if the supervisor is gone, and received descriptors."""
         with self._turn:
             try:
                 self._control.sendall(json.dumps([verb, words]).encode() + b"\n")
@@ -43,7 +43,7 @@ class ControlClient:
 
     @property
     def peer(self) -> int:
-        """The keeper's pid, as this process counts: told by the kernel, of whom we are connected with."""
+        """The supervisor's pid in this process's namespace, as the kernel reports it for the connection."""
         told = self._control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         return int.from_bytes(told[:4], sys.byteorder)
 

@@ -1,4 +1,4 @@
-"""A host's disk: the machine's system below, a layer that all hosts share, and a layer of its own on top."""
+"""A host's disk: the machine's system below, a layer that all hosts share, and its own layer on top."""
 
 import os
 import stat
@@ -9,22 +9,22 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import services, syscalls
 
 SYSTEM = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "var", "opt"})
-"""What a host sees of the machine's `/`. All else (homes, work trees, mounts) it has empty and of its own."""
+"""What a host sees of the machine's `/`. Its other folders (homes, work trees, mounts) are empty and its own."""
 HIDDEN = ("etc/ssh", "etc/cron.d", "etc/sudoers.d", "var/tmp", "var/spool/cron")
 OPAQUE = "trusted.overlay.opaque"
 
 
 @dataclass(frozen=True, slots=True)
 class HostDisks:
-    """The hosts' disks, below one tmpfs that only the keeper's mount namespace has."""
+    """The hosts' disks, below a tmpfs that only the supervisor's mount namespace has."""
 
     place: Path
     size: str
 
     def make(self, key: str, asked: tuple[str, ...]) -> None:
-        """The tmpfs and the layer that all hosts share. `key`: the public key that logs in; `asked`: services."""
+        """Make the tmpfs and the shared layer. `key`: the public key that logs in; `asked`: services."""
         self.place.mkdir(exist_ok=True)
-        # Overlay takes no upper layer from within its lower one: this must not be on the machine's own disk.
+        # Overlay refuses an upper layer inside its lower one: so this must not be on the machine's own disk.
         syscalls.mount("tmpfs", str(self.place), "tmpfs", 0, "mode=755")
         shared = self.place / "shared"
         shared.mkdir()
@@ -54,7 +54,7 @@ class HostDisks:
             _wanted(units, service)
 
     def renew(self, name: str, host_key: str, hosts: str) -> None:
-        """A clean disk for a host that does not run. `hosts`: its /etc/hosts."""
+        """Make a clean disk for a host that is not running. `hosts`: its /etc/hosts."""
         here = self.place / name
         if here.exists():
             syscalls.unmount(str(here))
@@ -70,15 +70,15 @@ class HostDisks:
         _write(upper / "etc/ssh/host_key", host_key, 0o600)
 
     def assemble(self, name: str) -> str:
-        """Mount a host's root, in the mount namespace of whoever asks; where it is."""
-        os.chdir(self.place)  # short names: none of ours has a colon or a comma, the lab's folder might
+        """Mount a host's root in the caller's mount namespace; return its path."""
+        os.chdir(self.place)  # relative names: ours have no colon or comma, but the lab's folder might
         root = f"{name}/root"
         layers = f"lowerdir=shared:/,upperdir={name}/upper,workdir={name}/work"
         syscalls.mount("overlay", root, "overlay", 0, layers)
         return str(self.place / root)
 
     def fill(self, name: str) -> None:
-        """Take all that is free on a host's disk, as a runaway log would."""
+        """Fill a host's disk, as a runaway log would."""
         free = os.statvfs(self.place / name)
         with (self.place / name / "filler").open("wb") as filler:
             os.posix_fallocate(filler.fileno(), 0, max(free.f_bavail * free.f_frsize, 1))
@@ -88,7 +88,7 @@ class HostDisks:
 
 
 def mount_system(root: str, own: Mapping[str, str]) -> None:
-    """The mounts that a running system has, below a host's root. `own`: files that are bound over the machine's."""
+    """Mount the file systems of a running system below a host's root. `own`: files bound over the machine's."""
     syscalls.mount("proc", f"{root}/proc", "proc", syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC)
     syscalls.mount("tmpfs", f"{root}/run", "tmpfs", syscalls.NOSUID | syscalls.NODEV, "mode=755,size=64m")
     syscalls.mount("tmpfs", f"{root}/dev", "tmpfs", syscalls.NOSUID, "mode=755,size=64k")
@@ -106,7 +106,7 @@ def mount_system(root: str, own: Mapping[str, str]) -> None:
         os.symlink(f"/proc/self/fd/{number}", f"{root}/dev/{name}")
     os.symlink("/proc/self/fd", f"{root}/dev/fd")
     os.symlink("pts/ptmx", f"{root}/dev/ptmx")
-    # The kernel's settings are the machine's: only those of the network are the host's own.
+    # The kernel's settings are the machine's: a host may change only those of its network.
     syscalls.mount(f"{root}/proc/sys", f"{root}/proc/sys", None, syscalls.BIND)
     syscalls.mount(f"{root}/proc/sys/net", f"{root}/proc/sys/net", None, syscalls.BIND)
     syscalls.mount(None, f"{root}/proc/sys", None, syscalls.BIND | syscalls.REMOUNT | syscalls.READ_ONLY)
@@ -129,14 +129,14 @@ def _write(file: Path, text: str, mode: int = 0o644) -> None:
 
 
 def _opaque(folder: Path, mode: int) -> None:
-    """An empty folder in place of the machine's."""
+    """Make an empty folder in place of the machine's."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(stat.S_IMODE(mode))
     os.setxattr(folder, OPAQUE, b"y")
 
 
 def _wanted(units: Path, service: str) -> None:
-    """Started at boot where systemd is PID 1."""
+    """Start a service at boot if systemd is PID 1."""
     unit = Path("/lib/systemd/system", f"{service}.service")
     if unit.exists():
         wants = units / "multi-user.target.wants"
@@ -145,5 +145,5 @@ def _wanted(units: Path, service: str) -> None:
 
 
 def _number(name: str) -> int:
-    """The same for the same name: a machine id."""
+    """Return the number for a machine id: the same for the same name."""
     return int.from_bytes(name.encode()[:16].rjust(16, b"m"), "big")

@@ -1,6 +1,6 @@
-"""A disk that fails: what programs read, write or sync of a host's data gives an input/output error (EIO).
+"""A failing disk: reads, writes or syncs of a host's data return an input/output error (EIO).
 
-Data is what lies below /srv, /home, /root and /var/lib: the programs themselves can still be started.
+Data is everything below /srv, /home, /root and /var/lib: the programs themselves still start.
 """
 
 from collections.abc import Sequence
@@ -55,10 +55,10 @@ int syncfs(int file) { return fails("sync", file) ? -1 : REAL(syncfs)(file); }
 
 
 def fail(root: Path, place: Path, works: Sequence[str]) -> None:
-    """These works (of WORKS) of programs that are started from now on fail. Errors: OSError."""
+    """Let these operations (of WORKS) fail for programs that start from now on. Raises OSError."""
     unknown = [work for work in works if work not in WORKS]
     if unknown:
-        raise OSError(f"a disk does no `{unknown[0]}`; it does {', '.join(WORKS)}")
+        raise OSError(f"`{unknown[0]}` is not an operation of a disk; use {', '.join(WORKS)}")
     (root / "etc/multiall-sick").write_text(" ".join(works) + "\n", "ascii")
     preload.install(root, place, NAME, _SHIM)
 

@@ -1,4 +1,4 @@
-"""How each fault is brought about, and undone. Lives in the keeper."""
+"""Injects and undoes faults. Runs in the supervisor."""
 
 import os
 import signal
@@ -15,38 +15,38 @@ from multiall_cli.lab.real.network import ADMIN
 
 SSHD_PID = "run/sshd.pid"
 FEW_FILES = "etc/security/limits.d/multiall-lab.conf"
-_SETTLED = 100  # looks at a host's processes until none of them is new
+_SETTLED = 100  # scans of a host's processes until no process is new
 Values = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class FaultInjector:
-    """Does faults and undoes them; knows which are in force."""
+    """Injects faults and undoes them; stores those in force."""
 
     yard: HostSet
     seed: int
     netem: bool
     relays: dict[str, int] = field(default_factory=dict)
     dying: dict[str, int] = field(default_factory=dict)
-    """Hosts whose power goes when so many bytes in all were sent to them."""
+    """Hosts that lose power once they have received this many bytes in all."""
 
     def do(self, name: str, fault: FaultKind, values: Values) -> None:
-        """Errors: OSError."""
+        """Inject a fault. Raises OSError."""
         needs_life = fault not in (FaultKind.RESTART, FaultKind.PARTITION, FaultKind.ONE_WAY)
         if needs_life and not self.yard.runs(name):
-            raise OSError("it does not run")
+            raise OSError("it is not running")
         getattr(self, f"_{fault}")(name, values)
         if fault is not FaultKind.RESTART:
             self.yard.hosts[name].faults[fault] = dict(values)
 
     def undo(self, name: str, fault: FaultKind) -> None:
-        """What is not in force is undone already. Errors: OSError."""
+        """Undo a fault; no effect if it is not in force. Raises OSError."""
         values = self.yard.hosts[name].faults.pop(fault, None)
         if values is not None:
             getattr(self, f"_no_{fault}")(name, values)
 
     def forget(self, name: str) -> None:
-        """Undo what is not of the host itself: it is about to be reset."""
+        """Undo the faults outside the host, before it is reset."""
         for fault in list(self.yard.hosts[name].faults):
             if fault in (
                 FaultKind.LINE,
@@ -59,7 +59,7 @@ class FaultInjector:
         self.yard.hosts[name].faults.clear()
 
     def look(self) -> None:
-        """Cut the power of those to whom enough was sent."""
+        """Cut the power of hosts that have received enough bytes."""
         for name, limit in list(self.dying.items()):
             if self.yard.runs(name) and self.yard.network.received(name) >= limit:
                 del self.dying[name]
@@ -92,7 +92,7 @@ class FaultInjector:
             link_shaping.end_relay(port, self.relays.pop(name), plugged=plugged)
 
     def _freeze(self, name: str, values: Values) -> None:
-        """Stopped until no process is new: a process that was just starting another one is seen the next time."""
+        """Stop processes until none is new: a process may start another one just before it stops."""
         stopped: set[int] = set()
         for _ in range(_SETTLED):
             new = set(self.yard.processes(name)) - stopped
@@ -127,7 +127,7 @@ class FaultInjector:
         wanted = list(said) if isinstance(said, list | tuple) else []
         for each in wanted:
             if each not in others:
-                raise OSError(f"there is no other `{each}`: {', '.join(others)}")
+                raise OSError(f"no other host `{each}`: {', '.join(others)}")
         return wanted or others
 
     def _one_way(self, name: str, values: Values) -> None:
@@ -214,7 +214,7 @@ class FaultInjector:
             self._reload_sshd(name)
 
     def _reload_sshd(self, name: str) -> None:
-        """It writes its pid anew when it listens again."""
+        """Reload sshd; it writes its pid file again when it listens."""
         pid_file = self._root(name) / SSHD_PID
         number = pid_file.read_text("ascii").strip()
         pid_file.unlink()
@@ -245,7 +245,7 @@ class FaultInjector:
             self.yard.wait_for_sshd(name)
 
     def _root(self, name: str) -> Path:
-        """A running host's `/`, as we see it."""
+        """Return a running host's `/` as this process sees it."""
         return Path(f"/proc/{self.yard.pid(name)}/root")
 
 

@@ -1,4 +1,4 @@
-"""What can befall a host: the faults' names, what they take, and how that is written."""
+"""Faults of a host: their names, values, and how values are written."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from multiall_cli.planning.targets.ranges import expand
 
 
 class FaultKind(StrEnum):
-    """Each can be undone, with `reset` as the way that always works."""
+    """Faults. Each can be undone; `reset` undoes all of them."""
 
     KILL = "kill"
     POWER_OFF = "power_off"
@@ -34,30 +34,30 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """A fault's line in the help, and its values: name → as they are where none is given."""
+    """A fault's help, and its values: name → default."""
 
     words: str
     takes: Mapping[str, object]
 
 
 FAULTS: Mapping[FaultKind, FaultSpec] = {
-    FaultKind.KILL: FaultSpec("every process dies at once; its kernel says so to whom it talked", {}),
-    FaultKind.POWER_OFF: FaultSpec("the cable goes first: no one hears anything of it again", {}),
-    FaultKind.RESTART: FaultSpec("killed and booted, its disk as it was", {}),
-    FaultKind.FREEZE: FaultSpec("its kernel takes connections, and no process of it ever answers", {}),
-    FaultKind.CUT: FaultSpec("its cable is out", {}),
-    FaultKind.ONE_WAY: FaultSpec("what it sends to others is lost, what they send arrives", {"to": ()}),
-    FaultKind.PARTITION: FaultSpec("it and others do not hear each other", {"from": ()}),
-    FaultKind.LINE: FaultSpec("a slow, lossy line", {"delay": 0.0, "jitter": 0.0, "loss": 0.0, "rate": 0.0}),
-    FaultKind.FILL_DISK: FaultSpec("no byte is free on its disk", {}),
-    FaultKind.READ_ONLY: FaultSpec("its disk takes no writes", {}),
-    FaultKind.SICK_DISK: FaultSpec("works of its disk give I/O errors (new logins see it)", {"of": ("write", "sync")}),
-    FaultKind.FEW_FILES: FaultSpec("no process may open many files (new logins see it)", {"most": 16.0}),
-    FaultKind.SKEW_CLOCK: FaultSpec("its programs read another time (new logins do)", {"by": 3600.0}),
+    FaultKind.KILL: FaultSpec("all processes die at once; the kernel closes their connections", {}),
+    FaultKind.POWER_OFF: FaultSpec("the cable goes first: nobody hears from it again", {}),
+    FaultKind.RESTART: FaultSpec("kill and boot; the disk stays", {}),
+    FaultKind.FREEZE: FaultSpec("the kernel accepts connections, but no process answers", {}),
+    FaultKind.CUT: FaultSpec("the cable is unplugged", {}),
+    FaultKind.ONE_WAY: FaultSpec("packets to others are lost, packets from others arrive", {"to": ()}),
+    FaultKind.PARTITION: FaultSpec("no packets between it and others", {"from": ()}),
+    FaultKind.LINE: FaultSpec("a slow, lossy link", {"delay": 0.0, "jitter": 0.0, "loss": 0.0, "rate": 0.0}),
+    FaultKind.FILL_DISK: FaultSpec("the disk is full", {}),
+    FaultKind.READ_ONLY: FaultSpec("the disk is read-only", {}),
+    FaultKind.SICK_DISK: FaultSpec("disk operations return I/O errors (for new logins)", {"of": ("write", "sync")}),
+    FaultKind.FEW_FILES: FaultSpec("processes can open only a few files (for new logins)", {"most": 16.0}),
+    FaultKind.SKEW_CLOCK: FaultSpec("programs read another time (for new logins)", {"by": 3600.0}),
     FaultKind.SLOW_SSHD: FaultSpec("every login waits", {"for": 2.0}),
-    FaultKind.HUNG_SSHD: FaultSpec("sshd takes connections and shows no banner", {}),
-    FaultKind.KILL_SSHD: FaultSpec("sshd and its logins die; what they started is left alone", {}),
-    FaultKind.DIE_MID_TRANSFER: FaultSpec("its power goes once so many bytes were sent to it", {"after": 65536}),
+    FaultKind.HUNG_SSHD: FaultSpec("sshd accepts connections but sends no banner", {}),
+    FaultKind.KILL_SSHD: FaultSpec("sshd and its logins die; their commands keep running", {}),
+    FaultKind.DIE_MID_TRANSFER: FaultSpec("the power fails after this many received bytes", {"after": 65536}),
 }
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -74,13 +74,13 @@ _MEASURES: Mapping[str, tuple[Mapping[str, float], str]] = {
     "after": (_SIZES, "64k"),
     "most": (_COUNT, "16"),
 }
-"""value → what its units are worth in seconds, shares and bytes (a second); how one is written."""
+"""value → factors of its units (seconds, shares, bytes, bytes a second), and an example."""
 _NAMES = {"to": "web2,admin", "from": "web2,admin", "of": "read,write,sync"}
-"""value → how a list of names is written."""
+"""value → example of a list of names."""
 
 
 def fault_kind(name: str) -> FaultKind:
-    """The fault of this name, written with `-` or `_`. Errors: UsageError with the nearest known name."""
+    """Return the fault of this name, written with `-` or `_`. Raises UsageError with the nearest known name."""
     word = name.replace("-", "_")
     if word not in list(FaultKind):
         todo = f"{did_you_mean(word, list(FaultKind))}`multiall lab break` shows all"
@@ -89,7 +89,7 @@ def fault_kind(name: str) -> FaultKind:
 
 
 def with_defaults(fault: FaultKind, values: Mapping[str, object]) -> dict[str, object]:
-    """The values with what was not given filled in. Errors: UsageError."""
+    """Return the values, completed by the defaults. Raises UsageError."""
     takes = FAULTS[fault].takes
     for name in values:
         if name not in takes:
@@ -99,7 +99,7 @@ def with_defaults(fault: FaultKind, values: Mapping[str, object]) -> dict[str, o
 
 
 def check_types(fault: FaultKind, values: Mapping[str, object]) -> dict[str, object]:
-    """The same for values that are no text any more. Errors: UsageError where one is of another kind."""
+    """Return the values as `with_defaults`, but check their types. Raises UsageError."""
     found = with_defaults(fault, values)
     for name, usual in FAULTS[fault].takes.items():
         kinds, what = ((list, tuple), "a list of words") if isinstance(usual, tuple) else ((int, float), "a number")
@@ -109,19 +109,19 @@ def check_types(fault: FaultKind, values: Mapping[str, object]) -> dict[str, obj
 
 
 def parse_values(fault: FaultKind, words: Sequence[str]) -> dict[str, object]:
-    """Values as they are typed: `delay=500ms loss=30% rate=1mbit by=-2h after=64k to=web2`. Errors: UsageError."""
+    """Parse values as typed: `delay=500ms loss=30% rate=1mbit by=-2h after=64k to=web2`. Raises UsageError."""
     values: dict[str, str] = {}
     for word in words:
         name, sign, text = word.partition("=")
         if not sign:
-            raise UsageError(f"fault {fault}", f"`{word}` is no value", "write NAME=VALUE, such as delay=500ms")
+            raise UsageError(f"fault {fault}", f"`{word}` is not a value", "write NAME=VALUE, such as delay=500ms")
         values[name] = text
     with_defaults(fault, values)
     return {name: _value(fault, name, text) for name, text in values.items()}
 
 
 def example(fault: FaultKind) -> str:
-    """What it takes, as it is typed."""
+    """Return an example of the fault's values, as typed."""
     return " ".join(f"{name}={_NAMES.get(name) or _MEASURES[name][1]}" for name in FAULTS[fault].takes)
 
 
@@ -131,5 +131,5 @@ def _value(fault: FaultKind, name: str, text: str) -> object:
     units, like = _MEASURES[name]
     found = re.fullmatch(r"([+-]?[0-9]+(?:\.[0-9]+)?)([a-z%]*)", text)
     if found is None or found[2] not in units:
-        raise UsageError(f"fault {fault}", f"{name}={text} makes no sense", f"write it as {name}={like}")
+        raise UsageError(f"fault {fault}", f"invalid value {name}={text}", f"write it as {name}={like}")
     return float(found[1]) * units[found[2]]

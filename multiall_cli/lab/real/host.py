@@ -1,4 +1,4 @@
-"""One host: from its first process to its last."""
+"""One host, from its first process to its last."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ INITS = ("sysv", "systemd")
 
 @dataclass(slots=True)
 class Host:
-    """What the keeper knows of one. `pid`: of its PID 1, as the keeper counts; 0: it does not run."""
+    """The supervisor's data of a host. `pid`: of its PID 1 in the supervisor's namespace; 0: not running."""
 
     name: str
     key: str
@@ -31,7 +31,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """A host on its way up: `go` is written when its link is there, `told` is read to its end when its services run."""
+    """A booting host: write `go` when its link is plugged; `told` reaches its end when its services run."""
 
     host: Host
     go: int
@@ -39,20 +39,20 @@ class Boot:
 
 
 def start_host(host: Host, disks: HostDisks, network: Network, groups: Cgroups | None) -> Boot:
-    """Start its PID 1, which waits for its link. Errors: OSError."""
+    """Start a host's PID 1, which waits for its link. Raises OSError."""
     said, say = os.pipe()
     wait, go = os.pipe()
     told, tell = os.pipe()
 
     def between() -> None:
-        """Our child that makes the namespaces: its own child is PID 1 there, and ours when this one is gone."""
+        """Make the namespaces in a child: its own child is PID 1 there, and becomes ours when this one ends."""
         os.close(go)
         if groups:
             groups.enter(host.name)
         syscalls.unshare(SPACES)
         if syscalls.has_time_namespaces():
             syscalls.unshare(syscalls.NEWTIME)
-            up = time.clock_gettime(time.CLOCK_BOOTTIME)  # its uptime begins now
+            up = time.clock_gettime(time.CLOCK_BOOTTIME)  # the host's uptime starts at 0
             Path("/proc/self/timens_offsets").write_text(f"boottime -{int(up)} 0\n")
         pid = syscalls.child(lambda: _live(host.name, disks, network, groups, wait, tell))
         os.write(say, str(pid).encode())
@@ -72,7 +72,7 @@ def start_host(host: Host, disks: HostDisks, network: Network, groups: Cgroups |
 
 
 def _live(name: str, disks: HostDisks, network: Network, groups: Cgroups | None, wait: int, tell: int) -> NoReturn:
-    """As PID 1 of the new host: move in, then become its init."""
+    """Run as PID 1 of the new host: set it up, then become its init."""
     root = disks.assemble(name)
     mount_system(root, {"/proc/sys/kernel/random/boot_id": f"{uuid.uuid4()}\n"})
     if groups:
@@ -88,14 +88,14 @@ def _live(name: str, disks: HostDisks, network: Network, groups: Cgroups | None,
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
     os.closerange(4, 4096)
-    os.set_inheritable(3, not groups)  # systemd has other ways to say that it is ready
+    os.set_inheritable(3, not groups)  # systemd reports readiness in other ways
     syscalls.drop_machine_rights()
     program = "/sbin/init" if groups else services.INIT_PATH
     os.execve(program, [program], services.ENVIRONMENT)  # noqa: S606
 
 
 def wait_ready(boot: Boot) -> tuple[str, ...]:
-    """Wait until its services run; those that failed."""
+    """Wait until its services run; return those that failed."""
     said = b""
     while piece := os.read(boot.told, 4096):
         said += piece
@@ -104,6 +104,6 @@ def wait_ready(boot: Boot) -> tuple[str, ...]:
 
 
 def argv_inside(pid: int, argv: Sequence[str]) -> list[str]:
-    """The argv that runs a command within a host, past its sshd. `pid`: of its PID 1, as the caller counts."""
+    """Return an argv that runs a command in a host, without sshd. `pid`: of its PID 1 in the caller's namespace."""
     clock = ["--time"] if syscalls.has_time_namespaces() else []
     return ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", *clock, "--wdns=/", *argv]

@@ -1,4 +1,4 @@
-"""All hosts of a lab with their disks and links: boot, kill, reset. Lives in the keeper."""
+"""All hosts of a lab with their disks and links: boot, kill, reset. Runs in the supervisor."""
 
 import os
 import signal
@@ -14,34 +14,34 @@ from multiall_cli.lab.real.disk import HostDisks
 from multiall_cli.lab.real.host import Host
 from multiall_cli.lab.real.network import ADMIN, Network
 
-LIMIT = 60.0  # seconds that a host may take until its sshd answers
-LEAST_PATIENCE, MOST_PATIENCE = 0.02, 5.0  # seconds that one try to connect may take
-LOOK_AGAIN = 0.003  # seconds between two tries
+LIMIT = 60.0  # seconds until a host's sshd must answer
+LEAST_PATIENCE, MOST_PATIENCE = 0.02, 5.0  # bounds of the seconds for one attempt to connect
+LOOK_AGAIN = 0.003  # seconds between two attempts
 
 
 @dataclass(frozen=True, slots=True)
 class HostSet:
-    """The hosts by name, and what they stand on."""
+    """The hosts by name, with their disks, network and control groups."""
 
     hosts: Mapping[str, Host]
     disks: HostDisks
     network: Network
     groups: Cgroups | None
-    """Where systemd is what they start."""
+    """Only if systemd is their init."""
 
     def pid(self, name: str) -> int:
         return self.hosts[name].pid
 
     def clean(self, names: Iterable[str]) -> None:
-        """Disks as at the beginning. The hosts must not run."""
+        """Renew the disks. The hosts must not be running."""
         everyone = [(self.network.address(name), name) for name in (ADMIN, *self.hosts)]
         known = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for address, name in everyone)
         for name in names:
             self.disks.renew(name, self.hosts[name].key, known)
 
     def boot(self, names: Sequence[str]) -> None:
-        """Returns when their sshd answers and their services run. Errors: OSError."""
-        self.network.unplug(names)  # what a host left that ended by itself
+        """Boot; returns when their sshd answer and their services run. Raises OSError."""
+        self.network.unplug(names)  # leftovers of hosts that ended by themselves
         boots = [host.start_host(self.hosts[name], self.disks, self.network, self.groups) for name in names]
         self.network.plug({name: self.pid(name) for name in names})
         for boot in boots:
@@ -51,11 +51,11 @@ class HostSet:
         for boot in boots:
             failed = host.wait_ready(boot)
             if failed:
-                raise OSError(f"{boot.host.name}: {', '.join(failed)} did not start (/run/services.log there says why)")
+                raise OSError(f"{boot.host.name}: {', '.join(failed)} did not start (see its /run/services.log)")
             self.wait_for_sshd(boot.host.name, deadline)
 
     def wait_for_sshd(self, name: str, deadline: float | None = None) -> None:
-        """Until it shows its banner. Errors: OSError."""
+        """Wait for the SSH banner. Raises OSError."""
         deadline = deadline or time.monotonic() + LIMIT
         patience = LEAST_PATIENCE
         while not self._greets(name, patience):
@@ -67,7 +67,7 @@ class HostSet:
             time.sleep(LOOK_AGAIN)
 
     def _greets(self, name: str, patience: float) -> bool:
-        """Little patience at first: a packet that came too early is sent again only after a second."""
+        """Try with little patience at first: a packet sent too early is repeated only after a second."""
         try:
             with socket.create_connection((self.network.address(name), 22), timeout=patience) as visitor:
                 visitor.settimeout(MOST_PATIENCE)
@@ -82,7 +82,7 @@ class HostSet:
         return one.pid != 0
 
     def kill(self, names: Iterable[str]) -> None:
-        """Every process of theirs: they are gone when this returns."""
+        """Kill all processes of hosts; they are gone when this returns."""
         running = [name for name in names if self.runs(name)]
         for name in running:
             os.kill(self.pid(name), signal.SIGKILL)
@@ -97,12 +97,12 @@ class HostSet:
         self.boot(names)
 
     def processes(self, name: str) -> list[int]:
-        """All pids of a host, as we count."""
+        """Return all pids of a host, in our namespace."""
         space = os.readlink(f"/proc/{self.pid(name)}/ns/pid")
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _space(pid) == space]
 
     def order(self, name: str, *argv: str) -> str:
-        """Run a command within a host; what it said. Errors: OSError."""
+        """Run a command in a host; return its output. Raises OSError."""
         done = subprocess.run(host.argv_inside(self.pid(name), argv), capture_output=True, text=True, check=False)
         if done.returncode:
             raise OSError(f"{argv[0]} failed on {name}: {done.stderr.strip() or done.stdout.strip()}")

@@ -1,4 +1,4 @@
-"""The lab of real hosts as its user sees it: up, reset, break, mend, down, and a site that fits it."""
+"""The lab of real hosts: up, reset, break, mend, down, and a site for it."""
 
 import json
 import os
@@ -26,13 +26,13 @@ from multiall_cli.lab.real.requirements import check_requirements, search_path
 
 WHERE = Path("/run/multiall-lab")
 MOST = 1000  # hosts of one lab
-LIMIT = 120.0  # seconds that the keeper may take for one order
-LONGEST = 90  # bytes of the folder's path: a Unix socket below it has 107 at most
+LIMIT = 120.0  # seconds that the supervisor may take for one order
+LONGEST = 90  # bytes of the folder's path: a Unix socket's path below it may have 107
 
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """How a host is: its faults are those that were brought about and not undone, with their values."""
+    """A host's state; its faults in force, with their values."""
 
     name: str
     address: str
@@ -41,15 +41,15 @@ class HostStatus:
 
 
 class RealLab:
-    """A running lab. Used as a context manager it is gone afterwards, unless it is kept.
+    """A running lab. As a context manager it ends with the block, unless it is persistent.
 
-    Below `folder`: `site` (what `multiall --site` takes), `key` (the only key that logs in, as any user), `ssh_config`
-    (for other programs), `network` (whoever connects is handed the lab's network namespace), `lab.json`.
+    Below `folder`: `site` (for `multiall --site`), `key` (the only key that logs in, as any user), `ssh_config` (for
+    other programs), `network` (a socket that sends the lab's network namespace), `lab.json`.
     Safe to use from several threads.
     """
 
     def __init__(self, folder: Path, alive: int | None = None, parent: "subprocess.Popen[bytes] | None" = None) -> None:
-        """Of a lab that runs: `RealLab.up` makes one, `RealLab.attach` finds one."""
+        """Use `RealLab.up` to start a lab, `RealLab.attach` to find a running one."""
         self.folder = folder
         self._alive = alive
         self._parent = parent
@@ -75,21 +75,21 @@ class RealLab:
     ) -> Self:
         """Boot hosts `web1` … `webN`; returns when their sshd answer and their services run.
 
-        `folder`: a new or empty one; None: a temporary one. `services`: names as `service NAME start` takes them;
-        `init`: `sysv` or `systemd`; `disk`: the most that each may write; `seed`: of lossy lines.
-        The lab ends with this process, however that ends, unless `keep`. Errors: UsageError, LabError.
+        `folder`: a new or empty one; None: a temporary one. `services`: names for `service NAME start`;
+        `init`: `sysv` or `systemd`; `disk`: the most that each may write; `seed`: for lossy links.
+        The lab ends with this process, however that ends, unless `keep`. Raises UsageError, LabError.
         """
         check_requirements()
         if not 1 <= hosts <= MOST:
             raise UsageError("lab", f"{hosts} hosts", f"ask for 1 to {MOST}")
         if init not in INITS:
-            raise UsageError("lab", f"there is no init `{init}`", f"it is one of {', '.join(INITS)}")
+            raise UsageError("lab", f"unknown init `{init}`", f"use one of {', '.join(INITS)}")
         WHERE.mkdir(mode=0o700, exist_ok=True)
         remove_leftovers()
         place = folders.claim(folder, WHERE, "lab-")
         if len(os.fsencode(place)) > LONGEST:
             place.rmdir()
-            raise UsageError(str(place), f"its path is longer than {LONGEST} bytes", "name a folder nearer to /")
+            raise UsageError(str(place), f"the path is longer than {LONGEST} bytes", "choose a folder nearer to /")
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         told = {"keep": keep, "services": list(services), "init": init, "disk": disk, "seed": seed}
         layout.make(place, name, layout.names(name, hosts), told)
@@ -124,17 +124,17 @@ class RealLab:
         os.close(ours)
         shutil.rmtree(place, ignore_errors=True)
         why = last[-1] if last else "no reason given"
-        raise LabError("lab", f"it did not start ({why})", "see that the kernel has overlay, veth and bridge")
+        raise LabError("lab", f"it did not start ({why})", "check that the kernel has overlay, veth and bridge")
 
     @classmethod
     def attach(cls, folder: Path) -> Self:
-        """A lab that another process started. Errors: UsageError where none runs in that folder."""
-        none = UsageError(str(folder), "no lab runs here", "start one with `multiall lab up`")
+        """Return a lab that another process started. Raises UsageError if none runs in that folder."""
+        none = UsageError(str(folder), "no lab is running here", "start one with `multiall lab up`")
         if not folders.is_running(folder) or not (folder / "control").exists():
             raise none
         try:
             return cls(folder)
-        except OSError:  # it is just ending, or was not there yet
+        except OSError:  # it is ending, or has just started
             raise none from None
 
     @property
@@ -143,7 +143,7 @@ class RealLab:
 
     @property
     def key(self) -> Path:
-        """The private key that every host takes, for any user it has."""
+        """The private key that every host accepts, for any of its users."""
         return self.folder / "key"
 
     @property
@@ -163,20 +163,20 @@ class RealLab:
         return tuple(HostStatus(one["name"], self._servers[one["name"]], one["runs"], one["faults"]) for one in told)
 
     def reset(self, *names: str) -> None:
-        """A clean disk, booted afresh, no fault left: all hosts, or these; returns when their sshd answer."""
+        """Reset all hosts, or these: clean disk, fresh boot, no faults; returns when their sshd answer."""
         self._order("reset", [self._known(name) for name in names or self.names])
 
     def do(self, name: str, fault: FaultKind, **values: object) -> None:
-        """Bring a fault about. `values`: as `FAULTS[fault].takes`, in seconds, bytes and shares. Errors: UsageError."""
+        """Inject a fault. `values`: as `FAULTS[fault].takes`, in seconds, bytes and shares. Raises UsageError."""
         self._order("break", self._known(name), fault, check_types(fault, values), about=name)
 
     def undo(self, name: str, *faults: FaultKind) -> None:
-        """Undo these faults, or all that are in force on a host."""
+        """Undo these faults, or all in force on a host."""
         self._order("mend", self._known(name), faults, about=name)
 
     @contextmanager
     def broken(self, name: str, fault: FaultKind, **values: object) -> Iterator[None]:
-        """The fault, for as long as the block runs."""
+        """Inject a fault for as long as the block runs."""
         self.do(name, fault, **values)
         try:
             yield
@@ -187,19 +187,19 @@ class RealLab:
         self.do(name, FaultKind.KILL)
 
     def start(self, name: str) -> None:
-        """Switch on again what was killed, powered off or died; its disk is as it was."""
+        """Switch a host on again after a kill or power failure; its disk is unchanged."""
         self.undo(name, FaultKind.KILL, FaultKind.POWER_OFF, FaultKind.DIE_MID_TRANSFER)
 
     def run(self, name: str, argv: Sequence[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-        """A command in a host as its root, past its sshd and its faults."""
+        """Run a command in a host as root, without sshd and whatever its faults."""
         return subprocess.run(self.argv(name, argv), input=stdin, capture_output=True, check=False)
 
     def argv(self, name: str, argv: Sequence[str]) -> list[str]:
-        """What to start for that."""
+        """Return the argv for `run`."""
         return argv_inside(self.pid(name), argv)
 
     def pid(self, name: str) -> int:
-        """A host's PID 1, as this process counts. Errors: UsageError where it does not run."""
+        """Return the pid of a host's PID 1 in this process's namespace. Raises UsageError if it is not running."""
         handle: Any = self._order("reach", self._known(name), about=name)
         try:
             lines = Path(f"/proc/self/fdinfo/{handle}").read_text("ascii").splitlines()
@@ -208,45 +208,45 @@ class RealLab:
         return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
 
     def beside(self, argv: Sequence[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-        """A command on this machine, in the lab's network: where an admin would be."""
+        """Run a command on this machine, in the lab's network: where an admin would be."""
         return subprocess.run(self.argv_beside(argv), input=stdin, capture_output=True, check=False)
 
     def argv_beside(self, argv: Sequence[str]) -> list[str]:
         return ["nsenter", "--target", str(self._keeper()), "--net", *argv]
 
     def processes(self) -> tuple[int, int]:
-        """The keeper, and `unshare`, which started it and ends after it, as this process counts."""
+        """Return the pids of the supervisor, and of `unshare`, which started it and ends after it."""
         lines = Path(f"/proc/{self._keeper()}/status").read_text("ascii").splitlines()
         return self._keeper(), next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))
 
     def _keeper(self) -> int:
-        """Its pid, as this process counts: told by the kernel, of whom we are connected with."""
+        """Return its pid in this process's namespace, as the kernel reports it for the connection."""
         return self._wire.peer
 
     def down(self) -> None:
-        """End every host and remove the folder; all of it is gone when this returns. Errors: LabError."""
+        """End every host and remove the folder; all is gone when this returns. Raises LabError."""
         lives = [os.pidfd_open(pid) for pid in self.processes()]
         try:
             self._order("end")
             for life in lives:
                 if not select.select([life], [], [], LIMIT)[0]:
-                    raise LabError("lab", f"its keeper did not end within {LIMIT:g} s", f"kill -9 {self._keeper()}")
+                    raise LabError("lab", f"its supervisor did not end within {LIMIT:g} s", f"kill -9 {self._keeper()}")
         finally:
             for life in lives:
                 os.close(life)
             self._let_go()
         if self._parent is not None:
             self._parent.wait(LIMIT)
-        shutil.rmtree(self.folder, ignore_errors=True)  # its mount point, which the keeper could not remove
+        shutil.rmtree(self.folder, ignore_errors=True)  # its mount point, which the supervisor could not remove
 
     def leave(self) -> None:
-        """Let go of it: a kept lab goes on, and so does one that another process started."""
+        """Disconnect: a persistent lab keeps running, and so does one that another process started."""
         if self._alive is not None and not self._keep:
             self.down()
             return
         self._let_go()
         if self._parent is not None:
-            self._parent.returncode = 0  # it goes on without us, on purpose
+            self._parent.returncode = 0  # it keeps running without us, on purpose
 
     def _known(self, name: str) -> str:
         if name not in self._servers:
@@ -258,10 +258,10 @@ class RealLab:
         if verb == "end":
             return None
         if not answer:
-            raise LabError("lab", "its keeper is gone", "start a new one with `multiall lab up`")
+            raise LabError("lab", "its supervisor has ended", "start a new one with `multiall lab up`")
         told = json.loads(answer)
         if "fault" in told:
-            raise UsageError(f"lab {about}".strip(), told["fault"], "`multiall lab status` shows how its hosts are")
+            raise UsageError(f"lab {about}".strip(), told["fault"], "`multiall lab status` shows its hosts")
         return handles[0] if handles else told["value"]
 
     def _let_go(self) -> None:
@@ -280,13 +280,13 @@ class RealLab:
 
 
 def remove_leftovers() -> list[Path]:
-    """Remove what labs left that were killed together with their keeper; which folders that were."""
+    """Remove the folders and groups of labs whose supervisor was killed; return the folders."""
     cgroups.remove_leftovers()
     return folders.remove_leftovers(WHERE, "")
 
 
 def persistent_labs() -> list[RealLab]:
-    """The labs that were left running on purpose, where `up` puts them unless it is told otherwise."""
+    """Return the persistent labs in the default folder."""
     found = []
     for each in folders.own_folders(WHERE, ""):
         if folders.is_persistent(each) and folders.is_running(each):

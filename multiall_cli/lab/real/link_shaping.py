@@ -1,4 +1,4 @@
-"""A slow, lossy line to a host: the kernel's netem where it has one, else frames carried by a process of ours."""
+"""A slow, lossy link to a host: by the kernel's netem, or by a relay process of ours if it has none."""
 
 import array
 import contextlib
@@ -22,14 +22,14 @@ from multiall_cli.lab.real.network import BRIDGE, ip
 
 _OFFLOADS = (0x17, 0x19, 0x1F, 0x24, 0x2C)  # of linux/ethtool.h: transmit checksum, scatter, TSO, GSO, GRO
 _SIOCETHTOOL = 0x8946
-_OUTGOING = 4  # PACKET_OUTGOING: what we have sent ourselves
-LONGEST_QUEUE = 0.5  # seconds of a full line before frames are dropped
-BURST = 64  # frames taken at once before what is due is sent
+_OUTGOING = 4  # PACKET_OUTGOING: sent by ourselves
+LONGEST_QUEUE = 0.5  # seconds of queued frames; more are dropped
+BURST = 64  # frames read at once before due ones are sent
 
 
 @dataclass(frozen=True, slots=True)
 class LinkQuality:
-    """Each way: delay and jitter in seconds, loss from 0 to 1, rate in bytes a second (0: no limit)."""
+    """In each direction: delay and jitter in seconds, loss from 0 to 1, rate in bytes a second (0: no limit)."""
 
     delay: float = 0.0
     jitter: float = 0.0
@@ -42,7 +42,7 @@ class LinkQuality:
 
 
 def has_netem() -> bool:
-    """Whether the kernel can do it itself. Asked once, in the lab's own network."""
+    """Return whether the kernel has netem. Called once, in the lab's own network."""
     told = subprocess.run(["tc", "qdisc", "add", "dev", "lo", "root", "netem"], capture_output=True, check=False)
     if told.returncode == 0:
         subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], capture_output=True, check=True)
@@ -50,7 +50,7 @@ def has_netem() -> bool:
 
 
 def shape_link(port: str, pid: int, line: LinkQuality) -> None:
-    """Let the kernel do it, on both ends of a host's link. `pid`: of its PID 1."""
+    """Use netem on both ends of a host's link. `pid`: of its PID 1."""
     _tc(port, line)
     syscalls.in_network_of(pid, lambda: _tc("eth0", line))
 
@@ -69,7 +69,7 @@ def restore_link(port: str, pid: int) -> None:
 
 
 def start_relay(port: str, pid: int, line: LinkQuality, seed: int) -> int:
-    """Put a process between a host's link and the bridge; its pid. It stays in our PID namespace and ends with it."""
+    """Put a relay process between a host's link and the bridge; return its pid. It ends with our PID namespace."""
     syscalls.in_network_of(pid, lambda: _whole_frames("eth0"))
     far, near = f"w{port}", f"n{port}"
     ip(
@@ -88,7 +88,7 @@ def start_relay(port: str, pid: int, line: LinkQuality, seed: int) -> int:
 
 
 def end_relay(port: str, pid: int, *, plugged: bool) -> None:
-    """`plugged`: the host's link is still there, and goes back to the bridge."""
+    """`plugged`: the host's link still exists, and returns to the bridge."""
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     ip(f"link del w{port}")
@@ -97,7 +97,7 @@ def end_relay(port: str, pid: int, *, plugged: bool) -> None:
 
 
 def _become_relay(ends: tuple[socket.socket, socket.socket], line: LinkQuality, seed: int) -> NoReturn:
-    """Let go of what the keeper has, and carry."""
+    """Close the supervisor's descriptors, then relay frames."""
     low, high = sorted(end.fileno() for end in ends)
     for first, last in ((3, low), (low + 1, high), (high + 1, 4096)):
         os.closerange(first, last)
@@ -106,14 +106,14 @@ def _become_relay(ends: tuple[socket.socket, socket.socket], line: LinkQuality, 
 
 @dataclass(slots=True)
 class _Relay:
-    """Frames that come in at one end leave by the other, when their time has come."""
+    """Sends frames received at one end from the other, when they are due."""
 
     ends: Sequence[socket.socket]
     line: LinkQuality
     luck: random.Random
-    free: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when the line is idle again, each way
-    last: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when its latest frame arrives: jitter keeps order
-    due: list[tuple[float, int, int, bytes]] = field(default_factory=list)  # (when, number, by which end, frame)
+    free: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when the link is idle again, each direction
+    last: list[float] = field(default_factory=lambda: [0.0, 0.0])  # arrival of its latest frame: jitter keeps order
+    due: list[tuple[float, int, int, bytes]] = field(default_factory=list)  # (time, number, sending end, frame)
     number: int = 0
 
     def carry(self) -> NoReturn:
@@ -131,7 +131,7 @@ class _Relay:
         now = time.monotonic()
         while self.due and self.due[0][0] <= now:
             _, _, way, frame = heapq.heappop(self.due)
-            with contextlib.suppress(OSError):  # the link is down: a frame that is lost
+            with contextlib.suppress(OSError):  # the link is down: the frame is lost
                 self.ends[way].send(frame)
 
     def _take(self, end: socket.socket, way: int) -> None:
@@ -168,11 +168,11 @@ def _raw(device: str) -> socket.socket:
 
 
 def _whole_frames(*devices: str) -> None:
-    """Frames must come with their checksums, and no larger than the link takes."""
+    """Disable offloads: frames must have checksums, and be no larger than the link allows."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for device in devices:
             for command in _OFFLOADS:
                 value = array.array("B", struct.pack("II", command, 0))
                 request = struct.pack("16sP8x", device.encode(), value.buffer_info()[0])
-                with contextlib.suppress(OSError):  # an offload that this kernel does not know
+                with contextlib.suppress(OSError):  # this kernel does not know the offload
                     fcntl.ioctl(any_socket, _SIOCETHTOOL, request)

@@ -1,4 +1,4 @@
-"""The lab's network: a bridge in a network namespace of its own, and a link to it for each host."""
+"""The lab's network: a bridge in its own network namespace, and a link to it for each host."""
 
 import ipaddress
 import os
@@ -12,28 +12,28 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.lab.real import syscalls
 
 NETWORK = ipaddress.ip_network("198.18.0.0/16")
-"""Kept for tests of networks (RFC 2544): no one's real network, should a packet ever be sent from elsewhere."""
+"""Reserved for network tests (RFC 2544): no real network, if a packet ever leaves the lab."""
 ADMIN = "admin"
 BRIDGE = "br0"
 NOWHERE = "02:00:00:00:00:00"
-"""An Ethernet address that no one has: what is sent there is lost without a word."""
-_FIRST = 10  # the number of the first host's address; below are the admin's
+"""An unused Ethernet address: packets to it are lost silently."""
+_FIRST = 10  # number of the first host's address; lower ones are the admin's
 
 
 def address(number: int) -> str:
-    """Of the number-th host; 0 is the admin."""
+    """Return the address of the number-th host; 0 is the admin."""
     return str(NETWORK[_FIRST + number if number else 1])
 
 
 @dataclass(slots=True)
 class Network:
-    """The bridge and what hangs on it. Lives in the keeper: its network namespace is the admin's side."""
+    """The bridge and its links. Runs in the supervisor: its network namespace is the admin's side."""
 
     numbers: dict[str, int]
     sys: Path
-    """Where a view of the kernel's devices is made that shows this network's and not the machine's."""
+    """Mount point of a sysfs that shows this network's devices, not the machine's."""
     lost: set[tuple[str, str]] = field(default_factory=set)
-    """(from, to): packets that are lost on that way."""
+    """(from, to): directions in which packets are lost."""
 
     def make(self) -> None:
         self.sys.mkdir()
@@ -46,11 +46,11 @@ class Network:
         )
 
     def plug(self, pids: dict[str, int]) -> None:
-        """Links for hosts that have just got their namespaces. `pids`: name → PID 1."""
+        """Make links for hosts that have just got their namespaces. `pids`: name → PID 1."""
         lines = []
         for name, pid in pids.items():
             port = self.port(name)
-            # The same Ethernet address at every boot: its brothers know the old one for up to 45 s.
+            # The same Ethernet address at every boot: peers remember the old one for up to 45 s.
             lines += [
                 f"link add {port} type veth peer name eth0 address {_ethernet(self.numbers[name])} netns {pid}",
                 f"link set {port} master {BRIDGE} up",
@@ -58,20 +58,20 @@ class Network:
         ip(*lines)
 
     def unplug(self, names: Iterable[str]) -> None:
-        """Remove their links: open connections would keep a dead host's for minutes."""
+        """Remove their links: open connections would keep those of dead hosts for minutes."""
         there = [name for name in names if self.plugged(name)]
         if there:
-            # The kernel may be just about to remove one itself: that is as good.
+            # The kernel may remove one at the same time: that is fine.
             text = "".join(f"link del {self.port(name)}\n" for name in there)
             subprocess.run(["ip", "-force", "-batch", "-"], input=text.encode(), capture_output=True, check=False)
 
     def configure(self, name: str) -> None:
-        """In the host itself: its address, and the ways on which its packets are lost."""
+        """Configure the network inside a host: its address, and the directions in which its packets are lost."""
         ip("link set lo up", f"addr add {self.address(name)}/{NETWORK.prefixlen} dev eth0", "link set eth0 up")
         self._block([to for start, to in self.lost if start == name], "eth0")
 
     def plugged(self, name: str) -> bool:
-        """Whether there is a link to it."""
+        """Return whether it has a link."""
         return (self.sys / "class/net" / self.port(name)).exists()
 
     def port(self, name: str) -> str:
@@ -81,17 +81,17 @@ class Network:
         return address(self.numbers.get(name, 0))
 
     def carrier(self, name: str, *, up: bool) -> None:
-        """The cable: out or in."""
+        """Plug or unplug the cable."""
         ip(f"link set {self.port(name)} {'up' if up else 'down'}")
 
     def lose(self, ways: Iterable[tuple[str, str]], pid_of: Callable[[str], int]) -> None:
-        """Packets on these ways are lost from now on."""
+        """Lose packets in these directions from now on."""
         for start, ends in _by_start(set(ways) - self.lost):
             self.lost |= {(start, end) for end in ends}
             self._at(start, pid_of, partial(self._block, ends, _device(start)))
 
     def keep(self, ways: Iterable[tuple[str, str]], pid_of: Callable[[str], int]) -> None:
-        """Packets on these ways arrive again."""
+        """Let packets in these directions arrive again."""
         for start, ends in _by_start(set(ways) & self.lost):
             self.lost -= {(start, end) for end in ends}
             lines = [f"neigh del {self.address(end)} dev {_device(start)}" for end in ends]
@@ -108,7 +108,7 @@ class Network:
             ip(*(f"neigh replace {self.address(end)} lladdr {NOWHERE} nud permanent dev {device}" for end in ends))
 
     def received(self, name: str) -> int:
-        """Bytes that were sent to a host so far."""
+        """Return how many bytes were sent to a host so far."""
         return int((self.sys / "class/net" / self.port(name) / "statistics/tx_bytes").read_text())
 
 
@@ -125,7 +125,7 @@ def _ethernet(number: int) -> str:
 
 
 def ip(*lines: str) -> None:
-    """Commands of iproute2, all in one start of it."""
+    """Run iproute2 commands in one process."""
     text = "".join(f"{line}\n" for line in lines)
     done = subprocess.run(["ip", "-batch", "-"], input=text, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -133,5 +133,5 @@ def ip(*lines: str) -> None:
 
 
 def namespace() -> int:
-    """A descriptor of our network namespace."""
+    """Return a descriptor of our network namespace."""
     return os.open("/proc/self/ns/net", os.O_RDONLY)

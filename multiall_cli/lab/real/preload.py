@@ -1,4 +1,4 @@
-"""Libraries that a host's programs load before libc, to be told what libc would not say."""
+"""Libraries that a host's programs load before libc, to replace some of its functions."""
 
 import shutil
 import subprocess
@@ -9,19 +9,19 @@ WHERE = "usr/local/lib/multiall-lab-{name}.so"
 
 
 def install(root: Path, place: Path, name: str, source: str) -> None:
-    """Programs that start from now on in the host with this root load it. Compiled once, below `place`.
+    """Let programs that start from now on in the host with this root load a library, compiled once below `place`.
 
-    Errors: OSError. Such a library stays small: what sshd's sandbox does not know ends the login.
+    Raises OSError. Keep such a library small: calls that sshd's sandbox forbids end the login.
     """
     there = WHERE.format(name=name)
-    aside = root / f"{there}.new"  # by a rename: programs that run may have the old one in their memory
+    aside = root / f"{there}.new"  # installed by a rename: running programs may have mapped the old one
     shutil.copy(_compiled(place / f"{name}.so", source), aside)
     aside.replace(root / there)
     _write_list(root, [*_listed(root, but=there), f"/{there}"])
 
 
 def remove(root: Path, name: str) -> None:
-    """Programs that start from now on do without it. No harm where it is not there."""
+    """Let programs that start from now on run without it; no effect if it is not installed."""
     _write_list(root, _listed(root, but=WHERE.format(name=name)))
 
 
@@ -44,7 +44,7 @@ def _listed(root: Path, but: str) -> list[str]:
 
 
 def _write_list(root: Path, lines: list[str]) -> None:
-    """By a rename: a program that starts meanwhile must not read half of it."""
+    """Write by a rename: a program that starts meanwhile must not read half of it."""
     if not lines:
         (root / LIST).unlink(missing_ok=True)
         return

@@ -1,4 +1,4 @@
-"""What a lab of real hosts needs of this machine."""
+"""Requirements of a lab of real hosts."""
 
 import os
 import shutil
@@ -10,10 +10,10 @@ NEEDS = ("unshare", "nsenter", "ip", "sshd")
 
 
 def check_requirements() -> None:
-    """Errors: LabError that says what is missing for a lab here."""
+    """Raise LabError if this machine lacks something."""
     todo = "`multiall demo --keep` needs neither root nor Linux"
     if not sys.platform.startswith("linux"):
-        raise LabError("lab", f"its hosts are made of Linux's namespaces, and this is {sys.platform}", todo)
+        raise LabError("lab", f"its hosts need Linux namespaces, and this is {sys.platform}", todo)
     if os.geteuid() != 0:
         raise LabError("lab", "it needs root: namespaces, mounts and sshd", f"run it as root (sudo); {todo}")
     missing = [program for program in NEEDS if shutil.which(program, path=search_path()) is None]
@@ -24,5 +24,5 @@ def check_requirements() -> None:
 
 
 def search_path() -> str:
-    """Also where root's programs are: `su` alone does not say so."""
+    """Return PATH with root's programs: plain `su` does not include them."""
     return f"{os.environ.get('PATH') or os.defpath}:/usr/sbin:/sbin"

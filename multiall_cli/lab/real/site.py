@@ -1,4 +1,4 @@
-"""The site that fits a lab of real hosts, and the ssh_config for programs that are not ours."""
+"""A site for a lab of real hosts, and an ssh_config for other programs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ def names(pool: str, count: int) -> list[str]:
 
 
 def make(folder: Path, pool: str, hosts: Sequence[str], told: Mapping[str, object]) -> None:
-    """Keys, site and `lab.json`, where the keeper reads what it is to make. `told`: what is asked of it."""
+    """Write keys, site and `lab.json`, from which the supervisor reads its task. `told`: the task."""
     for part in ("hostkeys", "site/inventory"):
         (folder / part).mkdir(parents=True)
     folder.chmod(0o700)
@@ -37,7 +37,7 @@ def make(folder: Path, pool: str, hosts: Sequence[str], told: Mapping[str, objec
 
 
 def _ssh_config(folder: Path, at: Mapping[str, str]) -> str:
-    """For ssh, rsync and peers' programs, within the lab's network (`multiall lab shell -- ssh -F … web1`)."""
+    """Return a config for ssh, rsync and others, in the lab's network (`multiall lab shell -- ssh -F … web1`)."""
     each = "".join(f"Host {name}\n  HostName {where}\n" for name, where in at.items())
     return (
         f"{each}Host *\n  User {USER}\n  IdentityFile {folder / 'key'}\n  IdentitiesOnly yes\n"

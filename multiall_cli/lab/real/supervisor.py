@@ -1,4 +1,4 @@
-"""PID 1 of a lab's own PID namespace: boots its hosts, does as ordered; when it ends, the kernel ends all of it."""
+"""PID 1 of a lab's own PID namespace: boots hosts, executes orders; when it ends, the kernel ends everything."""
 
 import contextlib
 import fcntl
@@ -24,11 +24,11 @@ from multiall_cli.lab.real.host import Host
 from multiall_cli.lab.real.host_set import HostSet
 from multiall_cli.lab.real.network import Network
 
-OFTEN = 0.001  # seconds between two looks at a host that is to die in mid-transfer
+OFTEN = 0.001  # seconds between two checks of a host that is to die in mid-transfer
 
 
 class HostSupervisor:
-    """Orders by name. Each takes the order's words and answers with a value, and a descriptor where there is one."""
+    """Orders by name. Each takes the order's words, and returns a value and perhaps a descriptor."""
 
     def __init__(self, folder: Path) -> None:
         told = json.loads((folder / "lab.json").read_text("utf-8"))
@@ -47,7 +47,7 @@ class HostSupervisor:
         self._yard.boot(names)
 
     def order(self, verb: str, words: list[Any]) -> tuple[object, int | None]:
-        """Errors: OSError, MultiAllError."""
+        """Execute an order. Raises OSError, MultiAllError."""
         return getattr(self, f"_do_{verb}")(*words)  # type: ignore[no-any-return]
 
     def _do_status(self) -> tuple[object, None]:
@@ -70,9 +70,9 @@ class HostSupervisor:
         return None, None
 
     def _do_reach(self, name: str) -> tuple[object, int]:
-        """A descriptor of its PID 1, from which the asker learns its number as the asker counts."""
+        """Return a descriptor of its PID 1, from which the client learns the pid in its own namespace."""
         if not self._yard.runs(name):
-            raise OSError("it does not run")
+            raise OSError("it is not running")
         return None, os.pidfd_open(self._yard.pid(name))
 
     def look(self) -> None:
@@ -87,7 +87,7 @@ class HostSupervisor:
 
 
 class ControlServer:
-    """Where orders come in: short, from the lab's own user, one at a time."""
+    """Receives orders: short ones from the lab's own user, one at a time."""
 
     def __init__(self, keeper: HostSupervisor, control: socket.socket, door: socket.socket) -> None:
         self._keeper = keeper
@@ -97,7 +97,7 @@ class ControlServer:
         self._on(door, lambda: _open_door(door))
 
     def attend(self, *, keep: bool) -> None:
-        """Do what is ordered, until the lab is ended or (unless `keep`) its user is gone."""
+        """Execute orders until the lab is ended or (unless `keep`) its user is gone."""
         woken, wake = socket.socketpair()
         wake.setblocking(False)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
@@ -122,7 +122,7 @@ class ControlServer:
         self._on(visitor, partial(self._listen, visitor, visitor.makefile("rb")))
 
     def _listen(self, visitor: socket.socket, lines: BinaryIO) -> None:
-        """One order, answered by {"value": …} or {"fault": …}. `end` is answered by the end."""
+        """Execute one order; answer {"value": …} or {"fault": …}. `end` is answered by the end of the connection."""
         said = lines.readline()
         if not said:
             self._selector.unregister(visitor)
@@ -141,7 +141,7 @@ class ControlServer:
             answer["fault"] = fault.what
         except OSError as fault:
             answer["fault"] = fault.strerror or str(fault)
-        with contextlib.suppress(OSError):  # the visitor did not wait for the answer
+        with contextlib.suppress(OSError):  # the client did not wait for the answer
             _answer(visitor, json.dumps(answer).encode() + b"\n", handle)
 
 
@@ -154,7 +154,7 @@ def _answer(visitor: socket.socket, text: bytes, handle: int | None) -> None:
 
 
 def _open_door(door: socket.socket) -> None:
-    """Whoever comes gets our network namespace: sockets that are made there reach the hosts."""
+    """Send our network namespace to each client: sockets made in it reach the hosts."""
     visitor, _ = door.accept()
     handle = network.namespace()
     with visitor, contextlib.suppress(OSError):

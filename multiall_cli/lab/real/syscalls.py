@@ -1,4 +1,4 @@
-"""Linux's own calls for namespaces and mounts, which Python 3.11 does not have."""
+"""Linux system calls for namespaces and mounts that Python 3.11 lacks."""
 
 import ctypes
 import os
@@ -12,8 +12,8 @@ READ_ONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 
 DETACH = 2
 _PR_CAPBSET_DROP = 24
 _MACHINE_RIGHTS = (16, 17, 25, 27, 30, 34, 35, 36, 37, 38)
-"""MODULE RAWIO TIME MKNOD AUDIT_CONTROL SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON: of the machine, not of
-a host: its clock, its modules, its disks."""
+"""MODULE RAWIO TIME MKNOD AUDIT_CONTROL SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON: capabilities over the
+machine, not over a host: its clock, its modules, its disks."""
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -24,7 +24,7 @@ def mount(source: str | None, target: str, kind: str | None = None, flags: int =
 
 
 def unmount(target: str) -> None:
-    """At once for whoever looks, for real when its last user is gone."""
+    """Detach at once; the file system ends with its last user."""
     _checked(f"umount {target}", _libc.umount2(os.fsencode(target), DETACH))
 
 
@@ -33,12 +33,12 @@ def unshare(flags: int) -> None:
 
 
 def enter(namespace: int) -> None:
-    """Join a namespace by its descriptor. Errors: OSError."""
+    """Join a namespace by its descriptor. Raises OSError."""
     _checked("setns", _libc.setns(namespace, 0))
 
 
 def change_root(new: str) -> None:
-    """Let `new` be the root of this mount namespace, and nothing else be left in it."""
+    """Make `new` the root of this mount namespace, and unmount everything else."""
     os.chdir(new)
     number = _PIVOT_ROOT[os.uname().machine]
     _checked(f"pivot_root {new}", _libc.syscall(number, b".", b"."))
@@ -47,13 +47,13 @@ def change_root(new: str) -> None:
 
 
 def drop_machine_rights() -> None:
-    """For this process and all that it will start; exec makes it so."""
+    """Drop them for this process and everything that it starts; effective after exec."""
     for right in _MACHINE_RIGHTS:
         _libc.prctl(_PR_CAPBSET_DROP, right, 0, 0, 0)
 
 
 def child(work: Callable[[], object]) -> int:
-    """Run `work` in a forked child, which never returns; its pid. Where that fails it says so and ends with 1."""
+    """Run `work` in a forked child; return its pid. If it fails, it prints the error and exits with 1."""
     pid = os.fork()
     if pid:
         return pid
@@ -68,7 +68,7 @@ def child(work: Callable[[], object]) -> int:
 
 
 def in_network_of(pid: int, work: Callable[[], object]) -> None:
-    """Run `work` in a child within the network namespace of a process. Errors: OSError."""
+    """Run `work` in a child in the network namespace of a process. Raises OSError."""
 
     def there() -> None:
         handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)

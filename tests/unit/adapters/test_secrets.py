@@ -11,8 +11,8 @@ from multiall_cli.domain.values import Secret
     ("kind", "name", "why"),
     [
         ("cmd", "pass 'open", "no closing quotation"),
-        ("cmd", " ", "it names no command"),
-        ("cmd", "sh -c 'exit 3'", "its command ended with 3"),
+        ("cmd", " ", "no command is given"),
+        ("cmd", "sh -c 'exit 3'", "its command exited with 3"),
         ("cmd", "printf '\\377'", "UnicodeDecodeError"),
         ("file", "~no-such-user/x", "No such file or directory"),
         ("file", "a\0b", "embedded null byte"),
@@ -22,4 +22,4 @@ from multiall_cli.domain.values import Secret
 def test_a_reference_that_gives_nothing(kind: str, name: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
         reveal(Secret(kind, name))
-    assert (caught.value.what, caught.value.todo) == (f"it gives nothing ({why})", "set it, or mend the reference")
+    assert (caught.value.what, caught.value.todo) == (f"no value ({why})", "set it, or fix the reference")

@@ -34,11 +34,11 @@ def test_a_key_is_read(text: str, algorithm: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("no base64!", "it is no base64"),
-        (FILE.replace("multiall", "others"), "it has no key multiall (its keys: others)"),
+        ("no base64!", "not base64"),
+        (FILE.replace("multiall", "others"), "has no key multiall (its keys: others)"),
         (FILE.replace("secret", "word"), "has no secret"),
         (FILE.replace("algorithm", "word"), "has no algorithm"),
-        ("{", "it has no key multiall (its keys: none)"),
+        ("{", "has no key multiall (its keys: none)"),
     ],
 )
 def test_what_is_no_key_is_refused_without_its_secret(text: str, words: str) -> None:

@@ -33,9 +33,9 @@ def test_values(fault: FaultKind, word: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("fault", "word", "words"),
     [
-        (FaultKind.LINE, "delay", "`delay` is no value; write NAME=VALUE"),
-        (FaultKind.LINE, "delay=", "delay= makes no sense; write it as delay=200ms"),
-        (FaultKind.LINE, "delay=5", "delay=5 makes no sense; write it as delay=200ms"),
+        (FaultKind.LINE, "delay", "`delay` is not a value; write NAME=VALUE"),
+        (FaultKind.LINE, "delay=", "invalid value delay=; write it as delay=200ms"),
+        (FaultKind.LINE, "delay=5", "invalid value delay=5; write it as delay=200ms"),
         (FaultKind.LINE, "loss=0.3", "write it as loss=30%"),
         (FaultKind.LINE, "speed=1", "it has no `speed`; it takes delay, jitter, loss, rate"),
         (FaultKind.KILL, "now=1s", "it has no `now`; it takes no values"),

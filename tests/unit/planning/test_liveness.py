@@ -440,7 +440,7 @@ def test_a_refusal_is_refuted_by_an_open_port() -> None:
     world.round(rung=Rung.TCP)
     assert world.state("a") is State.UP
     world.t += 5
-    world.tell((ADMIN, "a", Rung.TCP), trouble="its sshd says nothing within 2 s")
+    world.tell((ADMIN, "a", Rung.TCP), trouble="its sshd sends no banner within 2 s")
     world.round(rung=Rung.TCP)
     assert world.state("a") is State.DEGRADED
     world.round(rung=Rung.BANNER)

@@ -1,4 +1,4 @@
-"""Inventories of other tools, taken over as data: nothing in them is evaluated or run."""
+"""Imports inventories of other tools as data: nothing in them is evaluated or run."""
 
 from multiall_cli.adapters.site.imports.ansible import import_ansible
 from multiall_cli.adapters.site.imports.result import ImportResult, SkippedEntry, render

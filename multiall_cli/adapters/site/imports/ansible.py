@@ -1,4 +1,4 @@
-"""Ansible's inventories, INI and YAML, as data: groups become pools, variables of hosts become their labels."""
+"""Imports Ansible inventories, INI and YAML: groups become pools, host variables become labels."""
 
 from pathlib import Path
 
@@ -25,19 +25,19 @@ _KEYS = {
     "ansible_become_method": "become",
 }
 _DECISIVE = (*_KEYS, "ansible_become", "ansible_connection")
-"""Who logs in where, and with whose rights: without them a host would be reached as somebody else, or another one."""
+"""Variables of login and privileges: without them, MultiAll would log in as another user or to another host."""
 _SECRET = ("pass", "secret", "token", "key", "vault", "credential")
 _COLLECTIONS = ("ansible.builtin.", "ansible.legacy.", "community.general.")
-"""A plugin may be named with its collection."""
+"""Collections: a plugin may be named with its collection."""
 _YES = ("true", "yes", "1", "on", "y", "t")
 _OF_ALL = ("all", "ungrouped")
 
 
 def import_ansible(path: Path) -> ImportResult:
-    """The hosts and groups of an Ansible inventory file: YAML, JSON (also of `ansible-inventory --list`) or INI.
+    """Import the hosts and groups of an Ansible inventory file: YAML, JSON (also of `ansible-inventory --list`) or INI.
 
-    Templates, vaults, secrets and variables that are no plain value are dropped, never evaluated; so are
-    group_vars/ and host_vars/. Errors: InputFaults where the file cannot be read.
+    Templates, vaults, secrets, variables that are not plain values, group_vars/ and host_vars/ are dropped, never
+    evaluated. Raises InputFaults if the file cannot be read.
     """
     text = read_text(path, str(path))
     if isinstance(text, Fault):
@@ -54,7 +54,7 @@ def import_ansible(path: Path) -> ImportResult:
 
 
 def _is_yaml(path: Path, text: str) -> bool:
-    """As Ansible decides: by the file's ending; without one, YAML goes before INI where it is a table of groups."""
+    """Decide as Ansible does: by the file's suffix; without one, YAML before INI if it is a mapping of groups."""
     if path.suffix:
         return path.suffix in (".yaml", ".yml", ".json")
     written, faults = parse_yaml(text, str(path), tags=True)
@@ -68,7 +68,7 @@ def _may_be_group(written: YamlValue) -> bool:
 def _imported(groups: AnsibleInventory) -> ImportResult:
     hosts = {name: ServerDraft(name, origin) for name, origin in groups.hosts.items()}
     for name, variables in groups.variables().items():
-        # Of `ansible_ssh_user` and `ansible_user` the first holds, whichever group says it.
+        # Of `ansible_ssh_user` and `ansible_user` the first wins, in whichever group it is.
         for variable in sorted(variables, key=lambda each: not each.name.startswith("ansible_ssh_")):
             _take(hosts[name], variable, groups)
     wrong = {host.name for host in hosts.values() if _is_elsewhere(host, groups)}
@@ -87,7 +87,7 @@ def _imported(groups: AnsibleInventory) -> ImportResult:
 
 
 def _take(host: ServerDraft, variable: AnsibleVariable, groups: AnsibleInventory) -> None:
-    """One variable of a host; the first one of a name holds. Values are never told: any may be a secret."""
+    """Import one variable of a host; the first one of a name wins. Values are never printed: any may be a secret."""
     if variable.name in host.seen:
         return
     host.seen.add(variable.name)
@@ -95,7 +95,7 @@ def _take(host: ServerDraft, variable: AnsibleVariable, groups: AnsibleInventory
     value = variable.value
     why = ""
     if value is None:
-        why = "is no plain value"
+        why = "is not a plain value"
     elif "{{" in value or "{%" in value or value.startswith("@"):
         why = "is a template"
     elif variable.name == "ansible_become":
@@ -115,7 +115,7 @@ def _take(host: ServerDraft, variable: AnsibleVariable, groups: AnsibleInventory
 def _connect(host: ServerDraft, value: str, origin: Origin) -> str:
     if value == "local":
         host.put("transport", "local", origin)
-    return "" if value in ("local", "ssh", "smart", "paramiko", "ansible.builtin.ssh") else "names another connection"
+    return "" if value in ("local", "ssh", "smart", "paramiko", "ansible.builtin.ssh") else "selects another connection"
 
 
 def _without_collection(method: str) -> str:
@@ -124,7 +124,7 @@ def _without_collection(method: str) -> str:
 
 def _put(host: ServerDraft, key: str, value: str, origin: Origin) -> str:
     if refusal(key, value):
-        return f"is not taken as {key.replace('_', ' ')}"
+        return f"is not a valid {key.replace('_', ' ')}"
     host.put(key, value, origin)
     return ""
 
@@ -135,15 +135,15 @@ def _label(host: ServerDraft, name: str, value: str) -> str:
     if any(word in name.lower() for word in _SECRET):
         return "may be a secret"
     if refusal("label_name", name) or refusal("label", value):
-        return "does not fit a label"
+        return "is not a valid label"
     host.labels.setdefault(name, value)
     return ""
 
 
 def _is_elsewhere(host: ServerDraft, groups: AnsibleInventory) -> bool:
-    """Whether the host cannot be imported, since what decides who logs in where was not taken over.
+    """Return whether the host must not be imported, because a variable of login or privileges was dropped.
 
-    `ansible_become` says whether, `ansible_become_method` says how; sudo where nothing is said.
+    `ansible_become` says whether, `ansible_become_method` says how; sudo by default.
     """
     wanted = host.values.pop("become_wanted", None)
     if wanted is None or wanted[0] != "True":
@@ -153,5 +153,7 @@ def _is_elsewhere(host: ServerDraft, groups: AnsibleInventory) -> bool:
     else:
         host.put("become", "sudo", wanted[1])
     if host.missing:
-        groups.drop(host.origin, f"the host {shown(host.name)}, since {', '.join(host.missing.values())} was left out")
+        groups.drop(
+            host.origin, f"the host {shown(host.name)}, because {', '.join(host.missing.values())} was left out"
+        )
     return bool(host.missing)

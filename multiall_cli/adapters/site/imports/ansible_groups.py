@@ -1,4 +1,4 @@
-"""Hosts, groups and variables as Ansible means them, whatever file they were read from."""
+"""Hosts, groups and variables with Ansible's meaning, whatever the file format."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ PRIORITY = "ansible_group_priority"
 
 @dataclass(frozen=True, slots=True)
 class AnsibleVariable:
-    """A variable as it is written; `value` None: a list, a table or a tagged value."""
+    """A variable as written; `value` None: a list, a mapping or a tagged value."""
 
     name: str
     value: str | None
@@ -38,7 +38,7 @@ class AnsibleGroup:
 
 @dataclass(slots=True)
 class AnsibleInventory:
-    """All that an inventory says, in its order."""
+    """The contents of an inventory, in its order."""
 
     hosts: dict[str, Origin] = field(default_factory=dict)
     groups: dict[str, AnsibleGroup] = field(default_factory=dict)
@@ -52,15 +52,15 @@ class AnsibleInventory:
         return self.groups.setdefault(name, AnsibleGroup(origin))
 
     def add_hosts(self, pattern: str, group: str, variables: list[AnsibleVariable], origin: Origin) -> None:
-        """The hosts of one pattern (`web[1:3]`) in a group, with variables of their own."""
+        """Add the hosts of one pattern (`web[1:3]`) to a group, with their own variables."""
         for name in self._names(pattern, origin):
             self.hosts.setdefault(name, origin)
             self.group(group, origin).hosts[name] = None
-            # The last value of a variable holds.
+            # The last value of a variable wins.
             self._own.setdefault(name, [])[:0] = variables[::-1]
 
     def variables(self) -> dict[str, list[AnsibleVariable]]:
-        """Each host's variables, the strongest first: its own, then those of its groups from the innermost out."""
+        """Return each host's variables, the strongest first: its own, then its groups' from the innermost out."""
         found = {host: list(own) for host, own in self._own.items()}
         depths = self._depths()
         for name in sorted(
@@ -73,12 +73,12 @@ class AnsibleInventory:
         return found
 
     def _priority(self, name: str) -> int:
-        """Of groups that are equally deep, the one with the higher number holds."""
+        """Return the group's priority: among groups of equal depth, the higher one wins."""
         said = [each.value or "" for each in self.groups[name].variables if each.name == PRIORITY]
         return int(said[-1]) if said and re.fullmatch("-?[0-9]{1,9}", said[-1]) else 1
 
     def members_of(self, group: str) -> tuple[str, ...]:
-        """A group's hosts and those of the groups below it; a circle of groups ends where it began."""
+        """Return the hosts of a group and of the groups below it; cycles are allowed."""
         seen, waiting, found = {group}, [group], set[str]()
         while waiting:
             grouped = self.groups.get(waiting.pop())
@@ -89,11 +89,11 @@ class AnsibleInventory:
         return tuple(name for name in self.hosts if name in found)
 
     def _depths(self) -> dict[str, int]:
-        """How far each group is below `all`, by its longest way there."""
+        """Return how far each group is below `all`, by its longest path."""
         below = {child for grouped in self.groups.values() for child in grouped.children}
         level = [name for name in self.groups if name not in below]
         depths: dict[str, int] = {}
-        # Groups in a circle would go down for ever; no way is longer than there are groups.
+        # Groups in a cycle would go down for ever; no path is longer than the number of groups.
         for depth in range(len(self.groups)):
             depths.update(dict.fromkeys(level, depth + 1))
             level = list(dict.fromkeys(child for name in level for child in self.groups[name].children))
@@ -102,7 +102,7 @@ class AnsibleInventory:
     def _names(self, pattern: str, origin: Origin) -> tuple[str, ...]:
         names = _expanded(pattern)
         if names is None:
-            self.drop(origin, f"the hosts {shown(pattern)}, whose range is not read")
+            self.drop(origin, f"the hosts {shown(pattern)}, whose range is not supported")
             return ()
         if len(self.hosts.keys() | set(names)) > MOST_SERVERS:
             self.drop(origin, f"the hosts {shown(pattern)}, which are more than {MOST_SERVERS:,} in all")
@@ -115,7 +115,7 @@ class AnsibleInventory:
 
 
 def _expanded(pattern: str) -> tuple[str, ...] | None:
-    """The names of Ansible's ranges: `[1:3]`, `[01:10]`, `[0:9:2]`, `[a:f]`; None where one cannot be read."""
+    """Return the names of Ansible's ranges: `[1:3]`, `[01:10]`, `[0:9:2]`, `[a:f]`; None if one is invalid."""
     parts: list[Sequence[str]] = []
     end, many = 0, 1
     for match in _RANGE.finditer(pattern):
@@ -132,7 +132,7 @@ def _expanded(pattern: str) -> tuple[str, ...] | None:
 
 
 def _choices(first: str, last: str, step: int) -> Sequence[str]:
-    """The values of one range; none where its ends do not fit together, or are too far from each other."""
+    """Return the values of one range; none if its ends do not match, or are too far apart."""
     if first.isdigit() != last.isdigit() or not step:
         return ()
     if not first.isdigit():

@@ -1,4 +1,4 @@
-"""Ansible's INI inventories: `[web]`, `[web:children]`, `[web:vars]` and lines of hosts."""
+"""Reads Ansible's INI inventories: `[web]`, `[web:children]`, `[web:vars]` and lines of hosts."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ _PORT = re.compile(r"(?P<host>[^:\[\]]*(?:\[[^\]]*\][^:\[\]]*)*):(?P<port>[0-9]{
 
 
 def read_ini(text: str, file: str, groups: AnsibleInventory) -> None:
-    """Puts all that the text says into `groups`."""
+    """Add the contents of the text to `groups`."""
     group, kind = "ungrouped", "hosts"
     for number, line in enumerate(text.split("\n"), 1):
         content = line.strip()
@@ -41,7 +41,7 @@ def _host(content: str, group: str, origin: Origin, groups: AnsibleInventory) ->
     try:
         pattern, *words = shlex.split(content, comments=True)
     except ValueError:
-        # The line is not told: it may hold a password.
+        # The line is not printed: it may contain a password.
         return groups.drop(origin, "a line with an unmatched quote")
     variables = []
     for word in words:
@@ -49,7 +49,7 @@ def _host(content: str, group: str, origin: Origin, groups: AnsibleInventory) ->
         if equals:
             variables.append(AnsibleVariable(name, value, origin))
         else:
-            groups.drop(origin, "a word behind a host that is no variable")
+            groups.drop(origin, "a word after a host that is not a variable")
     port = _PORT.fullmatch(pattern)
     if port:
         pattern = port["host"]

@@ -1,4 +1,4 @@
-"""Ansible's YAML inventories: groups with `hosts`, `children` and `vars`."""
+"""Reads Ansible's YAML inventories: groups with `hosts`, `children` and `vars`."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,13 @@ _META = "_meta"
 
 
 def read_yaml(text: str, file: str, groups: AnsibleInventory) -> None:
-    """Puts all that the text says into `groups`. Errors: InputFaults where it is not YAML, or not an inventory."""
+    """Add the contents of the text to `groups`. Raises InputFaults if it is not YAML, or not an inventory."""
     written, faults = parse_yaml(text, file, tags=True)
     if faults:
         raise InputFaults(faults)
     if not isinstance(written, YamlMapping):
         if written is not None:
-            raise InputFaults((Fault(written.origin, "is no inventory", "name a file with groups and hosts"),))
+            raise InputFaults((Fault(written.origin, "is not an inventory", "use a file with groups and hosts"),))
         return
     listed = _META in written.entries  # as `ansible-inventory --list` prints it
     for name, group in written.entries.items():
@@ -37,7 +37,7 @@ def _host_variables(meta: YamlValue, groups: AnsibleInventory) -> None:
 
 
 def _listed(name: str, parent: YamlMapping, group: YamlValue, groups: AnsibleInventory) -> None:
-    """A group whose hosts and children are lists of names."""
+    """Add a group whose hosts and children are lists of names."""
     grouped = groups.group(name, parent.keys[name])
     if not isinstance(group, YamlMapping):
         return
@@ -47,7 +47,7 @@ def _listed(name: str, parent: YamlMapping, group: YamlValue, groups: AnsibleInv
         elif key in ("hosts", "children") and isinstance(section, YamlList):
             for each in section.items:
                 if not isinstance(each, YamlScalar):
-                    groups.drop(each.origin, f"one of the {key} of the group {shown(name)}, which is no name")
+                    groups.drop(each.origin, f"one of the {key} of the group {shown(name)}, which is not a name")
                 elif key == "hosts":
                     groups.add_hosts(each.text, name, [], each.origin)
                 else:
@@ -66,7 +66,7 @@ def _group(name: str, parent: YamlMapping, group: YamlValue, groups: AnsibleInve
             groups.drop(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
         elif not isinstance(section, YamlMapping):
             if not isinstance(section, YamlScalar) or section.value is not None:
-                groups.drop(section.origin, f"the {key} of the group {shown(name)}, which are no table")
+                groups.drop(section.origin, f"the {key} of the group {shown(name)}, which are not a mapping")
         elif key == "hosts":
             for pattern, host in section.entries.items():
                 groups.add_hosts(pattern, name, list(_variables(host)), section.keys[pattern])

@@ -1,4 +1,4 @@
-"""What an import took over and what it left, and the same as the text of an inventory file."""
+"""The result of an import, with skipped entries, and its text as an inventory file."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _WORDS = frozenset(("true", "false", "null"))
 
 @dataclass(frozen=True, slots=True)
 class SkippedEntry:
-    """Something that was not taken over, and why."""
+    """A skipped entry, and the reason."""
 
     origin: Origin
     what: str
@@ -31,7 +31,7 @@ class SkippedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """Servers and pools as another tool's files declare them; `dropped` has what could not be taken over."""
+    """Servers and pools as another tool's files declare them; `dropped` has the skipped entries."""
 
     servers: tuple[Server, ...]
     pools: tuple[Pool, ...] = ()
@@ -40,7 +40,7 @@ class ImportResult:
 
 @dataclass(slots=True)
 class ServerDraft:
-    """The values of one server while its files are read. A key's first value holds; later ones are passed over."""
+    """The values of one server while its files are read. The first value of a key wins."""
 
     name: str
     origin: Origin
@@ -48,7 +48,7 @@ class ServerDraft:
     labels: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)
-    """Keys that were said and could not be taken over, and what says them."""
+    """Keys that could not be imported, and their sources."""
 
     def put(self, key: str, value: str, origin: Origin) -> None:
         self.values.setdefault(key, (value, origin))
@@ -69,8 +69,8 @@ class ServerDraft:
 
 
 def refusal(key: str, value: str) -> str | None:
-    """Why a value of a server cannot be taken over, None where it can: the allow-lists of a site's own files."""
-    return None if _CHECKS[key](value) else f"{shown(value)} is not taken as {key.replace('_', ' ')}"
+    """Return why a value of a server cannot be imported, None if it can: the rules of site files apply."""
+    return None if _CHECKS[key](value) else f"{shown(value)} is not a valid {key.replace('_', ' ')}"
 
 
 def _is_port(text: str) -> bool:
@@ -78,7 +78,7 @@ def _is_port(text: str) -> bool:
 
 
 def _is_path(text: str) -> bool:
-    # A relative one would mean another file in the site than where it was written.
+    # A relative path would start at the site, not at the imported file.
     return text.startswith(("/", "~/")) and text.isprintable() and shapes.matches(text, shapes.Place)
 
 
@@ -106,7 +106,7 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
 
 
 def render(imported: ImportResult, title: str) -> str:
-    """The text of an inventory file: the same for the same import, and read without faults."""
+    """Return the text of an inventory file: valid, and the same for the same import."""
     lines = [f"# {line}".rstrip() for line in title.splitlines()]
     lines += ["", "servers:" if imported.servers else "servers: {}"]
     for server in imported.servers:
@@ -148,7 +148,7 @@ def _table(key: str, values: Mapping[str, str | int]) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """A string of YAML; in quotes wherever it could be read as something else."""
+    """Return a YAML string, quoted if it could be read as another value."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS and ": " not in text:
         return text
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""OpenSSH's client configuration as an inventory: each Host that is a name becomes a server."""
+"""Imports OpenSSH's client configuration: each Host that is a name becomes a server."""
 
 import glob
 import os
@@ -15,21 +15,21 @@ from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.planning.targets.ranges import shown
 
 DEPTH = 16
-"""How deep Include may go, as in OpenSSH."""
+"""Nesting depth of Includes, as in OpenSSH."""
 
 MOST_FILES = 1000
-"""How many files one import reads: files that include themselves twice would be 65,536 at that depth."""
+"""Files that one import reads: files that include themselves twice would be 65,536 at that depth."""
 
 _KEYS = {"hostname": "address", "user": "user", "port": "port", "proxyjump": "jump", "identityfile": "identity"}
 
 
 def import_ssh_config(path: Path, in_force: Sequence[str] = CONFIG_FILES) -> ImportResult:
-    """The servers of an ssh_config(5) file and the files that it includes.
+    """Import the servers of an ssh_config(5) file and of its Includes.
 
-    What a server's name gives, as it is looked up in the files `in_force`, is not repeated: so all of the file stays in
-    force for it. Values of another file are those that ssh would take, patterns and Match blocks included; keywords
-    that an inventory has no word for are dropped, and no command of a `Match exec` is run.
-    Errors: InputFaults where the file cannot be read.
+    Values that a lookup of the server's name in the files `in_force` gives are not repeated, so that the whole file
+    stays in force. Values of another file are those that ssh would use, patterns and Match blocks included; keywords
+    without a counterpart in an inventory are dropped, and no command of a `Match exec` is run.
+    Raises InputFaults if the file cannot be read.
     """
     given = any(_is_same(path, file) for file in in_force)
     reader = _SshConfigReader(path.parent, tells_keywords=not given)
@@ -53,22 +53,22 @@ def _is_same(path: Path, file: str) -> bool:
 
 
 def _values(says: HostConfig) -> dict[str, str]:
-    """What ssh makes of a host, in the words of an inventory."""
+    """Return ssh's values for a host, by the keys of an inventory."""
     found = {key: says.text(keyword) for keyword, key in _KEYS.items() if key != "address"}
     return {"address": says.hostname, **{key: value for key, value in found.items() if value not in ("", "none")}}
 
 
 class _SshConfigReader:
-    """Reads line by line; `_block` has the hosts that the present lines are for."""
+    """Reads line by line; `_block` has the hosts of the current lines."""
 
     def __init__(self, folder: Path, *, tells_keywords: bool = True) -> None:
         self.hosts: dict[str, ServerDraft] = {}
-        self.dropped: dict[SkippedEntry, None] = {}  # a file that is read twice tells nothing twice
+        self.dropped: dict[SkippedEntry, None] = {}  # a file that is read twice reports nothing twice
         self._folder = folder
         self._tells_keywords = tells_keywords
         self._left = MOST_FILES
         self._block: tuple[ServerDraft, ...] | None = ()
-        """None within a block that is dropped as a whole and has been told."""
+        """None in a block that is dropped as a whole and was reported."""
 
     def read(self, path: Path, depth: int) -> Fault | None:
         text = read_text(path, str(path))
@@ -87,7 +87,7 @@ class _SshConfigReader:
         return None
 
     def settle(self, path: Path, in_force: Sequence[str]) -> None:
-        """Give each host the values that ssh would take, but for those that its name gives already."""
+        """Give each host the values that ssh would use, except those that its name gives already."""
         try:
             files, ours = read([str(path)], base=self._folder), read(in_force)
             for host in self.hosts.values():
@@ -96,17 +96,17 @@ class _SshConfigReader:
                 given = _values(host_config(ours, asked, resolve=lambda name: False))
                 self._settle(host, {key: value for key, value in values.items() if given.get(key) != value})
         except UsageError as fault:
-            self._drop(Origin(str(path), 1, 1), f"values of patterns and Match blocks, since ssh refuses it: {fault}")
+            self._drop(Origin(str(path), 1, 1), f"values of patterns and Match blocks, because ssh refuses it: {fault}")
 
     def _settle(self, host: ServerDraft, values: dict[str, str]) -> None:
-        """The values of its own lines have a place; others come from a pattern's or a Match block."""
+        """Store the values. Those of its own lines have a position; others come from a pattern's or a Match block."""
         before, host.values = host.values, {}
         for key, value in values.items():
             _, origin = before.get(key, ("", host.origin))
             self._take(host, key, value, origin)
 
     def _drop(self, origin: Origin, what: str) -> None:
-        # A line of the file, which may hold anything, goes to the terminal.
+        # The text may be any line of the file, and is printed on a terminal.
         self.dropped[SkippedEntry(origin, what if what.isprintable() else ascii(what))] = None
 
     def _lines(self, text: str, file: str) -> Iterator[tuple[Origin, str, list[str]]]:
@@ -119,7 +119,7 @@ class _SshConfigReader:
             try:
                 yield origin, keyword.lower(), shlex.split(rest, comments=True)
             except ValueError:
-                # What follows a broken Host line belongs to no host.
+                # Lines after a broken Host line belong to no host.
                 self._block = None if keyword.lower() in ("host", "match") else self._block
                 self._drop(origin, f"{shown(content)} has an unmatched quote")
 
@@ -153,12 +153,12 @@ class _SshConfigReader:
         if key == "identity":
             value = value.replace("%d", "~", 1) if value.startswith("%d/") else value
             if not value.startswith(("/", "~/")) or "%" in value:
-                return self._drop(origin, f"the key {shown(value)} of {host.name} is no path from / or ~/")
+                return self._drop(origin, f"the key {shown(value)} of {host.name} is not a path from / or ~/")
         why = refusal(key, value)
         if why:
             self._drop(origin, f"{why} of {host.name}")
         elif key == "identity" and key in host.values:
-            self._drop(origin, f"a further key of {host.name}, {shown(value)}")
+            self._drop(origin, f"another key of {host.name}, {shown(value)}")
         else:
             host.put(key, value, origin)
         return None
@@ -178,11 +178,11 @@ class _SshConfigReader:
         return None
 
     def _named(self, pattern: str) -> list[str]:
-        """The files that a pattern of Include means, no more of them than may still be read."""
+        """Return the files that a pattern of Include matches, up to the limit."""
         if "\0" in pattern:
-            return []  # no file can be called so
+            return []  # not a possible file name
         below = os.path.expanduser(pattern)
-        # OpenSSH takes ~/.ssh; here it is the folder of the file that was named.
+        # OpenSSH starts at ~/.ssh; here it is the folder of the imported file.
         found = glob.iglob(below if os.path.isabs(below) else str(self._folder / below))
         return sorted(islice(found, max(self._left, 0) + 1))
 

@@ -44,7 +44,7 @@ def test_an_ssh_config_without_servers_gives_the_example(tmp_path):
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "multiall.yaml").write_text("parallel: 2")
-    with pytest.raises(UsageError, match=r"has multiall\.yaml already"):
+    with pytest.raises(UsageError, match=r"already has multiall\.yaml"):
         create_site(tmp_path, None)
     assert [path.name for path in tmp_path.iterdir()] == ["multiall.yaml"]
 

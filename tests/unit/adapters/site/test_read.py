@@ -163,23 +163,23 @@ def test_hidden_and_other_files_are_left_alone(site, tmp_path):
 
 
 ONE_FAULT = {
-    "servers: {-x: }": "1:11: '-x' cannot be the name of a server",
-    "servers: {'../x': }": "'../x' cannot be the name of a server",
-    "servers: {'a b': }": "'a b' cannot be the name of a server",
-    "servers: {'web*': }": "'web*' cannot be the name of a server",
-    "servers: {'a\\x1b': }": "cannot be the name of a server",
-    'servers: {"a\\e": }': r"'a\x1b' cannot be the name of a server",
+    "servers: {-x: }": "1:11: '-x' is not a valid server name",
+    "servers: {'../x': }": "'../x' is not a valid server name",
+    "servers: {'a b': }": "'a b' is not a valid server name",
+    "servers: {'web*': }": "'web*' is not a valid server name",
+    "servers: {'a\\x1b': }": "is not a valid server name",
+    'servers: {"a\\e": }': r"'a\x1b' is not a valid server name",
     "servers: {'web[3-1]': }": "counts down",
     "servers: {'web[1-100001]': }": "100,001 names, the limit is 100,000",
-    "servers: {'web[1-2]': , web2: }": "1:25: 'web2' is declared a second time (first at inventory/site.yaml:1:11)",
+    "servers: {'web[1-2]': , web2: }": "1:25: 'web2' is declared twice (first at inventory/site.yaml:1:11)",
     "servers: {'web[1-2]': {address: x}}": "'x' is 1 address for 2 servers",
     "servers: {web: {address: 'x[1-2]'}}": "'x[1-2]' is 2 addresses for 1 server",
     "servers: {web: {address: 'x[1'}}": "bracket",
-    "servers: {web: {address: -oProxyCommand=x}}": "'-oProxyCommand=x' cannot be an address",
-    "servers: {web: {address: 'a b'}}": "'a b' cannot be an address",
-    "servers: {web: {address: '::g'}}": "'::g' cannot be an address",
-    "servers: {web: {address: '1::2::3'}}": "'1::2::3' cannot be an address",
-    "servers: {web: {address: -1}}": "'-1' cannot be an address",
+    "servers: {web: {address: -oProxyCommand=x}}": "'-oProxyCommand=x' is not an address",
+    "servers: {web: {address: 'a b'}}": "'a b' is not an address",
+    "servers: {web: {address: '::g'}}": "'::g' is not an address",
+    "servers: {web: {address: '1::2::3'}}": "'1::2::3' is not an address",
+    "servers: {web: {address: -1}}": "'-1' is not an address",
     "servers: {web: {ssh: {user: -1}}}": "'user' is '-1'",
     "servers: {web: {become: {method: sudo, user: -1}}}": "'user' is '-1'",
     # -1 for the kernel, which means `unchanged`: nothing would become anyone else.
@@ -190,9 +190,9 @@ ONE_FAULT = {
         "'owner' is"
     ),
     "servers: {web: {labels: {x: -1}}}": "'x' is '-1'",
-    "servers: {web: {labels: {state: up}}}": "no label can be called 'state'",
-    "servers: {a: }\npools: {failed: {members: a}}": "2:9: 'failed' cannot be the name of a pool",
-    "servers: {a: }\npools: {-x: {members: a}}": "'-x' cannot be the name of a pool",
+    "servers: {web: {labels: {state: up}}}": "'state' is not allowed as a label",
+    "servers: {a: }\npools: {failed: {members: a}}": "2:9: 'failed' is not a valid pool name",
+    "servers: {a: }\npools: {-x: {members: a}}": "'-x' is not a valid pool name",
     "servers: {a: }\npools: {p: {members: b}}": "2:22: 'b' matches no server",
     "servers: {web1: }\npools: {p: {members: [wbe1]}}": "did you mean web1?",
     "servers: {web1: }\npools: {p: {members: 'web[1-2]'}}": "'web2' (of 'web[1-2]') matches no server",
@@ -201,7 +201,7 @@ ONE_FAULT = {
     "servers: {web1: , web2: }\npools: {p: {members: [web1, '!web1']}}": "2:22: 'web1, !web1' has '!' in a list",
     "servers: {web1: }\npools: {p: {members: '('}}": "lacks a name at its end",
     "servers: {a: }\npools: {web: {members: a}, p: {members: '@wbe'}}": "did you mean @web?",
-    "servers: {a: }\npools: {p: {members: '@p'}}": "2:22: the pools need each other: @p → @p",
+    "servers: {a: }\npools: {p: {members: '@p'}}": "2:22: the pools form a cycle: @p → @p",
     "servers: {a: }\npools: {p: {members: '@q'}, q: {members: ['@r', a]}, r: {members: '@p'}}": "@p → @q → @r → @p",
     "servers: {a: }\npools: {p: {members: b}, q: {members: '@p'}}": "'b' matches no server",
 }
@@ -212,8 +212,8 @@ TREE_FAULTS = {
     "{path: /a/../b, source: ./x}": "'path' is '/a/../b'; write it without '//', '.' and '..'",
     "{path: /a//b, source: ./x}": "'path' is '/a//b'",
     "{path: /a/./b, source: ./x}": "'path' is '/a/./b'",
-    "{path: /a, source: x}": "'source' is 'x', which is no server; write a folder as ./x, or the name of a server",
-    "{path: /a, source: 'member:x'}": "'source' is 'member:x', which is no server",
+    "{path: /a, source: x}": "'source' is 'x', which is not a server; write a folder as ./x, or the name of a server",
+    "{path: /a, source: 'member:x'}": "'source' is 'member:x', which is not a server",
     "{path: /a, source: -x}": "'source' is '-x'",
     "{path: /a, source: ./x, owner: -1}": "'owner' is '-1'",
     "{path: /a, source: ./x, owner: 'a:'}": "'owner' is 'a:'",
@@ -249,24 +249,24 @@ def test_what_may_be_written_in_two_ways_is_told_once(site):
 @pytest.mark.parametrize(("members", "words"), [("a", "1 member"), ("[a, b]", "2 members")])
 def test_a_quorum_beyond_the_pool(site, members, words):
     fault = only(site, f"servers: {{a: , b: }}\npools: {{p: {{members: {members}, quorum: 3}}}}")
-    assert f"the quorum of p is 3, and it has {words}; make it smaller" in fault
+    assert f"the quorum of p is 3, but it has {words}; make it smaller" in fault
 
 
 @pytest.mark.parametrize("batch", ["0", "'x'", "101%", "-1"])
 def test_a_single_batch_is_held_to_its_shape(site, batch):
     text = f"servers: {{a: }}\npools: {{p: {{members: a, rollout: {{batch: {batch}}}}}}}"
-    assert "is no number or share of members" in only(site, text)
+    assert "is not a number or share of members" in only(site, text)
 
 
 def test_one_path_twice_in_a_pool_is_told(site):
     trees = "[{path: /a, source: ./x}, {path: /a/, source: ./y}]"
     fault = only(site, f"servers: {{a: }}\npools: {{p: {{members: a, files: {trees}}}}}")
-    assert "the path '/a' stands a second time (first at inventory/site.yaml:2:" in fault
+    assert "the path '/a' is declared twice (first at inventory/site.yaml:2:" in fault
 
 
 def test_a_pool_in_two_files_is_told(site):
     fault = only(site, "servers: {a: }\npools: {p: {members: a}}", inventory__b="pools: {p: {members: a}}")
-    assert "is declared a second time (first at inventory/" in fault
+    assert "is declared twice (first at inventory/" in fault
 
 
 def test_all_faults_of_all_files_are_told_in_order(site):
@@ -330,9 +330,9 @@ def test_files_that_cannot_be_read_are_faults(site, tmp_path, monkeypatch):
     assert [str(fault) for fault in caught.value.faults] == [
         "inventory/b.yaml:2:4: is not UTF-8; save it as UTF-8",
         "inventory/c.yaml:1:1: is empty; write something into it, or remove it",
-        "inventory/d.yaml:1:1: is not a plain file; put a file there",
-        "inventory/e.yaml:1:1: cannot be read: No such file or directory; mend its path or its rights",
-        "inventory/f.yaml:1:1: is not a plain file; put a file there",
+        "inventory/d.yaml:1:1: is not a regular file; put a file there",
+        "inventory/e.yaml:1:1: cannot be read: No such file or directory; fix its path or its permissions",
+        "inventory/f.yaml:1:1: is not a regular file; put a file there",
         "inventory/g.yaml:1:1: has more than 0 MiB; split it into several files",
     ]
 
@@ -481,7 +481,7 @@ def test_a_site_has_a_largest_size(site):
     with pytest.raises(InputFaults) as caught:
         site("servers:\n" + "".join(f"  {sign}[0-59999]:\n" for sign in "abc"))
     assert [str(each) for each in caught.value.faults] == [
-        f"inventory/site.yaml:{line}:3: makes the site larger than 100,000 servers; "
+        f"inventory/site.yaml:{line}:3: makes more than 100,000 servers in all; "
         "write a smaller range, or split the site"
         for line in (3, 4)
     ]
@@ -504,14 +504,17 @@ def test_windows_of_servers_and_pools_and_what_servers_hang_on(site):
 @pytest.mark.parametrize(
     ("inventory", "says"),
     [
-        ("servers: {a: {depends_on: [hv1]}, hv11: }", "'a' depends on 'hv1', which is no server; did you mean hv11?"),
+        (
+            "servers: {a: {depends_on: [hv1]}, hv11: }",
+            "'a' depends on 'hv1', which is not a server; did you mean hv11?",
+        ),
         ("servers: {a: {depends_on: [a]}}", "it depends on itself: a → a"),
         (f"servers: {{a: {{windows: [{WINDOW.replace('Zurich', 'Zuerich')}]}}}}", "'Europe/Zuerich' is no time zone"),
         (
             f"servers: {{a: {{windows: [{WINDOW.replace('0 2', '0 25')}]}}}}",
             "'0 25 * * sun' is no time as cron has them",
         ),
-        (f"servers: {{a: {{windows: [{WINDOW.replace('1h30m', 'long')}]}}}}", "a span such as 30m, 2h or 1d12h"),
+        (f"servers: {{a: {{windows: [{WINDOW.replace('1h30m', 'long')}]}}}}", "a duration such as 30m, 2h or 1d12h"),
         ("servers: {a: {windows: [{at: '0 2 * * sun'}]}}", "lasts"),
     ],
 )

@@ -10,11 +10,11 @@ from multiall_cli.adapters.site.schema import InventoryShape, Port, SettingsShap
 from multiall_cli.adapters.site.validate import describe, validate
 
 MISFITS = {
-    "server: {}": "1:1: the key 'server' is not known; did you mean servers? known here: servers, pools",
-    "[]": "1:1: it is a list; write a table of keys",
-    "x": "1:1: it is 'x'; write a table of keys",
-    "servers: x": "1:10: 'servers' is 'x'; write a table of keys",
-    "servers: {a: 1}": "1:14: 'a' is '1'; write a table of keys",
+    "server: {}": "1:1: unknown key 'server'; did you mean servers? known here: servers, pools",
+    "[]": "1:1: it is a list; write a mapping",
+    "x": "1:1: it is 'x'; write a mapping",
+    "servers: x": "1:10: 'servers' is 'x'; write a mapping",
+    "servers: {a: 1}": "1:14: 'a' is '1'; write a mapping",
     "servers: {a: {ssh: {port: 0}}}": "1:27: 'port' is '0'; write a port from 1 to 65535",
     "servers: {a: {ssh: {port: 22.5}}}": "1:27: 'port' is '22.5'; write a port",
     "servers: {a: {ssh: {port: '22'}}}": "1:27: 'port' is '22'; write a port",
@@ -24,15 +24,15 @@ MISFITS = {
     "servers: {a: {ssh: {jump: -oProxyCommand=x}}}": "1:27: 'jump' is '-oProxyCommand=x'; write a server's name",
     "servers: {a: {ssh: {jump: 'b,-x'}}}": "1:27: 'jump' is 'b,-x'",
     "servers: {a: {ssh: {identity: key}}}": "1:31: 'identity' is 'key'; write a path from",
-    "servers: {a: {become: no}}": "1:23: 'become' is 'no'; write none or sudo or doas or su, or a table of keys",
+    "servers: {a: {become: no}}": "1:23: 'become' is 'no'; write none or sudo or doas or su, or a mapping",
     "servers: {a: {become: {user: x}}}": "1:23: 'method' is missing in 'become'; write none or sudo or doas or su",
     "servers: {a: {transport: telnet}}": "1:26: 'transport' is 'telnet'; write ssh or local",
-    "servers: {a: {labels: {-x: 1}}}": "1:24: the key '-x' does not fit; write a label's name",
+    "servers: {a: {labels: {-x: 1}}}": "1:24: invalid key '-x'; write a label's name",
     "servers: {a: {labels: {x: a b}}}": "1:27: 'x' is 'a b'; write a word",
     "servers: {a: {labels: {x: []}}}": "1:27: 'x' is a list",
-    "pools: {p: }": "1:12: 'p' is empty; write a table of keys",
+    "pools: {p: }": "1:12: 'p' is empty; write a mapping",
     "pools: {p: {}}": "1:12: 'members' is missing in 'p'",
-    "pools: {p: {members: {a: 1}}}": "1:22: 'members' is a table of keys",
+    "pools: {p: {members: {a: 1}}}": "1:22: 'members' is a mapping",
     "pools: {p: {members: [[a]]}}": "1:23: 'members' is a list",
     "pools: {p: {members: a, files: [{path: x, source: ./x}]}}": "1:40: 'path' is 'x'; write a path from / or ~/",
     "pools: {p: {members: a, files: [{path: /x}]}}": "1:33: 'source' is missing in 'files'",
@@ -93,7 +93,7 @@ def test_settings_are_held_to_their_shape(text):
 def test_descriptions_complete_a_sentence():
     assert describe(Port) == "a port from 1 to 65535"
     assert describe(str | int) == "text, or a whole number"
-    assert describe(complex) == "a table of keys"
+    assert describe(complex) == "a mapping"
 
 
 @pytest.mark.parametrize(

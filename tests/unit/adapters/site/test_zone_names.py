@@ -68,7 +68,7 @@ def test_a_service_that_cannot_be_a_name_is_told(tmp_path: Path, name: str, serv
 def test_a_name_of_a_nearer_zone_is_told(tmp_path: Path, name: str) -> None:
     """Nobody asks the zone above for it."""
     zones = ("example.net", "b.example.net")
-    assert "is in the zone 'b.example.net', which lies below 'example.net'" in told(
+    assert "is in the zone 'b.example.net', which is below 'example.net'" in told(
         tmp_path, {"zone": "example.net", "name": name}, zones=zones
     )
     assert read(tmp_path, {"zone": "b.example.net", "name": "www"}, zones=zones)
@@ -84,7 +84,7 @@ def test_a_zone_with_a_fault_is_told_once_and_not_by_each_of_its_names(tmp_path:
     (tmp_path / "inventory" / "site.yaml").write_text(json.dumps(text))
     with pytest.raises(InputFaults) as caught:
         read_site(tmp_path)
-    assert ["'ns1.nowhere' is no name server" in str(each) for each in caught.value.faults] == [True]
+    assert ["'ns1.nowhere' is not a name server" in str(each) for each in caught.value.faults] == [True]
 
 
 def _site(folder: Path, servers: Mapping[str, object], *names: Mapping[str, object]) -> Path:

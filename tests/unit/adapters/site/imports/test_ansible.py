@@ -88,23 +88,23 @@ DROPPED = {
     "a db_password=hunter2": "the variable 'db_password', which may be a secret",
     "a ansible_become_password=hunter2": "the variable 'ansible_become_password', which has no counterpart",
     "a ansible_ssh_common_args='-o ProxyCommand=hunter2'": "which has no counterpart",
-    "a ansible_connection=winrm": "which names another connection",
-    "a ansible_host=-oProxyCommand=hunter2": "the variable 'ansible_host', which is not taken as address",
-    "a ansible_port=hunter2": "which is not taken as port",
-    "a ansible_user=-hunter2": "which is not taken as user",
-    "a ansible_become=1 ansible_become_method=hunter2": "which is not taken as become",
-    "a ansible_ssh_private_key_file=hunter2": "which is not taken as identity",
-    "a note='hunter2 hunter2'": "which does not fit a label",
-    "a state=up": "which does not fit a label",
-    "a hunter2": "a word behind a host that is no variable",
+    "a ansible_connection=winrm": "which selects another connection",
+    "a ansible_host=-oProxyCommand=hunter2": "the variable 'ansible_host', which is not a valid address",
+    "a ansible_port=hunter2": "which is not a valid port",
+    "a ansible_user=-hunter2": "which is not a valid user",
+    "a ansible_become=1 ansible_become_method=hunter2": "which is not a valid become",
+    "a ansible_ssh_private_key_file=hunter2": "which is not a valid identity",
+    "a note='hunter2 hunter2'": "which is not a valid label",
+    "a state=up": "which is not a valid label",
+    "a hunter2": "a word after a host that is not a variable",
     "a x='hunter2": "a line with an unmatched quote",
-    "-oProxyCommand=x": "'-oProxyCommand=x' is not taken as name",
-    "web[a:3]": "the hosts 'web[a:3]', whose range is not read",
-    "web[c:a]": "the hosts 'web[c:a]', whose range is not read",
-    "web[1-3]": "the hosts 'web[1-3]', whose range is not read",
-    "web[1:999999999]": "whose range is not read",
-    "[-x]\na": "'-x' is not taken as pool",
-    "[failed]\na": "'failed' is not taken as pool",
+    "-oProxyCommand=x": "'-oProxyCommand=x' is not a valid name",
+    "web[a:3]": "the hosts 'web[a:3]', whose range is not supported",
+    "web[c:a]": "the hosts 'web[c:a]', whose range is not supported",
+    "web[1-3]": "the hosts 'web[1-3]', whose range is not supported",
+    "web[1:999999999]": "whose range is not supported",
+    "[-x]\na": "'-x' is not a valid pool",
+    "[failed]\na": "'failed' is not a valid pool",
     "[empty]": "the group 'empty', which has no hosts",
     "[a:hunter]\nx": "the section '[a:hunter]'",
 }
@@ -118,12 +118,12 @@ def test_what_is_not_taken_over_is_told_without_its_value(imported, text, what):
 
 
 DROPPED_YAML = {
-    "all: {hosts: {a: {x: [1]}}}": "the variable 'x', which is no plain value",
-    "all: {hosts: {a: {x: !vault y}}}": "the variable 'x', which is no plain value",
-    "all: {hosts: {a: {x: }}}": "the variable 'x', which is no plain value",
+    "all: {hosts: {a: {x: [1]}}}": "the variable 'x', which is not a plain value",
+    "all: {hosts: {a: {x: !vault y}}}": "the variable 'x', which is not a plain value",
+    "all: {hosts: {a: {x: }}}": "the variable 'x', which is not a plain value",
     "all: {hosts: {a: }, plugin: x}": "the key 'plugin' of the group 'all'",
-    "all: {hosts: [a]}": "the hosts of the group 'all', which are no table",
-    "web: {hosts: a}": "the hosts of the group 'web', which are no table",
+    "all: {hosts: [a]}": "the hosts of the group 'all', which are not a mapping",
+    "web: {hosts: a}": "the hosts of the group 'web', which are not a mapping",
 }
 
 
@@ -186,7 +186,7 @@ def test_circles_of_groups_end(imported):
 
 def test_hosts_of_a_range_that_are_not_taken_are_told_once(imported):
     (one,) = told(imported("w/[1:99999]"))
-    assert one == "1: 'w/1' is not taken as name (nor 99998 more of 'w/[1:99999]')"
+    assert one == "1: 'w/1' is not a valid name (nor 99998 more of 'w/[1:99999]')"
 
 
 def test_more_hosts_than_a_site_may_have_are_told(imported):
@@ -219,7 +219,7 @@ def test_a_host_is_not_imported_with_another_login(imported, variables):
     found = imported(f"[web]\na {variables}\nb\n")
     assert [server.name for server in found.servers] == ["b"]
     assert [pool.members for pool in found.pools] == [("b",)]
-    assert any("2: the host 'a', since ansible_" in one and one.endswith(" was left out") for one in told(found))
+    assert any("2: the host 'a', because ansible_" in one and one.endswith(" was left out") for one in told(found))
 
 
 def test_a_method_that_is_not_used_is_no_trouble(imported):

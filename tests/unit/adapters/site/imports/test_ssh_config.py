@@ -50,16 +50,16 @@ DROPPED = {
     "User x": "1: 'user' for all hosts",
     "Host a\n ProxyCommand nc %h": "2: 'proxycommand' of a",
     "Host a\n User": "2: 'user' of a",
-    "Host a\n IdentityFile ~/a\n IdentityFile ~/b": "3: a further key of a, '~/b'",
-    "Host a\n IdentityFile id_%h": "2: the key 'id_%h' of a is no path",
-    "Host a\n IdentityFile /k/%h": "2: the key '/k/%h' of a is no path",
-    "Host a\n IdentityFile %d/": "2: '~/' is not taken as identity of a",
-    "Host -oProxyCommand=x": "1: '-oProxyCommand=x' is not taken as name",
-    "Host a/../b": "1: 'a/../b' is not taken as name",
-    "Host a\n HostName -oProxyCommand=x": "2: '-oProxyCommand=x' is not taken as address of a",
-    "Host a\n User -x": "2: '-x' is not taken as user of a",
-    "Host a\n Port 70000": "2: '70000' is not taken as port of a",
-    "Host a\n ProxyJump -x": "2: '-x' is not taken as jump of a",
+    "Host a\n IdentityFile ~/a\n IdentityFile ~/b": "3: another key of a, '~/b'",
+    "Host a\n IdentityFile id_%h": "2: the key 'id_%h' of a is not a path",
+    "Host a\n IdentityFile /k/%h": "2: the key '/k/%h' of a is not a path",
+    "Host a\n IdentityFile %d/": "2: '~/' is not a valid identity of a",
+    "Host -oProxyCommand=x": "1: '-oProxyCommand=x' is not a valid name",
+    "Host a/../b": "1: 'a/../b' is not a valid name",
+    "Host a\n HostName -oProxyCommand=x": "2: '-oProxyCommand=x' is not a valid address of a",
+    "Host a\n User -x": "2: '-x' is not a valid user of a",
+    "Host a\n Port 70000": "2: '70000' is not a valid port of a",
+    "Host a\n ProxyJump -x": "2: '-x' is not a valid jump of a",
     'Host "a': "1: 'Host \"a' has an unmatched quote",
     "Host a\n Foo \x1b[31m": "2: 'foo' of a",
     "Match exec \x1b": r"1: \"the block 'Match exec \\x1b'\"",
@@ -99,7 +99,7 @@ def test_a_circle_of_includes_ends(imported):
 
 def test_an_included_file_that_cannot_be_read_is_told(imported, tmp_path):
     (tmp_path / "one").mkdir()
-    assert "is not a plain file" in dropped(imported("Include one"))[0]
+    assert "is not a regular file" in dropped(imported("Include one"))[0]
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
