@@ -25,12 +25,12 @@ class Elevation:
     no program output is taken for a prompt, and no password reaches the command as input.
     """
 
-    def __init__(self, pipe: Process, who: str, become: Become, signs: driver.GateTokens) -> None:
-        self._pipe = pipe
-        self._who = who
+    def __init__(self, process: Process, server: str, become: Become, signs: driver.GateTokens) -> None:
+        self._process = process
+        self._server = server
         self._become = become
         self._signs = signs
-        self._said = {"stdout": b"", "stderr": b""}
+        self._output = {"stdout": b"", "stderr": b""}
         self._sent = False
 
     def wait(self, attempt: PasswordAttempt | None, timeout: float) -> None:
@@ -39,61 +39,63 @@ class Elevation:
         Raises MemberFault, Unreachable.
         """
         until = time.monotonic() + timeout
-        while self._signs.through.encode() not in self._said["stdout"]:
-            asks = not self._sent and self._asks()
-            if self._sent and self._prompts() > 1:
+        while self._signs.through.encode() not in self._output["stdout"]:
+            has_prompt = not self._sent and self._has_prompt()
+            if self._sent and self._count_prompts() > 1:
                 raise self._refused(attempt, "it asked for the password again", wrong=True)
-            if asks and (self._prompts() or not self._hear(attempt, time.monotonic() + PAUSE, quiet=True)):
-                self._answer(attempt)
+            if has_prompt and (
+                self._count_prompts() or not self._receive(attempt, time.monotonic() + PAUSE, quiet=True)
+            ):
+                self._send_password(attempt)
                 until = time.monotonic() + max(timeout, DECIDES)
-            elif not asks:
-                self._hear(attempt, until)
+            elif not has_prompt:
+                self._receive(attempt, until)
         if self._sent and attempt is not None:
             attempt.taken = True
 
-    def _prompts(self) -> int:
-        return self._said["stderr"].count(self._signs.prompt.encode())
+    def _count_prompts(self) -> int:
+        return self._output["stderr"].count(self._signs.prompt.encode())
 
-    def _asks(self) -> bool:
+    def _has_prompt(self) -> bool:
         """Return whether the last line is unfinished: messages end their lines, prompts do not."""
-        return any(said and not said.endswith(b"\n") for said in self._said.values())
+        return any(text and not text.endswith(b"\n") for text in self._output.values())
 
-    def _answer(self, attempt: PasswordAttempt | None) -> None:
+    def _send_password(self, attempt: PasswordAttempt | None) -> None:
         if attempt is None:
-            raise driver.password_missing(self._who, self._become)
+            raise driver.password_missing(self._server, self._become)
         self._sent = True
         try:
-            self._pipe.send(attempt.password.encode("utf-8", "surrogateescape") + b"\n")
+            self._process.send(attempt.password.encode("utf-8", "surrogateescape") + b"\n")
         except BrokenPipeError:
             return  # the command has ended; its output says why
 
-    def _hear(self, attempt: PasswordAttempt | None, until: float, *, quiet: bool = False) -> bool:
+    def _receive(self, attempt: PasswordAttempt | None, until: float, *, quiet: bool = False) -> bool:
         """Read the next output; with `quiet`, a timeout returns False. Raises MemberFault."""
         try:
-            output = self._pipe.receive(max(0.0, until - time.monotonic()))
+            output = self._process.receive(max(0.0, until - time.monotonic()))
         except TimeoutError:
             if quiet:
                 return False
             raise self._refused(attempt, "no answer in time", wrong=False) from None
         if output is None:
             raise self._refused(attempt, "", wrong=self._sent)
-        self._said[output[0]] += output[1]
-        if sum(map(len, self._said.values())) > MOST_SAID:
+        self._output[output[0]] += output[1]
+        if sum(map(len, self._output.values())) > MOST_SAID:
             raise self._refused(attempt, f"it printed more than {MOST_SAID} bytes", wrong=False)
         return True
 
     def _refused(self, attempt: PasswordAttempt | None, why: str, *, wrong: bool) -> MemberFault:
         if wrong and attempt is not None:
             attempt.taken = False
-        words = (self._said["stderr"] or self._said["stdout"]).replace(self._signs.prompt.encode(), b"")
-        return driver.become_refused(self._who, self._become, why, words, password=self._sent)
+        words = (self._output["stderr"] or self._output["stdout"]).replace(self._signs.prompt.encode(), b"")
+        return driver.become_refused(self._server, self._become, why, words, password=self._sent)
 
 
 def start_elevated(
     start: StartProcess,
     argv: Sequence[str],
     become: Become,
-    who: str,
+    server: str,
     passwords: Passwords,
     secret: Secret | None,
     timeout: float,
@@ -105,11 +107,11 @@ def start_elevated(
     """
     signs = driver.GateTokens(*(f"multiall-{secrets.token_hex(8)}" for _ in range(3)))
     purpose = f"{become.method.value} {become.user}"
-    with nullcontext() if secret is None else passwords.attempt(secret, purpose, who) as attempt:
-        pipe = start(driver.gate_command(become, argv, signs))
+    with nullcontext() if secret is None else passwords.attempt(secret, purpose, server) as attempt:
+        process = start(driver.gate_command(become, argv, signs))
         try:
-            Elevation(pipe, who, become, signs).wait(attempt, timeout)
+            Elevation(process, server, become, signs).wait(attempt, timeout)
         except BaseException:
-            pipe.close()
+            process.close()
             raise
-    return pipe, f"{signs.go}\n".encode()
+    return process, f"{signs.go}\n".encode()

@@ -109,11 +109,11 @@ class _FactsReply:
 class LocalSession:
     """A session with the admin host. psutil provides its facts, so hosts without /proc have them too."""
 
-    def __init__(self, piped: ProcessSession) -> None:
-        self._piped = piped
-        self.server = piped.server
-        self.run = piped.run
-        self.close = piped.close
+    def __init__(self, session: ProcessSession) -> None:
+        self._session = session
+        self.server = session.server
+        self.run = session.run
+        self.close = session.close
 
     def call(
         self,
@@ -126,9 +126,9 @@ class LocalSession:
         if operation == "collect":
             arguments["library"] = _library()
         if operation != "host_info":
-            return self._piped.call(operation, payload, timeout, ends, **arguments)
-        told = dict(self._piped.call(operation, payload, timeout, ends, **arguments).value())
-        return _FactsReply(told | _psutil_facts())
+            return self._session.call(operation, payload, timeout, ends, **arguments)
+        facts = dict(self._session.call(operation, payload, timeout, ends, **arguments).value())
+        return _FactsReply(facts | _psutil_facts())
 
 
 def _library() -> tuple[str, str]:
@@ -188,4 +188,4 @@ def addresses() -> tuple[str, ...]:
     import psutil
 
     families = (socket.AF_INET, socket.AF_INET6)
-    return tuple(each.address for told in psutil.net_if_addrs().values() for each in told if each.family in families)
+    return tuple(each.address for facts in psutil.net_if_addrs().values() for each in facts if each.family in families)

@@ -23,11 +23,11 @@ NOISE = 1 << 16  # bytes that login scripts may print before the loop answers
 class LoopClient:
     """Client of the remote loop on a member. One request at a time."""
 
-    def __init__(self, pipe: Process, who: str, first: bytes = b"") -> None:
-        """`who`: the server's name in messages; `first`: sent before the bundle (a password line)."""
-        self._pipe = pipe
-        self._who = who
-        self._greeted = False
+    def __init__(self, process: Process, server: str, first: bytes = b"") -> None:
+        """`server`: the server's name in messages; `first`: sent before the bundle (a password line)."""
+        self._process = process
+        self._server = server
+        self._is_greeted = False
         self._sent: set[str] = set()
         self._buffer = bytearray()
         self._first = first + bundle()
@@ -63,7 +63,7 @@ class LoopClient:
         for piece in self._budget.untimed(payload):
             waiting += frames.pack(frames.DATA, piece)
             if len(waiting) >= PACKET or not piece:  # an empty piece is a heartbeat: send it at once
-                if self._pipe.ready() and self._answered_early(timeout):
+                if self._process.ready() and self._answered_early(timeout):
                     waiting.clear()
                     break
                 self._send(bytes(waiting))
@@ -77,9 +77,9 @@ class LoopClient:
 
         An honest member sends little before that, so a flood is not buffered.
         """
-        while self._pipe.ready() and len(self._buffer) <= MOST_EARLY:
+        while self._process.ready() and len(self._buffer) <= MOST_EARLY:
             self._fill(timeout)
-        if not self._greeted and not self._greet_from_buffer():
+        if not self._is_greeted and not self._greet_from_buffer():
             return False
         beats = 0
         while self._buffer.startswith(frames.HEARTBEAT, beats):
@@ -89,9 +89,9 @@ class LoopClient:
 
     def _send(self, piece: bytes) -> None:
         try:
-            self._pipe.send(piece)
+            self._process.send(piece)
         except BrokenPipeError:
-            raise self._ended() from None
+            raise self._end_error() from None
         self._budget.earn(len(piece))
 
     def _fill(self, timeout: float) -> None:
@@ -99,60 +99,62 @@ class LoopClient:
         left = self._budget.left()
         if left <= 0:
             raise MemberFault(
-                self._who,
+                self._server,
                 f"{self._doing} made no progress for {self._budget.seconds:g} s (heartbeats only)",
                 "check its load and its disks, or raise the limit with --timeout SECONDS",
             )
         try:
-            output = self._pipe.receive(min(timeout, left))
+            output = self._process.receive(min(timeout, left))
         except TimeoutError:
             if left < timeout:
                 return  # the next call reports it
             raise MemberFault(
-                self._who, f"no answer to {self._doing} for {timeout:g} s", "raise the limit with --timeout SECONDS"
+                self._server, f"no answer to {self._doing} for {timeout:g} s", "raise the limit with --timeout SECONDS"
             ) from None
         if output is None:
-            raise self._ended()
+            raise self._end_error()
         stream, piece = output
         if stream == "stdout":
             self._buffer += piece
         else:
             self.stderr += piece[: 65536 - len(self.stderr)]
 
-    def _ended(self) -> MemberFault | Unreachable:
+    def _end_error(self) -> MemberFault | Unreachable:
         """Return the error for a loop that ended while an answer was due."""
         try:
-            while (output := self._pipe.receive(1.0)) is not None:
+            while (output := self._process.receive(1.0)) is not None:
                 if output[0] == "stderr":
                     self.stderr += output[1][: 65536 - len(self.stderr)]
-            code = self._pipe.exit_code()
+            code = self._process.exit_code()
         except Unreachable as fault:
             return fault
         except TimeoutError:
             code = -1
         words = bytes(self.stderr).decode("utf-8", "replace").strip().splitlines()
-        if not self._greeted:
-            return LoopNotStarted(self._who, code, bytes(self.stderr))
+        if not self._is_greeted:
+            return LoopNotStarted(self._server, code, bytes(self.stderr))
         last = words[-1] if words else "no output"
-        return MemberFault(self._who, f"the remote loop ended during {self._doing} (exit {code}: {last})", "run again")
+        return MemberFault(
+            self._server, f"the remote loop ended during {self._doing} (exit {code}: {last})", "run again"
+        )
 
     def _greet_from_buffer(self) -> bool:
         place = self._buffer.find(frames.HELLO)
         if place < 0:
             if len(self._buffer) > NOISE:
                 raise MemberFault(
-                    self._who,
+                    self._server,
                     f"{len(self._buffer)} bytes of other output came before the remote loop answered",
-                    f"let its login scripts print nothing without a terminal; `ssh {self._who} true` shows the output",
+                    f"let its login scripts print nothing without a terminal; `ssh {self._server} true` shows it",
                 )
             return False
         del self._buffer[: place + len(frames.HELLO)]
-        self._greeted = True
+        self._is_greeted = True
         return True
 
     def frame(self, timeout: float) -> tuple[bytes, bytes]:
         """Return the next frame of the answer."""
-        while not self._greeted and not self._greet_from_buffer():
+        while not self._is_greeted and not self._greet_from_buffer():
             self._fill(timeout)
         while len(self._buffer) < frames.HEADER_SIZE:
             self._fill(timeout)
@@ -160,9 +162,9 @@ class LoopClient:
             kind, length = frames.unpack_header(bytes(self._buffer[: frames.HEADER_SIZE]))
         except frames.BadFrame as bad:
             raise MemberFault(
-                self._who,
+                self._server,
                 f"invalid answer to {self._doing}: {bad}",
-                f"run `multiall doctor {self._who}`",
+                f"run `multiall doctor {self._server}`",
             ) from None
         while len(self._buffer) < frames.HEADER_SIZE + length:
             self._fill(timeout)
@@ -178,9 +180,9 @@ class LoopClient:
 
     def garbage(self, what: str) -> MemberFault:
         return MemberFault(
-            self._who,
+            self._server,
             f"invalid answer to {self._doing}: {what}",
-            f"run `multiall doctor {self._who}`",
+            f"run `multiall doctor {self._server}`",
         )
 
     def fault(self, told: Mapping[str, object]) -> MemberFault:
@@ -188,26 +190,30 @@ class LoopClient:
         why = str(told.get("what", "no reason given"))[:MOST_WORDS]
         todo = str(told.get("todo", "fix that on the server and run again"))[:MOST_WORDS]
         if told.get("kind") == "overtaken":
-            return Overtaken(self._who, why, todo)
-        return MemberFault(self._who, f"{self._doing} failed: {why}", todo)
+            return Overtaken(self._server, why, todo)
+        return MemberFault(self._server, f"{self._doing} failed: {why}", todo)
 
     def close(self) -> None:
-        self._pipe.close()
+        self._process.close()
 
 
 class LoopNotStarted(MemberFault):
     """The loop never answered: no python3, sudo refused, or an unusual login shell."""
 
-    def __init__(self, who: str, code: int, stderr: bytes) -> None:
+    def __init__(self, server: str, code: int, stderr: bytes) -> None:
         self.code = code
         self.stderr = stderr
         words = stderr.decode("utf-8", "replace").strip().splitlines()
         if code == 127 or (b"python3" in stderr and b"not found" in stderr):
-            super().__init__(who, "python3 is missing", "install it (3.6 or newer) or take the server out of the pool")
-        else:
-            said = words[-1] if words else "no output"
             super().__init__(
-                who, f"python3 did not start (exit {code}: {said})", f"try `multiall exec {who} -- python3 --version`"
+                server, "python3 is missing", "install it (3.6 or newer) or take the server out of the pool"
+            )
+        else:
+            last_line = words[-1] if words else "no output"
+            super().__init__(
+                server,
+                f"python3 did not start (exit {code}: {last_line})",
+                f"try `multiall exec {server} -- python3 --version`",
             )
 
 
@@ -220,8 +226,8 @@ def _is_deeper(value: object, most: int) -> bool:
 class LoopReply:
     """A Reply that reads from the loop on demand."""
 
-    def __init__(self, resident: LoopClient, timeout: float, ends: float | None) -> None:
-        self._resident = resident
+    def __init__(self, client: LoopClient, timeout: float, ends: float | None) -> None:
+        self._client = client
         self._timeout = timeout
         self._until = None if ends is None else time.monotonic() + ends
         self._value: Mapping[str, object] | None = None
@@ -229,44 +235,44 @@ class LoopReply:
     def pieces(self) -> Iterator[bytes]:
         while self._value is None:
             if self._until is not None and time.monotonic() > self._until:
-                raise self._resident.garbage("it does not end")
-            kind, body = self._resident.frame(self._timeout)
+                raise self._client.garbage("it does not end")
+            kind, body = self._client.frame(self._timeout)
             if kind == frames.DATA:
                 yield body
             elif kind in (frames.VALUE, frames.ERROR):
                 self._end(kind, body)
             elif kind != frames.HEARTBEAT:
-                raise self._resident.garbage(f"a frame of kind {kind!r}")
+                raise self._client.garbage(f"a frame of kind {kind!r}")
 
     def _end(self, kind: bytes, body: bytes) -> None:
         if len(body) > MOST_VALUE or body.count(b"[") + body.count(b"{") > MOST_PARTS:
-            raise self._resident.garbage(f"a value of {len(body)} bytes with too many parts")
+            raise self._client.garbage(f"a value of {len(body)} bytes with too many parts")
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
-            raise self._resident.garbage("a value that is not JSON") from None
+            raise self._client.garbage("a value that is not JSON") from None
         if not isinstance(value, dict):
-            raise self._resident.garbage("a value that is not an object")
+            raise self._client.garbage("a value that is not an object")
         if body.count(b"[") + body.count(b"{") > NESTED and _is_deeper(value, NESTED):
-            raise self._resident.garbage(f"a value that is nested more than {NESTED} deep")
+            raise self._client.garbage(f"a value that is nested more than {NESTED} deep")
         self._value = value
         if kind == frames.ERROR:
-            raise self._resident.fault(value)
+            raise self._client.fault(value)
 
     def pass_over(self) -> None:
         """Skip the rest of the answer; the operation's result no longer matters. Raises MemberFault.
 
         The time limit is one silence, because another call waits.
         """
-        self._resident.limit(self._timeout)
+        self._client.limit(self._timeout)
         left = MOST_PASSED
         while self._value is None:
-            kind, body = self._resident.frame(self._timeout)
+            kind, body = self._client.frame(self._timeout)
             left -= frames.HEADER_SIZE + len(body)
             if kind in (frames.VALUE, frames.ERROR):
                 self._value = {}
             elif left < 0 or kind not in (frames.DATA, frames.HEARTBEAT):
-                raise self._resident.garbage("more output than expected")
+                raise self._client.garbage("more output than expected")
 
     def value(self) -> Mapping[str, object]:
         for _ in self.pieces():

@@ -21,7 +21,9 @@ class NetworkNamespace:
         """Raises MultiAllError if it does not exist or cannot be entered."""
         self._path = path
         try:
-            self._there = _handed_out(path) if stat.S_ISSOCK(Path(path).stat().st_mode) else os.open(path, os.O_RDONLY)
+            self._descriptor = (
+                _receive_descriptor(path) if stat.S_ISSOCK(Path(path).stat().st_mode) else os.open(path, os.O_RDONLY)
+            )
         except OSError as fault:
             todo = "start the program that makes it (a lab: `multiall lab up`), or fix `network` in multiall.yaml"
             raise MultiAllError(f"network {path}", f"cannot be opened ({fault.strerror or fault})", todo) from None
@@ -42,16 +44,16 @@ class NetworkNamespace:
     def enter(self) -> None:
         """Move this thread there for good, before another program starts in it. Raises MultiAllError."""
         try:
-            _join(self._there)
+            _join(self._descriptor)
         except OSError as fault:
             todo = "run it as root" if os.geteuid() else "fix `network` in multiall.yaml"
             raise MultiAllError(f"network {self._path}", f"cannot be entered ({fault.strerror})", todo) from None
 
     def close(self) -> None:
-        os.close(self._there)
+        os.close(self._descriptor)
 
 
-def _handed_out(path: str) -> int:
+def _receive_descriptor(path: str) -> int:
     with socket.socket(socket.AF_UNIX) as door:
         door.settimeout(_LIMIT)
         door.connect(path)

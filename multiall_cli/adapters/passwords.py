@@ -55,7 +55,7 @@ class Passwords:
         return self._look_up(secret) if secret is not ASKED or self._typed is None else self._typed
 
     @contextmanager
-    def attempt(self, secret: Secret, purpose: str, who: str) -> Iterator[PasswordAttempt]:
+    def attempt(self, secret: Secret, purpose: str, server: str) -> Iterator[PasswordAttempt]:
         """Try a password. Until it was right once, one thread at a time tries it and the others wait for the result.
 
         `purpose`: `sudo root`, `login` and the like: one secret may be right for one purpose and wrong for another.
@@ -65,25 +65,25 @@ class Passwords:
         with self._lock:
             trial = self._trials.setdefault((purpose, value), PasswordTrial())
         if trial.right:
-            yield from self._try(trial, PasswordAttempt(value), secret, who)
+            yield from self._try(trial, PasswordAttempt(value), secret, server)
             return
         with trial.lock:
-            yield from self._try(trial, PasswordAttempt(value), secret, who)
+            yield from self._try(trial, PasswordAttempt(value), secret, server)
 
     def _try(
-        self, trial: PasswordTrial, attempt: PasswordAttempt, secret: Secret, who: str
+        self, trial: PasswordTrial, attempt: PasswordAttempt, secret: Secret, server: str
     ) -> Iterator[PasswordAttempt]:
-        before = who if who in trial.wrong_on else next(iter(trial.wrong_on), "")
-        if before and (before == who or not trial.right):
+        before = server if server in trial.wrong_on else next(iter(trial.wrong_on), "")
+        if before and (before == server or not trial.right):
             what = f"the password {_name(secret)} was wrong on {before} and is not tried again"
-            raise MemberFault(who, what, "fix it and run again")
+            raise MemberFault(server, what, "fix it and run again")
         try:
             yield attempt
         finally:
             if attempt.taken is not None:
                 trial.right = trial.right or attempt.taken
             if attempt.taken is False:
-                trial.wrong_on[who] = None
+                trial.wrong_on[server] = None
 
 
 def _name(secret: Secret) -> str:

@@ -71,50 +71,50 @@ class Capture:
         return Captured(bytes(self._head), bytes(self._tail), self._dropped)
 
 
-def _feed(pipe: Process, stdin: bytes) -> None:
+def _feed(process: Process, stdin: bytes) -> None:
     try:
         for start in range(0, len(stdin), 1 << 16):
-            pipe.send(stdin[start : start + (1 << 16)])
-        pipe.finish()
+            process.send(stdin[start : start + (1 << 16)])
+        process.finish()
     except (OSError, Unreachable):
         return  # the command closed its input, or the connection was cut: its end shows why
 
 
-def _so_far(kept: Mapping[str, Capture]) -> tuple[bytes, bytes]:
-    return kept["stdout"].captured().whole(), kept["stderr"].captured().whole()
+def _so_far(captures: Mapping[str, Capture]) -> tuple[bytes, bytes]:
+    return captures["stdout"].captured().whole(), captures["stderr"].captured().whole()
 
 
 def communicate(
-    pipe: Process, argv: Sequence[str], stdin: bytes, timeout: float, on_output: OnOutput | None, who: str
+    process: Process, argv: Sequence[str], stdin: bytes, timeout: float, on_output: OnOutput | None, server: str
 ) -> Completed:
     """Send the command its input and read its output until it ends.
 
     Raises MemberFault after `timeout` seconds without output, Unreachable; both carry the output so far in `so_far`.
     """
-    feeder = threading.Thread(target=_feed, args=(pipe, stdin), daemon=True)
+    feeder = threading.Thread(target=_feed, args=(process, stdin), daemon=True)
     if len(stdin) > 1 << 16:
         feeder.start()
     else:
-        _feed(pipe, stdin)
-    kept = {"stdout": Capture(), "stderr": Capture()}
+        _feed(process, stdin)
+    captures = {"stdout": Capture(), "stderr": Capture()}
     try:
-        while (output := pipe.receive(timeout)) is not None:
+        while (output := process.receive(timeout)) is not None:
             stream, piece = output
-            kept[stream].add(piece)
+            captures[stream].add(piece)
             if on_output is not None:
                 on_output(stream, piece)
-        code = pipe.exit_code()
+        code = process.exit_code()
     except TimeoutError:
         fault = MemberFault(
-            who,
+            server,
             f"`{argv[0]}` printed nothing for {timeout:g} s and was abandoned; it may still run there",
             "raise the limit with --timeout SECONDS",
         )
-        fault.so_far = _so_far(kept)
+        fault.so_far = _so_far(captures)
         raise fault from None
     except (MemberFault, Unreachable) as fault:
-        fault.so_far = _so_far(kept)
+        fault.so_far = _so_far(captures)
         raise
     finally:
-        pipe.close()
-    return Completed(tuple(argv), code, kept["stdout"].captured(), kept["stderr"].captured())
+        process.close()
+    return Completed(tuple(argv), code, captures["stdout"].captured(), captures["stderr"].captured())

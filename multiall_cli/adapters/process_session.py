@@ -37,7 +37,7 @@ class ProcessSession:
         self._timeout = timeout
         self._passwords = passwords or Passwords(reveal)
         self._on_close = on_close
-        self._resident: LoopClient | None = None
+        self._loop: LoopClient | None = None
 
     def run(
         self,
@@ -47,8 +47,8 @@ class ProcessSession:
         on_output: OnOutput | None = None,
     ) -> Completed:
         limit = self._timeout if timeout is None else timeout
-        pipe, before = self._started(argv, limit)
-        done = communicate(pipe, argv, before + stdin, limit, on_output, self.server.name)
+        process, before = self._start_command(argv, limit)
+        done = communicate(process, argv, before + stdin, limit, on_output, self.server.name)
         if done.exit_code and become.is_password_missing(self.server.become, done.stderr.head):
             raise become.password_missing(self.server.name, self.server.become)
         return done
@@ -62,11 +62,11 @@ class ProcessSession:
         **arguments: object,
     ) -> LoopReply:
         limit = self._timeout if timeout is None else timeout
-        if self._resident is None:
-            self._resident = self._greeted(limit)
-        return self._resident.call(operation, payload, limit, arguments, ends)
+        if self._loop is None:
+            self._loop = self._start_loop(limit)
+        return self._loop.call(operation, payload, limit, arguments, ends)
 
-    def _started(self, argv: Sequence[str], timeout: float) -> tuple[Process, bytes]:
+    def _start_command(self, argv: Sequence[str], timeout: float) -> tuple[Process, bytes]:
         """Start a command with the privileges of `become`; return it and the bytes to send before its input.
 
         A password costs one more round trip: nothing is sent before sudo accepted it. Raises MemberFault, Unreachable.
@@ -77,16 +77,16 @@ class ProcessSession:
             return start_elevated(self._start, argv, wanted, self.server.name, self._passwords, secret, timeout)
         return self._start([*become.command_prefix(wanted), *argv]), b""
 
-    def _greeted(self, timeout: float) -> LoopClient:
+    def _start_loop(self, timeout: float) -> LoopClient:
         """Start a loop; with `become`, call it once, so that a refusal gets its own error."""
-        pipe, before = self._started([self._python, *ARGUMENTS], timeout)
-        resident = LoopClient(pipe, self.server.name, before)
+        process, before = self._start_command([self._python, *ARGUMENTS], timeout)
+        loop = LoopClient(process, self.server.name, before)
         if self.server.become.method is BecomeMethod.NONE:
-            return resident
+            return loop
         try:
-            resident.call("ping", (), timeout, {}).value()
+            loop.call("ping", (), timeout, {}).value()
         except LoopNotStarted as fault:
-            resident.close()
+            loop.close()
             if become.is_password_missing(self.server.become, fault.stderr):
                 raise become.password_missing(self.server.name, self.server.become) from None
             if become.refusal_reason(self.server.become, fault.stderr):
@@ -94,10 +94,10 @@ class ProcessSession:
                     self.server.name, self.server.become, "", fault.stderr, password=False
                 ) from None
             raise
-        return resident
+        return loop
 
     def close(self) -> None:
-        if self._resident is not None:
-            self._resident.close()
-            self._resident = None
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
         self._on_close()

@@ -21,14 +21,16 @@ class PooledTransport:
 
     def open(self, server: Server) -> Session:
         with self._lock:
-            kept = self._idle.pop(server.name, None)
-        return PooledSession(server, self, kept or self._transport.open(server), reused=kept is not None)
+            idle_session = self._idle.pop(server.name, None)
+        return PooledSession(
+            server, self, idle_session or self._transport.open(server), reused=idle_session is not None
+        )
 
-    def fresh(self, server: Server) -> Session:
+    def open_new(self, server: Server) -> Session:
         """Open a session that was not used before."""
         return self._transport.open(server)
 
-    def take_back(self, server: Server, session: Session) -> None:
+    def put_back(self, server: Server, session: Session) -> None:
         with self._lock:
             if len(self._idle) < self._most and server.name not in self._idle:
                 self._idle[server.name] = session
@@ -47,9 +49,9 @@ class PooledSession:
     only read.
     """
 
-    def __init__(self, server: Server, home: PooledTransport, session: Session, *, reused: bool) -> None:
+    def __init__(self, server: Server, pool: PooledTransport, session: Session, *, reused: bool) -> None:
         self._server = server
-        self._home = home
+        self._pool = pool
         self._session = session
         self._reused = reused
         self._broken = False
@@ -80,15 +82,15 @@ class PooledSession:
     ) -> Reply:
         """Call without payload, and read the whole answer."""
         try:
-            return self._called(operation, timeout, ends, arguments)
+            return self._call_once(operation, timeout, ends, arguments)
         except Unreachable:
             if not self._reused:
                 raise
         self._session.close()
-        self._session, self._reused = self._home.fresh(self._server), False
-        return self._called(operation, timeout, ends, arguments)
+        self._session, self._reused = self._pool.open_new(self._server), False
+        return self._call_once(operation, timeout, ends, arguments)
 
-    def _called(
+    def _call_once(
         self, operation: str, timeout: float | None, ends: float | None, arguments: Mapping[str, object]
     ) -> Reply:
         self._broken = True
@@ -101,17 +103,17 @@ class PooledSession:
         if self._broken:
             self._session.close()
         else:
-            self._home.take_back(self._server, self._session)
+            self._pool.put_back(self._server, self._session)
 
 
 @dataclass(frozen=True, slots=True)
 class _ReadReply:
     """A Reply whose answer has been read."""
 
-    told: Mapping[str, object]
+    content: Mapping[str, object]
 
     def pieces(self) -> Iterator[bytes]:
         return iter(())
 
     def value(self) -> Mapping[str, object]:
-        return self.told
+        return self.content

@@ -208,14 +208,14 @@ class SiteAdapters:
         from multiall_cli.fleet.ssh_config import config_files
 
         leads_astray = config.may_change_address(config.read(config_files(self._settings)))
-        door = self.ssh().door_of if leads_astray else config.direct_endpoint
+        endpoint_of = self.ssh().endpoint_of if leads_astray else config.direct_endpoint
         return SshProber(
             VANTAGE,
             timeout,
-            knocker=TcpProbe(VANTAGE, timeout, network=self.in_network),
-            pinger=IcmpProbe(timeout, network=self.in_network),
-            door=door,
-            connect=lambda server: self.ssh().brother(server, door, timeout),
+            tcp=TcpProbe(VANTAGE, timeout, network=self.in_network),
+            icmp=IcmpProbe(timeout, network=self.in_network),
+            endpoint_of=endpoint_of,
+            connect=lambda server: self.ssh().peer(server, endpoint_of, timeout),
             keep=self._warm,
         )
 

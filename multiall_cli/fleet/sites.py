@@ -27,7 +27,7 @@ def import_inventory(kind: str, file: Path) -> tuple[str, tuple[str, ...]]:
 
     take = {"ssh-config": imports.import_ssh_config, "ansible": imports.import_ansible}[kind]
     found = take(file)
-    return imports.render(found, f"imported from {file}"), tuple(str(each) for each in found.dropped)
+    return imports.render(found, f"imported from {file}"), tuple(str(each) for each in found.skipped)
 
 
 def to_yaml(value: object, *, ascii_only: bool = False) -> str:

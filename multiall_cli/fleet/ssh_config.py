@@ -27,7 +27,7 @@ def unheeded(site: Site, servers: Sequence[Server]) -> Iterator[Finding]:
         routes = Routes(site.inventory.servers, [], 0.0, config_files(site.settings))
         for server in servers:
             if server.link is Link.SSH:
-                for line in not_honoured(routes.says(server)):
+                for line in not_honoured(routes.config(server)):
                     found.setdefault((line.file, line.line, line.spelled), []).append(server.name)
     except UsageError as fault:
         yield Finding(fault.subject, Health.ILL, fault.what, fault.todo)
@@ -42,7 +42,7 @@ def login_options(site: Site, server: Server) -> list[str]:
         return []
     from multiall_cli.adapters.ssh.route import Routes
 
-    says = Routes(site.inventory.servers, [], 0.0, config_files(site.settings)).says(server)
+    says = Routes(site.inventory.servers, [], 0.0, config_files(site.settings)).config(server)
     own = {
         "User": server.ssh.user,
         "Port": server.ssh.port,

@@ -71,7 +71,7 @@ def _imported(place: Path, name: str, content: bytes) -> None:
     except InputFaults as told:
         are_there(told.faults, {str(file): content})
         return
-    for dropped in found.dropped:
+    for dropped in found.skipped:
         assert controls(str(dropped)) == set()
         assert 1 <= dropped.origin.line <= content.count(b"\n") + 1
     reads_back(place, found)
@@ -115,7 +115,7 @@ def test_a_bomb_is_told_and_not_the_end(own_place: Path, name: str, content: str
     (own_place / name).write_text(content)
     with within(64):
         try:
-            told: object = import_ansible(own_place / name).dropped
+            told: object = import_ansible(own_place / name).skipped
         except InputFaults as faults:
             told = faults.faults
     assert len(repr(told)) < 1e6

@@ -55,7 +55,7 @@ def opened(lab: DemoLab, name: str, connect_timeout: float = 5) -> Session:
 
 def pids(folder: Path) -> list[psutil.Process]:
     """The lab's processes and all below them."""
-    keeper = psutil.Process(json.loads((folder / "lab.json").read_text())["keeper"])
+    keeper = psutil.Process(json.loads((folder / "lab.json").read_text())["supervisor"])
     return [keeper, *keeper.children(recursive=True)]
 
 
@@ -271,7 +271,7 @@ def test_a_kept_lab_ends_by_its_pid(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
     done(user(folder, "keep"))
     all_of_it = pids(folder)
-    os.kill(json.loads((folder / "lab.json").read_text())["keeper"], signal.SIGTERM)
+    os.kill(json.loads((folder / "lab.json").read_text())["supervisor"], signal.SIGTERM)
     assert psutil.wait_procs(all_of_it, 10)[1] == []
     assert not folder.exists()
 

@@ -55,7 +55,7 @@ def hashed(name: str) -> str:
     ],
 )
 def test_who_is_meant(hosts: str, name: str, meant: bool) -> None:
-    assert KnownHostsLine(hosts, "ssh-ed25519", b"", "", "").means(name) is meant
+    assert KnownHostsLine(hosts, "ssh-ed25519", b"", "", "").matches(name) is meant
 
 
 def test_what_is_no_entry_is_passed_over() -> None:

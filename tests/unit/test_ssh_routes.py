@@ -318,7 +318,7 @@ def test_a_knock_goes_where_a_session_would_go(
     (tmp_path / "config").write_text(config)
     server = Server("web1", "192.0.2.1", ssh=ssh)
     routes = Routes({"web1": server, "other": Server("other", "192.0.2.9")}, [], 5.0, [str(tmp_path / "config")])
-    assert routes.door_of(server) == door
+    assert routes.endpoint_of(server) == door
     assert may_change_address(read([str(tmp_path / "config")])) or direct_endpoint(server) == door
     if door is not None:
         route = routes.of(server)

@@ -59,7 +59,7 @@ class Queries:
         self._timeout = timeout
         self._network = network
         self._by_key = by_key
-        self._closed: set[tuple[str, str]] = set()
+        self._key_required: set[tuple[str, str]] = set()
         """(zone, server) pairs that answer only signed queries."""
 
     def serial(self, zone: Zone, server: NameServer) -> int:
@@ -71,7 +71,7 @@ class Queries:
                 if zone.key is None:
                     raise
         found = self._by_key().signed_serial(zone, server)
-        self._closed.add((zone.id, server.name))
+        self._key_required.add((zone.id, server.name))
         return found
 
     def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
@@ -82,13 +82,13 @@ class Queries:
 
     def needs_key(self, zone: Zone, server: NameServer) -> bool:
         """Return whether the server is known to answer for this zone only with a key."""
-        return bool(zone.label) or (zone.id, server.name) in self._closed
+        return bool(zone.label) or (zone.id, server.name) in self._key_required
 
     def _serial(self, zone: Zone, server: NameServer) -> int:
-        asked = encode_query(secrets.randbits(16), zone.name, TYPES["SOA"])
-        with self._reached(server) as address:
-            answer = exchange(address, server.port, asked, self._timeout)
-            code, found = read_answer(answer, asked, TYPES["SOA"])
+        query = encode_query(secrets.randbits(16), zone.name, TYPES["SOA"])
+        with self._connected(server) as address:
+            answer = exchange(address, server.port, query, self._timeout)
+            code, found = read_answer(answer, query, TYPES["SOA"])
         if found and answer[2] & AUTHORITATIVE:
             return int(found[0].split()[-5])  # counted from the end, because the names before it may contain blanks
         why = f" ({rcode_name(code)})" if code else ""
@@ -99,24 +99,24 @@ class Queries:
 
     def _answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
         with (
-            self._reached(server) as address,
+            self._connected(server) as address,
             connect_udp(address, server.port) as opened,
             DefaultSelector() as selector,
         ):
             opened.setblocking(False)
             selector.register(opened, EVENT_READ)
             parts = (places[start : start + AT_ONCE] for start in range(0, len(places), AT_ONCE))
-            return {place: found for part in parts for place, found in self._some(opened, selector, part)}
+            return {place: found for part in parts for place, found in self._ask_batch(opened, selector, part)}
 
     @contextmanager
-    def _reached(self, server: NameServer) -> Iterator[str]:
+    def _connected(self, server: NameServer) -> Iterator[str]:
         with resolve_server(server, self._timeout, self._network) as address:
             try:
                 yield address
             except ValueError as fault:
                 raise MemberFault(server.name, str(fault), "check that it is a name server") from None
 
-    def _some(
+    def _ask_batch(
         self, opened: socket.socket, selector: DefaultSelector, places: Sequence[Place]
     ) -> Iterator[tuple[Place, RRset | None]]:
         """Send all queries at once over one socket. Raises OSError, ValueError."""
@@ -125,38 +125,38 @@ class Queries:
             struct.pack("!H", first + at): (place, encode_query(first + at, place[0], TYPES[place[1]]))
             for at, place in enumerate(places)
         }
-        until, again, odd = time.monotonic() + self._timeout, 0.0, False
+        until, again, is_mismatch = time.monotonic() + self._timeout, 0.0, False
         while waiting:
             if time.monotonic() >= again:
-                for _, asked in waiting.values():
-                    opened.send(asked)
+                for _, query in waiting.values():
+                    opened.send(query)
                 again = time.monotonic() + AGAIN
             if time.monotonic() >= until:
-                raise _silence(odd=odd)
+                raise _silence(is_mismatch=is_mismatch)
             for _ in selector.select(max(0.0, min(again, until) - time.monotonic())):
                 answer = opened.recv(65535)
                 known = waiting.get(answer[:2])
                 if known is None or not is_answer(answer, known[1]):
-                    odd = odd or known is not None
+                    is_mismatch = is_mismatch or known is not None
                     continue
                 del waiting[answer[:2]]
                 yield known[0], _read(answer, known[1], known[0][1], opened.getpeername())
 
 
-def _read(answer: bytes, asked: bytes, kind: str, server: tuple[str, int]) -> RRset | None:
+def _read(answer: bytes, query: bytes, kind: str, server: tuple[str, int]) -> RRset | None:
     if len(answer) > 2 and answer[2] & CUT:
-        answer = _over_tcp(server, asked)
-    ttls, values = read_records(answer, asked, TYPES[kind])
+        answer = _over_tcp(server, query)
+    ttls, values = read_records(answer, query, TYPES[kind])
     if not answer[2] & AUTHORITATIVE or not values:
         return None
     return RRset(min(ttls), tuple(sorted(values)))
 
 
-def _over_tcp(server: tuple[str, int], asked: bytes) -> bytes:
+def _over_tcp(server: tuple[str, int], query: bytes) -> bytes:
     """Return the answer over TCP, if the one over UDP was truncated. Raises OSError, ValueError."""
     until, received = time.monotonic() + STREAM, b""
     with socket.create_connection(server[:2], STREAM) as opened:
-        opened.sendall(to_stream(asked))
+        opened.sendall(to_stream(query))
         while (answer := from_stream(received)) is None:
             opened.settimeout(max(0.001, until - time.monotonic()))
             piece = opened.recv(1 << 16)
@@ -166,28 +166,28 @@ def _over_tcp(server: tuple[str, int], asked: bytes) -> bytes:
     return bytes(answer)
 
 
-def exchange(address: str, port: int, asked: bytes, timeout: float) -> bytes:
+def exchange(address: str, port: int, query: bytes, timeout: float) -> bytes:
     """Return the answer to a question over UDP; other messages before it are skipped.
 
     Raises TimeoutError, OSError, and ValueError if only other messages arrived.
     """
-    until, again, odd = time.monotonic() + timeout, 0.0, False
+    until, again, is_mismatch = time.monotonic() + timeout, 0.0, False
     with connect_udp(address, port) as opened:
         while (now := time.monotonic()) < until:
             if now >= again:
-                opened.send(asked)
+                opened.send(query)
                 again = now + AGAIN
             opened.settimeout(max(0.001, min(again, until) - now))
             with suppress(TimeoutError):
                 answer = opened.recv(65535)
-                if is_answer(answer, asked):
+                if is_answer(answer, query):
                     return answer
-                odd = odd or answer[:2] == asked[:2]
-    raise _silence(odd=odd)
+                is_mismatch = is_mismatch or answer[:2] == query[:2]
+    raise _silence(is_mismatch=is_mismatch)
 
 
-def _silence(*, odd: bool) -> Exception:
-    return ValueError("its answers do not match the query") if odd else TimeoutError()
+def _silence(*, is_mismatch: bool) -> Exception:
+    return ValueError("its answers do not match the query") if is_mismatch else TimeoutError()
 
 
 def connect_udp(address: str, port: int) -> socket.socket:

@@ -139,19 +139,19 @@ class DnsServers:
         now, until = self._monotonic(), time.monotonic() + self._limits.seconds
         if known is not None and now - whole < WHOLE_AGAIN:
             with suppress(MemberFault):  # the primary may not go back that far: then read all of it
-                return self._transferred(zone, known, whole, until)
-        return self._transferred(zone, dns.zone.Zone(zone.name, relativize=False), now, until)
+                return self._transfer(zone, known, whole, until)
+        return self._transfer(zone, dns.zone.Zone(zone.name, relativize=False), now, until)
 
-    def _transferred(self, zone: Zone, held: dns.zone.Zone, whole: float, until: float) -> Content:
+    def _transfer(self, zone: Zone, cached: dns.zone.Zone, whole: float, until: float) -> Content:
         """Transfer a zone; a broken transfer changes nothing. `whole`: time of the last full read; `until`: deadline.
 
         Raises Unreachable, MemberFault.
         """
-        query, _ = dns.xfr.make_query(held, keyring=self._tsig(zone.reading_key))
-        with self._trouble(zone, zone.primary, zone.reading_key) as address:
-            ZoneTransfer(zone, self._limits, self._timeout, until).run(address, held, query)
-        content = content_of(zone, held)
-        self._zones[zone.id] = held, whole
+        query, _ = dns.xfr.make_query(cached, keyring=self._tsig(zone.reading_key))
+        with self._explained_errors(zone, zone.primary, zone.reading_key) as address:
+            ZoneTransfer(zone, self._limits, self._timeout, until).run(address, cached, query)
+        content = content_of(zone, cached)
+        self._zones[zone.id] = cached, whole
         return content
 
     # --- changing -----------------------------------------------------------------------------------------------
@@ -159,15 +159,15 @@ class DnsServers:
     def write(
         self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
     ) -> Written:
-        hold = LeaseUpdate(lease)
+        lease_update = LeaseUpdate(lease)
         leaving = {each.key for each, _ in changes if each.after is None}
         done: set[str] = set()
         refused: dict[str, tuple[str, str]] = {}
         todo = list(reversed(list(split_into_messages(changes, leaving))))
         while todo:
             part = todo.pop()
-            send = partial(self._sent, zone, part, soa, leaving, hold)
-            code = send() if not done else self._sent_on(todo, send)
+            send = partial(self._send, zone, part, soa, leaving, lease_update)
+            code = send() if not done else self._send_next(todo, send)
             if code == dns.rcode.NOERROR:
                 done |= {each.key for each, _ in part}
             elif code is None or (code not in _STALE and count_names(part) > 1):
@@ -178,9 +178,11 @@ class DnsServers:
                     self._accepted(zone.primary, code)
         if refused and not done:
             self._accepted(zone.primary, code or dns.rcode.SERVFAIL)
-        return Written(frozenset(done), refused, hold.is_taken)
+        return Written(frozenset(done), refused, lease_update.is_taken)
 
-    def _sent_on(self, todo: list[list[Marked]], send: Callable[[], dns.rcode.Rcode | None]) -> dns.rcode.Rcode | None:
+    def _send_next(
+        self, todo: list[list[Marked]], send: Callable[[], dns.rcode.Rcode | None]
+    ) -> dns.rcode.Rcode | None:
         """Send a further message. An error does not discard the messages done before; nothing more is sent after one.
 
         The next read of the zone shows the error.
@@ -191,25 +193,27 @@ class DnsServers:
             todo.clear()
             return dns.rcode.NXRRSET
 
-    def _sent(
-        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: LeaseUpdate
+    def _send(
+        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], lease_update: LeaseUpdate
     ) -> dns.rcode.Rcode | None:
         """Return a message's response code; None: too large. If the key may not write the lease, send without it."""
-        code = self._sent_once(zone, part, soa, leaving, hold)
-        if code == dns.rcode.REFUSED and hold.is_wanted and not hold.is_taken:
-            hold.is_wanted = False
-            code = self._sent_once(zone, part, soa, leaving, hold)
-            hold.is_wanted = code == dns.rcode.REFUSED  # refused without the lease too: the lease is not the reason
-        elif code == dns.rcode.NOERROR and hold.is_wanted:
-            hold.is_taken = True
+        code = self._send_once(zone, part, soa, leaving, lease_update)
+        if code == dns.rcode.REFUSED and lease_update.is_wanted and not lease_update.is_taken:
+            lease_update.is_wanted = False
+            code = self._send_once(zone, part, soa, leaving, lease_update)
+            lease_update.is_wanted = (
+                code == dns.rcode.REFUSED
+            )  # refused without the lease too: the lease is not the reason
+        elif code == dns.rcode.NOERROR and lease_update.is_wanted:
+            lease_update.is_taken = True
         return code
 
-    def _sent_once(
-        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], hold: LeaseUpdate
+    def _send_once(
+        self, zone: Zone, part: Sequence[Marked], soa: str, leaving: Set[str], lease_update: LeaseUpdate
     ) -> dns.rcode.Rcode | None:
         update = UpdateBuilder(dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key)))
         fill(update, part, soa, zone, leaving)
-        hold.fill(update)
+        lease_update.fill(update)
         try:
             return self._ask(zone, zone.primary, update.message, tcp=True).rcode()
         except MessageTooLarge:
@@ -265,7 +269,7 @@ class DnsServers:
     def _ask(
         self, zone: Zone, server: NameServer, message: dns.message.Message, *, tcp: bool = False
     ) -> dns.message.Message:
-        with self._trouble(zone, server) as address:
+        with self._explained_errors(zone, server) as address:
             if tcp:
                 return dns.query.tcp(message, address, port=server.port, timeout=self._timeout)
             try:
@@ -277,7 +281,7 @@ class DnsServers:
             return dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac)
 
     @contextmanager
-    def _trouble(self, zone: Zone, server: NameServer, key: Key | None = None) -> Iterator[str]:
+    def _explained_errors(self, zone: Zone, server: NameServer, key: Key | None = None) -> Iterator[str]:
         """Yield the server's address; turn protocol errors in the block into errors with a next step."""
         with resolve_server(server, self._timeout, self._network) as address:
             try:

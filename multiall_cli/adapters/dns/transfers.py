@@ -41,29 +41,29 @@ class ZoneTransfer:
         self._bytes = 0
         self._records = 0
 
-    def run(self, address: str, held: dns.zone.Zone, query: dns.message.Message) -> None:
-        """Update `held`; a transfer that breaks off changes nothing.
+    def run(self, address: str, target: dns.zone.Zone, query: dns.message.Message) -> None:
+        """Update `target`; a transfer that breaks off changes nothing.
 
         Raises Unreachable (too slow), MemberFault (too large), OSError and those of dnspython.
         """
         rdtype, serial = query.question[0].rdtype, dns.xfr.extract_serial_from_query(query)
-        with socket.create_connection((address, self._zone.primary.port), self._left()) as opened:
+        with socket.create_connection((address, self._zone.primary.port), self._left()) as connection:
             wire = query.to_wire()
-            opened.sendall(struct.pack("!H", len(wire)) + wire)
-            with dns.xfr.Inbound(held, rdtype, serial, False) as inbound:
-                self._feed(opened, inbound, query, held)
+            connection.sendall(struct.pack("!H", len(wire)) + wire)
+            with dns.xfr.Inbound(target, rdtype, serial, False) as inbound:
+                self._feed(connection, inbound, query, target)
 
     def _feed(
-        self, opened: socket.socket, inbound: dns.xfr.Inbound, query: dns.message.Message, held: dns.zone.Zone
+        self, connection: socket.socket, inbound: dns.xfr.Inbound, query: dns.message.Message, target: dns.zone.Zone
     ) -> None:
         done, context = False, None
         while not done:
             answer = dns.message.from_wire(
-                self._message(opened),
+                self._message(connection),
                 keyring=query.keyring,
                 request_mac=query.mac,
                 xfr=True,
-                origin=held.from_wire_origin(),
+                origin=target.from_wire_origin(),
                 tsig_ctx=context,
                 multi=True,
                 one_rr_per_rrset=query.question[0].rdtype == dns.rdatatype.IXFR,
@@ -76,19 +76,19 @@ class ZoneTransfer:
             if done and query.keyring and not answer.had_tsig:  # dnspython checks this itself from 2.7 on
                 raise self._fault(f"sent {self._zone.shown} without a signature of the key at its end")
 
-    def _message(self, opened: socket.socket) -> bytes:
-        (size,) = struct.unpack("!H", self._some(opened, 2))
+    def _message(self, connection: socket.socket) -> bytes:
+        (size,) = struct.unpack("!H", self._receive(connection, 2))
         self._bytes += size + 2
         if self._bytes > self._limits.bytes:
             raise self._fault(f"sent more than {self._limits.bytes} bytes of {self._zone.shown}")
-        return self._some(opened, size)
+        return self._receive(connection, size)
 
-    def _some(self, opened: socket.socket, size: int) -> bytes:
+    def _receive(self, connection: socket.socket, size: int) -> bytes:
         found = bytearray()
         while len(found) < size:
-            opened.settimeout(self._left())
+            connection.settimeout(self._left())
             try:
-                piece = opened.recv(size - len(found))
+                piece = connection.recv(size - len(found))
             except TimeoutError:
                 self._left()  # the transfer as a whole is too slow, or the server is silent now
                 raise

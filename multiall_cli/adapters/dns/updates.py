@@ -25,11 +25,11 @@ def split_into_messages(changes: Sequence[Marked], leaving: Set[str]) -> Iterato
     Changes that require the SOA come first, before another message changes it.
     """
     ofall = {place_of(each.key)[0] for each, _ in changes if _makes_room(each, leaving)}
-    yield from _some([each for each in changes if place_of(each[0].key)[0] in ofall])
-    yield from _some([each for each in changes if place_of(each[0].key)[0] not in ofall])
+    yield from _fill_messages([each for each in changes if place_of(each[0].key)[0] in ofall])
+    yield from _fill_messages([each for each in changes if place_of(each[0].key)[0] not in ofall])
 
 
-def _some(changes: Sequence[Marked]) -> Iterator[list[Marked]]:
+def _fill_messages(changes: Sequence[Marked]) -> Iterator[list[Marked]]:
     part: list[Marked] = []
     for each in changes:
         if len(part) >= MOST and place_of(each[0].key)[0] != place_of(part[-1][0].key)[0]:

@@ -85,7 +85,7 @@ class ZoneFiles:
         texts = [_output(session, ["cat", "--", path]) if path else "" for path in (zone.file, zone.fragment)]
         known = self._last.get(zone.name)
         if known is None or known[:2] != tuple(texts):
-            content = self._dumped(session, zone, zone.file, texts[0], texts[bool(zone.fragment)])
+            content = self._parse(session, zone, zone.file, texts[0], texts[bool(zone.fragment)])
             self._last[zone.name] = (texts[0], texts[1], content)
         return self._last[zone.name][2]
 
@@ -93,15 +93,15 @@ class ZoneFiles:
         """Return named's working folder; '' if neither rndc nor named-checkconf prints it."""
         name = session.server.name
         if name not in self._folders:
-            said = session.run(["rndc", "status"]).stdout.whole().decode("utf-8", "replace")
-            conf = re.search(r"^configuration file: (/[^\n(]*\S)", said, re.MULTILINE)
+            status = session.run(["rndc", "status"]).stdout.whole().decode("utf-8", "replace")
+            conf = re.search(r"^configuration file: (/[^\n(]*\S)", status, re.MULTILINE)
             argv = ["named-checkconf", "-p", "-x", *([conf[1]] if conf else [])]
-            told = session.run(argv).stdout.whole().decode("utf-8", "replace")
-            found = re.search(r'^options \{.*?^\tdirectory "([^"\n]+)";', told, re.MULTILINE | re.DOTALL)
+            config_text = session.run(argv).stdout.whole().decode("utf-8", "replace")
+            found = re.search(r'^options \{.*?^\tdirectory "([^"\n]+)";', config_text, re.MULTILINE | re.DOTALL)
             self._folders[name] = found[1] if found else ""
         return self._folders[name]
 
-    def _dumped(self, session: Session, zone: Zone, file: str, text: str, block: str) -> Content:
+    def _parse(self, session: Session, zone: Zone, file: str, text: str, block: str) -> Content:
         """Return a file's content as named-checkzone reads it. `text`: the file; `block`: the text with our records."""
         folder = self._folder(session) if files.includes(text) else ""
         at = ["-w", folder] if folder else []  # relative names in it start at named's own folder
@@ -125,35 +125,35 @@ class ZoneFiles:
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)
             content = self._present(session, zone)
-            if not _holds(content, changes):
+            if not _is_unchanged(content, changes):
                 return Written()
-            absent, odd = self._put_aside(session, zone, content, changes)
-            refused = {key_of(place): _outside(zone) for place in odd}
+            absent, odd = self._stage(session, zone, content, changes)
+            refused = {key_of(place): _outside_error(zone) for place in odd}
             changes = [each for each in changes if each[0].key not in refused]
             if odd and changes:
-                absent, _ = self._put_aside(session, zone, content, changes)
+                absent, _ = self._stage(session, zone, content, changes)
         if refused and not changes:
             return Written(refused=refused)
-        if not self._take(zone, zone.primary, self._last[zone.name][:2]):
+        if not self._install(zone, zone.primary, self._last[zone.name][:2]):
             return Written()
         there = [each for each in zone.mirrors if each.name not in absent]
         with ThreadPoolExecutor(len(there) or 1) as pool:
-            for taken in [pool.submit(self._taken, zone, server) for server in there]:
+            for taken in [pool.submit(self._install_on, zone, server) for server in there]:
                 taken.result()
         return Written(frozenset(each.key for each, _ in changes), refused)
 
-    def _put_aside(
+    def _stage(
         self, session: Session, zone: Zone, content: Content, changes: Sequence[tuple[Change[RRset], str]]
     ) -> tuple[Mapping[str, str], Sequence[Place]]:
         """Stage and check the new file. Return the primaries that do not have it, and the changes that would come out
         differently.
         """
-        staged = self._staged(zone, content, changes)
+        staged = self._staged_texts(zone, content, changes)
         self._find(zone, zone.primary, session)
-        absent = self._found_elsewhere(zone)
+        absent = self._find_on_mirrors(zone)
         by_paths: dict[tuple[str, ...], list[Server]] = {}
         for server in (each for each in self._primaries(zone) if each.name not in absent):
-            by_paths.setdefault(tuple(self._aside(server.name, path) for path in staged), []).append(server)
+            by_paths.setdefault(tuple(self._staged_path(server.name, path) for path in staged), []).append(server)
         for paths, servers in by_paths.items():
             contents = {path: text.encode() for path, text in zip(paths, staged.values(), strict=True)}
             absent |= self._push(servers, contents)
@@ -161,7 +161,7 @@ class ZoneFiles:
             raise MemberFault(zone.primary.name, absent[zone.primary.name], "fix that, and run again")
         return absent, self._check(session, zone, content, changes, staged)
 
-    def _found_elsewhere(self, zone: Zone) -> dict[str, str]:
+    def _find_on_mirrors(self, zone: Zone) -> dict[str, str]:
         """Find the zone's files on all extra primaries; return the reasons where that failed, by name."""
         absent: dict[str, str] = {}
 
@@ -186,12 +186,14 @@ class ZoneFiles:
             real = str(session.call("resolve_link", path=path).value()["path"]) if is_link else path
             self._real[server.name, path] = real
 
-    def _aside(self, server: str, staged: str) -> str:
+    def _staged_path(self, server: str, staged: str) -> str:
         """Return the path of the staged file for a declared file on a server."""
         path = staged.removesuffix(STAGED)
         return self._real.get((server, path), path) + STAGED
 
-    def _staged(self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> dict[str, str]:
+    def _staged_texts(
+        self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]
+    ) -> dict[str, str]:
         """Return path → text of the staged files."""
         main, own, _ = self._last[zone.name]
         records = files.ours(content)
@@ -201,7 +203,7 @@ class ZoneFiles:
                 records[place_of(change.key)] = RRset(after.ttl, after.values, marker)
             else:
                 records.pop(place_of(change.key), None)
-        serial = serials.after([content.serial, *self._live(zone)])
+        serial = serials.after([content.serial, *self._served_serials(zone)])
         block = files.rendered(own if zone.fragment else main, records)
         text = files.with_serial(main if zone.fragment else block, serial)
         if text is None:
@@ -210,7 +212,7 @@ class ZoneFiles:
             return {zone.file + STAGED: text}
         return {zone.file + STAGED: text, zone.fragment + STAGED: block}
 
-    def _live(self, zone: Zone) -> list[int]:
+    def _served_serials(self, zone: Zone) -> list[int]:
         """Return the serials that servers give now: the next one must be newer than each."""
         found = []
         for server in zone.servers:
@@ -231,21 +233,21 @@ class ZoneFiles:
         """Return the changes that would come out differently. named-checkzone accepts a truncated file, so all other
         records must be unchanged.
         """
-        file = self._aside(session.server.name, zone.file + STAGED)
+        file = self._staged_path(session.server.name, zone.file + STAGED)
         if zone.fragment:
             text = self._including(session, zone, staged)
             file += ".check"
             self._push([session.server], {file: text.encode()})
         try:
             main = staged[zone.file + STAGED]
-            after = self._dumped(session, zone, file, main, staged[(zone.fragment or zone.file) + STAGED])
+            after = self._parse(session, zone, file, main, staged[(zone.fragment or zone.file) + STAGED])
         finally:
             if zone.fragment:
                 session.run(["rm", "-f", "--", file])
         lost = files.lost(before, after, [place_of(each.key) for each, _ in changes])
         odd = [place for place, wanted in _expected(changes).items() if after.rrsets.get(place) != wanted]
         if lost or odd:
-            session.run(["rm", "-f", "--", *(self._aside(session.server.name, path) for path in staged)])
+            session.run(["rm", "-f", "--", *(self._staged_path(session.server.name, path) for path in staged)])
         if lost:
             what = f"the new file would change {key_of(lost[0])}, which is not in the plan"
             raise MemberFault(f"zone {zone.shown}", f"{what}: nothing was loaded", f"check {zone.file}")
@@ -254,19 +256,19 @@ class ZoneFiles:
     def _including(self, session: Session, zone: Zone, staged: Mapping[str, str]) -> str:
         """Return the new file with the new fragment in it. Raises MemberFault."""
         main, folder = staged[zone.file + STAGED], self._folder(session)
-        aside = self._aside(session.server.name, zone.fragment + STAGED)
+        aside = self._staged_path(session.server.name, zone.fragment + STAGED)
         text = files.including(main, zone.fragment, aside, folder)
         if text is None:
             what = f"{zone.file} does not include {zone.fragment}"
             raise MemberFault(zone.primary.name, what, f"add `$INCLUDE {zone.fragment}` to it")
         return text
 
-    def _taken(self, zone: Zone, server: NameServer) -> None:
+    def _install_on(self, zone: Zone, server: NameServer) -> None:
         """Install the files on an extra primary; queries show later what failed there."""
         with suppress(Unreachable, MemberFault):
-            self._take(zone, server, ("", ""))
+            self._install(zone, server, ("", ""))
 
-    def _take(self, zone: Zone, server: NameServer, before: Sequence[str]) -> bool:
+    def _install(self, zone: Zone, server: NameServer, before: Sequence[str]) -> bool:
         """Install the files; return False if one has changed since it was read ('': any content is fine)."""
         declared = [(path, text) for path, text in zip((zone.file, zone.fragment), before, strict=True) if path]
         paths = [(self._real.get((server.name, path), path), text) for path, text in declared]
@@ -279,8 +281,8 @@ class ZoneFiles:
                     return False
                 if taken.exit_code == LINK:
                     session.run(["rm", "-f", "--", *(f"{each}{STAGED}" for each, _ in paths)])
-                    raise _link(server, path, taken)
-                _well(session, taken, ["mv", path])
+                    raise _link_error(server, path, taken)
+                _check_exit(session, taken, ["mv", path])
             _output(session, ["rndc", "reload", zone.name])  # its success says little: queries check the result
         return True
 
@@ -292,8 +294,8 @@ class ZoneFiles:
             for path in (self._real[server.name, each] for each in (zone.file, zone.fragment) if each):
                 tried = session.run(["sh", "-c", TRY, "multiall", path])
                 if tried.exit_code == LINK:
-                    raise _link(server, path, tried)
-                _well(session, tried, ["test", "-w", path])
+                    raise _link_error(server, path, tried)
+                _check_exit(session, tried, ["test", "-w", path])
 
     def may_write(self, zone: Zone) -> None:
         """Check that a new file could be made from the primary's: its serial and its fragment are found.
@@ -302,7 +304,7 @@ class ZoneFiles:
         """
         with self._session(zone.primary) as session:
             content = self._present(session, zone)
-            staged = self._staged(zone, content, ())
+            staged = self._staged_texts(zone, content, ())
             if zone.fragment:
                 self._including(session, zone, staged)
 
@@ -319,7 +321,7 @@ class ZoneFiles:
         return closing(self._opened(self._servers[server.name]))
 
 
-def _holds(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bool:
+def _is_unchanged(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bool:
     """Return whether everything that is to be replaced is as it was planned."""
     for change, _ in changes:
         there = content.rrsets.get(place_of(change.key))
@@ -329,13 +331,13 @@ def _holds(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bo
     return True
 
 
-def _link(server: NameServer, path: str, done: Completed) -> MemberFault:
+def _link_error(server: NameServer, path: str, done: Completed) -> MemberFault:
     """Return the error for a link: a rename would replace the link, not its target."""
     words = done.stderr.whole().decode("utf-8", "replace").strip() or f"{path} is a link"
     return MemberFault(server.name, f"{words}; links are not replaced", "set the link's target in `zones:`")
 
 
-def _outside(zone: Zone) -> tuple[str, str]:
+def _outside_error(zone: Zone) -> tuple[str, str]:
     """Return why a name does not come out of a file as planned."""
     return f"has other lines for it in {zone.file}, outside MultiAll's block", "remove those, and sync again"
 
@@ -346,18 +348,20 @@ def _expected(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset
 
 def _output(session: Session, argv: Sequence[str]) -> str:
     """Return a command's output. Raises MemberFault if it failed."""
-    said = bytearray()
-    done = session.run(argv, on_output=lambda stream, piece: said.extend(piece if stream == "stdout" else b""))
-    _well(session, done, argv)
-    return said.decode("utf-8", "surrogateescape")
+    status = bytearray()
+    done = session.run(argv, on_output=lambda stream, piece: status.extend(piece if stream == "stdout" else b""))
+    _check_exit(session, done, argv)
+    return status.decode("utf-8", "surrogateescape")
 
 
-def _well(session: Session, done: Completed, argv: Sequence[str]) -> None:
+def _check_exit(session: Session, done: Completed, argv: Sequence[str]) -> None:
     """Raise MemberFault with a failed command's last words."""
     if done.exit_code:
         words = (done.stderr.whole() or done.stdout.whole()).decode("utf-8", "replace").strip().splitlines()
-        told = next((line for line in words if "error" in line or "fail" in line), words[-1] if words else "no output")
-        what = f"{argv[0]} exited with {done.exit_code}: {told}"
+        last_words = next(
+            (line for line in words if "error" in line or "fail" in line), words[-1] if words else "no output"
+        )
+        what = f"{argv[0]} exited with {done.exit_code}: {last_words}"
         todo = " (named needs `controls` and rndc its key, as `rndc-confgen -a` makes it)" if argv[0] == "rndc" else ""
         raise MemberFault(session.server.name, what, f"run it there: {' '.join(argv)}{todo}")
 

@@ -38,30 +38,30 @@ class IcmpProbe:
                 own = {name: str(each) for name, each in numbers.items() if each.version == version}
                 try:
                     with self._network():
-                        pinging = stack.enter_context(_socket(version))
+                        opened = stack.enter_context(_socket(version))
                 except OSError:
                     continue
-                found |= self._ping(pinging, version, own)
+                found |= self._ping(opened, version, own)
         return found
 
-    def _ping(self, pinging: socket.socket, version: int, addresses: Mapping[str, str]) -> dict[str, float]:
+    def _ping(self, opened: socket.socket, version: int, addresses: Mapping[str, str]) -> dict[str, float]:
         names = list(addresses)
         sent: dict[int, float] = {}
         found: dict[str, float] = {}
 
         def take() -> None:
-            for number, place in _answers(pinging, version):
+            for number, place in _answers(opened, version):
                 if number in sent and place == addresses[names[number]].partition("%")[0]:
                     found.setdefault(names[number], time.monotonic() - sent[number])
 
         for number, name in enumerate(names):
-            if _send(pinging, version, number, addresses[name]):
+            if _send(opened, version, number, addresses[name]):
                 sent[number] = time.monotonic()
             if number % AT_ONCE == AT_ONCE - 1:  # the kernel queues few replies
                 take()
         until = time.monotonic() + self._timeout
         with selectors.DefaultSelector() as selector:
-            selector.register(pinging, selectors.EVENT_READ)
+            selector.register(opened, selectors.EVENT_READ)
             while len(found) < len(sent) and (left := until - time.monotonic()) > 0 and selector.select(left):
                 take()
         return found
@@ -77,26 +77,26 @@ def _number(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _socket(version: int) -> socket.socket:
     """Raises OSError if not allowed."""
     family, protocol, _, _ = _KINDS[version]
-    pinging = socket.socket(family, socket.SOCK_DGRAM, protocol)
-    pinging.setblocking(False)
-    return pinging
+    opened = socket.socket(family, socket.SOCK_DGRAM, protocol)
+    opened.setblocking(False)
+    return opened
 
 
-def _send(pinging: socket.socket, version: int, number: int, address: str) -> bool:
+def _send(opened: socket.socket, version: int, number: int, address: str) -> bool:
     """The kernel fills in the identifier and the checksum for this kind of socket."""
     packet = struct.pack("!BBHHH", _KINDS[version][2], 0, 0, 0, number & 0xFFFF) + _OURS
     try:
-        pinging.sendto(packet, (address, 0))
+        opened.sendto(packet, (address, 0))
     except OSError:
         return False
     return True
 
 
-def _answers(pinging: socket.socket, version: int) -> Iterable[tuple[int, str]]:
+def _answers(opened: socket.socket, version: int) -> Iterable[tuple[int, str]]:
     """Yield (number, address) of every reply received so far."""
     while True:
         try:
-            packet, place = pinging.recvfrom(_LONGEST)
+            packet, place = opened.recvfrom(_LONGEST)
         except OSError:
             return
         if len(packet) >= 8 and packet[0] == _KINDS[version][3] and packet[8:] == _OURS:

@@ -49,7 +49,7 @@ class Endpoint:
 
 @dataclass(slots=True)
 class _Connection:
-    door: Endpoint
+    endpoint: Endpoint
     socket: socket.socket
     began: float
     until: float
@@ -73,23 +73,28 @@ class TcpProbe:
         self._network = network
         self._now = now
 
-    def __call__(self, doors: Iterable[Endpoint], listen: Set[str] = frozenset()) -> list[Evidence]:
+    def __call__(self, endpoints: Iterable[Endpoint], listen: Set[str] = frozenset()) -> list[Evidence]:
         """Return a sample of each endpoint; `listen`: servers whose SSH banner is read as well."""
         with self._network():
-            found, numbered = self._look_up(list(doors))
-            return found + list(self._knock(numbered, listen))
+            found, numbered = self._look_up(list(endpoints))
+            return found + list(self._probe(numbered, listen))
 
-    def _look_up(self, doors: list[Endpoint]) -> tuple[list[Evidence], list[Endpoint]]:
+    def _look_up(self, endpoints: list[Endpoint]) -> tuple[list[Evidence], list[Endpoint]]:
         """Return evidence for names without an address, and endpoints with numeric addresses for the rest."""
-        names = sorted({door.address for door in doors if not _is_number(door.address)})
-        meant: dict[str, str] = {}
+        names = sorted({endpoint.address for endpoint in endpoints if not _is_number(endpoint.address)})
+        numbers: dict[str, str] = {}
         if names:
             with ThreadPoolExecutor(NAMES_AT_ONCE) as threads:
-                meant = dict(zip(names, threads.map(self._number_of, names), strict=True))
-        lost = [door for door in doors if meant.get(door.address) == ""]
-        found = [self._told(door, Rung.NO_ROUTE, trouble=f"{door.address} has no address") for door in lost]
-        rest = [door for door in doors if meant.get(door.address) != ""]
-        return found, [Endpoint(door.server, meant.get(door.address, door.address), door.port) for door in rest]
+                numbers = dict(zip(names, threads.map(self._number_of, names), strict=True))
+        lost = [endpoint for endpoint in endpoints if numbers.get(endpoint.address) == ""]
+        found = [
+            self._evidence(endpoint, Rung.NO_ROUTE, trouble=f"{endpoint.address} has no address") for endpoint in lost
+        ]
+        rest = [endpoint for endpoint in endpoints if numbers.get(endpoint.address) != ""]
+        return found, [
+            Endpoint(endpoint.server, numbers.get(endpoint.address, endpoint.address), endpoint.port)
+            for endpoint in rest
+        ]
 
     def _number_of(self, name: str) -> str:
         """Return the first address of a name; '' if it has none."""
@@ -99,103 +104,103 @@ class TcpProbe:
         except (OSError, UnicodeError):
             return ""
 
-    def _knock(self, doors: list[Endpoint], listen: Set[str]) -> Iterator[Evidence]:
-        todo, waiting = deque(doors), deque[_Connection]()
+    def _probe(self, endpoints: list[Endpoint], listen: Set[str]) -> Iterator[Evidence]:
+        todo, waiting = deque(endpoints), deque[_Connection]()
         most = max(1, min(AT_ONCE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE))
         with selectors.DefaultSelector() as selector:
             while todo or waiting:
                 while todo and len(selector.get_map()) < most:
-                    door = todo.popleft()
-                    begun = self._begin(door, listens=door.server in listen)
-                    if isinstance(begun, Evidence):
-                        yield begun
+                    endpoint = todo.popleft()
+                    started = self._start(endpoint, listens=endpoint.server in listen)
+                    if isinstance(started, Evidence):
+                        yield started
                     else:
-                        selector.register(begun.socket, selectors.EVENT_WRITE, begun)
-                        waiting.append(begun)
+                        selector.register(started.socket, selectors.EVENT_WRITE, started)
+                        waiting.append(started)
                 left = waiting[0].until - time.monotonic() if waiting else 0.0
                 for key, _ in selector.select(max(0.0, left)) if selector.get_map() else ():
-                    yield from self._met(selector, key.data)
+                    yield from self._on_event(selector, key.data)
                 while waiting and (waiting[0].socket.fileno() < 0 or waiting[0].until <= time.monotonic()):
                     late = waiting.popleft()
                     if late.socket.fileno() >= 0:
-                        yield self._gave_up(selector, late)
+                        yield self._time_out(selector, late)
 
-    def _begin(self, door: Endpoint, *, listens: bool) -> "_Connection | Evidence":
+    def _start(self, endpoint: Endpoint, *, listens: bool) -> "_Connection | Evidence":
         began = time.monotonic()
-        if not 0 < door.port < 1 << 16:
-            words = f"port {door.port} is out of range; fix it in the ssh config or the inventory"
-            return self._told(door, Rung.NO_ROUTE, trouble=words)
+        if not 0 < endpoint.port < 1 << 16:
+            words = f"port {endpoint.port} is out of range; fix it in the ssh config or the inventory"
+            return self._evidence(endpoint, Rung.NO_ROUTE, trouble=words)
         try:
-            family, _, _, _, place = socket.getaddrinfo(door.address, door.port, flags=socket.AI_NUMERICHOST)[0]
-            knocking = socket.socket(family, socket.SOCK_STREAM)
+            family, _, _, _, place = socket.getaddrinfo(endpoint.address, endpoint.port, flags=socket.AI_NUMERICHOST)[0]
+            opened_socket = socket.socket(family, socket.SOCK_STREAM)
         except OSError as failed:
             lag = NO_SAMPLE if failed.errno in _OURS else 0.0
-            return self._told(door, Rung.NO_ROUTE, trouble=f"cannot be probed from here ({failed})", lag=lag)
-        knocking.setblocking(False)
-        knocking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            return self._evidence(endpoint, Rung.NO_ROUTE, trouble=f"cannot be probed from here ({failed})", lag=lag)
+        opened_socket.setblocking(False)
+        opened_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         try:
-            fault = knocking.connect_ex(place)
+            fault = opened_socket.connect_ex(place)
         except OSError as failed:
             fault = failed.errno or errno.EHOSTUNREACH
         if fault in (0, errno.EINPROGRESS):
-            return _Connection(door, knocking, began, began + self._timeout, listens)
-        knocking.close()
-        return self._failed(door, fault, None)
+            return _Connection(endpoint, opened_socket, began, began + self._timeout, listens)
+        opened_socket.close()
+        return self._failed(endpoint, fault, None)
 
-    def _met(self, selector: selectors.BaseSelector, knock: _Connection) -> Iterator[Evidence]:
+    def _on_event(self, selector: selectors.BaseSelector, connection: _Connection) -> Iterator[Evidence]:
         """Handle an event: connected, refused, or a banner."""
         now = time.monotonic()
-        if knock.opened is None:
-            fault = knock.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if connection.opened is None:
+            fault = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if fault:
-                _end(selector, knock)
-                yield self._failed(knock.door, fault, now - knock.began)
+                _end(selector, connection)
+                yield self._failed(connection.endpoint, fault, now - connection.began)
                 return
-            knock.opened = now
-            if knock.listens:
-                selector.modify(knock.socket, selectors.EVENT_READ, knock)
+            connection.opened = now
+            if connection.listens:
+                selector.modify(connection.socket, selectors.EVENT_READ, connection)
                 return
-            _end(selector, knock)
-            yield self._told(knock.door, Rung.TCP, now - knock.began)
+            _end(selector, connection)
+            yield self._evidence(connection.endpoint, Rung.TCP, now - connection.began)
             return
         try:
-            said = knock.socket.recv(_LONGEST)
+            banner = connection.socket.recv(_LONGEST)
         except OSError:
-            said = b""
-        _end(selector, knock)
-        took = knock.opened - knock.began
-        if said.startswith(_SSH):
-            yield self._told(knock.door, Rung.BANNER, took)
+            banner = b""
+        _end(selector, connection)
+        took = connection.opened - connection.began
+        if banner.startswith(_SSH):
+            yield self._evidence(connection.endpoint, Rung.BANNER, took)
         else:
-            words = "not an SSH server" if said else "its sshd closes the connection at once"
-            yield self._told(knock.door, Rung.TCP, took, words)
+            words = "not an SSH server" if banner else "its sshd closes the connection at once"
+            yield self._evidence(connection.endpoint, Rung.TCP, took, words)
 
-    def _gave_up(self, selector: selectors.BaseSelector, knock: _Connection) -> Evidence:
-        late = time.monotonic() - knock.until
-        _end(selector, knock)
-        if knock.opened is not None:
+    def _time_out(self, selector: selectors.BaseSelector, connection: _Connection) -> Evidence:
+        late = time.monotonic() - connection.until
+        _end(selector, connection)
+        if connection.opened is not None:
             words = f"its sshd sends no banner within {self._timeout:g} s"
-            return self._told(knock.door, Rung.TCP, knock.opened - knock.began, words, late)
+            return self._evidence(connection.endpoint, Rung.TCP, connection.opened - connection.began, words, late)
         # Its silence began when the probe started, not at the timeout.
-        asked = self._now() - (time.monotonic() - knock.began)
-        return Evidence(self._observer, knock.door.server, Rung.TIMEOUT, asked, lag=late)
+        asked = self._now() - (time.monotonic() - connection.began)
+        return Evidence(self._observer, connection.endpoint.server, Rung.TIMEOUT, asked, lag=late)
 
-    def _failed(self, door: Endpoint, fault: int, rtt: float | None) -> Evidence:
+    def _failed(self, endpoint: Endpoint, fault: int, rtt: float | None) -> Evidence:
         rung = _RUNG_OF.get(fault)
         if rung is None:
             lag = NO_SAMPLE if fault in _OURS else 0.0
-            return self._told(door, Rung.NO_ROUTE, rtt, os.strerror(fault), lag)
-        return self._told(door, rung, rtt)
+            return self._evidence(endpoint, Rung.NO_ROUTE, rtt, os.strerror(fault), lag)
+        return self._evidence(endpoint, rung, rtt)
 
-    def _told(
-        self, door: Endpoint, rung: Rung, rtt: float | None = None, trouble: str = "", lag: float = 0.0
+    def _evidence(
+        self, endpoint: Endpoint, rung: Rung, rtt: float | None = None, trouble: str = "", lag: float = 0.0
     ) -> Evidence:
-        return Evidence(self._observer, door.server, rung, self._now(), rtt, trouble, lag)
+        return Evidence(self._observer, endpoint.server, rung, self._now(), rtt, trouble, lag)
 
 
-def _end(selector: selectors.BaseSelector, knock: _Connection) -> None:
-    selector.unregister(knock.socket)
-    knock.socket.close()
+def _end(selector: selectors.BaseSelector, connection: _Connection) -> None:
+    selector.unregister(connection.socket)
+    connection.socket.close()
 
 
 def _is_number(address: str) -> bool:

@@ -99,26 +99,26 @@ def servers_of(pattern: str, written: YamlMapping, root: str, faults: list[Fault
     """Return the servers of one entry of `servers:`, which may be a range; at most `left` of them."""
     place = written.keys[pattern]
 
-    def tell(origin: Origin, what: str, todo: str) -> None:
+    def report(origin: Origin, what: str, todo: str) -> None:
         faults.append(Fault(origin, what, todo))
 
     try:
         names = expand(pattern)
     except UsageError as error:
-        tell(place, error.what, error.todo)
+        report(place, error.what, error.todo)
         return []
     if len(names) > left:
-        tell(place, f"makes more than {MOST_SERVERS:,} servers in all", "write a smaller range, or split the site")
+        report(place, f"makes more than {MOST_SERVERS:,} servers in all", "write a smaller range, or split the site")
         return []
     for name in names:
         if not is_name(name):
-            tell(place, f"{shown(name)} is not a valid server name", _NAMES)
+            report(place, f"{shown(name)} is not a valid server name", _NAMES)
             return []
     entry = written.entries[pattern]
-    addresses = _addresses(names, entry, tell)
-    ssh, become, labels = _ssh(entry, root, tell), _become(entry, root, tell), _labels(entry, tell)
-    depends_on, windows = _texts(value_at(entry, "depends_on")), windows_of(entry, tell)
-    public = _public(names, entry, tell)
+    addresses = _addresses(names, entry, report)
+    ssh, become, labels = _ssh(entry, root, report), _become(entry, root, report), _labels(entry, report)
+    depends_on, windows = _texts(value_at(entry, "depends_on")), windows_of(entry, report)
+    public = _public(names, entry, report)
     link = Link(text_of(entry, "transport") or "ssh")
     where = dict(origins(entry))
     return [
@@ -136,7 +136,7 @@ def _texts(written: YamlValue | None) -> tuple[str, ...]:
     return tuple(item.text for item in items(written) if isinstance(item, YamlScalar))
 
 
-def windows_of(entry: YamlValue, tell: ReportError) -> tuple[Window, ...]:
+def windows_of(entry: YamlValue, report: ReportError) -> tuple[Window, ...]:
     """Return the `windows:` of a server or a pool; invalid ones are reported and left out."""
     found = []
     for item in items(value_at(entry, "windows")):
@@ -155,11 +155,11 @@ def windows_of(entry: YamlValue, tell: ReportError) -> tuple[Window, ...]:
         if fault is None:
             found.append(window)
         else:
-            tell(origin_of(item, fault[0]), fault[1], fault[2])
+            report(origin_of(item, fault[0]), fault[1], fault[2])
     return tuple(found)
 
 
-def _addresses(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> tuple[str, ...]:
+def _addresses(names: tuple[str, ...], entry: YamlValue, report: ReportError) -> tuple[str, ...]:
     text = text_of(entry, "address")
     if text is None:
         return names
@@ -167,20 +167,20 @@ def _addresses(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> t
     try:
         addresses = expand(text)
     except UsageError as error:
-        tell(origin, error.what, error.todo)
+        report(origin, error.what, error.todo)
         return names
     if len(addresses) != len(names):
         what = f"{shown(text)} is {_count(len(addresses), 'address')} for {_count(len(names), 'server')}"
-        tell(origin, what, "write a range of as many addresses as names")
+        report(origin, what, "write a range of as many addresses as names")
         return names
     for address in addresses:
         if not is_address(address):
-            tell(origin, f"{shown(address)} is not an address", "write a host name or an IP address")
+            report(origin, f"{shown(address)} is not an address", "write a host name or an IP address")
             return names
     return addresses
 
 
-def _public(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> list[tuple[str, ...]]:
+def _public(names: tuple[str, ...], entry: YamlValue, report: ReportError) -> list[tuple[str, ...]]:
     """Return the addresses at which clients reach each server: one of each range."""
     written = value_at(entry, "public")
     texts = [written.text] if isinstance(written, YamlScalar) else _texts(written)
@@ -189,16 +189,16 @@ def _public(names: tuple[str, ...], entry: YamlValue, tell: ReportError) -> list
         try:
             found = expand(text)
         except UsageError as error:
-            tell(origin_of(entry, "public"), error.what, error.todo)
+            report(origin_of(entry, "public"), error.what, error.todo)
             continue
         wrong = next((each for each in found if not is_ip(each)), None)
         if wrong is not None:
-            tell(
+            report(
                 origin_of(entry, "public"), f"{shown(wrong)} is not an IP address", "write the address that clients use"
             )
         elif len(found) != len(names):
             what = f"{shown(text)} is {_count(len(found), 'address')} for {_count(len(names), 'server')}"
-            tell(origin_of(entry, "public"), what, "write a range of as many addresses as names")
+            report(origin_of(entry, "public"), what, "write a range of as many addresses as names")
         else:
             columns.append(tuple(str(ip_address(each)) for each in found))
     return [tuple(column[at] for column in columns) for at in range(len(names))]
@@ -209,22 +209,22 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word if number == 1 else plural}"
 
 
-def _user(entry: YamlValue, tell: ReportError, *keys: str) -> str | None:
+def _user(entry: YamlValue, report: ReportError, *keys: str) -> str | None:
     user = text_of(entry, *keys)
     if user is not None and not shapes.matches(user, shapes.User):
-        tell(origin_of(entry, *keys), f"'user' is {shown(user)}", "write a user's name or number")
+        report(origin_of(entry, *keys), f"'user' is {shown(user)}", "write a user's name or number")
         return None
     return user
 
 
-def _ssh(entry: YamlValue, root: str, tell: ReportError) -> Ssh:
+def _ssh(entry: YamlValue, root: str, report: ReportError) -> Ssh:
     if value_at(entry, "ssh") is None:
         return Ssh()
     port = value_at(entry, "ssh", "port")
     identity = text_of(entry, "ssh", "identity")
     password = text_of(entry, "ssh", "password")
     return Ssh(
-        user=_user(entry, tell, "ssh", "user"),
+        user=_user(entry, report, "ssh", "user"),
         port=port.value if isinstance(port, YamlScalar) and isinstance(port.value, int) else None,
         jump=text_of(entry, "ssh", "jump"),
         identity=resolve_path(identity, root) if identity else None,
@@ -232,31 +232,31 @@ def _ssh(entry: YamlValue, root: str, tell: ReportError) -> Ssh:
     )
 
 
-def _become(entry: YamlValue, root: str, tell: ReportError) -> Become:
+def _become(entry: YamlValue, root: str, report: ReportError) -> Become:
     if value_at(entry, "become") is None:
         return Become()
     method = text_of(entry, "become") or text_of(entry, "become", "method") or "none"
     password = text_of(entry, "become", "password")
     return Become(
         BecomeMethod(method),
-        _user(entry, tell, "become", "user") or "root",
+        _user(entry, report, "become", "user") or "root",
         secret(password, root) if password else None,
     )
 
 
-def _labels(entry: YamlValue, tell: ReportError) -> dict[str, str]:
+def _labels(entry: YamlValue, report: ReportError) -> dict[str, str]:
     table = value_at(entry, "labels")
     labels: dict[str, str] = {}
     for key, value in table.entries.items() if isinstance(table, YamlMapping) else ():
         text = text_of(value) or ""
         if key == STATE:
-            tell(
+            report(
                 value.origin,
                 f"{STATE!r} is not allowed as a label",
                 "choose another name: state=up selects by reachability",
             )
         elif not shapes.matches(text, shapes.Label):
-            tell(value.origin, f"{shown(key)} is {shown(text)}", "write a word that begins with a letter or digit")
+            report(value.origin, f"{shown(key)} is {shown(text)}", "write a word that begins with a letter or digit")
         else:
             labels[key] = text
     return labels

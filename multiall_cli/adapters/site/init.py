@@ -74,10 +74,10 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _from_ssh(imported: ImportResult) -> str:
-    left = [f"#   line {dropped.origin.line}: {dropped.what}" for dropped in imported.dropped]
-    told = ["", "# Not imported from ~/.ssh/config:", *left] if left else []
+    skipped_lines = [f"#   line {skipped.origin.line}: {skipped.what}" for skipped in imported.skipped]
+    comments = ["", "# Not imported from ~/.ssh/config:", *skipped_lines] if skipped_lines else []
     title = f"{_MODELINE[2:].format('schema.json')}\n\nThe servers of ~/.ssh/config."
-    return render(imported, title) + _POOLS + "\n".join(told) + ("\n" if told else "")
+    return render(imported, title) + _POOLS + "\n".join(comments) + ("\n" if comments else "")
 
 
 def _example() -> str:

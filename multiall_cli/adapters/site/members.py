@@ -32,19 +32,21 @@ class UnresolvedPool:
 
 
 def resolve_members(
-    drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], tell: ReportError
+    drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], report: ReportError
 ) -> dict[str, Pool]:
     """Return the pools with their members; a pool with unresolvable members is reported and left out."""
-    return _MemberResolver(drafts, servers, tell).resolve()
+    return _MemberResolver(drafts, servers, report).resolve()
 
 
 class _MemberResolver:
     """Resolves pools after the pools that they refer to."""
 
-    def __init__(self, drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], tell: ReportError) -> None:
+    def __init__(
+        self, drafts: Mapping[str, UnresolvedPool], servers: Mapping[str, Server], report: ReportError
+    ) -> None:
         self._drafts = drafts
         self._servers = servers
-        self._tell = tell
+        self._report = report
         self._hints = HINTS
         # All names from the start, for suggestions; a pool without members is unresolved or wrong.
         self._pools: dict[str, tuple[str, ...]] = dict.fromkeys(drafts, ())
@@ -70,19 +72,19 @@ class _MemberResolver:
             try:
                 return (*TopologicalSorter(needs).static_order(), *circles)
             except CycleError as error:
-                circle = list(dict.fromkeys(error.args[1]))
-                self._tell_circle(circle)
-                circles += circle
-                needs = {name: need - set(circle) for name, need in needs.items() if name not in circle}
+                cycle = list(dict.fromkeys(error.args[1]))
+                self._report_cycle(cycle)
+                circles += cycle
+                needs = {name: need - set(cycle) for name, need in needs.items() if name not in cycle}
 
-    def _tell_circle(self, circle: list[str]) -> None:
-        first = min(circle, key=lambda name: self._drafts[name].pool.origin)
-        start = circle.index(first)
+    def _report_cycle(self, cycle: list[str]) -> None:
+        first = min(cycle, key=lambda name: self._drafts[name].pool.origin)
+        start = cycle.index(first)
         # graphlib lists each pool before the pool that needs it.
-        route = list(reversed((*circle[start:], *circle[:start], first)))
+        route = list(reversed((*cycle[start:], *cycle[:start], first)))
         place = origin_of(self._drafts[first].written, "members")
         what = f"the pools form a cycle: {' → '.join(f'@{name}' for name in route)}"
-        self._tell(place, what, "remove one of them from the other's members")
+        self._report(place, what, "remove one of them from the other's members")
 
     def _needs(self, item: YamlScalar) -> frozenset[str]:
         """Return the pools of the site in an expression."""
@@ -106,7 +108,7 @@ class _MemberResolver:
                 whole = error
         chosen = [item for item in ready if self._chosen(item)]
         if whole and len(chosen) == len(items):
-            self._tell(origin_of(draft.written, "members"), whole.what, whole.todo)
+            self._report(origin_of(draft.written, "members"), whole.what, whole.todo)
         return ()
 
     def _settled(self, item: YamlScalar) -> bool:
@@ -114,22 +116,22 @@ class _MemberResolver:
         try:
             fleeting = [atom for atom in atoms(item.text) if is_fleeting(atom)]
         except UsageError as error:
-            self._tell(item.origin, error.what, error.todo)
+            self._report(item.origin, error.what, error.todo)
             return False
         for atom in fleeting:
             what = f"members cannot depend on '{atom}', which changes between runs"
-            self._tell(item.origin, what, "use servers, pools and labels")
+            self._report(item.origin, what, "use servers, pools and labels")
         return not fleeting
 
     def _chosen(self, item: YamlScalar) -> bool:
         if is_name(item.text) and item.text not in self._servers and item.text not in self._drafts:
             self._hints -= 1
             if self._hints < 0:
-                self._tell(item.origin, f"{shown(item.text)} matches no server", "`multiall server list` shows all")
+                self._report(item.origin, f"{shown(item.text)} matches no server", "`multiall server list` shows all")
                 return False
         try:
             select(item.text, self._world)
         except UsageError as error:
-            self._tell(item.origin, error.what, error.todo)
+            self._report(item.origin, error.what, error.todo)
             return False
         return True

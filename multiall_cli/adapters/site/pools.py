@@ -25,21 +25,21 @@ from multiall_cli.planning.targets.selection import SPECIAL
 _MEMBER = "member:"
 
 
-def pool_of(name: str, written: YamlMapping, root: str, servers: Container[str], tell: ReportError) -> Pool | None:
+def pool_of(name: str, written: YamlMapping, root: str, servers: Container[str], report: ReportError) -> Pool | None:
     """Return one entry of `pools:`, members still unresolved; None if its name is invalid."""
     place, entry = written.keys[name], written.entries[name]
     if not is_name(name) or name in SPECIAL:
-        tell(place, f"{shown(name)} is not a valid pool name", "write such as web; @failed and @deferred are sets")
+        report(place, f"{shown(name)} is not a valid pool name", "write such as web; @failed and @deferred are sets")
         return None
     priority = value_at(entry, "priority")
     return Pool(
         name=name,
         members=(),
         priority=priority.value if isinstance(priority, YamlScalar) and isinstance(priority.value, int) else 0,
-        files=_trees(name, entry, root, servers, tell),
-        rollout=_rollout(entry, tell),
-        windows=windows_of(entry, tell),
-        quorum=amount_of(quorum, tell) if (quorum := value_at(entry, "quorum")) else None,
+        files=_trees(name, entry, root, servers, report),
+        rollout=_rollout(entry, report),
+        windows=windows_of(entry, report),
+        quorum=amount_of(quorum, report) if (quorum := value_at(entry, "quorum")) else None,
         origin=place,
     )
 
@@ -49,27 +49,27 @@ def _texts(written: YamlValue | None) -> tuple[str, ...]:
 
 
 def _trees(
-    pool: str, entry: YamlValue, root: str, servers: Container[str], tell: ReportError
+    pool: str, entry: YamlValue, root: str, servers: Container[str], report: ReportError
 ) -> tuple[FilesDeclaration, ...]:
     trees: dict[str, FilesDeclaration] = {}
     for item in items(value_at(entry, "files")):
-        tree = _tree(item, root, servers, tell)
+        tree = _tree(item, root, servers, report)
         if tree is None:
             continue
         if tree.path in trees:
             what = f"the path {shown(tree.path)} is declared twice (first at {trees[tree.path].origin})"
-            tell(tree.origin, what, "keep one of them")
+            report(tree.origin, what, "keep one of them")
         else:
             trees[tree.path] = replace(tree, pools=(pool,))
     return tuple(trees.values())
 
 
-def _tree(item: YamlValue, root: str, servers: Container[str], tell: ReportError) -> FilesDeclaration | None:
-    path = _path(item, tell)
-    source = _source(item, root, servers, tell)
-    owner, group = _owner(item, tell)
-    file_mode, dir_mode = _mode(item, "files", tell), _mode(item, "dirs", tell)
-    after = _after(item, tell)
+def _tree(item: YamlValue, root: str, servers: Container[str], report: ReportError) -> FilesDeclaration | None:
+    path = _path(item, report)
+    source = _source(item, root, servers, report)
+    owner, group = _owner(item, report)
+    file_mode, dir_mode = _mode(item, "files", report), _mode(item, "dirs", report)
+    after = _after(item, report)
     if path is None or source is None:
         return None
     times = text_of(item, "times")
@@ -93,21 +93,21 @@ def _tree(item: YamlValue, root: str, servers: Container[str], tell: ReportError
     )
 
 
-def _path(item: YamlValue, tell: ReportError) -> str | None:
+def _path(item: YamlValue, report: ReportError) -> str | None:
     """Return the tree's path, normalised, so that one tree has one name."""
     text = text_of(item, "path") or ""
     path = text.rstrip("/")
     parts = path.split("/")[1:]
     if not parts:
-        tell(origin_of(item, "path"), f"'path' is {shown(text)}, a whole file system or home", "write a folder in it")
+        report(origin_of(item, "path"), f"'path' is {shown(text)}, a whole file system or home", "write a folder in it")
     elif any(part in ("", ".", "..") for part in parts):
-        tell(origin_of(item, "path"), f"'path' is {shown(text)}", "write it without '//', '.' and '..'")
+        report(origin_of(item, "path"), f"'path' is {shown(text)}", "write it without '//', '.' and '..'")
     else:
         return path
     return None
 
 
-def _source(item: YamlValue, root: str, servers: Container[str], tell: ReportError) -> tuple[str, bool] | None:
+def _source(item: YamlValue, root: str, servers: Container[str], report: ReportError) -> tuple[str, bool] | None:
     """Return the folder's absolute path or the member's name, and whether it is a member."""
     text = text_of(item, "source") or ""
     if text.startswith(("./", "../", "/")):
@@ -116,38 +116,38 @@ def _source(item: YamlValue, root: str, servers: Container[str], tell: ReportErr
     if name in servers:
         return name, True
     todo = f"write a folder as ./{name}, or the name of a server"
-    tell(origin_of(item, "source"), f"'source' is {shown(text)}, which is not a server", todo)
+    report(origin_of(item, "source"), f"'source' is {shown(text)}, which is not a server", todo)
     return None
 
 
-def _owner(item: YamlValue, tell: ReportError) -> tuple[str | None, str | None]:
+def _owner(item: YamlValue, report: ReportError) -> tuple[str | None, str | None]:
     text = text_of(item, "owner")
     if text is None:
         return None, None
     if not shapes.matches(text, shapes.Owner):
-        tell(origin_of(item, "owner"), f"'owner' is {shown(text)}", "write user or user:group")
+        report(origin_of(item, "owner"), f"'owner' is {shown(text)}", "write user or user:group")
         return None, None
     user, _, group = text.partition(":")
     return user, group or None
 
 
-def _mode(item: YamlValue, key: str, tell: ReportError) -> int | None:
+def _mode(item: YamlValue, key: str, report: ReportError) -> int | None:
     text = text_of(item, "mode", key)
     if text is None:
         return None
     if not shapes.matches(text, shapes.Mode):
-        tell(origin_of(item, "mode", key), f"{key!r} is {shown(text)}", "write an octal mode such as '0644'")
+        report(origin_of(item, "mode", key), f"{key!r} is {shown(text)}", "write an octal mode such as '0644'")
         return None
     return int(text, 8)
 
 
-def _after(item: YamlValue, tell: ReportError) -> tuple[After, ...]:
+def _after(item: YamlValue, report: ReportError) -> tuple[After, ...]:
     actions: list[After] = []
     for action in items(value_at(item, "after")):
         keys = action.keys if isinstance(action, YamlMapping) else {}
         verbs = [verb for verb in ("reload", "restart", "run") if verb in keys]
         if len(verbs) != 1:
-            tell(action.origin, f"names {' and '.join(verbs) or 'no action'}", "write one of reload, restart and run")
+            report(action.origin, f"names {' and '.join(verbs) or 'no action'}", "write one of reload, restart and run")
             continue
         if value_at(action, verbs[0]) is None:
             continue  # reported by the validation
@@ -157,26 +157,26 @@ def _after(item: YamlValue, tell: ReportError) -> tuple[After, ...]:
     return tuple(actions)
 
 
-def _rollout(entry: YamlValue, tell: ReportError) -> Rollout:
+def _rollout(entry: YamlValue, report: ReportError) -> Rollout:
     written = value_at(entry, "rollout", "batch")
-    batches = [amount_of(item, tell) for item in items(written) or ((written,) if written else ())]
+    batches = [amount_of(item, report) for item in items(written) or ((written,) if written else ())]
     max_fail = value_at(entry, "rollout", "max_fail")
     return Rollout(
         tuple(batch for batch in batches if batch) or Rollout().batch,
-        amount_of(max_fail, tell, least=0) if max_fail else None,
-        _gate(entry, tell),
-        _drain(entry, tell),
+        amount_of(max_fail, report, least=0) if max_fail else None,
+        _gate(entry, report),
+        _drain(entry, report),
     )
 
 
-def _drain(entry: YamlValue, tell: ReportError) -> bool:
+def _drain(entry: YamlValue, report: ReportError) -> bool:
     drain = (text_of(entry, "rollout", "drain") or "").lower() == "true"
     if drain and not items(value_at(entry, "dns")):
-        tell(origin_of(entry, "rollout", "drain"), "drain needs a `dns:` in this pool", "add one, or remove `drain`")
+        report(origin_of(entry, "rollout", "drain"), "drain needs a `dns:` in this pool", "add one, or remove `drain`")
     return drain
 
 
-def _gate(entry: YamlValue, tell: ReportError) -> Gate | None:
+def _gate(entry: YamlValue, report: ReportError) -> Gate | None:
     written = value_at(entry, "rollout", "gate")
     if not isinstance(written, YamlMapping):
         return None
@@ -189,16 +189,16 @@ def _gate(entry: YamlValue, tell: ReportError) -> Gate | None:
     )
     if (gate.stable - 1) * gate.every >= gate.within:
         what = f"the gate never opens: {gate.stable} checks every {gate.every:g} s take longer than {gate.within:g} s"
-        tell(written.origin, what, "make `within` longer")
+        report(written.origin, what, "make `within` longer")
     return gate
 
 
-def amount_of(written: YamlValue, tell: ReportError, least: int = 1) -> Amount | None:
+def amount_of(written: YamlValue, report: ReportError, least: int = 1) -> Amount | None:
     """Return a number or share of members; None, reported, if it is neither."""
     text = text_of(written) or ""
     match = re.fullmatch(r"([0-9]{1,6})(%?)", text)
     number, percent = (int(match[1]), bool(match[2])) if match else (-1, False)
     if number < least or (percent and number > 100):
-        tell(written.origin, f"{shown(text)} is not a number or share of members", "write such as 3 or 25%")
+        report(written.origin, f"{shown(text)} is not a number or share of members", "write such as 3 or 25%")
         return None
     return Amount(number, percent)

@@ -81,16 +81,16 @@ def parse_yaml(text: str, file: str, *, tags: bool = False) -> tuple[YamlValue |
         # The parser would count one line more than editors do, and all later positions would be wrong.
         what = f"has the line end {odd[0]!r}"
         return None, (Fault(_place(text, odd.start(), file), what, "save it with Unix line ends"),)
-    composer = _YamlParser(text, file, tags=tags)
+    parser = _YamlParser(text, file, tags=tags)
     try:
-        return composer.document(), tuple(composer.faults)
+        return parser.document(), tuple(parser.faults)
     except yaml.MarkedYAMLError as error:
-        composer.faults.append(_broken(error, text, file))
+        parser.faults.append(_broken(error, text, file))
     except yaml.YAMLError:
-        composer.faults.append(Fault(Origin(file, 1, 1), "is not YAML", "save it as YAML in UTF-8"))
+        parser.faults.append(Fault(Origin(file, 1, 1), "is not YAML", "save it as YAML in UTF-8"))
     except InputFaults as error:
-        composer.faults.extend(error.faults)
-    return None, tuple(composer.faults)
+        parser.faults.extend(error.faults)
+    return None, tuple(parser.faults)
 
 
 def to_python(written: YamlValue | None) -> object:
@@ -192,9 +192,9 @@ class _YamlParser:
         if isinstance(event, yaml.ScalarEvent):
             written: YamlValue = self._scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
-            written = self._listing(event, depth)
+            written = self._list(event, depth)
         elif isinstance(event, yaml.MappingStartEvent):
-            written = self._table(event, depth)
+            written = self._mapping(event, depth)
         else:
             raise self._stop(self._origin(event), "has no value here", "write one")
         if event.anchor is not None:
@@ -229,7 +229,7 @@ class _YamlParser:
         self._untagged(event.tag, origin)
         return YamlScalar(value, text, origin, 1, event.tag)
 
-    def _listing(self, start: yaml.SequenceStartEvent, depth: int) -> YamlList:
+    def _list(self, start: yaml.SequenceStartEvent, depth: int) -> YamlList:
         origin = self._origin(start)
         self._untagged(start.tag, origin)
         items: list[YamlValue] = []
@@ -239,7 +239,7 @@ class _YamlParser:
             size += items[-1].size
         return YamlList(tuple(items), origin, size)
 
-    def _table(self, start: yaml.MappingStartEvent, depth: int) -> YamlMapping:
+    def _mapping(self, start: yaml.MappingStartEvent, depth: int) -> YamlMapping:
         origin = self._origin(start)
         self._untagged(start.tag, origin)
         entries: dict[str, YamlValue] = {}

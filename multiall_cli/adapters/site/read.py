@@ -14,7 +14,7 @@ from multiall_cli.adapters.site.convert import MOST_SERVERS, guards_of, origin_o
 from multiall_cli.adapters.site.members import UnresolvedPool, resolve_members
 from multiall_cli.adapters.site.pools import pool_of
 from multiall_cli.adapters.site.positions import YamlMapping, YamlValue, parse_yaml
-from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, sayings, waivers
+from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, rule_sources, waivers
 from multiall_cli.adapters.site.schema import InventoryShape, PackShape, RulesShape, SettingsShape
 from multiall_cli.adapters.site.validate import validate
 from multiall_cli.adapters.site.zones import names_in, zone_id, zone_in
@@ -111,18 +111,20 @@ def _packs(root: Path, faults: list[Fault]) -> tuple[_Packs, _Packs, dict[str, d
     shipped_ones: _Packs = {}
     own: _Packs = {}
     tried: dict[str, dict[str, Example]] = {}
-    for found, top, told, whose in (
+    for found, top, pack_faults, prefix in (
         (shipped_ones, built_in(GUARDS).parents[1], [], "shipped "),
         (own, root, faults, ""),
     ):
-        for file in _yaml_files(top / RULES, RULES, told):
+        for file in _yaml_files(top / RULES, RULES, pack_faults):
             if _is_empty(top / RULES / file):
                 found[Path(file).stem] = {}  # being written just now, perhaps by `baseline learn`; no pool can use it
-            elif f"{RULES}/{file}" != GUARDS and (fitted := _read(top, f"{RULES}/{file}", PackShape, told, whose)):
-                tell = partial(_add_fault, told)
+            elif f"{RULES}/{file}" != GUARDS and (
+                fitted := _read(top, f"{RULES}/{file}", PackShape, pack_faults, prefix)
+            ):
+                report = partial(_add_fault, pack_faults)
                 name = Path(file).stem
-                found[name], tried[name] = sayings(fitted[1], tell), examples(fitted[1])
-                check_commands(found[name], fitted[1], tell)
+                found[name], tried[name] = rule_sources(fitted[1], report), examples(fitted[1])
+                check_commands(found[name], fitted[1], report)
     return {**shipped_ones, **own}, own, tried
 
 
@@ -194,9 +196,9 @@ def read_text(path: Path, file: str) -> str | Fault:
 
 
 def _read(
-    root: Path, file: str, shape: type[Shape], faults: list[Fault], whose: str = ""
+    root: Path, file: str, shape: type[Shape], faults: list[Fault], prefix: str = ""
 ) -> tuple[Shape, YamlValue] | None:
-    """Return a validated file; None if it is missing, wrong, or has only comments. `whose`: prefix of its name in
+    """Return a validated file; None if it is missing, wrong, or has only comments. `prefix`: prefix of its name in
     positions, if it is not the site's.
     """
     path = root / file
@@ -206,7 +208,7 @@ def _read(
     if isinstance(text, Fault):
         faults.append(text)
         return None
-    written, found = parse_yaml(text, whose + file)
+    written, found = parse_yaml(text, prefix + file)
     faults += found
     return validate(written, shape, faults) if written is not None else None
 
@@ -231,9 +233,9 @@ class _SiteReader:
             self._take_pools(table, drafts)
         self._check_dependencies()
         zones = {zone.id: zone for table in tables for zone in self._zones(table)}
-        found = Inventory(self._servers, resolve_members(drafts, self._servers, self._tell), zones)
+        found = Inventory(self._servers, resolve_members(drafts, self._servers, self._report), zones)
         pools = {
-            name: replace(pool, names=names_in(drafts[name].written, pool, found, self._broken, self._tell))
+            name: replace(pool, names=names_in(drafts[name].written, pool, found, self._broken, self._report))
             if value_at(drafts[name].written, "dns")
             else pool
             for name, pool in found.pools.items()
@@ -245,7 +247,7 @@ class _SiteReader:
         if not isinstance(section, YamlMapping):
             return
         for written in section.entries:
-            zone = zone_in(written, section, str(self._root), self._servers, self._tell)
+            zone = zone_in(written, section, str(self._root), self._servers, self._report)
             if zone is None:
                 self._broken.add(zone_id(written))
                 continue
@@ -254,13 +256,13 @@ class _SiteReader:
                 yield zone
             else:
                 what = f"the zone {shown(written)} is declared twice (first at {first})"
-                self._tell(zone.origin, what, "keep one of them")
+                self._report(zone.origin, what, "keep one of them")
 
     def _files(self) -> list[str]:
         found = _yaml_files(self._root / INVENTORY, INVENTORY, self._faults)
         return [f"{INVENTORY}/{name}" for name in found]
 
-    def _tell(self, origin: Origin, what: str, todo: str) -> None:
+    def _report(self, origin: Origin, what: str, todo: str) -> None:
         _add_fault(self._faults, origin, what, todo)
 
     def _take_servers(self, table: YamlMapping) -> None:
@@ -270,16 +272,16 @@ class _SiteReader:
         for pattern in section.entries:
             left = MOST_SERVERS - len(self._servers)
             entry = section.entries[pattern]
-            own, without = sayings(entry, self._tell), names(entry, "without")
+            own, without = rule_sources(entry, self._report), names(entry, "without")
             for plain in servers_of(pattern, section, str(self._root), self._faults, left):
                 server = plain
                 if own or without or value_at(entry, "except"):
-                    exempt = waivers(entry, plain.name, self._tell)
+                    exempt = waivers(entry, plain.name, self._report)
                     server = replace(plain, rules=own, without=without, waivers=exempt)
                 first = self._servers.setdefault(server.name, server)
                 if first is not server:
                     what = f"{shown(server.name)} is declared twice (first at {first.origin})"
-                    self._tell(server.origin, what, "keep one of them")
+                    self._report(server.origin, what, "keep one of them")
 
     def _check_dependencies(self) -> None:
         """Check that dependencies are known servers, and form no cycle."""
@@ -288,29 +290,29 @@ class _SiteReader:
             for name in server.depends_on:
                 if name not in self._servers:
                     todo = f"{did_you_mean(name, self._servers)}use a server of this inventory"
-                    self._tell(place, f"{shown(server.name)} depends on {shown(name)}, which is not a server", todo)
-            circle = circle_of(server.name, self._servers)
-            if circle and server.name == min(circle):  # reported once, not for each server in the cycle
-                self._tell(place, f"it depends on itself: {' → '.join(circle)}", "remove one of them")
+                    self._report(place, f"{shown(server.name)} depends on {shown(name)}, which is not a server", todo)
+            cycle = circle_of(server.name, self._servers)
+            if cycle and server.name == min(cycle):  # reported once, not for each server in the cycle
+                self._report(place, f"it depends on itself: {' → '.join(cycle)}", "remove one of them")
 
     def _take_pools(self, table: YamlMapping, drafts: dict[str, UnresolvedPool]) -> None:
         section = table.entries.get("pools")
         if not isinstance(section, YamlMapping):
             return
         for name, entry in section.entries.items():
-            pool = pool_of(name, section, str(self._root), self._servers, self._tell)
+            pool = pool_of(name, section, str(self._root), self._servers, self._report)
             if pool is None or not isinstance(entry, YamlMapping):
                 continue
             pool = replace(
                 pool,
                 baseline=names(entry, "baseline"),
-                rules=sayings(entry, self._tell),
+                rules=rule_sources(entry, self._report),
                 without=names(entry, "without"),
-                waivers=waivers(entry, f"@{name}", self._tell),
+                waivers=waivers(entry, f"@{name}", self._report),
                 where={"baseline": origin_of(entry, "baseline")},
             )
             if name in drafts:
                 what = f"the pool {shown(name)} is declared twice (first at {drafts[name].pool.origin})"
-                self._tell(pool.origin, what, "keep one of them")
+                self._report(pool.origin, what, "keep one of them")
             else:
                 drafts[name] = UnresolvedPool(pool, entry)

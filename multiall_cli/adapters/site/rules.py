@@ -14,7 +14,7 @@ from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import INVENTORY
 
 
-def sayings(entry: YamlValue | None, tell: ReportError) -> dict[str, Saying]:
+def rule_sources(entry: YamlValue | None, report: ReportError) -> dict[str, Saying]:
     """Return the `rules:` of a pack, a pool or a server: rule → key → written value."""
     table = value_at(entry, "rules")
     found: dict[str, Saying] = {}
@@ -24,12 +24,12 @@ def sayings(entry: YamlValue | None, tell: ReportError) -> dict[str, Saying]:
         if not isinstance(written, YamlMapping):
             continue  # reported by the validation
         if not is_id(name):
-            tell(table.keys[name], f"{shown(name)} is not a valid rule name", "write such as disk.root")
+            report(table.keys[name], f"{shown(name)} is not a valid rule name", "write such as disk.root")
             continue
         if not written.entries:
-            tell(table.keys[name], f"the rule {shown(name)} is empty", "write such as {check: load, five: 4}")
+            report(table.keys[name], f"the rule {shown(name)} is empty", "write such as {check: load, five: 4}")
             continue
-        found[name] = _saying(written)
+        found[name] = _rule_source(written)
     return found
 
 
@@ -42,32 +42,34 @@ def examples(entry: YamlValue | None) -> dict[str, Example]:
     for rule, written in table.entries.items():
         bad = value_at(written, "bad")
         several = bad.items if isinstance(bad, YamlList) else (bad,)
-        found[rule] = Example(_saying(value_at(written, "good")), tuple(map(_saying, several)), table.keys[rule])
+        found[rule] = Example(
+            _rule_source(value_at(written, "good")), tuple(map(_rule_source, several)), table.keys[rule]
+        )
     return found
 
 
-def _saying(written: YamlValue | None) -> Saying:
+def _rule_source(written: YamlValue | None) -> Saying:
     table = written.entries if isinstance(written, YamlMapping) else {}
-    return {key: Said(_said(each), each.origin) for key, each in table.items()}
+    return {key: Said(_written_value(each), each.origin) for key, each in table.items()}
 
 
-def check_commands(pack: Mapping[str, Saying], entry: YamlValue, tell: ReportError) -> None:
+def check_commands(pack: Mapping[str, Saying], entry: YamlValue, report: ReportError) -> None:
     """Check that a pack which runs commands says so at its top: packs may come from elsewhere."""
     if (text_of(entry, "commands") or "").lower() == "true":
         return
-    for rule, said in pack.items():
-        runs = [said[key] for key, word in (("check", "command"), ("remedy", "run")) if _first(said, key) == word]
+    for rule, source in pack.items():
+        runs = [source[key] for key, word in (("check", "command"), ("remedy", "run")) if _first(source, key) == word]
         if runs:
             what = f"the rule {rule} runs a command, but its pack does not allow commands"
-            tell(runs[0].origin, what, "write `commands: true` at its top, if that is intended")
+            report(runs[0].origin, what, "write `commands: true` at its top, if that is intended")
 
 
-def _first(said: Saying, key: str) -> str:
-    value = said[key].value if key in said else ""
+def _first(source: Saying, key: str) -> str:
+    value = source[key].value if key in source else ""
     return value if isinstance(value, str) else next(iter(value), "")
 
 
-def _said(written: YamlValue) -> str | tuple[str, ...]:
+def _written_value(written: YamlValue) -> str | tuple[str, ...]:
     if isinstance(written, YamlList):
         return tuple(each.text for each in written.items if isinstance(each, YamlScalar))
     return written.text if isinstance(written, YamlScalar) else ""
@@ -78,7 +80,7 @@ def names(entry: YamlValue | None, key: str) -> tuple[str, ...]:
     return tuple(each.text for each in items(value_at(entry, key)) if isinstance(each, YamlScalar))
 
 
-def waivers(entry: YamlValue | None, target: str, tell: ReportError) -> tuple[Waiver, ...]:
+def waivers(entry: YamlValue | None, target: str, report: ReportError) -> tuple[Waiver, ...]:
     """Return the `except:` of a pool or a server. `target`: its servers."""
     table = value_at(entry, "except")
     found: list[Waiver] = []
@@ -88,38 +90,38 @@ def waivers(entry: YamlValue | None, target: str, tell: ReportError) -> tuple[Wa
         try:
             ends = zoned(text_of(written, "until") or "")
         except ValueError:
-            tell(origin_of(written, "until"), f"'until' is {shown(text_of(written, 'until') or '')}", ZONED)
+            report(origin_of(written, "until"), f"'until' is {shown(text_of(written, 'until') or '')}", ZONED)
             continue
         because = text_of(written, "because") or ""
         found.append(Waiver(rule, target, ends, because, INVENTORY, origin=table.keys[rule]))
     return tuple(found)
 
 
-def check_rules(inventory: Inventory, packs: Packs, own: Packs, tell: ReportError) -> None:
+def check_rules(inventory: Inventory, packs: Packs, own: Packs, report: ReportError) -> None:
     """Report all errors in the rules of packs, pools and servers. `own`: the site's own packs."""
     for pack in own.values():
-        _build(pack, pack, tell)
+        _build(pack, pack, report)
     for pool in inventory.pools.values():
         for name in pool.baseline:
             if name not in packs:
                 todo = f"{did_you_mean(name, packs)}`multiall baseline packs` shows all"
-                tell(pool.where.get("baseline", pool.origin), f"unknown pack {shown(name)}", todo)
+                report(pool.where.get("baseline", pool.origin), f"unknown pack {shown(name)}", todo)
             elif not packs[name]:
                 todo = "write rules into it, or remove it here"
-                tell(pool.where.get("baseline", pool.origin), f"the pack {shown(name)} has no rules", todo)
+                report(pool.where.get("baseline", pool.origin), f"the pack {shown(name)} has no rules", todo)
         if pool.quorum is not None and not pool.quorum.percent and pool.quorum.number > len(pool.members):
             many = len(pool.members)
             what = f"the quorum of {pool.name} is {pool.quorum}, but it has {many} member{'s' if many != 1 else ''}"
-            tell(pool.origin, what, "make it smaller, or write a share such as 50%")
-        _build(pool.rules, merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules]), tell)
+            report(pool.origin, what, "make it smaller, or write a share such as 50%")
+        _build(pool.rules, merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules]), report)
     for (first, second), about in conflicts(inventory, packs).items():
         what = f"contradicts {first} about {about}"
-        tell(second, what, "make them equal, give one pool a higher `priority`, or set it at the server")
+        report(second, what, "make them equal, give one pool a higher `priority`, or set it at the server")
     for server in inventory.servers.values():
         if server.rules:
-            _build(server.rules, merged(layers(inventory, packs, server.name)), tell)
+            _build(server.rules, merged(layers(inventory, packs, server.name)), report)
 
 
-def _build(wanted: Iterable[str], said: Mapping[str, Saying], tell: ReportError) -> None:
+def _build(wanted: Iterable[str], source: Mapping[str, Saying], report: ReportError) -> None:
     for rule in wanted:
-        build(rule, said[rule], tell, said)
+        build(rule, source[rule], report, source)

@@ -23,7 +23,7 @@ TYPES = ("A", "AAAA")
 
 
 def zone_in(
-    written: str, section: YamlMapping, root: str, servers: Mapping[str, Server], tell: ReportError
+    written: str, section: YamlMapping, root: str, servers: Mapping[str, Server], report: ReportError
 ) -> Zone | None:
     """Return one entry of `zones:`; None, reported, if it is invalid."""
     place, entry = section.keys[written], section.entries[written]
@@ -31,23 +31,23 @@ def zone_in(
     name = zone_id(of) if of else label
     for text, whole in ((written, label), (of or written, name)):
         if fault := fault_of(whole):
-            tell(place, f"the zone {shown(text)} {fault}", "write such as example.net")
+            report(place, f"the zone {shown(text)} {fault}", "write such as example.net")
             return None
-    primary = _name_server(value_at(entry, "primary"), servers, tell)
-    found = [_name_server(item, servers, tell) for item in items(value_at(entry, "secondaries"))]
+    primary = _name_server(value_at(entry, "primary"), servers, report)
+    found = [_name_server(item, servers, report) for item in items(value_at(entry, "secondaries"))]
     if primary is None:
         return None
     usual = Zone(name, primary)
     mirrors = tuple(
-        each for item in items(value_at(entry, "mirrors")) if (each := _name_server(item, servers, tell)) is not None
+        each for item in items(value_at(entry, "mirrors")) if (each := _name_server(item, servers, report)) is not None
     )
-    _check_files(entry, (primary, *mirrors), servers, tell)
+    _check_files(entry, (primary, *mirrors), servers, report)
     share, owner = text_of(entry, "share"), text_of(entry, "owner")
     return Zone(
         name,
         primary,
         tuple(each for each in found if each is not None and each != primary),
-        _key(entry, "key", root, tell),
+        _key(entry, "key", root, report),
         owner or usual.owner,
         int(share.rstrip("%")) / 100 if share else usual.share,
         int(text_of(entry, "at_most") or usual.at_most),
@@ -57,7 +57,7 @@ def zone_in(
         text_of(entry, "fragment") or "",
         mirrors,
         label if label != name else "",
-        _key(entry, "transfer_key", root, tell),
+        _key(entry, "transfer_key", root, report),
         origin=place,
     )
 
@@ -68,14 +68,14 @@ def zone_id(written: str) -> str:
 
 
 def _check_files(
-    entry: YamlValue, primaries: Sequence[NameServer], servers: Mapping[str, Server], tell: ReportError
+    entry: YamlValue, primaries: Sequence[NameServer], servers: Mapping[str, Server], report: ReportError
 ) -> None:
     """Check that the primaries of a zone file are known servers: the file is written over SSH."""
     file = value_at(entry, "file")
     if file is None:
         for key in ("fragment", "mirrors"):
             if value_at(entry, key) is not None:
-                tell(
+                report(
                     origin_of(entry, key),
                     f"{key!r} is for a zone with a `file:`",
                     "set `file:` to the path of its file",
@@ -83,7 +83,7 @@ def _check_files(
         return
     for each in primaries:
         if each.name not in servers:
-            tell(
+            report(
                 file.origin,
                 f"{shown(each.name)} is not a server of this inventory",
                 "declare it, and use its name here",
@@ -95,7 +95,7 @@ def _seconds(entry: YamlValue, key: str, usual: float) -> float:
     return seconds_in(text) if text else usual
 
 
-def _name_server(written: YamlValue | None, servers: Mapping[str, Server], tell: ReportError) -> NameServer | None:
+def _name_server(written: YamlValue | None, servers: Mapping[str, Server], report: ReportError) -> NameServer | None:
     """Return a server of the inventory or an address, optionally with its port."""
     if not isinstance(written, YamlScalar):
         return None  # reported by the validation
@@ -112,18 +112,18 @@ def _name_server(written: YamlValue | None, servers: Mapping[str, Server], tell:
     todo = (
         f"{did_you_mean(name, servers)}write a server of this inventory or an IP address, such as ns1 or 192.0.2.53:53"
     )
-    tell(written.origin, f"{shown(text)} is not a name server", todo)
+    report(written.origin, f"{shown(text)} is not a name server", todo)
     return None
 
 
-def _key(entry: YamlValue, key: str, root: str, tell: ReportError) -> Key | None:
+def _key(entry: YamlValue, key: str, root: str, report: ReportError) -> Key | None:
     if not isinstance(value_at(entry, key), YamlMapping):
         return None
     name, reference = text_of(entry, key, "name") or "", text_of(entry, key, "secret")
     if reference is None:
         return None  # reported by the validation
     if fault := fault_of(name):
-        tell(
+        report(
             origin_of(entry, key, "name"),
             f"the key's name {shown(name)} {fault}",
             "write it as its named.conf has it",
@@ -134,7 +134,7 @@ def _key(entry: YamlValue, key: str, root: str, tell: ReportError) -> Key | None
 
 
 def names_in(
-    entry: YamlValue, pool: Pool, inventory: Inventory, broken: Set[str], tell: ReportError
+    entry: YamlValue, pool: Pool, inventory: Inventory, broken: Set[str], report: ReportError
 ) -> tuple[NameDeclaration, ...]:
     """Return the `dns:` of a pool with resolved members. `broken`: invalid zones, already reported; their names are
     skipped.
@@ -143,13 +143,13 @@ def names_in(
     for item in items(value_at(entry, "dns")):
         if zone_id(text_of(item, "zone") or "") in broken:
             continue
-        declared = _NameReader(item, pool, inventory, tell).read()
+        declared = _NameReader(item, pool, inventory, report).read()
         if declared is None:
             continue
         key = (declared.zone, declared.name, declared.service)
         if key in found:
             what = f"the name {shown(declared.name.rstrip('.'))} is declared twice (first at {found[key].origin})"
-            tell(item.origin, what, "keep one of them")
+            report(item.origin, what, "keep one of them")
         else:
             found[key] = declared
     return tuple(found.values())
@@ -158,8 +158,8 @@ def names_in(
 class _NameReader:
     """Reads one entry of a pool's `dns:`."""
 
-    def __init__(self, item: YamlValue, pool: Pool, inventory: Inventory, tell: ReportError) -> None:
-        self._item, self._pool, self._inventory, self._tell = item, pool, inventory, tell
+    def __init__(self, item: YamlValue, pool: Pool, inventory: Inventory, report: ReportError) -> None:
+        self._item, self._pool, self._inventory, self._report = item, pool, inventory, report
         self._well = True
 
     def read(self) -> NameDeclaration | None:
@@ -172,16 +172,16 @@ class _NameReader:
             members,
             self._ttl(),
             tuple(self._texts("types")) or TYPES,
-            amount_of(amount, self._tell) or ONE if (amount := value_at(self._item, "at_least")) else ONE,
+            amount_of(amount, self._report) or ONE if (amount := value_at(self._item, "at_least")) else ONE,
             OnFloor(text_of(self._item, "on_floor") or OnFloor.KEEP),
             self._sorry(),
-            self._says("ptr"),
+            self._is_true("ptr"),
             (text_of(self._item, "service") or "").lower(),
             int(text_of(self._item, "port") or 0),
             self._weights(members),
-            self._says("cname"),
+            self._is_true("cname"),
             domain if (domain := self._domain(zone)) != zone else "",
-            self._says("inside"),
+            self._is_true("inside"),
             origin=self._item.origin,
         )
         if self._well:
@@ -191,7 +191,7 @@ class _NameReader:
     def _domain(self, zone: str) -> str:
         return self._inventory.zones[zone].name if zone in self._inventory.zones else zone
 
-    def _says(self, key: str) -> bool:
+    def _is_true(self, key: str) -> bool:
         return (text_of(self._item, key) or "").lower() == "true"
 
     def _texts(self, key: str) -> list[str]:
@@ -199,7 +199,7 @@ class _NameReader:
 
     def _fault(self, key: str, what: str, todo: str) -> None:
         self._well = False
-        self._tell(origin_of(self._item, key), what, todo)
+        self._report(origin_of(self._item, key), what, todo)
 
     def _zone_and_name(self) -> tuple[str, str]:
         zones = self._inventory.zones

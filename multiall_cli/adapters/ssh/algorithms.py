@@ -57,18 +57,18 @@ def watch(transport: paramiko.Transport) -> OfferedAlgorithms:
     return found
 
 
-def find_mismatch(offered: OfferedAlgorithms, have: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+def find_mismatch(offered: OfferedAlgorithms, supported_by_us: Mapping[str, Sequence[str]]) -> tuple[str, str]:
     """Return the algorithms that the server offers and we lack, and the line of sshd_config that helps; '' if none."""
     for name, theirs in offered.lists.items():
-        if name == "mac" and any("gcm" in each for each in shared(offered, have, "cipher")):
+        if name == "mac" and any("gcm" in each for each in shared(offered, supported_by_us, "cipher")):
             continue
-        if not shared(offered, have, name):
+        if not shared(offered, supported_by_us, name):
             word, keyword, advised = ADVISED[name]
-            said = ", ".join(theirs) or "none"
-            said = said if len(said) <= MOST_WORDS else f"{said[:MOST_WORDS]}…"
-            return f"no common {word} algorithm: it offers {said}", f"{keyword} +{advised}"
+            offer = ", ".join(theirs) or "none"
+            offer = offer if len(offer) <= MOST_WORDS else f"{offer[:MOST_WORDS]}…"
+            return f"no common {word} algorithm: it offers {offer}", f"{keyword} +{advised}"
     return "", ""
 
 
-def shared(offered: OfferedAlgorithms, have: Mapping[str, Sequence[str]], name: str) -> list[str]:
-    return [each for each in have[name] if each in offered.lists.get(name, ())]
+def shared(offered: OfferedAlgorithms, supported_by_us: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    return [each for each in supported_by_us[name] if each in offered.lists.get(name, ())]

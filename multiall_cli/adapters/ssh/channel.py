@@ -43,12 +43,12 @@ def watch_signals(transport: paramiko.Transport) -> None:
 
 
 def _request(usual, channel: paramiko.Channel, message: paramiko.Message) -> None:  # type: ignore[no-untyped-def]
-    seen = paramiko.Message(message.get_remainder())
-    if seen.get_text() != "exit-signal":
+    parsed = paramiko.Message(message.get_remainder())
+    if parsed.get_text() != "exit-signal":
         usual(channel, message)
         return
-    seen.get_boolean()
-    name = "SIG" + seen.get_text().partition("@")[0]
+    parsed.get_boolean()
+    name = "SIG" + parsed.get_text().partition("@")[0]
     channel.exit_status = 128 + (signal.Signals[name] if name in signal.Signals.__members__ else signal.SIGKILL)
     channel.status_event.set()
 
@@ -56,10 +56,10 @@ def _request(usual, channel: paramiko.Channel, message: paramiko.Message) -> Non
 class ChannelProcess:
     """A command on a channel, as a Process."""
 
-    def __init__(self, channel: paramiko.Channel, who: str, timeout: float) -> None:
-        """`who`: the server's name in messages; `timeout`: seconds that its input may stay unread."""
+    def __init__(self, channel: paramiko.Channel, server: str, timeout: float) -> None:
+        """`server`: the server's name in messages; `timeout`: seconds that its input may stay unread."""
         self._channel = channel
-        self._who = who
+        self._server = server
         self._timeout = timeout
         self._came = threading.Event()
         channel.settimeout(timeout)
@@ -79,7 +79,9 @@ class ChannelProcess:
                     raise TimeoutError
         except TimeoutError:
             what = f"it read no input for {self._timeout:g} s, or too little"
-            raise Unreachable(self._who, what, "check its load, or raise the limit with --timeout", "timeout") from None
+            raise Unreachable(
+                self._server, what, "check its load, or raise the limit with --timeout", "timeout"
+            ) from None
         except (OSError, EOFError, paramiko.SSHException):
             raise self._cut() or BrokenPipeError() from None
 
@@ -131,7 +133,7 @@ class ChannelProcess:
         if self._channel.exit_status != -1:
             return self._channel.exit_status
         raise self._cut() or MemberFault(
-            self._who, "its sshd did not run the command", "check that the account may run commands (ForceCommand)"
+            self._server, "its sshd did not run the command", "check that the account may run commands (ForceCommand)"
         )
 
     def _cut(self) -> Unreachable | None:
@@ -141,7 +143,7 @@ class ChannelProcess:
         transport.join(GRACE)
         if transport.is_alive():
             return None
-        return _was_cut(transport, self._who)
+        return _was_cut(transport, self._server)
 
     def close(self) -> None:
         try:
@@ -150,7 +152,7 @@ class ChannelProcess:
             return  # the connection is gone, and the channel with it
 
 
-def start(transport: paramiko.Transport, who: str, timeout: float, argv: Sequence[str]) -> ChannelProcess:
+def start(transport: paramiko.Transport, server: str, timeout: float, argv: Sequence[str]) -> ChannelProcess:
     """Start a command, without waiting for its acceptance: that would cost a round trip. Raises Unreachable."""
     line, before = command_line(argv)
     try:
@@ -165,14 +167,18 @@ def start(transport: paramiko.Transport, who: str, timeout: float, argv: Sequenc
     except (paramiko.SSHException, OSError, EOFError) as fault:
         if transport.is_active():
             what = f"opening another channel failed ({fault})"
-            raise Unreachable(who, what, "check MaxSessions and the load of its sshd", "away") from None
-        raise _was_cut(transport, who) from None
-    pipe = ChannelProcess(channel, who, timeout)
+            raise Unreachable(server, what, "check MaxSessions and the load of its sshd", "away") from None
+        raise _was_cut(transport, server) from None
+    process = ChannelProcess(channel, server, timeout)
     if before:
-        pipe.send(before)
-    return pipe
+        process.send(before)
+    return process
 
 
-def _was_cut(transport: paramiko.Transport, who: str) -> Unreachable:
-    words = getattr(transport.sock, "gave_up", "") or str(transport.saved_exception or "") or "the other side closed it"
-    return Unreachable(who, f"the connection was cut: {words}", "run again when it is back", "away")
+def _was_cut(transport: paramiko.Transport, server: str) -> Unreachable:
+    words = (
+        getattr(transport.sock, "timeout_reason", "")
+        or str(transport.saved_exception or "")
+        or "the other side closed it"
+    )
+    return Unreachable(server, f"the connection was cut: {words}", "run again when it is back", "away")

@@ -20,51 +20,51 @@ class ConnectionPool:
         self._open: dict[str, Peer] = {}
         self._short_lived: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._hint = threading.Event()
+        self._lost = threading.Event()
 
     def get(self, name: str) -> "Peer | None":
         return self._open.get(name)
 
-    def hinted(self) -> bool:
+    def has_lost(self) -> bool:
         """Return whether a connection has ended since the last keepalive."""
-        return self._hint.is_set()
+        return self._lost.is_set()
 
-    def would_keep(self, names: Sequence[str]) -> Set[str]:
+    def would_pool(self, names: Sequence[str]) -> Set[str]:
         """Return the servers, in this order, whose connection would be pooled; not those with a short one recently."""
         room, now = self._most - len(self._open), monotonic()
         wanted = [name for name in names if name not in self._open and self._not_before(name) <= now]
         return set(wanted[: max(0, room)])
 
-    def keep(self, brother: "Peer") -> None:
+    def add(self, peer: "Peer") -> None:
         """Pool a connection if there is room; it replaces the server's previous one."""
-        name = brother.server.name
-        self._give_up(name)
+        name = peer.server.name
+        self._drop(name)
         with self._lock:
             if len(self._open) >= self._most or self._not_before(name) > monotonic():
                 return
-            brother.stays = True
-            self._open[name] = brother
-        brother.opened.ended(self._hint.set)
+            peer.is_pooled = True
+            self._open[name] = peer
+        peer.connection.on_end(self._lost.set)
 
     def alive(self, names: Sequence[str], timeout: float) -> tuple[dict[str, float], set[str]]:
         """Send a keepalive to the pooled ones of these servers; return name → seconds, and the names without an answer.
 
         Those are closed. All are asked at once, and each may take `timeout` seconds.
         """
-        self._hint.clear()
-        asked = {name: kept for name in names if (kept := self._open.get(name)) is not None}
-        for each in asked.values():
-            each.pulse.ask()
+        self._lost.clear()
+        peers = {name: pooled for name in names if (pooled := self._open.get(name)) is not None}
+        for each in peers.values():
+            each.keepalive.send()
         until = monotonic() + timeout
         found: dict[str, float] = {}
         lost = set()
-        for name, each in asked.items():
-            took = each.pulse.answered(until)
-            each.doors.close_late()
+        for name, each in peers.items():
+            took = each.keepalive.wait_for_answer(until)
+            each.forwards.close_late()
             if took is not None:
                 found[name] = took
                 continue
-            self._give_up(name)
+            self._drop(name)
             self._note_end(name, each.began)
             lost.add(name)
         return found, lost
@@ -77,13 +77,13 @@ class ConnectionPool:
         if monotonic() - began < SHORT:
             self._short_lived[name] = monotonic() + AVOIDED
 
-    def _give_up(self, name: str) -> None:
+    def _drop(self, name: str) -> None:
         with self._lock:
             before = self._open.pop(name, None)
         if before is not None:
-            before.opened.ended(lambda: None)
-            before.opened.close()
+            before.connection.on_end(lambda: None)
+            before.connection.close()
 
     def close(self) -> None:
         for name in list(self._open):
-            self._give_up(name)
+            self._drop(name)

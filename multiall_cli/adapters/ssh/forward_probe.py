@@ -41,91 +41,91 @@ class _PendingForward:
     """A requested channel and its answer."""
 
     channel: paramiko.Channel
-    answered: threading.Event  # set after the other fields
-    asked: float
-    heard: float = 0.0
+    answer_event: threading.Event  # set after the other fields
+    requested_at: float
+    answered_at: float = 0.0
     refusal: tuple[int, str] | None = None
 
 
 class ForwardProbe:
     """Probes ports from the other side of an open connection. For one thread at a time."""
 
-    def __init__(self, transport: paramiko.Transport, pulse: Keepalive) -> None:
+    def __init__(self, transport: paramiko.Transport, keepalive: Keepalive) -> None:
         self._transport = transport
-        self._pulse = pulse
-        self._wishes: dict[int, _PendingForward] = {}
+        self._keepalive = keepalive
+        self._pending: dict[int, _PendingForward] = {}
         self._late: list[_PendingForward] = []
         handlers = transport._handler_table  # type: ignore[attr-defined]
-        ours = {
+        wrapped = {
             MSG_CHANNEL_OPEN_FAILURE: partial(self._refused, handlers[MSG_CHANNEL_OPEN_FAILURE]),
             MSG_CHANNEL_OPEN_SUCCESS: partial(self._opened, handlers[MSG_CHANNEL_OPEN_SUCCESS]),
         }
-        transport._handler_table = {**handlers, **ours}  # type: ignore[attr-defined]
+        transport._handler_table = {**handlers, **wrapped}  # type: ignore[attr-defined]
 
     def _opened(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
-        self._heard(paramiko.Message(message.get_remainder()))
+        self._note_answer(paramiko.Message(message.get_remainder()))
         usual(message)
 
     def _refused(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
-        seen = paramiko.Message(message.get_remainder())
-        wish = self._heard(seen)
-        if wish is not None:
-            wish.refusal = (seen.get_int(), seen.get_string().decode("utf-8", "replace"))
+        parsed = paramiko.Message(message.get_remainder())
+        pending = self._note_answer(parsed)
+        if pending is not None:
+            pending.refusal = (parsed.get_int(), parsed.get_string().decode("utf-8", "replace"))
         usual(message)
 
-    def _heard(self, seen: paramiko.Message) -> _PendingForward | None:
-        wish = self._wishes.get(seen.get_int())
-        if wish is not None:
-            wish.heard = time.monotonic()
-        return wish
+    def _note_answer(self, parsed: paramiko.Message) -> _PendingForward | None:
+        pending = self._pending.get(parsed.get_int())
+        if pending is not None:
+            pending.answered_at = time.monotonic()
+        return pending
 
-    def try_ports(self, doors: Sequence[tuple[str, int]], timeout: float) -> list[ForwardResult]:
+    def try_ports(self, endpoints: Sequence[tuple[str, int]], timeout: float) -> list[ForwardResult]:
         """Return the result of each port, in the same order; `timeout`: seconds that each may take.
 
         Raises OSError, SSHException.
         """
         self.close_late()
-        parts = [doors[start : start + AT_ONCE] for start in range(0, len(doors), AT_ONCE)]
-        return [met for part in parts for met in self._try(part, timeout)]
+        parts = [endpoints[start : start + AT_ONCE] for start in range(0, len(endpoints), AT_ONCE)]
+        return [result for part in parts for result in self._try(part, timeout)]
 
-    def _try(self, doors: Sequence[tuple[str, int]], timeout: float) -> Iterator[ForwardResult]:
+    def _try(self, endpoints: Sequence[tuple[str, int]], timeout: float) -> Iterator[ForwardResult]:
         # A timeout counts only from when the server itself answers: before that, the server or the way to it is slow.
-        self._pulse.ask()
-        wishes = [self._ask(address, port) for address, port in doors]
-        speaks = self._pulse.answered(time.monotonic() + timeout) is not None
-        until = (self._pulse.heard if speaks else time.monotonic()) + timeout
-        for wish in wishes:
-            wish.answered.wait(max(0.0, until - time.monotonic()))
+        self._keepalive.send()
+        requests = [self._request(address, port) for address, port in endpoints]
+        is_alive = self._keepalive.wait_for_answer(time.monotonic() + timeout) is not None
+        until = (self._keepalive.answered_at if is_alive else time.monotonic()) + timeout
+        for pending in requests:
+            pending.answer_event.wait(max(0.0, until - time.monotonic()))
             if not self._transport.is_active():
                 raise paramiko.SSHException("the connection was cut")
-        for wish in wishes:
-            yield self._met(wish, timeout, speaks=speaks)
+        for pending in requests:
+            yield self._result(pending, timeout, is_alive=is_alive)
 
-    def _met(self, wish: _PendingForward, timeout: float, *, speaks: bool) -> ForwardResult:
-        if not wish.answered.is_set():
-            self._late.append(wish)  # sshd keeps trying; close the channel when it opens
-            return ForwardResult(Rung.TIMEOUT if speaks else None, timeout)
-        del self._wishes[wish.channel.chanid]
-        if not wish.heard:
+    def _result(self, pending: _PendingForward, timeout: float, *, is_alive: bool) -> ForwardResult:
+        if not pending.answer_event.is_set():
+            self._late.append(pending)  # sshd keeps trying; close the channel when it opens
+            return ForwardResult(Rung.TIMEOUT if is_alive else None, timeout)
+        del self._pending[pending.channel.chanid]
+        if not pending.answered_at:
             raise paramiko.SSHException("the connection was cut")
-        took = wish.heard - wish.asked
-        if wish.refusal is not None:
-            return _refusal(*wish.refusal, took)
-        wish.channel.close()
+        took = pending.answered_at - pending.requested_at
+        if pending.refusal is not None:
+            return _refusal(*pending.refusal, took)
+        pending.channel.close()
         return ForwardResult(Rung.TCP, took)
 
     def close_late(self) -> None:
         """Close channels that opened after their timeout."""
         late, self._late = self._late, []
-        for wish in late:
-            if not wish.answered.is_set():
-                self._late.append(wish)
+        for pending in late:
+            if not pending.answer_event.is_set():
+                self._late.append(pending)
                 continue
-            del self._wishes[wish.channel.chanid]
-            if wish.refusal is None:
-                wish.channel.close()
+            del self._pending[pending.channel.chanid]
+            if pending.refusal is None:
+                pending.channel.close()
 
-    def _ask(self, address: str, port: int) -> _PendingForward:
+    def _request(self, address: str, port: int) -> _PendingForward:
         """Request a channel as paramiko's `open_channel` does, without waiting for the answer."""
         transport, opened = self._transport, threading.Event()
         with transport.lock:
@@ -136,7 +136,7 @@ class ForwardProbe:
             transport.channels_seen[number] = True
             channel._set_transport(transport)  # type: ignore[attr-defined]
             channel._set_window(transport.default_window_size, transport.default_max_packet_size)  # type: ignore[attr-defined]
-        wish = self._wishes[number] = _PendingForward(channel, opened, time.monotonic())
+        pending = self._pending[number] = _PendingForward(channel, opened, time.monotonic())
         message = paramiko.Message()
         message.add_byte(cMSG_CHANNEL_OPEN)
         message.add_string("direct-tcpip")
@@ -148,7 +148,7 @@ class ForwardProbe:
         message.add_string("127.0.0.1")
         message.add_int(0)
         transport._send_user_message(message)  # type: ignore[attr-defined]
-        return wish
+        return pending
 
 
 def _refusal(reason: int, words: str, took: float) -> ForwardResult:

@@ -77,10 +77,10 @@ def resolves(name: str) -> bool:
         return False
 
 
-def host_config(files: Iterable[Sequence[Directive]], asked: HostQuery, resolve: Resolve = resolves) -> HostConfig:
+def host_config(files: Iterable[Sequence[Directive]], query: HostQuery, resolve: Resolve = resolves) -> HostConfig:
     """Return the values of the files for a host. Raises UsageError if ssh would refuse the files for it."""
     files = tuple(files)
-    first = _ConfigPass(asked, asked.alias, asked.address)
+    first = _ConfigPass(query, query.alias, query.address)
     first.read_all(files)
     host = first.hostname()
     wants_more = first.wants_final
@@ -88,7 +88,7 @@ def host_config(files: Iterable[Sequence[Directive]], asked: HostQuery, resolve:
     if canonical not in ("no", "false"):
         host, wants_more = _canonical(first, host, canonical, resolve), True
     if wants_more:
-        second = _ConfigPass(asked, host, "", final=True, values=first.values, fixed=host)
+        second = _ConfigPass(query, host, "", final=True, values=first.values, fixed=host)
         second.read_all(files)
     return HostConfig(host, {keyword: tuple(found) for keyword, found in first.values.items()})
 
@@ -131,7 +131,7 @@ def is_address(host: str) -> bool:
 class _ConfigPass:
     """One reading of the files. `host`, `address`: matched against Host patterns; `fixed`: the final HostName."""
 
-    asked: HostQuery
+    query: HostQuery
     host: str
     address: str
     final: bool = False
@@ -205,10 +205,10 @@ class _ConfigPass:
         return found[0].text if found else otherwise
 
     def user(self) -> str:
-        return self.asked.user or self.text("user") or pwd.getpwuid(os.getuid()).pw_name
+        return self.query.user or self.text("user") or pwd.getpwuid(os.getuid()).pw_name
 
     def port(self) -> int:
-        return self.asked.port or int(self.text("port", "22"))
+        return self.query.port or int(self.text("port", "22"))
 
     def hostname(self) -> str:
         """Return the address so far; names are in lower case."""
@@ -252,20 +252,20 @@ class _ConfigPass:
             "host": lambda: matches_list(self.hostname().lower(), argument.lower()),
             "originalhost": lambda: any(
                 matches_list(name.lower(), argument.lower())
-                for name in {self.asked.alias, self.asked.address or self.asked.alias}
+                for name in {self.query.alias, self.query.address or self.query.alias}
             ),
             "user": lambda: matches_list(self.user(), argument),
             "localuser": lambda: matches_list(here, argument),
-            "tagged": lambda: matches_list(self.asked.tag or self.text("tag"), argument),
+            "tagged": lambda: matches_list(self.query.tag or self.text("tag"), argument),
             "localnetwork": lambda: _in_networks(line, argument),
-            "exec": lambda: self.asked.runs and not skip and self._run(line, argument),
+            "exec": lambda: self.query.runs and not skip and self._run(line, argument),
         }
         if name not in tests:
             raise line.fault(f"MultiAll does not know the criterion {name} of Match")
         return tests[name]()
 
     def _run(self, line: Directive, command: str) -> bool:
-        found = tokens(self.asked.alias, self.hostname(), self.port(), self.user(), self.text("hostkeyalias"))
+        found = tokens(self.query.alias, self.hostname(), self.port(), self.user(), self.text("hostkeyalias"))
         shell = os.environ.get("SHELL") or "/bin/sh"
         argv = [
             shell,

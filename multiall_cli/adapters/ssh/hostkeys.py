@@ -57,7 +57,7 @@ class KnownHostsLine:
     marker: str
     where: str
 
-    def means(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Return whether the entry is for this name: by name, by pattern (`*`, `?`, `!not`) or by salted hash."""
         if self.hosts.startswith("|"):
             return _hash_fits(self.hosts, name)
@@ -164,7 +164,7 @@ class KnownHosts:
         return found
 
     def _about(self, route: Route, files: Iterable[Path], name: str) -> list[KnownHostsLine]:
-        return [line for file in files for line in self._lines(route, file) if line.means(name)]
+        return [line for file in files for line in self._lines(route, file) if line.matches(name)]
 
     def _lines(self, route: Route, file: Path) -> tuple[KnownHostsLine, ...]:
         """Return the entries of a file; none if it is missing. Raises Unreachable if it cannot be read."""
@@ -260,7 +260,7 @@ def _check_plain(route: Route, known: Sequence[KnownHostsLine], offered: HostKey
     plain = [line for line in known if line.marker == ""]
     if any(line.blob == offered.blob for line in plain):
         return
-    plain = [line for line in plain if line.means(route.key_name)]  # keys of other ports prove nothing
+    plain = [line for line in plain if line.matches(route.key_name)]  # keys of other ports prove nothing
     if not plain:
         raise Unreachable(
             route.name,
@@ -321,7 +321,7 @@ def _pin(file: Path, key: NamedLine, *, replace: bool) -> None:
 def _without(line: str, name: str) -> str:
     """Return the line without this server; '' if nothing is left. Lines with patterns or markers stay unchanged."""
     entry = next(parse(line, ""), None)
-    if entry is None or entry.marker or not entry.means(name):
+    if entry is None or entry.marker or not entry.matches(name):
         return line
     others = [host for host in entry.hosts.split(",") if host.lower() != name.lower() and not _hash_fits(host, name)]
     return line.replace(entry.hosts, ",".join(others), 1) if others else ""

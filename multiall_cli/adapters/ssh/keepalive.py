@@ -17,19 +17,21 @@ class Keepalive:
     def __init__(self, connection: paramiko.Transport) -> None:
         self._connection = connection
         self._answered = threading.Event()
-        self._asked = self._heard = 0.0
+        self._sent_at = self._answered_at = 0.0
         handlers = connection._handler_table  # type: ignore[attr-defined]
-        ours = {sign: partial(self._note, handlers[sign]) for sign in (MSG_REQUEST_SUCCESS, MSG_REQUEST_FAILURE)}
-        connection._handler_table = {**handlers, **ours}  # type: ignore[attr-defined]
+        wrapped = {
+            sign: partial(self._on_answer, handlers[sign]) for sign in (MSG_REQUEST_SUCCESS, MSG_REQUEST_FAILURE)
+        }
+        connection._handler_table = {**handlers, **wrapped}  # type: ignore[attr-defined]
 
-    def _note(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
-        self._heard = time.monotonic()
+    def _on_answer(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
+        self._answered_at = time.monotonic()
         self._answered.set()
         usual(message)
 
-    def ask(self) -> None:
+    def send(self) -> None:
         self._answered.clear()
-        self._asked = time.monotonic()
+        self._sent_at = time.monotonic()
         if not self._connection.clear_to_send.is_set():
             return  # the server began a new key exchange and does not end it: no answer
         message = paramiko.Message()
@@ -41,13 +43,13 @@ class Keepalive:
         except (paramiko.SSHException, OSError, EOFError):
             return  # the connection has ended: no answer
 
-    def answered(self, until: float) -> float | None:
+    def wait_for_answer(self, until: float) -> float | None:
         """Return the seconds that the answer took; None if there is none until `until` (time.monotonic)."""
         if self._connection.is_active() and self._answered.wait(max(0.0, until - time.monotonic())):
-            return self._heard - self._asked
+            return self._answered_at - self._sent_at
         return None
 
     @property
-    def heard(self) -> float:
+    def answered_at(self) -> float:
         """Time of the answer (time.monotonic)."""
-        return self._heard
+        return self._answered_at

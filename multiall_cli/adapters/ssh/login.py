@@ -43,9 +43,9 @@ def retry_rejected(attempt: Callable[[], Result]) -> Result:
     return attempt()
 
 
-def negotiate(link: ByteStream, route: Route, known: "list[hostkeys.KnownHostsLine]") -> paramiko.Transport:
+def negotiate(stream: ByteStream, route: Route, known: "list[hostkeys.KnownHostsLine]") -> paramiko.Transport:
     """Return a connection after the key exchange; its host key is not checked yet. Raises Unreachable."""
-    transport = paramiko.Transport(cast(socket.socket, link))  # any object with recv, send and close will do
+    transport = paramiko.Transport(cast(socket.socket, stream))  # any object with recv, send and close will do
     options = transport.get_security_options()
     # AES-GCM costs half as much as CTR with a MAC; CBC is left out, as in OpenSSH.
     options.ciphers = tuple(sorted((c for c in options.ciphers if "cbc" not in c), key=lambda c: "gcm" not in c))
@@ -59,9 +59,9 @@ def negotiate(link: ByteStream, route: Route, known: "list[hostkeys.KnownHostsLi
     if in_time and transport.is_active():
         return transport
     fault = _not_agreed(route, transport, offers) or _not_negotiated(route, transport, in_time=in_time)
-    words = link.said() if route.proxy_command and isinstance(link, RetryingStream) else ""
+    words = stream.last_messages() if route.proxy_command and isinstance(stream, RetryingStream) else ""
     transport.close()
-    link.close()
+    stream.close()
     if not words:
         raise fault
     raise type(fault)(fault.subject, f"{fault.what} (ProxyCommand says: {words})", fault.todo, fault.reason)
@@ -102,8 +102,8 @@ def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: boo
 
 
 def _quoted(words: str) -> str:
-    said = words.partition('"')[2].rstrip('"')
-    return ascii(said if len(said) <= 60 else f"{said[:60]}…")
+    text = words.partition('"')[2].rstrip('"')
+    return ascii(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 def offered_host_key(transport: paramiko.Transport, route: Route) -> hostkeys.HostKey:
@@ -122,16 +122,16 @@ class Login:
         self._cache = cache
         self._passwords = passwords
 
-    def __call__(self, link: ByteStream, route: Route) -> paramiko.Transport:
+    def __call__(self, stream: ByteStream, route: Route) -> paramiko.Transport:
         """Return an authenticated connection over the stream. Raises Unreachable."""
         known = list(self._known.of(route))
-        transport = negotiate(link, route, known)
+        transport = negotiate(stream, route, known)
         try:
             hostkeys.check(route, known, offered_host_key(transport, route))
             self._authenticate(transport, route)
         except BaseException:
             transport.close()
-            link.close()
+            stream.close()
             raise
         return transport
 
@@ -139,34 +139,34 @@ class Login:
         slot = f"key:{route.name}"
         remembered = (self._cache.get(slot) or b"").decode("ascii", "replace")
         offers = identities.IdentityOrder(route, self._identities, remembered)
-        tried = _Attempts(transport, route)
+        attempts = _Attempts(transport, route)
         try:
-            if route.password is not None and (not route.identities or not self._with_keys(tried, offers, slot)):
-                if self._with_password(tried, route.password):
+            if route.password is not None and (not route.identities or not self._with_keys(attempts, offers, slot)):
+                if self._with_password(attempts, route.password):
                     return
-            elif route.password is not None or self._with_keys(tried, offers, slot):
+            elif route.password is not None or self._with_keys(attempts, offers, slot):
                 return
-            raise tried.refused(offers.left_out)
+            raise attempts.refused(offers.left_out)
         finally:
             offers.close()
 
-    def _with_password(self, tried: "_Attempts", secret: Secret) -> bool:
+    def _with_password(self, attempts: "_Attempts", secret: Secret) -> bool:
         """Return whether the password was accepted. Raises Unreachable if it was wrong before, UsageError."""
-        route = tried.route
+        route = attempts.route
         try:
             with self._passwords.attempt(secret, "login", route.name) as attempt:
                 word: Any = attempt.password.encode("utf-8", "surrogateescape")  # it may use another encoding
-                right = tried(partial(tried.transport.auth_password, route.user, word), "the password")
-                attempt.taken = tried.accepted
+                right = attempts(partial(attempts.transport.auth_password, route.user, word), "the password")
+                attempt.taken = attempts.accepted
                 return right
         except MemberFault as fault:
             raise Unreachable(route.name, fault.what, fault.todo, "auth") from None
 
-    def _with_keys(self, tried: "_Attempts", offers: identities.IdentityOrder, slot: str) -> bool:
+    def _with_keys(self, attempts: "_Attempts", offers: identities.IdentityOrder, slot: str) -> bool:
         for offer in offers:
-            if tried.over:
+            if attempts.over:
                 return False
-            if tried(partial(tried.transport.auth_publickey, tried.route.user, offer.key), offer.label):
+            if attempts(partial(attempts.transport.auth_publickey, attempts.route.user, offer.key), offer.label):
                 if (self._cache.get(slot) or b"") != offer.fingerprint.encode():
                     self._cache.put(slot, offer.fingerprint.encode())
                 return True

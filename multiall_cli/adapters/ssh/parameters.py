@@ -18,19 +18,19 @@ class ConnectionParameters:
     user: str
 
 
-def connection_parameters(asked: HostQuery, says: HostConfig) -> ConnectionParameters:
-    """Merge `asked` (the inventory) with `says` (the ssh config of that server).
+def connection_parameters(query: HostQuery, config: HostConfig) -> ConnectionParameters:
+    """Merge `query` (the inventory) with `config` (the ssh config of that server).
 
     Raises UsageError for a user that is not UTF-8.
     """
-    named = says.first("user")
-    if named is not None and not asked.user and not _is_text(named.text):
+    named = config.first("user")
+    if named is not None and not query.user and not _is_text(named.text):
         raise named.line.fault("user is not UTF-8")
     connection = fabric.Connection(
-        asked.alias,
-        user=asked.user or None,
-        port=asked.port or None,
-        config=fabric.Config(ssh_config=_as_config(says), lazy=True),
+        query.alias,
+        user=query.user or None,
+        port=query.port or None,
+        config=fabric.Config(ssh_config=_as_config(config), lazy=True),
         gateway=False,
         connect_kwargs={"key_filename": []},
     )
@@ -44,8 +44,8 @@ def _is_text(word: str) -> bool:
         return False
 
 
-def _as_config(says: HostConfig) -> paramiko.SSHConfig:
+def _as_config(config: HostConfig) -> paramiko.SSHConfig:
     """Return the server's values in the form that fabric reads; the blocks are resolved already."""
-    lines = [f"HostName {says.hostname}"]
-    lines += [f"{keyword} {says.text(keyword)}" for keyword in _KEYWORDS if _is_text(says.text(keyword))]
+    lines = [f"HostName {config.hostname}"]
+    lines += [f"{keyword} {config.text(keyword)}" for keyword in _KEYWORDS if _is_text(config.text(keyword))]
     return paramiko.SSHConfig.from_text("Host *\n" + "\n".join(f"    {line}" for line in lines))

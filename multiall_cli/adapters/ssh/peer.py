@@ -26,90 +26,90 @@ EndpointOf = Callable[[Server], tuple[str, int] | None]
 class SshConnection:
     """An open connection: its transport, a session over it, and functions to close and to watch it."""
 
-    connection: paramiko.Transport
+    transport: paramiko.Transport
     session: Callable[[Server], Session]
     close: Callable[[], None]
-    ended: Callable[[Callable[[], None]], None]
+    on_end: Callable[[Callable[[], None]], None]
     """Sets the function to call when the connection ends."""
 
 
 @dataclass(slots=True)
 class Peer:
-    """A server with an open connection that probes others. `stays`: `close` leaves the connection open."""
+    """A server with an open connection that probes others. `is_pooled`: `close` leaves the connection open."""
 
     server: Server
-    opened: SshConnection
-    door: EndpointOf
+    connection: SshConnection
+    endpoint_of: EndpointOf
     timeout: float
     now: Callable[[], float] = time
-    stays: bool = False
+    is_pooled: bool = False
     began: float = field(default_factory=monotonic)
-    doors: ForwardProbe = field(init=False)
-    pulse: Keepalive = field(init=False)
+    forwards: ForwardProbe = field(init=False)
+    keepalive: Keepalive = field(init=False)
 
     def __post_init__(self) -> None:
         # During a new key exchange, paramiko blocks senders until it ends.
-        self.opened.connection.clear_to_send_timeout = self.timeout
-        self.pulse = Keepalive(self.opened.connection)
-        self.doors = ForwardProbe(self.opened.connection, self.pulse)
+        self.connection.transport.clear_to_send_timeout = self.timeout
+        self.keepalive = Keepalive(self.connection.transport)
+        self.forwards = ForwardProbe(self.connection.transport, self.keepalive)
 
     def reach(self, targets: Sequence[Server]) -> Sequence[Evidence] | None:
         """Probe through its sshd; if that is forbidden, through its python3; None if neither works."""
-        doors = self._doors_of(targets)
+        endpoints = self._endpoints_of(targets)
         try:
-            met = dict(zip(doors, self.doors.try_ports(list(doors.values()), self.timeout), strict=True))
+            results = dict(zip(endpoints, self.forwards.try_ports(list(endpoints.values()), self.timeout), strict=True))
         except (paramiko.SSHException, OSError, EOFError) as fault:
             raise Unreachable(self.server.name, f"the connection was cut: {fault}", "run again", "away") from None
-        found = [self._told(name, each.rung, each.took) for name, each in met.items() if each.rung is not None]
-        closed = {name: doors[name] for name, each in met.items() if not each.allowed}
+        found = [self._evidence(name, each.rung, each.took) for name, each in results.items() if each.rung is not None]
+        closed = {name: endpoints[name] for name, each in results.items() if not each.allowed}
         if closed:
-            asked = self._by_its_loop(closed)
-            if asked is None and not found:
+            by_loop = self._probe_by_loop(closed)
+            if by_loop is None and not found:
                 return None
-            found += asked or []
+            found += by_loop or []
         return found
 
-    def _doors_of(self, targets: Sequence[Server]) -> dict[str, tuple[str, int]]:
-        doors = {}
+    def _endpoints_of(self, targets: Sequence[Server]) -> dict[str, tuple[str, int]]:
+        endpoints = {}
         for target in targets:
             try:
-                door = self.door(target)
+                endpoint = self.endpoint_of(target)
             except UsageError:
                 continue
-            if door is not None:
-                doors[target.name] = door
-        return doors
+            if endpoint is not None:
+                endpoints[target.name] = endpoint
+        return endpoints
 
-    def _by_its_loop(self, doors: Mapping[str, tuple[str, int]]) -> list[Evidence] | None:
+    def _probe_by_loop(self, endpoints: Mapping[str, tuple[str, int]]) -> list[Evidence] | None:
         """Probe with connections from its python3, with the privileges of the login; None if that is impossible."""
-        wanted = [[name, *door] for name, door in doors.items()]
+        wanted = [[name, *endpoint] for name, endpoint in endpoints.items()]
         limit = self.timeout + ANSWER
-        with closing(self.opened.session(replace(self.server, become=Become()))) as session:
+        with closing(self.connection.session(replace(self.server, become=Become()))) as session:
             try:
-                told = session.call(
+                answer = session.call(
                     "probe_tcp", timeout=limit, ends=limit, endpoints=wanted, within=self.timeout
                 ).value()
             except MemberFault:
                 return None
         return [
-            replace(self._told(name, _BY_WORD[word], float(took)), trouble=FORWARDS_NOTHING)
-            for name, word, took in _triples(told.get("results"))
-            if name in doors and word in _BY_WORD
+            replace(self._evidence(name, _BY_WORD[word], float(took)), trouble=FORWARDS_NOTHING)
+            for name, word, took in _triples(answer.get("results"))
+            if name in endpoints and word in _BY_WORD
         ]
 
-    def _told(self, name: str, rung: Rung, took: float) -> Evidence:
+    def _evidence(self, name: str, rung: Rung, took: float) -> Evidence:
         return Evidence(self.server.name, name, rung, self.now(), took)
 
     def close(self) -> None:
-        if not self.stays:
-            self.opened.close()
+        if not self.is_pooled:
+            self.connection.close()
 
 
-def _triples(told: object) -> list[tuple[str, str, float]]:
+def _triples(answer: object) -> list[tuple[str, str, float]]:
     """Return the valid entries of a peer's answer; all other data is dropped."""
     return [
         (each[0], each[1], each[2])
-        for each in (told if isinstance(told, list) else ())
+        for each in (answer if isinstance(answer, list) else ())
         if isinstance(each, list)
         and len(each) == 3
         and isinstance(each[0], str)

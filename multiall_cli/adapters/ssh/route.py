@@ -70,59 +70,59 @@ class Routes:
 
     def of(self, server: Server) -> Route:
         """Return a server's route. Raises UsageError if its ssh config or jumps are invalid."""
-        return self._of(server, _question(server), ())
+        return self._of(server, _query_of(server), ())
 
-    def says(self, server: Server) -> HostConfig:
+    def config(self, server: Server) -> HostConfig:
         """Return the ssh config of a server. Raises UsageError."""
-        return self._settings(_question(server))
+        return self._config(_query_of(server))
 
-    def door_of(self, server: Server) -> tuple[str, int] | None:
+    def endpoint_of(self, server: Server) -> tuple[str, int] | None:
         """Return the endpoint to probe; None behind a jump host or proxy. Raises UsageError."""
-        asked = _question(server)
-        found = self._settings(asked)
+        query = _query_of(server)
+        found = self._config(query)
         jump = server.ssh.jump or found.text("proxyjump", "none")
         if jump.lower() != "none" or (not server.ssh.jump and found.text("proxycommand", "none") != "none"):
             return None
-        return found.hostname, asked.port or int(found.text("port", "22"))
+        return found.hostname, query.port or int(found.text("port", "22"))
 
-    def _settings(self, asked: HostQuery) -> HostConfig:
+    def _config(self, query: HostQuery) -> HostConfig:
         """Read the config once per server: a `Match exec` runs only once."""
-        if asked not in self._asked:
-            self._asked[asked] = host_config(self._files, asked)
-        return self._asked[asked]
+        if query not in self._asked:
+            self._asked[query] = host_config(self._files, query)
+        return self._asked[query]
 
-    def _of(self, server: Server, asked: HostQuery, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
+    def _of(self, server: Server, query: HostQuery, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
         if server.name in passed:
             circle = " → ".join((*passed, server.name))
             raise UsageError(server.name, f"its jump hosts form a cycle: {circle}", "remove one of them")
         passed = (*passed, server.name)
         from multiall_cli.adapters.ssh.parameters import connection_parameters
 
-        says = self._settings(asked)
-        place = connection_parameters(asked, says)
-        known = tokens(asked.alias, place.address, place.port, place.user, says.text("hostkeyalias").lower())
+        config = self._config(query)
+        place = connection_parameters(query, config)
+        known = tokens(query.alias, place.address, place.port, place.user, config.text("hostkeyalias").lower())
         own = (Path(server.ssh.identity).expanduser(),) if server.ssh.identity else ()
-        proxy = "" if server.ssh.jump else says.text("proxycommand", "none")
+        proxy = "" if server.ssh.jump else config.text("proxycommand", "none")
         return Route(
             name=server.name,
             address=place.address,
             port=place.port,
             user=place.user,
-            key_name=says.text("hostkeyalias").lower() or _host_and_port(place.address, place.port),
+            key_name=config.text("hostkeyalias").lower() or _host_and_port(place.address, place.port),
             pinned=self._pinned,
-            known_hosts=_known_hosts(says, known),
-            connect_timeout=says.connect_timeout or self._connect_timeout,
-            identities=(*own, *_paths(says, "identityfile", known)),
-            certificates=_paths(says, "certificatefile", known),
-            identities_only=says.text("identitiesonly", "no").lower() in ("yes", "true"),
-            default_identities=not (own or "identityfile" in says.values),
-            agent=_agent(says, known),
+            known_hosts=_known_hosts(config, known),
+            connect_timeout=config.connect_timeout or self._connect_timeout,
+            identities=(*own, *_paths(config, "identityfile", known)),
+            certificates=_paths(config, "certificatefile", known),
+            identities_only=config.text("identitiesonly", "no").lower() in ("yes", "true"),
+            default_identities=not (own or "identityfile" in config.values),
+            agent=_agent(config, known),
             password=server.ssh.password,
-            proxy_command="" if proxy == "none" else _expanded(says, "proxycommand", proxy, only(known, "hnpr")),
-            family=says.text("addressfamily", "any").lower(),
-            revoked=_paths(says, "revokedhostkeys", {}),
-            bind_address=says.text("bindaddress"),
-            jump=self._jump(server.ssh.jump or says.text("proxyjump"), passed) if jumps else None,
+            proxy_command="" if proxy == "none" else _expanded(config, "proxycommand", proxy, only(known, "hnpr")),
+            family=config.text("addressfamily", "any").lower(),
+            revoked=_paths(config, "revokedhostkeys", {}),
+            bind_address=config.text("bindaddress"),
+            jump=self._jump(server.ssh.jump or config.text("proxyjump"), passed) if jumps else None,
         )
 
     def _jump(self, hops: str, passed: tuple[str, ...]) -> Route | None:
@@ -140,13 +140,13 @@ class Routes:
     def _hop(self, hop: str, passed: tuple[str, ...], *, jumps: bool = True) -> Route:
         """Return the route to a server of the site, or to `user@alias:port` by the ssh config."""
         if hop in self._servers:
-            return self._of(self._servers[hop], _question(self._servers[hop]), passed, jumps=jumps)
+            return self._of(self._servers[hop], _query_of(self._servers[hop]), passed, jumps=jumps)
         user, host, port = split_hop(hop)
         server = Server(name=hop, address=host, ssh=Ssh(user=user or None, port=port or None))
         return self._of(server, HostQuery(host, user=user, port=port), passed, jumps=jumps)
 
 
-def _question(server: Server) -> HostQuery:
+def _query_of(server: Server) -> HostQuery:
     """The alias is the server's name; its address in the inventory wins over a HostName for the alias."""
     address = server.address if server.address != server.name else ""
     return HostQuery(server.name, address, server.ssh.user or "", server.ssh.port or 0)
@@ -171,36 +171,38 @@ def _host_and_port(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"
 
 
-def _expanded(says: HostConfig, keyword: str, text: str, known: Mapping[str, str], *, environment: bool = False) -> str:
-    found = says.first(keyword)
+def _expanded(
+    config: HostConfig, keyword: str, text: str, known: Mapping[str, str], *, environment: bool = False
+) -> str:
+    found = config.first(keyword)
     where = found.line.where if found is not None else keyword
     return expand(text, known, where, environment=environment)
 
 
-def _paths(says: HostConfig, keyword: str, known: Mapping[str, str]) -> tuple[Path, ...]:
+def _paths(config: HostConfig, keyword: str, known: Mapping[str, str]) -> tuple[Path, ...]:
     """Return files with their tokens and variables expanded; `none` is none."""
     return tuple(
         at_home(expand(word, known, value.line.where, environment=True), value.line.where)
-        for value in says.values.get(keyword, ())
+        for value in config.values.get(keyword, ())
         for word in value.words
         if word.lower() != "none"
     )
 
 
-def _agent(says: HostConfig, known: Mapping[str, str]) -> str | None:
-    text = says.text("identityagent", "SSH_AUTH_SOCK")
+def _agent(config: HostConfig, known: Mapping[str, str]) -> str | None:
+    text = config.text("identityagent", "SSH_AUTH_SOCK")
     if text == "SSH_AUTH_SOCK":
         return None
     if text == "none":
         return ""
     if text.startswith("$") and not text.startswith("${"):
         return os.environ.get(text[1:], "")
-    return os.path.expanduser(_expanded(says, "identityagent", text, known, environment=True))
+    return os.path.expanduser(_expanded(config, "identityagent", text, known, environment=True))
 
 
-def _known_hosts(says: HostConfig, known: Mapping[str, str]) -> tuple[Path, ...]:
-    user = _paths(says, "userknownhostsfile", known) if "userknownhostsfile" in says.values else _plain(USER_FILES)
-    first = says.first("globalknownhostsfile")
+def _known_hosts(config: HostConfig, known: Mapping[str, str]) -> tuple[Path, ...]:
+    user = _paths(config, "userknownhostsfile", known) if "userknownhostsfile" in config.values else _plain(USER_FILES)
+    first = config.first("globalknownhostsfile")
     return (*user, *(_plain(GLOBAL_FILES) if first is None else _plain(first.words, first.line.where)))
 
 

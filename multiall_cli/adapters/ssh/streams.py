@@ -95,9 +95,9 @@ class SocketStream:
         if self._proxy is not None:
             self._proxy.end()
 
-    def said(self) -> str:
+    def last_messages(self) -> str:
         """Return the last messages of a ProxyCommand that has ended, '' if there are none."""
-        return self._proxy.said() if self._proxy is not None else ""
+        return self._proxy.last_messages() if self._proxy is not None else ""
 
 
 class ProxyProcess:
@@ -105,18 +105,18 @@ class ProxyProcess:
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
-        self._words = b""
+        self._messages = b""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         assert self._child.stderr is not None  # noqa: S101  (it was started with a pipe)
         while piece := os.read(self._child.stderr.fileno(), READ):
-            self._words = (self._words + piece)[-MOST_WORDS:]
+            self._messages = (self._messages + piece)[-MOST_WORDS:]
 
-    def said(self) -> str:
+    def last_messages(self) -> str:
         self._reader.join(LAST_WORDS)
-        lines = [line.strip() for line in self._words.decode("utf-8", "replace").splitlines() if line.strip()]
+        lines = [line.strip() for line in self._messages.decode("utf-8", "replace").splitlines() if line.strip()]
         return "; ".join(lines[-3:])
 
     def end(self) -> None:
@@ -142,17 +142,17 @@ class ByteStream(Protocol):
 class RetryingStream:
     """A stream that is closed once nothing could be sent for `patience` seconds; paramiko itself retries for ever.
 
-    `gave_up` has the reason if it ended so, else ''; `ended` is called when either side closes it.
+    `timeout_reason` has the reason if it ended so, else ''; `on_close` is called when either side closes it.
     """
 
     def __init__(self, stream: ByteStream, patience: float) -> None:
         self._stream = stream
         self._patience = patience
         self._closed = False  # read by paramiko
-        self.gave_up = ""
-        self.ended: Callable[[], None] = lambda: None
+        self.timeout_reason = ""
+        self.on_close: Callable[[], None] = lambda: None
         self.recv = stream.recv
-        self.said: Callable[[], str] = getattr(stream, "said", lambda: "")
+        self.last_messages: Callable[[], str] = getattr(stream, "last_messages", lambda: "")
         self.settimeout = stream.settimeout
 
     def send(self, piece: bytes) -> int:
@@ -168,14 +168,14 @@ class RetryingStream:
                 return self._stream.send(piece)
             except TimeoutError:
                 continue
-        self.gave_up = f"nothing could be sent for {self._patience:g} s"
+        self.timeout_reason = f"nothing could be sent for {self._patience:g} s"
         self.close()
-        raise OSError(errno.ETIMEDOUT, self.gave_up)
+        raise OSError(errno.ETIMEDOUT, self.timeout_reason)
 
     def close(self) -> None:
         self._closed = True
         self._stream.close()
-        self.ended()
+        self.on_close()
 
 
 def _set(to: socket.socket, level: int, option: int | None, value: int) -> None:

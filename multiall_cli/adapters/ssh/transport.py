@@ -55,7 +55,7 @@ class SshTransport:
     def open(self, server: Server) -> ProcessSession:
         """Open a session: one connection, one channel per command. Raises Unreachable, UsageError."""
         opened = self._connect(server)
-        return self._session(server, opened.connection, opened.close)
+        return self._session(server, opened.transport, opened.close)
 
     def _session(
         self, server: Server, connection: paramiko.Transport, close: Callable[[], None] = lambda: None
@@ -66,28 +66,28 @@ class SshTransport:
     def _connect(self, server: Server) -> SshConnection:
         """Open an authenticated connection. Raises Unreachable, UsageError."""
         route = self._routes.of(server)
-        below, connection = login.retry_rejected(lambda: self._logged_in(route))
+        below, connection = login.retry_rejected(lambda: self._log_in(route))
 
         def close() -> None:
             connection.close()
             below.close()
 
-        def ended(told: Callable[[], None]) -> None:
-            below.ended = told
+        def on_end(callback: Callable[[], None]) -> None:
+            below.on_close = callback
 
-        return SshConnection(connection, partial(self._session, connection=connection), close, ended)
+        return SshConnection(connection, partial(self._session, connection=connection), close, on_end)
 
-    def _logged_in(self, route: Route) -> tuple[streams.RetryingStream, paramiko.Transport]:
+    def _log_in(self, route: Route) -> tuple[streams.RetryingStream, paramiko.Transport]:
         below = self._link(route)
         return below, self._login(below, route)
 
-    def brother(self, server: Server, door: EndpointOf, timeout: float) -> Peer:
+    def peer(self, server: Server, endpoint_of: EndpointOf, timeout: float) -> Peer:
         """Log in to a peer that probes others, each for at most `timeout` seconds. Raises Unreachable, UsageError."""
-        return Peer(server, self._connect(server), door, timeout)
+        return Peer(server, self._connect(server), endpoint_of, timeout)
 
-    def door_of(self, server: Server) -> tuple[str, int] | None:
+    def endpoint_of(self, server: Server) -> tuple[str, int] | None:
         """Return the endpoint to probe; None behind a jump host or proxy. Raises UsageError."""
-        return self._routes.door_of(server)
+        return self._routes.endpoint_of(server)
 
     def offered(self, server: Server) -> HostKey:
         """Return the host key offered now, unchecked: for `server trust`. Raises Unreachable, UsageError."""
@@ -118,7 +118,7 @@ class SshTransport:
         with self._lock:
             shared = self._jumps.setdefault(jump, _JumpHost())
         try:
-            connection = shared.connection(lambda: login.retry_rejected(lambda: self._logged_in(jump))[1])
+            connection = shared.connection(lambda: login.retry_rejected(lambda: self._log_in(jump))[1])
         except Unreachable as fault:
             what = f"its jump host {jump.name} cannot be used: {fault.what}"
             raise Unreachable(route.name, what, fault.todo, "jump") from None

@@ -30,11 +30,13 @@ class DemoLab:
     first in its PATH), `key` (the only key that logs in), `lab.json` (its pids).
     """
 
-    def __init__(self, folder: Path, alive: int | None = None, keeper: "subprocess.Popen[bytes] | None" = None) -> None:
+    def __init__(
+        self, folder: Path, alive: int | None = None, supervisor: "subprocess.Popen[bytes] | None" = None
+    ) -> None:
         """Use `DemoLab.up` to start a lab, `DemoLab.attach` to find a running one."""
         self.folder = folder
         self._alive = alive
-        self._keeper = keeper
+        self._supervisor = supervisor
         self._control = socket.socket(socket.AF_UNIX)
         self._control.settimeout(LIMIT)
         with layout.control(folder) as path:
@@ -57,7 +59,7 @@ class DemoLab:
         theirs, ours = os.pipe()
         package = Path(__file__).parents[3]
         search = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
-        keeper = subprocess.Popen(
+        supervisor = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
@@ -74,14 +76,14 @@ class DemoLab:
             start_new_session=True,
         )
         os.close(theirs)
-        assert keeper.stdout is not None  # noqa: S101  (it is a PIPE)
-        assert keeper.stderr is not None  # noqa: S101  (it is a PIPE)
-        with keeper.stdout, keeper.stderr:
-            if keeper.stdout.readline() == b"ready\n":
-                return cls(place, ours, keeper)
-            words = keeper.stderr.read().decode("utf-8", "replace").strip().splitlines()
+        assert supervisor.stdout is not None  # noqa: S101  (it is a PIPE)
+        assert supervisor.stderr is not None  # noqa: S101  (it is a PIPE)
+        with supervisor.stdout, supervisor.stderr:
+            if supervisor.stdout.readline() == b"ready\n":
+                return cls(place, ours, supervisor)
+            words = supervisor.stderr.read().decode("utf-8", "replace").strip().splitlines()
         os.close(ours)
-        keeper.wait()
+        supervisor.wait()
         shutil.rmtree(place, ignore_errors=True)
         raise LabError("lab", f"it did not start ({words[-1] if words else 'no reason given'})", "run it with --debug")
 
@@ -108,8 +110,8 @@ class DemoLab:
     @property
     def addresses(self) -> Mapping[str, tuple[str, int]]:
         """Return where each server listens, or will again: name → (address, port)."""
-        told = json.loads((self.folder / "lab.json").read_text("utf-8"))
-        return {name: (address, port) for name, (address, port) in told["servers"].items()}
+        status = json.loads((self.folder / "lab.json").read_text("utf-8"))
+        return {name: (address, port) for name, (address, port) in status["servers"].items()}
 
     def home(self, name: str) -> Path:
         return layout.home(self.folder, name)
@@ -132,9 +134,9 @@ class DemoLab:
     def down(self) -> None:
         """End every server and remove the folder; both are done when this returns."""
         self._order("end", "")  # the supervisor closes the connection when everything has ended
-        self._let_go()
-        if self._keeper is not None:
-            self._keeper.wait(LIMIT)
+        self._disconnect()
+        if self._supervisor is not None:
+            self._supervisor.wait(LIMIT)
 
     def _order(self, verb: str, name: str) -> None:
         try:
@@ -147,7 +149,7 @@ class DemoLab:
         if answer and (words := json.loads(answer)):
             raise UsageError(f"lab {name}", words, f"its servers are {', '.join(self.names)}")
 
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         self._answers.close()
         self._control.close()
         if self._alive is not None:
@@ -156,11 +158,11 @@ class DemoLab:
 
     def leave(self) -> None:
         """Disconnect: a persistent lab keeps running."""
-        self._let_go()
-        if self._keeper is not None and not folders.is_persistent(self.folder):
-            self._keeper.wait(LIMIT)
-        elif self._keeper is not None:
-            self._keeper.returncode = 0  # it keeps running without us, on purpose
+        self._disconnect()
+        if self._supervisor is not None and not folders.is_persistent(self.folder):
+            self._supervisor.wait(LIMIT)
+        elif self._supervisor is not None:
+            self._supervisor.returncode = 0  # it keeps running without us, on purpose
 
     def __enter__(self) -> Self:
         return self

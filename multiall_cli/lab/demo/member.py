@@ -14,25 +14,25 @@ from multiall_cli.lab.demo import prctl
 from multiall_cli.lab.demo.ssh_server import DemoServerInterface
 
 
-def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, life: int) -> NoReturn:
+def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, lifeline: int) -> NoReturn:
     """Serve in a freshly forked child of the supervisor until it or the supervisor is killed; never returns.
 
-    `life`: a descriptor that reaches its end when the supervisor ends.
+    `lifeline`: a descriptor that reaches its end when the supervisor ends.
     """
     try:
         os.setsid()
-        _let_go({listening.fileno(), life})
+        _close_inherited({listening.fileno(), lifeline})
         prctl.die_with_parent()  # even while this process is stopped
         prctl.adopt_orphans()  # orphans of our commands stay below us, so that they can be found
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        threading.Thread(target=_watch, args=(life,), daemon=True).start()
+        threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
         own = paramiko.ECDSAKey.from_private_key_file(str(host_key))
         environment = member_environment(home)
         while True:
-            visitor, _ = listening.accept()
-            visitor.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=_converse, args=(visitor, own, key, home, environment), daemon=True).start()
+            client, _ = listening.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=_converse, args=(client, own, key, home, environment), daemon=True).start()
     finally:
         os._exit(1)
 
@@ -46,7 +46,7 @@ def member_environment(home: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(home), "USER": "lab", "LOGNAME": "lab", "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
 
 
-def _let_go(keep: set[int]) -> None:
+def _close_inherited(keep: set[int]) -> None:
     """Close the inherited descriptors: the supervisor's lock, its control socket, its user's pipes."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
@@ -56,16 +56,16 @@ def _let_go(keep: set[int]) -> None:
         os.closerange(low + 1, high)
 
 
-def _watch(life: int) -> None:
-    os.read(life, 1)  # nothing is ever written: it returns when the supervisor has ended
+def _watch(lifeline: int) -> None:
+    os.read(lifeline, 1)  # nothing is ever written: it returns when the supervisor has ended
     os.killpg(0, signal.SIGKILL)
 
 
 def _converse(
-    visitor: socket.socket, own: paramiko.PKey, key: paramiko.PKey, home: Path, environment: dict[str, str]
+    client: socket.socket, own: paramiko.PKey, key: paramiko.PKey, home: Path, environment: dict[str, str]
 ) -> None:
     """Serve one connection, from its key exchange to its end."""
-    connection = paramiko.Transport(visitor)
+    connection = paramiko.Transport(client)
     connection.add_server_key(own)
     account = DemoServerInterface(key, home, environment)
     try:

@@ -28,7 +28,7 @@ class DemoServerInterface(paramiko.ServerInterface):
         self._key = key
         self._home = home
         self._environment = environment
-        self._onward: dict[int, socket.socket] = {}
+        self._targets: dict[int, socket.socket] = {}
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"
@@ -46,7 +46,7 @@ class DemoServerInterface(paramiko.ServerInterface):
         if not destination[0].startswith("127."):
             return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         try:
-            self._onward[chanid] = socket.create_connection(destination, timeout=5)
+            self._targets[chanid] = socket.create_connection(destination, timeout=5)
         except OSError:
             return OPEN_FAILED_CONNECT_FAILED
         return OPEN_SUCCEEDED
@@ -60,17 +60,17 @@ class DemoServerInterface(paramiko.ServerInterface):
 
     def opened(self, channel: paramiko.Channel) -> None:
         """Serve a new channel; sessions wait for their command."""
-        onward = self._onward.pop(channel.get_id(), None)
-        if onward is None:
+        target = self._targets.pop(channel.get_id(), None)
+        if target is None:
             return
-        onward.settimeout(None)
-        onward.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_copy_in, args=(channel, onward), daemon=True).start()
-        threading.Thread(target=_copy_out, args=(channel, onward), daemon=True).start()
+        target.settimeout(None)
+        target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=_copy_in, args=(channel, target), daemon=True).start()
+        threading.Thread(target=_copy_out, args=(channel, target), daemon=True).start()
 
     def close(self) -> None:
-        for onward in self._onward.values():
-            onward.close()
+        for target in self._targets.values():
+            target.close()
 
     def _run(self, channel: paramiko.Channel, command: bytes) -> None:
         """Run a command and send its exit code. It stays in our process group, so it dies with us."""
@@ -116,15 +116,15 @@ def _drain(stream: IO[bytes], send: Callable[[bytes], None]) -> None:
             send(piece)
 
 
-def _copy_in(channel: paramiko.Channel, onward: socket.socket) -> None:
+def _copy_in(channel: paramiko.Channel, target: socket.socket) -> None:
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         while piece := channel.recv(CHUNK):
-            onward.sendall(piece)
-        onward.shutdown(socket.SHUT_WR)
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
 
 
-def _copy_out(channel: paramiko.Channel, onward: socket.socket) -> None:
-    with onward, contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-        while piece := onward.recv(CHUNK):
+def _copy_out(channel: paramiko.Channel, target: socket.socket) -> None:
+    with target, contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        while piece := target.recv(CHUNK):
             channel.sendall(piece)
         channel.close()

@@ -33,24 +33,24 @@ class DemoSupervisor:
         self._pids: dict[str, int] = {}
         self._at: dict[str, tuple[str, int]] = {}
         self._sockets: dict[str, socket.socket] = {}  # stay bound while a server is off, so that its port stays its own
-        self._life = os.pipe()  # only we have the write end: members see the end of the pipe when we are gone
+        self._lifeline = os.pipe()  # only we have the write end: members see the end of the pipe when we are gone
 
     def start(self, name: str) -> str:
         """Start a server; return why it failed, or ''."""
         if self._runs(name):
             return "it is already running"
         if name not in self._sockets:
-            self._sockets[name] = _bind(self._at[name]) if name in self._at else _bound(len(self._at))
+            self._sockets[name] = _bind(self._at[name]) if name in self._at else _bind_any(len(self._at))
             self._at[name] = self._sockets[name].getsockname()[:2]
         listening = self._sockets[name]
         listening.listen(BACKLOG)
         pid = os.fork()
         if pid == 0:
-            os.close(self._life[1])
+            os.close(self._lifeline[1])
             home, host_key = layout.home(self._folder, name), layout.host_key(self._folder, name)
-            member.serve(listening, home, host_key, self._key, self._life[0])
+            member.serve(listening, home, host_key, self._key, self._lifeline[0])
         self._pids[name] = pid
-        self._tell()
+        self._write_status()
         return ""
 
     def kill(self, name: str) -> str:
@@ -69,7 +69,7 @@ class DemoSupervisor:
             # Ours now, since we adopt orphans; on other systems init reaps it.
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(one.pid, 0)
-        self._tell()
+        self._write_status()
         return ""
 
     def _refuse(self, name: str) -> None:
@@ -112,16 +112,16 @@ class DemoSupervisor:
             return "there is no such server"
         return {"start": self.start, "kill": self.kill, "freeze": self.freeze, "thaw": self.thaw}[verb](name)
 
-    def _tell(self) -> None:
-        told = {"keeper": os.getpid(), "keep": self._keep, "pids": self._pids, "servers": self._at}
-        write_atomically(self._folder / "lab.json", json.dumps(told, indent=1))
+    def _write_status(self) -> None:
+        status = {"supervisor": os.getpid(), "keep": self._keep, "pids": self._pids, "servers": self._at}
+        write_atomically(self._folder / "lab.json", json.dumps(status, indent=1))
 
     @property
     def addresses(self) -> dict[str, tuple[str, int]]:
         return self._at
 
 
-def _bound(number: int) -> socket.socket:
+def _bind_any(number: int) -> socket.socket:
     """Return a socket on its own address, or on a free port of 127.0.0.1."""
     try:
         return _bind((f"127.77.{number // 250}.{number % 250 + 1}", PORT))
@@ -146,11 +146,11 @@ def _bind(address: tuple[str, int]) -> socket.socket:
 class DemoControlServer:
     """Receives orders. They are short, and come from the lab's own user: no limits, no threads."""
 
-    def __init__(self, keeper: DemoSupervisor, control: socket.socket) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: DemoSupervisor, control: socket.socket) -> None:
+        self._supervisor = supervisor
         self._control = control
         self._over = False
-        self._visitors: set[socket.socket] = set()  # open until the lab has ended: clients that order its end see it
+        self._clients: set[socket.socket] = set()  # open until the lab has ended: clients that order its end see it
 
     def attend(self, *, keep: bool) -> None:
         """Execute orders until the lab is ended or (unless `keep`) its user is gone."""
@@ -173,28 +173,28 @@ class DemoControlServer:
         self._over = True
 
     def _welcome(self) -> None:
-        visitor, _ = self._control.accept()
-        self._visitors.add(visitor)
-        self._selector.register(visitor, selectors.EVENT_READ, partial(self._listen, visitor, visitor.makefile("rb")))
+        client, _ = self._control.accept()
+        self._clients.add(client)
+        self._selector.register(client, selectors.EVENT_READ, partial(self._listen, client, client.makefile("rb")))
 
-    def _listen(self, visitor: socket.socket, lines: BinaryIO) -> None:
+    def _listen(self, client: socket.socket, lines: BinaryIO) -> None:
         """Execute one order; answer with an error, or ''. `end` is answered by the end of the connection."""
         line = lines.readline()
         if not line:
-            self._selector.unregister(visitor)
-            self._visitors.discard(visitor)
-            visitor.close()
+            self._selector.unregister(client)
+            self._clients.discard(client)
+            client.close()
             return
         verb, name = json.loads(line)
         if verb == "end":
             self._end()
             return
         try:
-            words = self._keeper.order(verb, name)
+            words = self._supervisor.order(verb, name)
         except (OSError, psutil.Error) as fault:
             words = str(fault)
         with contextlib.suppress(OSError):  # the client did not wait for the answer
-            visitor.sendall(json.dumps(words).encode() + b"\n")
+            client.sendall(json.dumps(words).encode() + b"\n")
 
 
 def main(folder: Path, name: str, count: int, *, keep: bool) -> None:
@@ -204,18 +204,18 @@ def main(folder: Path, name: str, count: int, *, keep: bool) -> None:
     prctl.adopt_orphans()
     names = [f"{name}{number}" for number in range(1, count + 1)]
     layout.make_folders(folder, names)
-    keeper = DemoSupervisor(folder, keep=keep)
+    supervisor = DemoSupervisor(folder, keep=keep)
     try:
         for one in names:
-            keeper.start(one)
-        layout.write_site(folder, keeper.addresses, name)
+            supervisor.start(one)
+        layout.write_site(folder, supervisor.addresses, name)
         with layout.control(folder) as path, socket.socket(socket.AF_UNIX) as control:
             control.bind(path)
             control.listen()
-            desk = DemoControlServer(keeper, control)
-            desk.attend(keep=keep)
+            server = DemoControlServer(supervisor, control)
+            server.attend(keep=keep)
     finally:
-        keeper.end()  # clients are still connected, and see the end when everything is done
+        supervisor.end()  # clients are still connected, and see the end when everything is done
 
 
 if __name__ == "__main__":

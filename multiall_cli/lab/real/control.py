@@ -44,8 +44,8 @@ class ControlClient:
     @property
     def peer(self) -> int:
         """The supervisor's pid in this process's namespace, as the kernel reports it for the connection."""
-        told = self._control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        return int.from_bytes(told[:4], sys.byteorder)
+        credentials = self._control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return int.from_bytes(credentials[:4], sys.byteorder)
 
     def close(self) -> None:
         self._control.close()

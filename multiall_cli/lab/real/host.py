@@ -31,18 +31,18 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """A booting host: write `go` when its link is plugged; `told` reaches its end when its services run."""
+    """A booting host: write `go` when its link is plugged; `ready` reaches its end when its services run."""
 
     host: Host
     go: int
-    told: int
+    ready: int
 
 
 def start_host(host: Host, disks: HostDisks, network: Network, groups: Cgroups | None) -> Boot:
     """Start a host's PID 1, which waits for its link. Raises OSError."""
-    said, say = os.pipe()
+    pid_pipe, pid_end = os.pipe()
     wait, go = os.pipe()
-    told, tell = os.pipe()
+    ready, ready_end = os.pipe()
 
     def between() -> None:
         """Make the namespaces in a child: its own child is PID 1 there, and becomes ours when this one ends."""
@@ -54,24 +54,26 @@ def start_host(host: Host, disks: HostDisks, network: Network, groups: Cgroups |
             syscalls.unshare(syscalls.NEWTIME)
             up = time.clock_gettime(time.CLOCK_BOOTTIME)  # the host's uptime starts at 0
             Path("/proc/self/timens_offsets").write_text(f"boottime -{int(up)} 0\n")
-        pid = syscalls.child(lambda: _live(host.name, disks, network, groups, wait, tell))
-        os.write(say, str(pid).encode())
+        pid = syscalls.child(lambda: _run_init(host.name, disks, network, groups, wait, ready_end))
+        os.write(pid_end, str(pid).encode())
 
     pid = syscalls.child(between)
-    for ours in (say, wait, tell):
+    for ours in (pid_end, wait, ready_end):
         os.close(ours)
     os.waitpid(pid, 0)
-    number = os.read(said, 20)
-    os.close(said)
+    number = os.read(pid_pipe, 20)
+    os.close(pid_pipe)
     if not number:
         os.close(go)
-        os.close(told)
+        os.close(ready)
         raise OSError(f"{host.name} got no namespaces")
     host.pid = int(number)
-    return Boot(host, go, told)
+    return Boot(host, go, ready)
 
 
-def _live(name: str, disks: HostDisks, network: Network, groups: Cgroups | None, wait: int, tell: int) -> NoReturn:
+def _run_init(
+    name: str, disks: HostDisks, network: Network, groups: Cgroups | None, wait: int, ready_end: int
+) -> NoReturn:
     """Run as PID 1 of the new host: set it up, then become its init."""
     root = disks.assemble(name)
     mount_system(root, {"/proc/sys/kernel/random/boot_id": f"{uuid.uuid4()}\n"})
@@ -83,8 +85,8 @@ def _live(name: str, disks: HostDisks, network: Network, groups: Cgroups | None,
     syscalls.change_root(root)
     os.setsid()
     nothing = os.open("/dev/null", os.O_RDWR)
-    if tell != 3:
-        os.dup2(tell, 3)
+    if ready_end != 3:
+        os.dup2(ready_end, 3)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
     os.closerange(4, 4096)
@@ -96,11 +98,11 @@ def _live(name: str, disks: HostDisks, network: Network, groups: Cgroups | None,
 
 def wait_ready(boot: Boot) -> tuple[str, ...]:
     """Wait until its services run; return those that failed."""
-    said = b""
-    while piece := os.read(boot.told, 4096):
-        said += piece
-    os.close(boot.told)
-    return tuple(said.decode("utf-8", "replace").split())
+    failed = b""
+    while piece := os.read(boot.ready, 4096):
+        failed += piece
+    os.close(boot.ready)
+    return tuple(failed.decode("utf-8", "replace").split())
 
 
 def argv_inside(pid: int, argv: Sequence[str]) -> list[str]:

@@ -53,12 +53,12 @@ class RealLab:
         self.folder = folder
         self._alive = alive
         self._parent = parent
-        self._wire = ControlClient(folder / "control", LIMIT)
-        told = json.loads((folder / "lab.json").read_text("utf-8"))
-        self._servers: dict[str, str] = told["servers"]
-        self._keep = bool(told["keep"])
-        self.pool: str = told["pool"]
-        self.seed: int = told["seed"]
+        self._control = ControlClient(folder / "control", LIMIT)
+        task = json.loads((folder / "lab.json").read_text("utf-8"))
+        self._servers: dict[str, str] = task["servers"]
+        self._keep = bool(task["keep"])
+        self.pool: str = task["pool"]
+        self.seed: int = task["seed"]
 
     @classmethod
     def up(
@@ -91,8 +91,8 @@ class RealLab:
             place.rmdir()
             raise UsageError(str(place), f"the path is longer than {LONGEST} bytes", "choose a folder nearer to /")
         seed = secrets.randbelow(1 << 32) if seed is None else seed
-        told = {"keep": keep, "services": list(services), "init": init, "disk": disk, "seed": seed}
-        layout.make(place, name, layout.names(name, hosts), told)
+        task = {"keep": keep, "services": list(services), "init": init, "disk": disk, "seed": seed}
+        layout.make(place, name, layout.names(name, hosts), task)
         return cls._started(place, keep=keep)
 
     @classmethod
@@ -159,8 +159,8 @@ class RealLab:
         return self._servers
 
     def status(self) -> tuple[HostStatus, ...]:
-        told: Any = self._order("status")
-        return tuple(HostStatus(one["name"], self._servers[one["name"]], one["runs"], one["faults"]) for one in told)
+        answer: Any = self._order("status")
+        return tuple(HostStatus(one["name"], self._servers[one["name"]], one["runs"], one["faults"]) for one in answer)
 
     def reset(self, *names: str) -> None:
         """Reset all hosts, or these: clean disk, fresh boot, no faults; returns when their sshd answer."""
@@ -212,29 +212,31 @@ class RealLab:
         return subprocess.run(self.argv_beside(argv), input=stdin, capture_output=True, check=False)
 
     def argv_beside(self, argv: Sequence[str]) -> list[str]:
-        return ["nsenter", "--target", str(self._keeper()), "--net", *argv]
+        return ["nsenter", "--target", str(self._supervisor_pid()), "--net", *argv]
 
     def processes(self) -> tuple[int, int]:
         """Return the pids of the supervisor, and of `unshare`, which started it and ends after it."""
-        lines = Path(f"/proc/{self._keeper()}/status").read_text("ascii").splitlines()
-        return self._keeper(), next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))
+        lines = Path(f"/proc/{self._supervisor_pid()}/status").read_text("ascii").splitlines()
+        return self._supervisor_pid(), next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))
 
-    def _keeper(self) -> int:
+    def _supervisor_pid(self) -> int:
         """Return its pid in this process's namespace, as the kernel reports it for the connection."""
-        return self._wire.peer
+        return self._control.peer
 
     def down(self) -> None:
         """End every host and remove the folder; all is gone when this returns. Raises LabError."""
-        lives = [os.pidfd_open(pid) for pid in self.processes()]
+        pidfds = [os.pidfd_open(pid) for pid in self.processes()]
         try:
             self._order("end")
-            for life in lives:
-                if not select.select([life], [], [], LIMIT)[0]:
-                    raise LabError("lab", f"its supervisor did not end within {LIMIT:g} s", f"kill -9 {self._keeper()}")
+            for pidfd in pidfds:
+                if not select.select([pidfd], [], [], LIMIT)[0]:
+                    raise LabError(
+                        "lab", f"its supervisor did not end within {LIMIT:g} s", f"kill -9 {self._supervisor_pid()}"
+                    )
         finally:
-            for life in lives:
-                os.close(life)
-            self._let_go()
+            for pidfd in pidfds:
+                os.close(pidfd)
+            self._disconnect()
         if self._parent is not None:
             self._parent.wait(LIMIT)
         shutil.rmtree(self.folder, ignore_errors=True)  # its mount point, which the supervisor could not remove
@@ -244,7 +246,7 @@ class RealLab:
         if self._alive is not None and not self._keep:
             self.down()
             return
-        self._let_go()
+        self._disconnect()
         if self._parent is not None:
             self._parent.returncode = 0  # it keeps running without us, on purpose
 
@@ -254,18 +256,18 @@ class RealLab:
         return name
 
     def _order(self, verb: str, *words: object, about: str = "") -> object:
-        answer, handles = self._wire.order(verb, words)
+        text, handles = self._control.order(verb, words)
         if verb == "end":
             return None
-        if not answer:
+        if not text:
             raise LabError("lab", "its supervisor has ended", "start a new one with `multiall lab up`")
-        told = json.loads(answer)
-        if "fault" in told:
-            raise UsageError(f"lab {about}".strip(), told["fault"], "`multiall lab status` shows its hosts")
-        return handles[0] if handles else told["value"]
+        answer = json.loads(text)
+        if "fault" in answer:
+            raise UsageError(f"lab {about}".strip(), answer["fault"], "`multiall lab status` shows its hosts")
+        return handles[0] if handles else answer["value"]
 
-    def _let_go(self) -> None:
-        self._wire.close()
+    def _disconnect(self) -> None:
+        self._control.close()
         if self._alive is not None:
             os.close(self._alive)
             self._alive = None

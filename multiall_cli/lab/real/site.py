@@ -15,8 +15,8 @@ def names(pool: str, count: int) -> list[str]:
     return [f"{pool}{number}" for number in range(1, count + 1)]
 
 
-def make(folder: Path, pool: str, hosts: Sequence[str], told: Mapping[str, object]) -> None:
-    """Write keys, site and `lab.json`, from which the supervisor reads its task. `told`: the task."""
+def make(folder: Path, pool: str, hosts: Sequence[str], task: Mapping[str, object]) -> None:
+    """Write keys, site and `lab.json`, from which the supervisor reads its task. `task`: the task."""
     for part in ("hostkeys", "site/inventory"):
         (folder / part).mkdir(parents=True)
     folder.chmod(0o700)
@@ -33,7 +33,7 @@ def make(folder: Path, pool: str, hosts: Sequence[str], told: Mapping[str, objec
     settings = {"network": folder / "network", "store": folder / "state", "connect_timeout": "5s"}
     write_atomically(folder / "site/multiall.yaml", "".join(f"{key}: {value}\n" for key, value in settings.items()))
     write_atomically(folder / "ssh_config", _ssh_config(folder, at))
-    write_atomically(folder / "lab.json", json.dumps({**told, "pool": pool, "servers": at}, indent=1))
+    write_atomically(folder / "lab.json", json.dumps({**task, "pool": pool, "servers": at}, indent=1))
 
 
 def _ssh_config(folder: Path, at: Mapping[str, str]) -> str:

@@ -31,70 +31,70 @@ class HostSupervisor:
     """Orders by name. Each takes the order's words, and returns a value and perhaps a descriptor."""
 
     def __init__(self, folder: Path) -> None:
-        told = json.loads((folder / "lab.json").read_text("utf-8"))
-        names = list(told["servers"])
+        task = json.loads((folder / "lab.json").read_text("utf-8"))
+        names = list(task["servers"])
         hosts = {name: Host(name, (folder / "hostkeys" / name).read_text("ascii")) for name in names}
-        disks = HostDisks(folder / "disks", told["disk"])
+        disks = HostDisks(folder / "disks", task["disk"])
         net = Network({name: number for number, name in enumerate(names, 1)}, disks.place / "sys")
-        groups = Cgroups(disks.place / "groups", folder) if told["init"] == "systemd" else None
-        self._yard = HostSet(hosts, disks, net, groups)
-        disks.make((folder / "key.pub").read_text("ascii"), tuple(told["services"]))
+        groups = Cgroups(disks.place / "groups", folder) if task["init"] == "systemd" else None
+        self._host_set = HostSet(hosts, disks, net, groups)
+        disks.make((folder / "key.pub").read_text("ascii"), tuple(task["services"]))
         net.make()
         if groups:
             groups.make()
-        self._breaker = FaultInjector(self._yard, told["seed"], link_shaping.has_netem())
-        self._yard.clean(names)
-        self._yard.boot(names)
+        self._injector = FaultInjector(self._host_set, task["seed"], link_shaping.has_netem())
+        self._host_set.clean(names)
+        self._host_set.boot(names)
 
     def order(self, verb: str, words: list[Any]) -> tuple[object, int | None]:
         """Execute an order. Raises OSError, MultiAllError."""
         return getattr(self, f"_do_{verb}")(*words)  # type: ignore[no-any-return]
 
     def _do_status(self) -> tuple[object, None]:
-        hosts = self._yard.hosts.values()
-        return [{"name": one.name, "runs": self._yard.runs(one.name), "faults": one.faults} for one in hosts], None
+        hosts = self._host_set.hosts.values()
+        return [{"name": one.name, "runs": self._host_set.runs(one.name), "faults": one.faults} for one in hosts], None
 
     def _do_break(self, name: str, fault: str, values: dict[str, object]) -> tuple[object, None]:
-        self._breaker.do(name, FaultKind(fault), check_types(FaultKind(fault), values))
+        self._injector.do(name, FaultKind(fault), check_types(FaultKind(fault), values))
         return None, None
 
     def _do_mend(self, name: str, faults: list[str]) -> tuple[object, None]:
-        for fault in faults or list(self._yard.hosts[name].faults):
-            self._breaker.undo(name, FaultKind(fault))
+        for fault in faults or list(self._host_set.hosts[name].faults):
+            self._injector.undo(name, FaultKind(fault))
         return None, None
 
     def _do_reset(self, names: list[str]) -> tuple[object, None]:
         for name in names:
-            self._breaker.forget(name)
-        self._yard.reset(names)
+            self._injector.forget(name)
+        self._host_set.reset(names)
         return None, None
 
     def _do_reach(self, name: str) -> tuple[object, int]:
         """Return a descriptor of its PID 1, from which the client learns the pid in its own namespace."""
-        if not self._yard.runs(name):
+        if not self._host_set.runs(name):
             raise OSError("it is not running")
-        return None, os.pidfd_open(self._yard.pid(name))
+        return None, os.pidfd_open(self._host_set.pid(name))
 
     def look(self) -> None:
-        self._breaker.look()
+        self._injector.look()
 
     @property
     def hurried(self) -> bool:
-        return bool(self._breaker.dying)
+        return bool(self._injector.dying)
 
     def end(self) -> None:
-        self._yard.end()
+        self._host_set.end()
 
 
 class ControlServer:
     """Receives orders: short ones from the lab's own user, one at a time."""
 
-    def __init__(self, keeper: HostSupervisor, control: socket.socket, door: socket.socket) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: HostSupervisor, control: socket.socket, network_socket: socket.socket) -> None:
+        self._supervisor = supervisor
         self._selector = selectors.DefaultSelector()
         self._over = False
         self._on(control, lambda: self._welcome(control))
-        self._on(door, lambda: _open_door(door))
+        self._on(network_socket, lambda: _send_namespace(network_socket))
 
     def attend(self, *, keep: bool) -> None:
         """Execute orders until the lab is ended or (unless `keep`) its user is gone."""
@@ -107,9 +107,9 @@ class ControlServer:
         if not keep:
             self._on(sys.stdin, self._end)
         while not self._over:
-            for key, _ in self._selector.select(OFTEN if self._keeper.hurried else None):
+            for key, _ in self._selector.select(OFTEN if self._supervisor.hurried else None):
                 key.data()
-            self._keeper.look()
+            self._supervisor.look()
 
     def _on(self, source: Any, work: Callable[[], None]) -> None:
         self._selector.register(source, selectors.EVENT_READ, work)
@@ -118,48 +118,48 @@ class ControlServer:
         self._over = True
 
     def _welcome(self, control: socket.socket) -> None:
-        visitor, _ = control.accept()
-        self._on(visitor, partial(self._listen, visitor, visitor.makefile("rb")))
+        client, _ = control.accept()
+        self._on(client, partial(self._listen, client, client.makefile("rb")))
 
-    def _listen(self, visitor: socket.socket, lines: BinaryIO) -> None:
+    def _listen(self, client: socket.socket, lines: BinaryIO) -> None:
         """Execute one order; answer {"value": …} or {"fault": …}. `end` is answered by the end of the connection."""
         said = lines.readline()
         if not said:
-            self._selector.unregister(visitor)
+            self._selector.unregister(client)
             lines.close()
-            visitor.close()
+            client.close()
             return
         verb, words = json.loads(said)
         if verb == "end":
             self._end()
             return
         answer: dict[str, object] = {}
-        handle = None
+        descriptor = None
         try:
-            answer["value"], handle = self._keeper.order(verb, words)
+            answer["value"], descriptor = self._supervisor.order(verb, words)
         except MultiAllError as fault:
             answer["fault"] = fault.what
         except OSError as fault:
             answer["fault"] = fault.strerror or str(fault)
         with contextlib.suppress(OSError):  # the client did not wait for the answer
-            _answer(visitor, json.dumps(answer).encode() + b"\n", handle)
+            _answer(client, json.dumps(answer).encode() + b"\n", descriptor)
 
 
-def _answer(visitor: socket.socket, text: bytes, handle: int | None) -> None:
-    if handle is None:
-        visitor.sendall(text)
+def _answer(client: socket.socket, text: bytes, descriptor: int | None) -> None:
+    if descriptor is None:
+        client.sendall(text)
         return
-    socket.send_fds(visitor, [text], [handle])
-    os.close(handle)
+    socket.send_fds(client, [text], [descriptor])
+    os.close(descriptor)
 
 
-def _open_door(door: socket.socket) -> None:
+def _send_namespace(network_socket: socket.socket) -> None:
     """Send our network namespace to each client: sockets made in it reach the hosts."""
-    visitor, _ = door.accept()
-    handle = network.namespace()
-    with visitor, contextlib.suppress(OSError):
-        socket.send_fds(visitor, [b"."], [handle])
-    os.close(handle)
+    client, _ = network_socket.accept()
+    descriptor = network.namespace()
+    with client, contextlib.suppress(OSError):
+        socket.send_fds(client, [b"."], [descriptor])
+    os.close(descriptor)
 
 
 def _listening(path: Path) -> socket.socket:
@@ -174,11 +174,11 @@ def main(folder: Path, *, keep: bool) -> None:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        keeper = HostSupervisor(folder)
-        with _listening(folder / "control") as control, _listening(folder / "network") as door:
+        supervisor = HostSupervisor(folder)
+        with _listening(folder / "control") as control, _listening(folder / "network") as network_socket:
             os.write(1, b"ready\n")
-            ControlServer(keeper, control, door).attend(keep=keep)
-        keeper.end()
+            ControlServer(supervisor, control, network_socket).attend(keep=keep)
+        supervisor.end()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -49,8 +49,8 @@ def import_ansible(path: Path) -> ImportResult:
     (read_yaml if _is_yaml(path, text) else read_ini)(text, str(path), groups)
     for folder in ("group_vars", "host_vars"):
         if (path.parent / folder).is_dir():
-            groups.drop(Origin(str(path.parent / folder), 1, 1), f"the variables in {folder}/")
-    return _imported(groups)
+            groups.skip(Origin(str(path.parent / folder), 1, 1), f"the variables in {folder}/")
+    return _import(groups)
 
 
 def _is_yaml(path: Path, text: str) -> bool:
@@ -65,7 +65,7 @@ def _may_be_group(written: YamlValue) -> bool:
     return isinstance(written, YamlMapping) or (isinstance(written, YamlScalar) and written.value is None)
 
 
-def _imported(groups: AnsibleInventory) -> ImportResult:
+def _import(groups: AnsibleInventory) -> ImportResult:
     hosts = {name: ServerDraft(name, origin) for name, origin in groups.hosts.items()}
     for name, variables in groups.variables().items():
         # Of `ansible_ssh_user` and `ansible_user` the first wins, in whichever group it is.
@@ -79,11 +79,11 @@ def _imported(groups: AnsibleInventory) -> ImportResult:
         if name in _OF_ALL:
             continue
         if why or not members:
-            groups.drop(group.origin, why or f"the group {shown(name)}, which has no hosts")
+            groups.skip(group.origin, why or f"the group {shown(name)}, which has no hosts")
         else:
             pools.append(Pool(name, members, origin=group.origin))
     servers = tuple(host.server() for host in hosts.values() if host.name not in wrong)
-    return ImportResult(servers, tuple(pools), tuple(dict.fromkeys(groups.dropped)))
+    return ImportResult(servers, tuple(pools), tuple(dict.fromkeys(groups.skipped)))
 
 
 def _take(host: ServerDraft, variable: AnsibleVariable, groups: AnsibleInventory) -> None:
@@ -107,7 +107,7 @@ def _take(host: ServerDraft, variable: AnsibleVariable, groups: AnsibleInventory
     else:
         why = _label(host, variable.name, value)
     if why:
-        groups.drop(variable.origin, f"the variable {shown(variable.name)}, which {why}")
+        groups.skip(variable.origin, f"the variable {shown(variable.name)}, which {why}")
         if variable.name in _DECISIVE:
             host.missing.setdefault(_KEYS.get(variable.name, ""), variable.name)
 
@@ -153,7 +153,7 @@ def _is_elsewhere(host: ServerDraft, groups: AnsibleInventory) -> bool:
     else:
         host.put("become", "sudo", wanted[1])
     if host.missing:
-        groups.drop(
+        groups.skip(
             host.origin, f"the host {shown(host.name)}, because {', '.join(host.missing.values())} was left out"
         )
     return bool(host.missing)

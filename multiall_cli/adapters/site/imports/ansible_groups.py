@@ -42,11 +42,11 @@ class AnsibleInventory:
 
     hosts: dict[str, Origin] = field(default_factory=dict)
     groups: dict[str, AnsibleGroup] = field(default_factory=dict)
-    dropped: list[SkippedEntry] = field(default_factory=list)
+    skipped: list[SkippedEntry] = field(default_factory=list)
     _own: dict[str, list[AnsibleVariable]] = field(default_factory=dict)
 
-    def drop(self, origin: Origin, what: str) -> None:
-        self.dropped.append(SkippedEntry(origin, what))
+    def skip(self, origin: Origin, what: str) -> None:
+        self.skipped.append(SkippedEntry(origin, what))
 
     def group(self, name: str, origin: Origin) -> AnsibleGroup:
         return self.groups.setdefault(name, AnsibleGroup(origin))
@@ -66,31 +66,31 @@ class AnsibleInventory:
         for name in sorted(
             self.groups, key=lambda name: (depths.get(name, 1), self._priority(name), name), reverse=True
         ):
-            given = [each for each in self.groups[name].variables[::-1] if each.name != PRIORITY]
-            if given:
+            values = [each for each in self.groups[name].variables[::-1] if each.name != PRIORITY]
+            if values:
                 for host in self.hosts if name == "all" else self.members_of(name):
-                    found[host] += given
+                    found[host] += values
         return found
 
     def _priority(self, name: str) -> int:
         """Return the group's priority: among groups of equal depth, the higher one wins."""
-        said = [each.value or "" for each in self.groups[name].variables if each.name == PRIORITY]
-        return int(said[-1]) if said and re.fullmatch("-?[0-9]{1,9}", said[-1]) else 1
+        priorities = [each.value or "" for each in self.groups[name].variables if each.name == PRIORITY]
+        return int(priorities[-1]) if priorities and re.fullmatch("-?[0-9]{1,9}", priorities[-1]) else 1
 
     def members_of(self, group: str) -> tuple[str, ...]:
         """Return the hosts of a group and of the groups below it; cycles are allowed."""
         seen, waiting, found = {group}, [group], set[str]()
         while waiting:
-            grouped = self.groups.get(waiting.pop())
-            if grouped is not None:
-                found.update(grouped.hosts)
-                waiting += [child for child in grouped.children if child not in seen]
-                seen.update(grouped.children)
+            entry = self.groups.get(waiting.pop())
+            if entry is not None:
+                found.update(entry.hosts)
+                waiting += [child for child in entry.children if child not in seen]
+                seen.update(entry.children)
         return tuple(name for name in self.hosts if name in found)
 
     def _depths(self) -> dict[str, int]:
         """Return how far each group is below `all`, by its longest path."""
-        below = {child for grouped in self.groups.values() for child in grouped.children}
+        below = {child for entry in self.groups.values() for child in entry.children}
         level = [name for name in self.groups if name not in below]
         depths: dict[str, int] = {}
         # Groups in a cycle would go down for ever; no path is longer than the number of groups.
@@ -102,15 +102,15 @@ class AnsibleInventory:
     def _names(self, pattern: str, origin: Origin) -> tuple[str, ...]:
         names = _expanded(pattern)
         if names is None:
-            self.drop(origin, f"the hosts {shown(pattern)}, whose range is not supported")
+            self.skip(origin, f"the hosts {shown(pattern)}, whose range is not supported")
             return ()
         if len(self.hosts.keys() | set(names)) > MOST_SERVERS:
-            self.drop(origin, f"the hosts {shown(pattern)}, which are more than {MOST_SERVERS:,} in all")
+            self.skip(origin, f"the hosts {shown(pattern)}, which are more than {MOST_SERVERS:,} in all")
             return ()
         refusals = [why for name in names if (why := refusal("name", name))]
         if refusals:
             more = f" (nor {len(refusals) - 1} more of {shown(pattern)})" if len(refusals) > 1 else ""
-            self.drop(origin, refusals[0] + more)
+            self.skip(origin, refusals[0] + more)
         return tuple(name for name in names if not refusal("name", name))
 
 

@@ -25,7 +25,7 @@ def read_ini(text: str, file: str, groups: AnsibleInventory) -> None:
             if kind in ("hosts", "children", "vars"):
                 groups.group(group, origin)
             else:
-                groups.drop(origin, f"the section {shown(content)}")
+                groups.skip(origin, f"the section {shown(content)}")
         elif kind == "children":
             child = content.split()[0]
             groups.group(group, origin).children[child] = None
@@ -42,14 +42,14 @@ def _host(content: str, group: str, origin: Origin, groups: AnsibleInventory) ->
         pattern, *words = shlex.split(content, comments=True)
     except ValueError:
         # The line is not printed: it may contain a password.
-        return groups.drop(origin, "a line with an unmatched quote")
+        return groups.skip(origin, "a line with an unmatched quote")
     variables = []
     for word in words:
         name, equals, value = word.partition("=")
         if equals:
             variables.append(AnsibleVariable(name, value, origin))
         else:
-            groups.drop(origin, "a word after a host that is not a variable")
+            groups.skip(origin, "a word after a host that is not a variable")
     port = _PORT.fullmatch(pattern)
     if port:
         pattern = port["host"]

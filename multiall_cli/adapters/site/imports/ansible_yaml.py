@@ -38,44 +38,44 @@ def _host_variables(meta: YamlValue, groups: AnsibleInventory) -> None:
 
 def _listed(name: str, parent: YamlMapping, group: YamlValue, groups: AnsibleInventory) -> None:
     """Add a group whose hosts and children are lists of names."""
-    grouped = groups.group(name, parent.keys[name])
+    entry = groups.group(name, parent.keys[name])
     if not isinstance(group, YamlMapping):
         return
     for key, section in group.entries.items():
         if key == "vars" and isinstance(section, YamlMapping):
-            grouped.variables += _variables(section)
+            entry.variables += _variables(section)
         elif key in ("hosts", "children") and isinstance(section, YamlList):
             for each in section.items:
                 if not isinstance(each, YamlScalar):
-                    groups.drop(each.origin, f"one of the {key} of the group {shown(name)}, which is not a name")
+                    groups.skip(each.origin, f"one of the {key} of the group {shown(name)}, which is not a name")
                 elif key == "hosts":
                     groups.add_hosts(each.text, name, [], each.origin)
                 else:
-                    grouped.children[each.text] = None
+                    entry.children[each.text] = None
                     groups.group(each.text, each.origin)
         else:
-            groups.drop(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
+            groups.skip(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
 
 
 def _group(name: str, parent: YamlMapping, group: YamlValue, groups: AnsibleInventory) -> None:
-    grouped = groups.group(name, parent.keys[name])
+    entry = groups.group(name, parent.keys[name])
     if not isinstance(group, YamlMapping):
         return
     for key, section in group.entries.items():
         if key not in ("hosts", "children", "vars"):
-            groups.drop(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
+            groups.skip(group.keys[key], f"the key {shown(key)} of the group {shown(name)}")
         elif not isinstance(section, YamlMapping):
             if not isinstance(section, YamlScalar) or section.value is not None:
-                groups.drop(section.origin, f"the {key} of the group {shown(name)}, which are not a mapping")
+                groups.skip(section.origin, f"the {key} of the group {shown(name)}, which are not a mapping")
         elif key == "hosts":
             for pattern, host in section.entries.items():
                 groups.add_hosts(pattern, name, list(_variables(host)), section.keys[pattern])
         elif key == "children":
             for child, inner in section.entries.items():
-                grouped.children[child] = None
+                entry.children[child] = None
                 _group(child, section, inner, groups)
         else:
-            grouped.variables += _variables(section)
+            entry.variables += _variables(section)
 
 
 def _variables(written: YamlValue) -> Iterator[AnsibleVariable]:

@@ -31,11 +31,11 @@ class SkippedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """Servers and pools as another tool's files declare them; `dropped` has the skipped entries."""
+    """Servers and pools as another tool's files declare them; `skipped` has the skipped entries."""
 
     servers: tuple[Server, ...]
     pools: tuple[Pool, ...] = ()
-    dropped: tuple[SkippedEntry, ...] = ()
+    skipped: tuple[SkippedEntry, ...] = ()
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ def import_ssh_config(path: Path, in_force: Sequence[str] = CONFIG_FILES) -> Imp
             host.values.clear()
     else:
         reader.settle(path, in_force)
-    return ImportResult(tuple(host.server() for host in hosts), (), tuple(reader.dropped))
+    return ImportResult(tuple(host.server() for host in hosts), (), tuple(reader.skipped))
 
 
 def _is_same(path: Path, file: str) -> bool:
@@ -52,10 +52,10 @@ def _is_same(path: Path, file: str) -> bool:
         return False
 
 
-def _values(says: HostConfig) -> dict[str, str]:
+def _values(config: HostConfig) -> dict[str, str]:
     """Return ssh's values for a host, by the keys of an inventory."""
-    found = {key: says.text(keyword) for keyword, key in _KEYS.items() if key != "address"}
-    return {"address": says.hostname, **{key: value for key, value in found.items() if value not in ("", "none")}}
+    found = {key: config.text(keyword) for keyword, key in _KEYS.items() if key != "address"}
+    return {"address": config.hostname, **{key: value for key, value in found.items() if value not in ("", "none")}}
 
 
 class _SshConfigReader:
@@ -63,7 +63,7 @@ class _SshConfigReader:
 
     def __init__(self, folder: Path, *, tells_keywords: bool = True) -> None:
         self.hosts: dict[str, ServerDraft] = {}
-        self.dropped: dict[SkippedEntry, None] = {}  # a file that is read twice reports nothing twice
+        self.skipped: dict[SkippedEntry, None] = {}  # a file that is read twice reports nothing twice
         self._folder = folder
         self._tells_keywords = tells_keywords
         self._left = MOST_FILES
@@ -78,7 +78,7 @@ class _SshConfigReader:
             if keyword == "host":
                 self._host(words, origin)
             elif keyword == "match":
-                self._drop(origin, f"the block 'Match {' '.join(words)}'")
+                self._skip(origin, f"the block 'Match {' '.join(words)}'")
                 self._block = None
             elif keyword == "include":
                 self._include(words, origin, depth)
@@ -96,7 +96,7 @@ class _SshConfigReader:
                 given = _values(host_config(ours, asked, resolve=lambda name: False))
                 self._settle(host, {key: value for key, value in values.items() if given.get(key) != value})
         except UsageError as fault:
-            self._drop(Origin(str(path), 1, 1), f"values of patterns and Match blocks, because ssh refuses it: {fault}")
+            self._skip(Origin(str(path), 1, 1), f"values of patterns and Match blocks, because ssh refuses it: {fault}")
 
     def _settle(self, host: ServerDraft, values: dict[str, str]) -> None:
         """Store the values. Those of its own lines have a position; others come from a pattern's or a Match block."""
@@ -105,9 +105,9 @@ class _SshConfigReader:
             _, origin = before.get(key, ("", host.origin))
             self._take(host, key, value, origin)
 
-    def _drop(self, origin: Origin, what: str) -> None:
+    def _skip(self, origin: Origin, what: str) -> None:
         # The text may be any line of the file, and is printed on a terminal.
-        self.dropped[SkippedEntry(origin, what if what.isprintable() else ascii(what))] = None
+        self.skipped[SkippedEntry(origin, what if what.isprintable() else ascii(what))] = None
 
     def _lines(self, text: str, file: str) -> Iterator[tuple[Origin, str, list[str]]]:
         for number, line in enumerate(text.split("\n"), 1):
@@ -121,15 +121,15 @@ class _SshConfigReader:
             except ValueError:
                 # Lines after a broken Host line belong to no host.
                 self._block = None if keyword.lower() in ("host", "match") else self._block
-                self._drop(origin, f"{shown(content)} has an unmatched quote")
+                self._skip(origin, f"{shown(content)} has an unmatched quote")
 
     def _host(self, patterns: list[str], origin: Origin) -> None:
         hosts: list[ServerDraft] = []
         for pattern in patterns:
             if any(sign in pattern for sign in "*?!"):
-                self._drop(origin, f"'Host {pattern}' is a pattern, not a server")
+                self._skip(origin, f"'Host {pattern}' is a pattern, not a server")
             elif why := refusal("name", pattern):
-                self._drop(origin, why)
+                self._skip(origin, why)
             else:
                 hosts.append(self.hosts.setdefault(pattern, ServerDraft(pattern, origin)))
         self._block = tuple(hosts) or None
@@ -139,9 +139,9 @@ class _SshConfigReader:
         if not self._tells_keywords:
             return
         if not self._block:
-            self._drop(origin, f"{shown(keyword)} for all hosts")
+            self._skip(origin, f"{shown(keyword)} for all hosts")
         elif key is None or len(words) != 1:
-            self._drop(origin, f"{shown(keyword)} of {self._block[0].name}")
+            self._skip(origin, f"{shown(keyword)} of {self._block[0].name}")
         elif not (key == "jump" and words[0].lower() == "none"):
             for host in self._block:
                 self._put(host, key, words[0], origin)
@@ -153,27 +153,27 @@ class _SshConfigReader:
         if key == "identity":
             value = value.replace("%d", "~", 1) if value.startswith("%d/") else value
             if not value.startswith(("/", "~/")) or "%" in value:
-                return self._drop(origin, f"the key {shown(value)} of {host.name} is not a path from / or ~/")
+                return self._skip(origin, f"the key {shown(value)} of {host.name} is not a path from / or ~/")
         why = refusal(key, value)
         if why:
-            self._drop(origin, f"{why} of {host.name}")
+            self._skip(origin, f"{why} of {host.name}")
         elif key == "identity" and key in host.values:
-            self._drop(origin, f"another key of {host.name}, {shown(value)}")
+            self._skip(origin, f"another key of {host.name}, {shown(value)}")
         else:
             host.put(key, value, origin)
         return None
 
     def _include(self, patterns: list[str], origin: Origin, depth: int) -> None:
         if depth >= DEPTH:
-            return self._drop(origin, f"Include more than {DEPTH} deep")
+            return self._skip(origin, f"Include more than {DEPTH} deep")
         block = self._block
         for name in [name for pattern in patterns for name in self._named(pattern)]:
             self._left -= 1
             if self._left < 0:
-                return self._drop(origin, f"Include of more than {MOST_FILES:,} files in all")
+                return self._skip(origin, f"Include of more than {MOST_FILES:,} files in all")
             fault = self.read(Path(name), depth + 1)
             if fault is not None:
-                self._drop(fault.origin, fault.what)
+                self._skip(fault.origin, fault.what)
             self._block = block
         return None
 

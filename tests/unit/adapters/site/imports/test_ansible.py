@@ -21,7 +21,7 @@ def servers(found):
 
 
 def told(found):
-    return [f"{one.origin.line}: {one.what}" for one in found.dropped]
+    return [f"{one.origin.line}: {one.what}" for one in found.skipped]
 
 
 INI = """
@@ -63,7 +63,7 @@ all:
 @pytest.mark.parametrize(("text", "name"), [(INI, "hosts"), (YAML, "hosts.yml")])
 def test_hosts_groups_and_variables_are_taken_over(imported, text, name):
     found = imported(text, name)
-    assert not found.dropped
+    assert not found.skipped
     named = servers(found)
     assert list(named) == ["mail.example.com", "web01", "web02", "web03", "db1", "db3", "db5"]
     assert {pool.name: pool.members for pool in found.pools} == {
@@ -258,7 +258,7 @@ def test_the_priority_of_groups(imported):
     text = f"{groups}[all:vars]\nx=all\nansible_group_priority=99\n"
     found = imported(text)
     assert found.servers[0].labels == {"x": "a"}
-    assert not found.dropped
+    assert not found.skipped
 
 
 @pytest.mark.parametrize(

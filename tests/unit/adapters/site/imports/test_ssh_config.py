@@ -19,7 +19,7 @@ def imported(tmp_path):
 
 
 def dropped(found):
-    return [f"{one.origin.line}: {one.what}" for one in found.dropped]
+    return [f"{one.origin.line}: {one.what}" for one in found.skipped]
 
 
 def test_hosts_become_servers(imported):
@@ -36,7 +36,7 @@ Host web1
     Port 99
 """
     found = imported(text)
-    assert not found.dropped
+    assert not found.skipped
     one, two = found.servers
     assert (one.name, one.address, two.address) == ("web1", "web1.example.com", "web2.example.com")
     assert (one.ssh.user, one.ssh.port, one.ssh.jump, one.ssh.identity) == ("deploy", 2222, "b1,x@b2:22", "~/.ssh/id")
@@ -70,12 +70,12 @@ DROPPED = {
 def test_what_is_not_taken_over_is_told(imported, text, told):
     found = imported(text)
     assert any(told.replace("\\\\", "\\").replace('\\"', '"') in one for one in dropped(found)), dropped(found)
-    assert all(str(one).isprintable() for one in found.dropped)
+    assert all(str(one).isprintable() for one in found.skipped)
 
 
 def test_a_jump_of_none_is_none(imported):
     found = imported("Host a\n ProxyJump none")
-    assert (found.servers[0].ssh.jump, found.dropped) == (None, ())
+    assert (found.servers[0].ssh.jump, found.skipped) == (None, ())
 
 
 def test_lines_behind_a_broken_host_belong_to_nobody(imported):
@@ -116,7 +116,7 @@ def test_an_include_that_no_file_can_be_called_is_passed_over(imported, pattern)
 def test_files_that_include_themselves_often_end_soon(imported):
     found = imported("Host a\n" + "Include config config\n" * 20)
     assert any("more than 1,000 files" in one for one in dropped(found))
-    assert len(found.dropped) < 100
+    assert len(found.skipped) < 100
 
 
 def test_the_first_value_holds_whoever_it_is_for(imported):
