@@ -1,4 +1,4 @@
-"""A lab of real hosts for the whole run, as new for each test, and nothing of it left at the end."""
+"""A lab of real hosts for the whole run, reset for each test; nothing is left at the end."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ HOSTS = 4
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of this folder needs a lab: where none can be had it is skipped, and says why."""
+    """Skip the tests of this folder, with the reason, where no lab can run."""
     try:
         check_requirements()
         why = ""
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def hosts(pytestconfig: pytest.Config) -> Iterator[RealLab]:
-    """One lab per worker of pytest-xdist: each has a network of its own, so none is in another's way."""
+    """One lab per worker of pytest-xdist: each has its own network."""
     lab = RealLab.up(HOSTS, seed=int(pytestconfig.getoption("randomly_seed", 1)))
     try:
         yield lab
@@ -45,14 +45,14 @@ def hosts(pytestconfig: pytest.Config) -> Iterator[RealLab]:
 
 @pytest.fixture
 def lab(hosts: RealLab) -> RealLab:
-    """Hosts as new: clean disks, booted afresh, no faults."""
+    """Reset hosts: clean disks, fresh boot, no faults."""
     hosts.reset()
     return hosts
 
 
 @pytest.fixture
 def ground(lab: RealLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
-    """A site of the test's own over the lab's hosts, and a home without an ssh config."""
+    """A site over the lab's hosts, and a home without an ssh config."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

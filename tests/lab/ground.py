@@ -1,4 +1,4 @@
-"""A site over the lab's hosts: what a test says of servers and pools, and the same verbs that a user has."""
+"""A site over the lab's hosts: a test writes its servers and pools, and runs a user's commands."""
 
 import json
 import os
@@ -19,12 +19,12 @@ from multiall_cli.lab.real.lab import Lab
 from tests.fixtures.bench import ALL_GUARDS, contents
 
 ROOT = Path(__file__).parents[2]
-CONNECT = 2.0  # seconds that a member may take to answer before it counts as away
+CONNECT = 2.0  # seconds for a member to answer before it counts as unreachable
 
 
 @dataclass
 class Ground:
-    """`write` first; `trees/www` below the site's folder is what a pool is to have in /srv/www."""
+    """Call `write` first; `trees/www` below the site's folder is the source of /srv/www."""
 
     lab: RealLab
     root: Path
@@ -37,8 +37,8 @@ class Ground:
         only: Iterable[str] | None = None,
         **settings: object,
     ) -> Path:
-        """The site. `servers`: what is special about some; `files`: over the declaration of /srv/www;
-        `only`: the pool's members, where that is not all hosts.
+        """Write the site. `servers`: settings of some servers; `files`: overrides the declaration of /srv/www; `only`:
+        the pool's members, if not all hosts.
         """
         (self.root / "inventory").mkdir(parents=True, exist_ok=True)
         told: dict[str, Any] = {}
@@ -61,7 +61,7 @@ class Ground:
         return self.root
 
     def tree(self, files: Mapping[str, bytes | str]) -> Path:
-        """Add to the tree that the pool is to have."""
+        """Add files to the source tree."""
         top = self.root / "trees" / "www"
         for name, content in files.items():
             (top / name).parent.mkdir(parents=True, exist_ok=True)
@@ -73,13 +73,13 @@ class Ground:
             return sync_files(fleet.context, pool, only, ALL_GUARDS)
 
     def timed_sync(self) -> tuple[Report, float]:
-        """And how long it took, in seconds."""
+        """Sync; return the report and the seconds it took."""
         began = time.monotonic()
         report = self.sync()
         return report, time.monotonic() - began
 
     def cli(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """The program as a user starts it."""
+        """Run the program as a user does."""
         return subprocess.run(
             [sys.executable, "-m", "multiall_cli", "--site", str(self.root), *words],
             capture_output=True,
@@ -90,17 +90,17 @@ class Ground:
         )
 
     def run(self, name: str, *argv: str, stdin: bytes = b"") -> bytes:
-        """Past sshd, as the host's root; what it printed."""
+        """Run a command as the host's root, without sshd; return its output."""
         done = self.lab.run(name, argv, stdin)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
     def on(self, name: str, path: str) -> Path:
-        """A path of a host's, as this machine sees it."""
+        """Return a path of a host, as this machine sees it."""
         return Path(f"/proc/{self.lab.pid(name)}/root{path}")
 
     def has(self, name: str, path: str) -> bytes | None:
-        """A file's content on a host; None where there is none."""
+        """Return a file's content on a host; None if it is missing."""
         done = self.lab.run(name, ["cat", path])
         return done.stdout if done.returncode == 0 else None
 
@@ -119,7 +119,7 @@ def all_are(report: Report, state: MemberState, names: Iterable[str]) -> bool:
 
 
 def catches_up(ground: Ground, name: str = "web2") -> None:
-    """The next run brings the member to what it missed, and nothing stays open."""
+    """Check that the next run brings the member up to date, and nothing stays open."""
     report = ground.sync()
     assert states(report)[name] is MemberState.CHANGED, report.members
     assert contents(ground.on(name, "/srv/www")) == contents(ground.root / "trees" / "www")

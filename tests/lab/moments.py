@@ -1,4 +1,4 @@
-"""The numbered moments of a run: each step that the engine tells, and each piece of content before it is sent."""
+"""Numbered moments of a run: each step that the engine reports, and each piece of content before it is sent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from tests.fixtures.pipes import Kept
 
 @dataclass
 class Moments:
-    """Counts them from 1; `at` is called at the chosen one, with nothing before or after it touched."""
+    """Counts moments from 1; calls `at` at the chosen one and changes nothing else."""
 
     chosen: int
     at: Callable[[], object]
@@ -42,7 +42,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Listening:
-    """A transport whose sessions tell each piece that they are about to send."""
+    """A transport whose sessions report each piece before they send it."""
 
     transport: Transport
     on_piece: Callable[[str, bytes], None]
@@ -57,7 +57,7 @@ class Listening:
 
 
 def sync_through(site: str, moments: Moments, only: str = "") -> Report:
-    """One `pool sync web` that passes through the moments: all, or only the pieces that are sent to one member."""
+    """Run `pool sync web` through the moments: all, or only the pieces sent to one member."""
     options = FleetOptions() if only else FleetOptions(watch=moments.step)
     with Fleet.load(site, options) as fleet:
         listening = Listening(fleet.context.transport, moments.piece, only)

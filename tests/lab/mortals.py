@@ -1,4 +1,4 @@
-"""Admins in processes of their own that can be killed: forked from one that has everything loaded, so each is quick."""
+"""Admin processes that can be killed; each is forked from one with everything loaded, so it starts quickly."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 
 from tests.lab.moments import Moments, sync_through
 
-LIMIT = 60.0  # seconds that an admin may take for one run
+LIMIT = 60.0  # seconds for one run of an admin
 
 _SPAWNING = multiprocessing.get_context("forkserver")
 _SPAWNING.set_forkserver_preload(["tests.lab.mortals", "multiall_cli.fleet", "multiall_cli.adapters.ssh.transport",
@@ -19,7 +19,7 @@ _SPAWNING.set_forkserver_preload(["tests.lab.mortals", "multiall_cli.fleet", "mu
 
 
 def _live(site: str, home: str, dies_at: int) -> None:
-    """One run. 0: it lives to its end."""
+    """Run once; exit code 0 if the run completes."""
     os.environ["HOME"] = home
     os.setsid()
     report = sync_through(site, Moments(dies_at, lambda: os.kill(os.getpid(), signal.SIGKILL)))
@@ -28,7 +28,7 @@ def _live(site: str, home: str, dies_at: int) -> None:
 
 @dataclass
 class Admin:
-    """`pool sync web` of a site in a process of its own; it kills itself at its `dies_at`-th moment."""
+    """`pool sync web` of a site in its own process, which kills itself at its `dies_at`-th moment."""
 
     site: str
     dies_at: int = 0
@@ -39,20 +39,20 @@ class Admin:
         self._process.start()
 
     def ended_within(self, seconds: float) -> bool:
-        """Waits for its end, and not longer than this."""
+        """Wait for its end, but no longer than this; return whether it ended."""
         return bool(wait([self._process.sentinel], seconds))
 
     def kill(self) -> None:
         self._process.kill()
 
     def timed(self) -> float:
-        """Waits for its good end; how long that took, in seconds."""
+        """Wait until it succeeds; return how many seconds that took."""
         began = time.monotonic()
         assert self.end() == 0
         return time.monotonic() - began
 
     def end(self) -> int:
-        """Its exit code; -9 where it was killed."""
+        """Return its exit code; -9 if it was killed."""
         assert self.ended_within(LIMIT), "the admin did not end"
         self._process.join()
         code = self._process.exitcode

@@ -1,4 +1,4 @@
-"""Health of real hosts: what is read, by whom, and what is not taken for well."""
+"""Health of real hosts: readings, privileges, and what never counts as healthy."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ rules:
 
 
 def health(ground: Ground, *words: str) -> tuple[int, dict[str, dict[str, int]]]:
-    """The exit code, and host → rule → code."""
+    """Return the exit code, and host → rule → code."""
     done = ground.cli("baseline", "check", "--json", *words)
     told = json.loads(done.stdout)["servers"]
     return done.returncode, {
@@ -40,7 +40,7 @@ def written(ground: Ground, servers: dict[str, dict[str, object]] | None = None)
 
 WELL = {"sshd": 200, "process": 200, "path": 200, "way": 200, "eth0": 200, "shadow": 200}
 UNWELL = {"nobody": 401, "closed": 401, "web": 106}
-"""What no one answers is not well, whether it refuses or is silent; a consequence is muted."""
+"""A port without an answer fails, whether it refuses or is silent; consequences are muted."""
 
 
 def test_all_is_read_on_every_host(ground: Ground) -> None:
@@ -50,14 +50,14 @@ def test_all_is_read_on_every_host(ground: Ground) -> None:
     assert found == dict.fromkeys(ground.lab.names, WELL | UNWELL)
 
 
-def test_a_noisy_login_shell_is_in_no_ones_way(ground: Ground) -> None:
+def test_a_noisy_login_shell_is_no_problem(ground: Ground) -> None:
     written(ground)
     ground.run("web1", "sh", "-c", "echo 'echo welcome; echo to this host >&2' >> /root/.bashrc")
     assert health(ground, "web1")[1] == {"web1": WELL | UNWELL}
 
 
-def test_what_takes_other_rights_is_unknown_and_not_missing(ground: Ground) -> None:
-    """A login without rights and without `become`."""
+def test_readings_without_privileges_are_unknown_not_missing(ground: Ground) -> None:
+    """A login without privileges and without `become`."""
     ground.run("web1", "useradd", "-m", "-s", "/bin/sh", "jo")
     written(ground, {"web1": {"ssh": {"user": "jo"}}})
     found = health(ground, "web1")[1]["web1"]
@@ -65,7 +65,7 @@ def test_what_takes_other_rights_is_unknown_and_not_missing(ground: Ground) -> N
 
 
 def test_a_server_that_dies_while_it_is_read_is_unknown(ground: Ground) -> None:
-    """And nothing that was known of it is forgotten."""
+    """And its earlier readings stay."""
     written(ground)
     health(ground)
     ground.lab.kill("web2")
@@ -84,7 +84,7 @@ rules:
 
 
 def test_a_pattern_that_never_ends_is_cut_off(ground: Ground) -> None:
-    """It costs itself alone, and its time."""
+    """It costs only its own time limit."""
     written(ground)
     (ground.root / "rules" / "lab.yaml").write_text(ENDLESS)
     ground.run("web1", "sh", "-c", "printf '%s' aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab > /tmp/long")
@@ -94,8 +94,8 @@ def test_a_pattern_that_never_ends_is_cut_off(ground: Ground) -> None:
 SAME = "rules: {conf: {check: file, path: /etc/app.conf, same: [sha256, mode]}}"
 
 
-def test_who_differs_from_its_brothers_drifts(ground: Ground) -> None:
-    """Also where its brothers are not looked at now."""
+def test_a_member_that_differs_from_its_peers_drifts(ground: Ground) -> None:
+    """Also if its peers are not checked now."""
     written(ground)
     (ground.root / "rules" / "lab.yaml").write_text(SAME)
     for name in ground.lab.names:
@@ -115,7 +115,7 @@ rules:
 """
 
 
-def test_what_happens_between_two_looks_is_counted_from_marks(ground: Ground) -> None:
+def test_events_between_two_checks_are_counted(ground: Ground) -> None:
     written(ground)
     (ground.root / "rules" / "lab.yaml").write_text(COUNTED)
     ground.run("web1", "sh", "-c", "echo ERROR before > /var/log/app.log")
@@ -127,8 +127,8 @@ def test_what_happens_between_two_looks_is_counted_from_marks(ground: Ground) ->
     assert health(ground, "web1")[1]["web1"]["errors"] == 200
 
 
-def test_a_watch_goes_on_over_sessions_that_stay_open(ground: Ground) -> None:
-    """One login for all looks; one whose session was ended is logged in to again."""
+def test_a_watch_reuses_open_sessions(ground: Ground) -> None:
+    """One login for all checks; a server whose session ended gets a new login."""
     from multiall_cli.fleet import Fleet
 
     written(ground)

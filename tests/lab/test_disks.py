@@ -1,4 +1,4 @@
-"""Members whose disk is full, read-only or failing, or that may open few files: nothing is mixed, all is told."""
+"""Members with a full, read-only or failing disk, or few open files: no mixed file, all errors reported."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from tests.fixtures.bench import contents
 from tests.lab.ground import Ground, all_are, catches_up, member, states
 
 Figure = Callable[[str, object], None]
-DEEP = "/".join("abcdefghijklmnopqrst")  # each folder on the way is held open while what is in it changes
+DEEP = "/".join("abcdefghijklmnopqrst")  # each folder on the way stays open while its contents change
 SICK: list[tuple[str, FaultKind, dict[str, object], str]] = [
     ("ENOSPC", FaultKind.FILL_DISK, {}, "No space left on device"),
     ("EROFS", FaultKind.READ_ONLY, {}, "Read-only file system"),
@@ -28,7 +28,7 @@ SICK: list[tuple[str, FaultKind, dict[str, object], str]] = [
 def test_a_disk_that_fails(
     ground: Ground, name: str, fault: FaultKind, values: dict[str, object], words: str, record_property: Figure
 ) -> None:
-    """The member is told as failed, with what its system said; every path is old or new; afterwards it catches up."""
+    """The member fails with its system's error; every path is old or new; afterwards it catches up."""
     ground.write()
     plant_old(ground.root / "trees" / "www")
     assert all_are(ground.sync(), MemberState.CHANGED, ground.lab.names)

@@ -1,4 +1,4 @@
-"""Every fault once, with `pool sync`: the broken member is deferred or failed in time, and catches up afterwards."""
+"""Every fault once, with `pool sync`: the broken member is deferred or fails in time, and catches up afterwards."""
 
 import ipaddress
 import json
@@ -16,7 +16,7 @@ from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import Fault
 from tests.lab.ground import CONNECT, Ground, all_are, catches_up, states
 
-GRACE = 1.0  # seconds beside a stated limit
+GRACE = 1.0  # seconds on top of a stated limit
 OTHERS = {"web1", "web3", "web4"}
 
 
@@ -40,13 +40,13 @@ AWAY = (
 
 @pytest.mark.parametrize("fault", AWAY)
 def test_a_member_that_is_away(ground: Ground, fault: FaultKind) -> None:
-    """Deferred within the time to connect, the others done; then once, and exactly once, brought up to date."""
+    """Deferred within the time to connect, the others done; later brought up to date exactly once."""
     prepared(ground)
     with ground.lab.broken("web2", fault):
         report, took = ground.timed_sync()
         assert states(report)["web2"] is MemberState.DEFERRED, report.members
         assert all_are(report, MemberState.CHANGED, OTHERS)
-        assert took < CONNECT + GRACE + 1  # the others' work is within it
+        assert took < CONNECT + GRACE + 1  # the others' work runs at the same time
         assert ground.cli("pool", "status", "web").returncode == 3
     catches_up(ground)
 
@@ -58,7 +58,7 @@ def test_a_restart_between_two_runs(ground: Ground) -> None:
 
 
 def test_a_wrong_clock(ground: Ground) -> None:
-    """Two days behind: it takes part as any other, and nothing is copied twice because of it."""
+    """Two days behind: the member works normally, and nothing is copied twice."""
     prepared(ground)
     with ground.lab.broken("web2", FaultKind.SKEW_CLOCK, by=-2 * 86400.0):
         there = float(ground.cli("exec", "web2", "--", "date", "+%s").stdout.splitlines()[-1])
@@ -86,10 +86,10 @@ def test_a_login_that_is_too_slow(ground: Ground) -> None:
 
 
 def test_a_long_and_lossy_line(ground: Ground) -> None:
-    """60 ms and 3 % each way: slower, and as right as any."""
+    """60 ms and 3 % in each direction: slower, but correct."""
     prepared(ground)
     with ground.lab.broken("web2", FaultKind.LINE, delay=0.06, jitter=0.01, loss=0.03):
-        for _ in range(3):  # three times: a handshake may be unlucky within so short a time to connect
+        for _ in range(3):  # three times: a handshake may be unlucky in so short a time to connect
             report = ground.sync()
             if states(report)["web2"] is not MemberState.DEFERRED:
                 break
@@ -97,7 +97,7 @@ def test_a_long_and_lossy_line(ground: Ground) -> None:
 
 
 def test_a_narrow_line(ground: Ground) -> None:
-    """1 MB over 1 MB/s takes about a second, and no longer than that allows."""
+    """1 MB over 1 MB/s takes about a second, and not much longer."""
     prepared(ground)
     ground.tree({"noise": os.urandom(1_000_000)})
     with ground.lab.broken("web2", FaultKind.LINE, rate=1_000_000.0):
@@ -107,9 +107,9 @@ def test_a_narrow_line(ground: Ground) -> None:
 
 
 def test_death_in_mid_transfer(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its power goes while it receives: every file is old or new, never mixed, and the next run completes it.
+    """Power fails while it receives: every file is old or new, never mixed, and the next run completes it.
 
-    How long a silent kernel is waited for is 30 s (`link.DEAD_AFTER`); here it is 3 s, to be quick.
+    The limit for a silent kernel is 30 s (`streams.DEAD_AFTER`); 3 s here, to be quick.
     """
     waits = [(level, name, 3000 if name == "TCP_USER_TIMEOUT" else value) for level, name, value in streams._OPTIONS]
     monkeypatch.setattr(streams, "_OPTIONS", waits)
@@ -131,7 +131,7 @@ def test_death_in_mid_transfer(ground: Ground, monkeypatch: pytest.MonkeyPatch) 
     assert ground.has("web2", "/srv/www/two") == new
 
 
-def test_two_of_them_hear_each_other_no_more(ground: Ground) -> None:
+def test_a_partition_between_two_members(ground: Ground) -> None:
     ground.lab.do("web1", FaultKind.PARTITION, **{"from": ("web2",)})
     said = ground.lab.run("web1", ["ssh", "-o", "ConnectTimeout=1", "-o", "StrictHostKeyChecking=no",
                                    ground.lab.addresses["web2"], "true"])  # fmt: skip
@@ -141,7 +141,7 @@ def test_two_of_them_hear_each_other_no_more(ground: Ground) -> None:
     assert all_are(ground.sync(), MemberState.CHANGED, ground.lab.names)
 
 
-def test_faults_are_told_and_forgotten_by_a_reset(ground: Ground) -> None:
+def test_status_shows_faults_until_a_reset(ground: Ground) -> None:
     lab = ground.lab
     lab.do("web1", FaultKind.LINE, delay=0.01)
     lab.do("web2", FaultKind.CUT)
@@ -154,7 +154,7 @@ def test_faults_are_told_and_forgotten_by_a_reset(ground: Ground) -> None:
     assert all_are(ground.sync(), MemberState.CHANGED, lab.names)
 
 
-def test_orders_that_make_no_sense(ground: Ground) -> None:
+def test_invalid_orders(ground: Ground) -> None:
     lab = ground.lab
     with pytest.raises(UsageError, match="lab web9: there is no such host; its hosts are web1, web2"):
         lab.kill("web9")
@@ -169,8 +169,8 @@ def test_orders_that_make_no_sense(ground: Ground) -> None:
         lab.pid("web1")
 
 
-def test_nothing_of_the_lab_is_reached_from_outside(ground: Ground) -> None:
-    """This machine's own network has no link to it, and its hosts have no way out. (Nothing is sent to find out.)"""
+def test_the_lab_is_unreachable_from_outside(ground: Ground) -> None:
+    """This machine's network has no link to it, and its hosts have no way out. (Nothing is sent to find out.)"""
     ours = {link for _, link in socket.if_nameindex()}
     theirs = {one["ifname"] for one in json.loads(ground.lab.beside(["ip", "-json", "link"]).stdout)}
     assert theirs == {"lo", "br0", "v1", "v2", "v3", "v4"}

@@ -1,6 +1,6 @@
 """kill -9 of the admin, of a member's sshd and of the whole member: at every moment of a run, and at random ones.
 
-After each: every file is old or new and never mixed, the store is whole, the next run makes all so, nothing is open.
+After each: every file is old or new, never mixed; the store is valid; the next run completes everything.
 """
 
 import random
@@ -25,14 +25,14 @@ from tests.lab.moments import Moments, sync_through
 from tests.lab.mortals import Admin
 
 TIMES = 5  # at each moment
-AT_RANDOM, SHARES = 300, 6  # of each victim; in so many tests, so that both cores have work
+AT_RANDOM, SHARES = 300, 6  # per victim; split into tests, so that both cores have work
 NEVER = 0
-LATE = 1.2  # times the length of a run that nobody cuts off: some kills come after its end
+LATE = 1.2  # times the length of an undisturbed run: some kills come after its end
 
 
 @dataclass(frozen=True)
 class Stand:
-    """One member with the old tree, a site that wants the new one, and what became of them."""
+    """One member with the old tree, and a site with the new one."""
 
     ground: Ground
     old: Contents
@@ -47,7 +47,7 @@ class Stand:
         return str(self.ground.root)
 
     def begin(self) -> None:
-        """As before the first run."""
+        """Restore the state before the first run."""
         for made in ("/srv/.multiall-www", "/srv/acted"):
             shutil.rmtree(self.ground.on("web1", made), ignore_errors=True)
         self.ground.on("web1", "/srv/acted").mkdir()
@@ -55,7 +55,7 @@ class Stand:
         shutil.rmtree(self.ground.root / "state", ignore_errors=True)
 
     def check(self) -> None:
-        """Nothing is mixed, nothing is lost; one more run, and all is as wanted and nothing is open."""
+        """Check that no file is mixed and nothing is lost; then one more run completes everything."""
         assert_old_or_new(contents(self.ground.on("web1", "/srv/www")), self.old, self.new)
         assert_store_whole(self.ground.root / "state" / "state.sqlite")
         with Fleet.load(self.site) as fleet:
@@ -69,7 +69,7 @@ class Stand:
 
 @pytest.fixture
 def stand(ground: Ground, tmp_path: Path) -> Stand:
-    """web1 alone, so that the moments of a run come in the same order each time."""
+    """web1 alone, so that the moments of a run always have the same order."""
     actions = [{"run": ["touch", f"/srv/acted/{name}"]} for name in ("one", "two")]
     ground.write(files={"after": actions}, only=["web1"])
     plant_new(ground.root / "trees" / "www")
@@ -95,7 +95,7 @@ VICTIMS: dict[str, Callable[[RealLab], None]] = {"sshd": kill_sshd, "member": ki
 
 
 def moments_of(stand: Stand) -> int:
-    """How many a whole run has."""
+    """Return the number of moments of a run."""
     counted = Moments(NEVER, lambda: None)
     sync_through(stand.site, counted)
     stand.check()
@@ -171,7 +171,7 @@ def test_the_other_side_at_random(stand: Stand, victim: str, share: int, record_
 
 
 def after(seconds: float, ended: threading.Event, kill: Callable[[RealLab], None], lab: RealLab) -> Callable[[], None]:
-    """Kills after so many seconds, or at the run's end where that comes first."""
+    """Kill after so many seconds, or at the run's end if that is earlier."""
 
     def wait_and_kill() -> None:
         ended.wait(seconds)
@@ -181,8 +181,8 @@ def after(seconds: float, ended: threading.Event, kill: Callable[[RealLab], None
 
 
 def length_of_a_run(stand: Stand) -> float:
-    """In seconds, with its admin's start."""
-    admin = Admin(stand.site)  # the first one pays for the others' start
+    """Return the seconds of a run, with the start of its admin."""
+    admin = Admin(stand.site)  # the first one also starts the process that the others fork from
     admin.end()
     stand.begin()
     return LATE * Admin(stand.site).timed()

@@ -1,4 +1,4 @@
-"""What befalls a link while content travels over it: every wait ends within its stated limit and a second."""
+"""Faults of a link while content is sent over it: every wait ends within its limit and a second."""
 
 import os
 import random
@@ -16,15 +16,15 @@ from tests.lab.ground import Ground, all_are, catches_up, nothing_is_open, state
 from tests.lab.moments import Moments, sync_through
 
 SILENCE = 2.0  # seconds: the site's `timeout`
-GRACE = 1.0  # seconds beside a stated limit
+GRACE = 1.0  # seconds on top of a stated limit
 OTHERS = ("web1", "web3", "web4")
-LARGE = 3_000_000  # bytes: more than what a kernel takes from us before the other side answers
+LARGE = 3_000_000  # bytes: more than kernels buffer before the other side answers
 TRIES = 5
 Figure = Callable[[str, object], None]
 
 
 def prepared(ground: Ground) -> dict[str, tuple[bytes, bytes]]:
-    """All have the old tree; the new one is to come. Path → (old, new)."""
+    """Give all the old tree, and prepare the new one. Path → (old, new)."""
     luck = random.Random(ground.lab.seed)
     ground.timeout = SILENCE
     ground.write()
@@ -41,7 +41,7 @@ def assert_whole(ground: Ground, versions: dict[str, tuple[bytes, bytes]]) -> No
 
 
 def moment(ground: Ground, number: int, fault: FaultKind, **values: object) -> tuple[Report, float]:
-    """A sync in which the fault befalls web2 before the numbered piece is sent to it; how long the rest took, in s."""
+    """Sync with a fault on web2 before the numbered piece is sent to it; return the report and the seconds after it."""
     began = 0.0
 
     def strike() -> None:
@@ -60,7 +60,7 @@ SILENT = (FaultKind.CUT, FaultKind.ONE_WAY, FaultKind.POWER_OFF, FaultKind.FREEZ
 @pytest.mark.parametrize("number", [2, 15, 40])
 @pytest.mark.parametrize("fault", SILENT)
 def test_silence_in_mid_transfer(ground: Ground, fault: FaultKind, number: int, record_property: Figure) -> None:
-    """A black hole, a half-open link, a frozen kernel: told after the site's `timeout`, the others done meanwhile."""
+    """A black hole, a half-open link, a frozen kernel: reported after `timeout`, the others done meanwhile."""
     versions = prepared(ground)
     report, took = moment(ground, number, fault)
     assert took < SILENCE + GRACE
@@ -74,7 +74,7 @@ def test_silence_in_mid_transfer(ground: Ground, fault: FaultKind, number: int, 
 
 @pytest.mark.timeout(300)
 def test_a_line_that_loses_a_third(ground: Ground, record_property: Figure) -> None:
-    """30 % each way. Whatever a run does not get through, the next ones do."""
+    """30 % in each direction. Later runs complete what one run does not."""
     ground.timeout = 15.0
     ground.write(connect_timeout=15.0)
     ground.tree({f"d{number % 3}/f{number}": f"{number}" * 1000 for number in range(30)})
@@ -89,7 +89,7 @@ def test_a_line_that_loses_a_third(ground: Ground, record_property: Figure) -> N
 
 
 def test_a_line_of_half_a_second(ground: Ground, record_property: Figure) -> None:
-    """500 ms there and back: a login has about seven turns, a sync three more."""
+    """500 ms round trip: a login needs about seven, a sync three more."""
     ground.timeout = 10.0
     ground.write(connect_timeout=10.0)
     ground.tree({"page": "one", "noise": os.urandom(200_000)})
@@ -100,7 +100,7 @@ def test_a_line_of_half_a_second(ground: Ground, record_property: Figure) -> Non
 
 
 def test_a_dead_end_behind_a_jump_host(ground: Ground, record_property: Figure) -> None:
-    """The way to web3 is well, the way on to web2 is silent: told as soon as without one."""
+    """web3 answers, web2 behind it is silent: reported as soon as without a jump host."""
     versions = prepared(ground)
     ground.write({"web2": {"ssh": {"jump": "web3"}}})
     report, took = moment(ground, 20, FaultKind.CUT)

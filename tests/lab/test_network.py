@@ -1,4 +1,4 @@
-"""Sessions from another network namespace: `network:` in multiall.yaml."""
+"""Sessions that start in another network namespace: `network:` in multiall.yaml."""
 
 import os
 import socket
@@ -11,8 +11,8 @@ from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.lab.real.lab import RealLab
 
 
-def test_a_file_of_a_namespace_and_a_socket_that_hands_one_out(lab: RealLab) -> None:
-    """Within the block this thread's sockets are made there; afterwards here, as before."""
+def test_a_namespace_file_and_a_socket_that_sends_one(lab: RealLab) -> None:
+    """In the block this thread's sockets are made there; afterwards here, as before."""
     before = os.readlink("/proc/thread-self/ns/net")
     keeper = lab.argv_beside([])[2]
     for path in (f"/proc/{keeper}/ns/net", str(lab.folder / "network")):
@@ -26,7 +26,7 @@ def test_a_file_of_a_namespace_and_a_socket_that_hands_one_out(lab: RealLab) -> 
         visitor.close()
 
 
-def test_an_error_within_leaves_this_thread_at_home(lab: RealLab) -> None:
+def test_an_error_returns_the_thread_to_its_namespace(lab: RealLab) -> None:
     before = os.readlink("/proc/thread-self/ns/net")
     elsewhere = NetworkNamespace(str(lab.folder / "network"))
     with pytest.raises(ZeroDivisionError), elsewhere.entered():
@@ -35,7 +35,7 @@ def test_an_error_within_leaves_this_thread_at_home(lab: RealLab) -> None:
     assert os.readlink("/proc/thread-self/ns/net") == before
 
 
-def test_one_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_namespace(tmp_path: Path) -> None:
     with pytest.raises(MultiAllError, match=r"network .*/gone: cannot be opened \(No such file or directory\); start"):
         NetworkNamespace(str(tmp_path / "gone"))
     with socket.socket(socket.AF_UNIX) as dead:
@@ -44,7 +44,7 @@ def test_one_that_is_not_there(tmp_path: Path) -> None:
         NetworkNamespace(str(tmp_path / "dead"))
 
 
-def test_a_file_that_is_no_namespace(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_namespace(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     elsewhere = NetworkNamespace(str(tmp_path / "file"))
     with pytest.raises(MultiAllError, match=r"cannot be entered \(Invalid argument\)"), elsewhere.entered():

@@ -1,4 +1,4 @@
-"""The shipped packs on hosts that have the real programs: well as Debian has them, bad in the right rules otherwise."""
+"""The built-in packs on hosts with the real programs: healthy as in Debian, else exactly the right rules fail."""
 
 import json
 import shutil
@@ -23,13 +23,13 @@ HOST = "web1"
 
 
 def needs(program: str, package: str) -> pytest.MarkDecorator:
-    """A lab's hosts have what this machine has."""
+    """A lab's hosts have the programs of this machine."""
     found = shutil.which(program, path=search_path())
     return pytest.mark.skipif(found is None, reason=f"{program} is not installed (apt-get install {package})")
 
 
 def taken(ground: Ground, pack: str, user: str = "root") -> dict[str, dict[str, object]]:
-    """The site, with the pack for its pool, which waits for nothing; what the pack says of its rules."""
+    """Write the site with the pack for its pool, without waiting times; return the pack's rules."""
     ground.write({HOST: {"ssh": {"user": user}}}, only=[HOST])
     path: Path = ground.root / "inventory" / "all.yaml"
     told = json.loads(path.read_text())
@@ -42,7 +42,7 @@ def taken(ground: Ground, pack: str, user: str = "root") -> dict[str, dict[str, 
 
 
 def bad(ground: Ground) -> Codes:
-    """Rule → code of all that is not well."""
+    """Return rule → code of all rules that fail."""
     done = ground.cli("baseline", "check", HOST, "--json")
     assert done.returncode in (0, 10), done.stderr
     statuses = json.loads(done.stdout)["servers"][0]["statuses"]
@@ -51,12 +51,12 @@ def bad(ground: Ground) -> Codes:
 
 
 def serves(ground: Ground, service: str) -> None:
-    """Each of these services says that it has started when its ports are open."""
+    """Wait until services listen on their ports."""
     ground.run(HOST, "service", service, "start")
 
 
 def falls_and_is_helped(ground: Ground, service: str, consequences: dict[str, str]) -> None:
-    """Away: one rule fails and its consequences are muted; the rule's own remedy makes all well again."""
+    """Stopped: one rule fails, its consequences are muted; the rule's remedy repairs it."""
     (process,) = (rule for rule, word in consequences.items() if word == "fails")
     ground.run(HOST, "service", service, "stop")
     muted = {rule: 106 for rule, word in consequences.items() if word == "muted"}
@@ -82,7 +82,7 @@ server {
 
 
 def certified(ground: Ground, days: int) -> None:
-    """nginx speaks TLS, with a certificate that holds for so many days more."""
+    """nginx with TLS, and a certificate that is valid for so many days."""
     key, name = generate_private_key(SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.fromtimestamp(time.time(), UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(days, 3600))
@@ -106,7 +106,7 @@ def test_web(ground: Ground) -> None:
 
 @needs("nginx", "nginx")
 def test_web_that_answers_wrongly(ground: Ground) -> None:
-    """Its page is away, its certificate ends soon, and it is no service any more."""
+    """Its page is missing, its certificate expires soon, and it is disabled."""
     taken(ground, "web")
     certified(ground, 14)
     ground.run(HOST, "sh", "-c", "rm -r /var/www/html/* /etc/rc?.d/S??nginx")
@@ -193,7 +193,7 @@ OPEN = {
     "X11Forwarding yes": "ssh.x11",
     "Ciphers +3des-cbc": "ssh.ciphers",
 }
-"""What a file of sshd_config.d says before sshd_config does, and the one rule that sees it."""
+"""A file in sshd_config.d, which overrides sshd_config, and the one rule that notices it."""
 MILD = ("ssh.x11", "ssh.ciphers")
 DROP_IN = "/etc/ssh/sshd_config.d/10-own.conf"
 
@@ -225,7 +225,7 @@ def test_ssh_hardening_looks_at_rights(ground: Ground) -> None:
 
 
 def test_ssh_hardening_of_a_configuration_that_sshd_cannot_read(ground: Ground) -> None:
-    """What it would mean is not known then; the sshd that runs still has the one before."""
+    """Its meaning is unknown then; the running sshd still has the old one."""
     taken(ground, "ssh-hardening")
     write(ground, DROP_IN, "PasswordAuthentication perhaps\n")
     assert bad(ground) == {"ssh.valid": 402} | dict.fromkeys(OPEN.values(), 106)

@@ -1,4 +1,4 @@
-"""Whose rights, which shell, which programs: members as people have set them up."""
+"""Privileges, shells and programs: members as people set them up."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ SHELLS = ("/bin/dash", "/bin/bash", "/bin/csh", "/usr/bin/fish", "/usr/bin/zsh",
 def add_user(
     ground: Ground, hosts: Sequence[str], *, shell: str = "/bin/bash", sudo: str = "", password: str = ""
 ) -> None:
-    """`deploy` on these hosts; `sudo`: the end of its line in sudoers."""
+    """Add the user `deploy` on these hosts; `sudo`: the end of its line in sudoers."""
     for name in hosts:
         ground.run(name, "useradd", "--create-home", "--shell", shell, "deploy")
         if password:
@@ -53,7 +53,7 @@ def test_sudo_without_a_password(ground: Ground) -> None:
 
 
 def test_sudo_with_a_password(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is asked for over standard input, and is in no list of processes."""
+    """The password goes over standard input, and appears in no process list."""
     add_user(ground, ground.lab.names, sudo="ALL", password="correct horse")
     monkeypatch.setenv("SUDO_PASSWORD", "correct horse")
     become = {"method": "sudo", "password": "${env:SUDO_PASSWORD}"}
@@ -67,7 +67,7 @@ def test_sudo_with_a_password(ground: Ground, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_sudo_with_no_password_or_the_wrong_one(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both end, and say what is to be done."""
+    """Both fail with the next step."""
     add_user(ground, ground.lab.names, sudo="ALL", password="right")
     monkeypatch.setenv("SUDO_PASSWORD", "wrong")
     servers = as_deploy(ground, become="sudo")
@@ -82,7 +82,7 @@ def test_sudo_with_no_password_or_the_wrong_one(ground: Ground, monkeypatch: pyt
 
 
 def test_a_member_without_python3(ground: Ground) -> None:
-    """It fails with words that name it; the others are done, and plain commands still run on it."""
+    """It fails with an error that says so; the others are done, and plain commands still run on it."""
     ground.write()
     ground.tree({"page": "x"})
     ground.run("web2", "sh", "-c", "rm /usr/bin/python3*")
@@ -96,7 +96,7 @@ def test_a_member_without_python3(ground: Ground) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_other_login_shells(ground: Ground, shell: str) -> None:
-    """Commands, quotes and trees come through whatever shell the user logs in to."""
+    """Commands, quotes and trees arrive intact through any login shell."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     add_user(ground, ["web1"], shell=shell, sudo="NOPASSWD: ALL")

@@ -1,4 +1,4 @@
-"""The lab itself: its verbs, several at once, and what is left when its processes are killed."""
+"""The lab itself: its commands, several labs at once, and leftovers after kills."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_hosts_are_systems_of_their_own(lab: RealLab) -> None:
 
 
 def test_each_has_a_package_database_of_its_own(lab: RealLab) -> None:
-    """A package that is made and installed on one host is on that host alone."""
+    """A package built and installed on one host is on that host alone."""
     control = "Package: multiall-lab-probe\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n"
     make = f"mkdir -p /t/DEBIAN && printf '{control}' > /t/DEBIAN/control && dpkg-deb -b /t /t.deb && dpkg -i /t.deb"
     assert lab.run("web1", ["sh", "-c", make]).returncode == 0
@@ -79,14 +79,14 @@ def test_a_host_that_ends_by_itself_is_seen(lab: RealLab) -> None:
 
 
 def test_two_labs_at_once(lab: RealLab) -> None:
-    """The same names and addresses, and nothing in common."""
+    """The same names and addresses, but nothing shared."""
     with RealLab.up(1, name="web") as other:
         assert other.addresses["web1"] == lab.addresses["web1"]
         other.run("web1", ["sh", "-c", "echo other > /etc/who"])
         assert lab.run("web1", ["cat", "/etc/who"]).returncode == 1
         ssh = ["ssh", "-F", str(other.ssh_config), "web1", "cat", "/etc/who"]
         assert other.beside(ssh).stdout == b"other\n"
-        assert lab.beside(ssh).returncode == 255  # its host key is another one
+        assert lab.beside(ssh).returncode == 255  # its host key differs
 
 
 USER = """
@@ -100,7 +100,7 @@ sys.stdin.read()
 
 
 def another_user(folder: Path) -> "subprocess.Popen[bytes]":
-    """Another process with a lab of its own, which is up."""
+    """Start another process with its own lab; return when it is up."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     argv = [sys.executable, "-c", USER, str(folder)]
     child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
@@ -110,7 +110,7 @@ def another_user(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def killed(which: str, folder: Path) -> Traces:
-    """A lab whose user or keeper was killed with -9, after that."""
+    """Kill a lab's user or supervisor with -9; return its traces."""
     child = another_user(folder)
     lab = RealLab.attach(folder)
     with traces(lab) as seen:
@@ -132,7 +132,7 @@ def test_gone_after_kill_9_of_its_user(tmp_path: Path) -> None:
     assert killed("user", tmp_path / "lab").left() == []
 
 
-def test_gone_after_kill_9_of_its_keeper_and_its_folder_at_the_next_start() -> None:
+def test_gone_after_kill_9_of_its_supervisor_and_its_folder_at_the_next_start() -> None:
     folder = WHERE / f"stale-{os.getpid()}"
     killed("keeper", folder)
     assert folder.exists()
@@ -142,7 +142,7 @@ def test_gone_after_kill_9_of_its_keeper_and_its_folder_at_the_next_start() -> N
 
 @pytest.fixture
 def named() -> Iterator[str]:
-    """A lab's name that is free, and the end of that lab."""
+    """Yield a free name for a lab, and end that lab."""
     name = f"verbs-{os.getpid()}"
     yield name
     if (WHERE / name).exists():
@@ -156,7 +156,7 @@ def multiall(*words: str, **environment: str) -> "subprocess.CompletedProcess[st
 
 
 def test_the_verbs(named: str) -> None:
-    """up → a site that works → break, status, undo → shell → reset → down; each with its exit code."""
+    """up → a working site → break, status, undo → shell → reset → down; each with its exit code."""
     made = multiall("lab", "up", "--hosts", "2", "--lab", named)
     assert made.returncode == 0, made.stderr
     site = made.stdout.strip()
@@ -184,7 +184,7 @@ def test_the_verbs(named: str) -> None:
     assert after.returncode == 2, after.stderr
 
 
-def test_verbs_that_cannot_be_done(lab: RealLab) -> None:
+def test_impossible_commands(lab: RealLab) -> None:
     name = str(lab.folder)
     wrong = multiall("lab", "break", "web1", "frezee", "--lab", name)
     assert (wrong.returncode, "did you mean freeze?" in wrong.stderr) == (2, True)
@@ -196,7 +196,7 @@ def test_verbs_that_cannot_be_done(lab: RealLab) -> None:
     assert [one["name"] for one in known["faults"]] == [str(fault) for fault in FAULTS]
 
 
-def test_without_root_it_names_the_way_without() -> None:
+def test_without_root_it_suggests_the_demo() -> None:
     argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "multiall_cli"]
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     reached = subprocess.run([*argv, "--version"], env=surroundings, capture_output=True, cwd="/", check=False)
@@ -208,7 +208,7 @@ def test_without_root_it_names_the_way_without() -> None:
     assert "`multiall demo --keep`" in done.stderr
 
 
-def test_nonsense_is_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_invalid_options_are_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="0 hosts; ask for 1 to"):
         RealLab.up(0)
     with pytest.raises(UsageError, match="unknown init `upstart`"):
@@ -241,5 +241,5 @@ def test_systemd_as_its_first_process() -> None:
 
 
 def groups_of(lab: RealLab) -> list[Path]:
-    """The machine's control groups that are this lab's."""
+    """Return the machine's control groups of this lab."""
     return [each for each in Path("/sys/fs/cgroup").glob("**/multiall-lab!*") if each.name.endswith(lab.folder.name)]

@@ -1,4 +1,4 @@
-"""`pool sync` over real hosts: many of them, through jump hosts, trees with owners and attributes."""
+"""`pool sync` over real hosts: many, through jump hosts, trees with owners and attributes."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from multiall_cli.lab.real.lab import Lab
 from tests.lab.ground import Ground, all_are, states
 
 
-def test_a_pool_becomes_the_same(ground: Ground) -> None:
+def test_a_pool_becomes_equal(ground: Ground) -> None:
     ground.write()
     ground.tree({"index.html": "one", "deep/er/page": "two", "big": os.urandom(300_000)})
     ground.run("web2", "mkdir", "-p", "/srv/www")
@@ -27,7 +27,7 @@ def test_a_pool_becomes_the_same(ground: Ground) -> None:
 
 
 def test_many_hosts(ground: Ground) -> None:
-    """Thirty at once, with one in ten of them dead: they are deferred and all others are done."""
+    """Thirty at once, one in ten of them dead: those are deferred, all others done."""
     with RealLab.up(30) as many:
         there = Ground(many, ground.root)
         there.write()
@@ -45,7 +45,7 @@ def test_many_hosts(ground: Ground) -> None:
 
 
 def test_the_command_line_over_the_labs_own_site(ground: Ground) -> None:
-    """As a user of `multiall lab up` does it, with nothing but the printed site."""
+    """As a user of `multiall lab up` does, with only the printed site."""
     ground.write()
     ground.tree({"index.html": "one"})
     planned = ground.cli("pool", "plan", "web")
@@ -65,7 +65,7 @@ def test_a_member_is_the_source(ground: Ground) -> None:
 
 
 def test_behind_two_jump_hosts(ground: Ground) -> None:
-    """web4 hears no one but web3, and web3 is reached through web2."""
+    """web4 hears only web3, and web3 is reached through web2."""
     ground.write({"web3": {"ssh": {"jump": "web2"}}, "web4": {"ssh": {"jump": "web3"}}})
     ground.tree({"page": "x"})
     ground.lab.do("web4", FaultKind.PARTITION, **{"from": ("admin", "web1", "web2")})
@@ -74,7 +74,7 @@ def test_behind_two_jump_hosts(ground: Ground) -> None:
     assert ground.has("web4", "/srv/www/page") == b"x"
 
 
-def test_a_dead_jump_host_defers_who_is_behind_it(ground: Ground) -> None:
+def test_a_dead_jump_host_defers_servers_behind_it(ground: Ground) -> None:
     ground.write({"web4": {"ssh": {"jump": "web3"}}})
     ground.tree({"page": "x"})
     ground.lab.kill("web3")
@@ -86,7 +86,7 @@ def test_a_dead_jump_host_defers_who_is_behind_it(ground: Ground) -> None:
 
 
 def many_kinds(top: Path, luck: random.Random) -> None:
-    """A tree with owners, modes, odd names, links, empty folders and attributes; `luck` says which."""
+    """Make a tree with owners, modes, odd names, links, empty folders and attributes, chosen by `luck`."""
     for number in range(60):
         file = top / f"d{number % 7}" / luck.choice(["a b", "ü", "new\nline", "-x", "plain"]) / f"f{number}"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def many_kinds(top: Path, luck: random.Random) -> None:
 
 
 def test_owners_modes_and_attributes_as_rsync_sees_them(ground: Ground) -> None:
-    """rsync, a program of others, finds nothing to do: content, owner, group, mode, time, links, attributes."""
+    """rsync finds no difference: content, owner, group, mode, time, links, attributes."""
     ground.write(files={"owner": "source", "xattrs": True, "times": True})
     top = ground.root / "trees" / "www"
     top.mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_owners_modes_and_attributes_as_rsync_sees_them(ground: Ground) -> None:
 
 
 def rsync(ground: Ground, top: Path, name: str) -> "subprocess.CompletedProcess[bytes]":
-    """What rsync would still change on a host, deletions too."""
+    """Return what rsync would still change on a host, deletions included."""
     shell = f"ssh -F {ground.lab.ssh_config}"
     options = ["-aXHn", "--checksum", "--delete", "--itemize-changes", "--numeric-ids"]
     looked = ground.lab.beside(["rsync", *options, "-e", shell, f"{top}/", f"{name}:/srv/www/"])

@@ -1,4 +1,4 @@
-"""The topology of real hosts under real faults: what is held of each, and what nobody may be held to be."""
+"""The topology of real hosts under real faults: each server's state, and states that must never occur."""
 
 import json
 import os
@@ -19,13 +19,13 @@ from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import Ground, member, states
 
 IMPATIENT = {"every": "1s", "window": "1s", "timeout": "500ms"}
-LIMIT = 90.0  # seconds after which what is awaited will not come
+LIMIT = 90.0  # seconds to wait for an event
 HOSTS = ("web1", "web2", "web3", "web4")
 
 
 @dataclass
 class Eyes:
-    """Scans of a ground, all of them kept."""
+    """Scans, all of them stored."""
 
     fleet: Fleet
     rounds: list[Round]
@@ -35,7 +35,7 @@ class Eyes:
         return self.rounds[-1].topology
 
     def until(self, wanted: Callable[[Topology], bool]) -> Topology:
-        """Scan until it is so."""
+        """Scan until the condition holds."""
         began = time.monotonic()
         while time.monotonic() - began < LIMIT:
             if wanted(topology := self.scan()):
@@ -43,18 +43,18 @@ class Eyes:
         pytest.fail(f"it did not come to that: {topology.verdicts}")
 
     def sees(self, name: str, state: State, words: str = "") -> Topology:
-        """Scan until the server is in that state, and for that reason: a fault may show by and by."""
+        """Scan until the server is in that state, for that reason: a fault may take a while to show."""
         return self.until(lambda topology: topology.state_of(name) is state and words in topology.verdicts[name].reason)
 
     def all_well(self) -> Topology:
-        """Scan until nothing is amiss: on a busy machine, a host may be late for once."""
+        """Scan until all is well: on a busy machine, a host may be late once."""
         up = dict.fromkeys(HOSTS, State.UP)
         return self.until(
             lambda topology: not topology.frozen and {name: topology.state_of(name) for name in HOSTS} == up
         )
 
     def never(self, state: State, *, but: str = "") -> bool:
-        """Whether no server was ever in that state, but for one."""
+        """Return whether no server was ever in that state, except one."""
         return not any(event.after == state and event.server != but for each in self.rounds for event in each.events)
 
 
@@ -62,7 +62,7 @@ class Eyes:
 def eyes(
     ground: Ground, servers: Mapping[str, Mapping[str, object]] | None = None, **settings: object
 ) -> Iterator[Eyes]:
-    """All hosts are seen to be up."""
+    """Scan until all hosts are up."""
     ground.write(servers, topology={**IMPATIENT, **settings})
     with Fleet.load(str(ground.root)) as fleet:
         found = Eyes(fleet, [])
@@ -82,8 +82,8 @@ def eyes(
     ],
     ids=lambda each: str(each) if isinstance(each, FaultKind) else "",
 )
-def test_what_a_fault_makes_of_a_server(ground: Ground, fault: FaultKind, state: State, words: str) -> None:
-    """Who is silent is down; who shows life is degraded, and is never held to be down."""
+def test_states_of_servers_with_faults(ground: Ground, fault: FaultKind, state: State, words: str) -> None:
+    """Silent servers are down; servers that show any sign of life are degraded, never down."""
     with eyes(ground) as seen:
         ground.lab.do("web2", fault)
         seen.sees("web2", state, words)
@@ -94,8 +94,8 @@ def test_what_a_fault_makes_of_a_server(ground: Ground, fault: FaultKind, state:
             seen.sees("web2", State.UP)
 
 
-def test_brothers_whose_sshd_forwards_nothing_are_asked_all_the_same(ground: Ground) -> None:
-    """A python3 of theirs tries the others; and no line of it is in anyone's log."""
+def test_peers_without_forwarding_are_asked_too(ground: Ground) -> None:
+    """Their python3 connects instead; no log has a line of it."""
     for name in HOSTS:
         ground.run(name, "sh", "-c", "echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/closed.conf")
         ground.run(name, "sh", "-c", "kill -HUP $(pgrep -o sshd)")
@@ -107,7 +107,7 @@ def test_brothers_whose_sshd_forwards_nothing_are_asked_all_the_same(ground: Gro
 
 
 def nowhere(ground: Ground, name: str, *which: str) -> None:
-    """What a host sends over TCP that is `which` (words of `ip rule`) goes to a machine that is not there."""
+    """Route TCP packets of a host that are `which` (words of `ip rule`) to a machine that does not exist."""
     nobody = "10.99.255.254"
     for words in (
         f"route add default via {nobody} dev eth0 onlink table 99",
@@ -117,8 +117,8 @@ def nowhere(ground: Ground, name: str, *which: str) -> None:
         ground.run(name, "ip", *words.split())
 
 
-def test_who_answers_pings_has_power(ground: Ground) -> None:
-    """Its sshd cannot be talked to, by us or by anyone; the admin's kernel lets us ping, and then does not."""
+def test_a_server_that_answers_pings_is_alive(ground: Ground) -> None:
+    """Its sshd is unreachable for everyone; the admin's kernel first allows pings, then does not."""
     with eyes(ground) as seen:
         nowhere(ground, "web2", "sport", "22")
         ground.lab.beside(["sysctl", "-qw", "net.ipv4.ping_group_range=0 0"])
@@ -133,8 +133,8 @@ def test_who_answers_pings_has_power(ground: Ground) -> None:
         seen.sees("web2", State.DOWN, "denied by web")
 
 
-def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> None:
-    """The picture names whom to go through; a sync goes there, and what it meets is that one's testimony."""
+def test_a_server_that_only_peers_reach_is_unreachable(ground: Ground) -> None:
+    """The topology names the peer to go through; a sync uses it, and its errors are that peer's evidence."""
     ground.tree({"page": "one"})
     with eyes(ground) as seen, ground.lab.broken("web2", FaultKind.PARTITION, **{"from": ["admin"]}):
         topology = seen.sees("web2", State.UNREACHABLE)
@@ -149,8 +149,8 @@ def test_a_server_that_only_brothers_reach_is_unreachable(ground: Ground) -> Non
         assert seen.never(State.DOWN)
 
 
-def test_a_way_that_is_closed_in_one_direction_is_asymmetric(ground: Ground) -> None:
-    """web1 reaches web2, web2 does not reach web1: its host's firewall drops what it begins."""
+def test_a_link_closed_in_one_direction_is_asymmetric(ground: Ground) -> None:
+    """web1 reaches web2, but web2 does not reach web1: its firewall drops new connections."""
     with eyes(ground) as seen:
         nowhere(ground, "web2", "dport", "22", "to", ground.lab.addresses["web1"])
 
@@ -163,7 +163,7 @@ def test_a_way_that_is_closed_in_one_direction_is_asymmetric(ground: Ground) -> 
 
 
 def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
-    """web3 and web4 see each other and no one else does: no brother of ours can speak for them."""
+    """web3 and web4 see each other and nobody else does: no peer on our side can confirm."""
     with eyes(ground) as seen:
         for name in ("web3", "web4"):
             ground.lab.do(name, FaultKind.PARTITION, **{"from": ["admin", "web1", "web2"]})
@@ -177,7 +177,7 @@ def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
 
 
 def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
-    """Who is on our side is one component, all others are apart from it, and each of us is a witness of each cut."""
+    """Our side is one component, all others are apart from it, and each of us is a witness of each cut."""
     luck, rounds = (
         random.Random(pytestconfig.getoption("randomly_seed", 1)),
         100 if os.environ.get("MULTIALL_FUZZ") == "soak" else 6,
@@ -207,7 +207,7 @@ def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
 
 
 def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground) -> None:
-    """However long: one message, nobody down, and all is well again soon after it."""
+    """However long it lasts: one message, no server down, and all well soon afterwards."""
     with eyes(ground) as seen:
         for name in HOSTS:
             ground.lab.do(name, FaultKind.CUT)
@@ -222,7 +222,7 @@ def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground)
         assert seen.never(State.DOWN)
 
 
-def test_a_lossy_line_brings_no_one_down(ground: Ground) -> None:
+def test_a_lossy_link_brings_no_server_down(ground: Ground) -> None:
     """Three in ten packets are lost."""
     with eyes(ground, timeout="2s", window="15s") as seen:
         ground.lab.do("web2", FaultKind.LINE, loss=0.3)
@@ -231,8 +231,8 @@ def test_a_lossy_line_brings_no_one_down(ground: Ground) -> None:
         assert seen.never(State.DOWN)
 
 
-def test_a_changed_host_key_is_told_and_is_no_death(ground: Ground) -> None:
-    """The member is quarantined, as for every other verb."""
+def test_a_changed_host_key_is_reported_and_not_down(ground: Ground) -> None:
+    """The member is quarantined, as for every other command."""
     with eyes(ground) as seen:
         ground.run("web2", "sh", "-c", "rm /etc/ssh/host_key; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/host_key")
         ground.run("web2", "sh", "-c", "kill -HUP $(pgrep -o sshd)")
@@ -240,8 +240,8 @@ def test_a_changed_host_key_is_told_and_is_no_death(ground: Ground) -> None:
         assert seen.never(State.DOWN)
 
 
-def test_the_loss_of_a_server_is_told_once_with_all_that_hang_on_it(ground: Ground) -> None:
-    """A hypervisor and its guests: one event, and it is the cause of each."""
+def test_the_loss_of_a_server_is_reported_once_with_its_dependents(ground: Ground) -> None:
+    """A hypervisor and its guests: one event, which is the cause for each."""
     with eyes(ground, servers={name: {"depends_on": ["web2"]} for name in ("web3",)}) as seen:
         for name in ("web2", "web3"):
             ground.lab.do(name, FaultKind.POWER_OFF)
@@ -254,7 +254,7 @@ def test_the_loss_of_a_server_is_told_once_with_all_that_hang_on_it(ground: Grou
         assert word.because == "its disk (web2, on which it hangs)"
 
 
-def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:
+def test_servers_down_or_in_maintenance_are_skipped(ground: Ground) -> None:
     """A sync defers it at once, and it catches up once it is back."""
     ground.tree({"page": "one"})
     with eyes(ground) as seen:
@@ -275,8 +275,8 @@ def test_what_is_down_or_in_maintenance_is_not_tried(ground: Ground) -> None:
         assert states(ground.sync())["web3"] is MemberState.CHANGED
 
 
-def test_what_a_sync_met_is_evidence(ground: Ground) -> None:
-    """The next scan begins where the sync's failure was."""
+def test_errors_of_a_sync_are_evidence(ground: Ground) -> None:
+    """The next scan starts with the sync's failure."""
     ground.tree({"page": "one"})
     with eyes(ground) as seen:
         ground.lab.do("web2", FaultKind.POWER_OFF)
@@ -299,7 +299,7 @@ def test_a_server_that_is_back_is_up_after_some_rounds(ground: Ground) -> None:
 
 
 def connections(ground: Ground) -> dict[str, int]:
-    """How many TCP connections each host has taken since it started: without a new one, no sshd writes a line."""
+    """Return how many TCP connections each host has accepted; without a new one, no sshd logs a line."""
     found = {}
     for name in HOSTS:
         heads, values = [
@@ -309,8 +309,8 @@ def connections(ground: Ground) -> dict[str, int]:
     return found
 
 
-def test_kept_sessions_leave_no_line_in_any_log(ground: Ground) -> None:
-    """In steady state: the first scans log in and read a banner each, and what follows asks for a sign of life."""
+def test_pooled_connections_leave_no_line_in_any_log(ground: Ground) -> None:
+    """In steady state: the first scans log in and read a banner each, later ones send keepalives."""
     with eyes(ground) as seen:
         seen.fleet.topology.keep_warm()
         while len(seen.rounds) <= len(HOSTS):
@@ -323,8 +323,8 @@ def test_kept_sessions_leave_no_line_in_any_log(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize("fault", [FaultKind.KILL_SSHD, FaultKind.RESTART], ids=str)
-def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: FaultKind) -> None:
-    """The next scan need not be waited for."""
+def test_the_end_of_a_pooled_connection_starts_a_scan(ground: Ground, fault: FaultKind) -> None:
+    """The next scan starts early."""
     with eyes(ground) as seen:
         seen.fleet.topology.keep_warm()
         seen.scan()
@@ -340,8 +340,8 @@ def test_the_end_of_a_kept_session_is_a_hint(ground: Ground, fault: FaultKind) -
         assert seen.never(State.DOWN)
 
 
-def test_a_kept_session_with_a_server_without_power_is_given_up(ground: Ground) -> None:
-    """Its silence is no verdict: it is knocked at, and brothers are asked over theirs."""
+def test_a_pooled_connection_to_a_dead_server_is_closed(ground: Ground) -> None:
+    """Its silence decides nothing: it is probed, and peers are asked over their connections."""
     with eyes(ground) as seen:
         seen.fleet.topology.keep_warm()
         seen.scan()
@@ -351,9 +351,9 @@ def test_a_kept_session_with_a_server_without_power_is_given_up(ground: Ground) 
         seen.sees("web2", State.UP)
 
 
-def test_an_sshd_that_hangs_is_seen_in_spite_of_its_kept_session(ground: Ground) -> None:
-    """The session's own process answers; nobody new comes in."""
-    with eyes(ground, every="10m") as seen:  # so that its banner's turn comes soon
+def test_a_hung_sshd_is_noticed_despite_its_pooled_connection(ground: Ground) -> None:
+    """The session's own process answers, but nobody can log in."""
+    with eyes(ground, every="10m") as seen:  # so that its banner is read soon
         seen.fleet.topology.keep_warm()
         seen.scan()
         ground.lab.do("web2", FaultKind.HUNG_SSHD)
@@ -361,8 +361,8 @@ def test_an_sshd_that_hangs_is_seen_in_spite_of_its_kept_session(ground: Ground)
         assert {seen.scan().state_of("web2") for _ in range(3)} == {State.DEGRADED}
 
 
-def test_a_server_that_flaps_has_to_be_well_for_longer(ground: Ground) -> None:
-    """Down, up and down again within a quarter of an hour: three good rounds are not enough this time."""
+def test_a_flapping_server_needs_more_good_rounds(ground: Ground) -> None:
+    """Down, up and down again within a quarter of an hour: then three good rounds are not enough."""
     with eyes(ground) as seen:
         ground.lab.do("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.DOWN)
@@ -380,7 +380,7 @@ def test_a_server_that_flaps_has_to_be_well_for_longer(ground: Ground) -> None:
 
 
 def test_a_partition_in_three(ground: Ground) -> None:
-    """Each part is told as one, and whoever cut it is the witness."""
+    """Each part is reported as one, and the server that cut it is the witness."""
     with eyes(ground) as seen:
         for name, others in {
             "web3": ["admin", "web1", "web2", "web4"],
@@ -394,8 +394,8 @@ def test_a_partition_in_three(ground: Ground) -> None:
         assert {topology.state_of(name) for name in ours} == {State.UP}
 
 
-def test_neighbours_that_nobody_declared_are_proposed(ground: Ground) -> None:
-    """web3 and web4 are left out of the inventory; web1 has spoken with one, and has the other's key."""
+def test_undeclared_neighbours_are_proposed(ground: Ground) -> None:
+    """web3 and web4 are not in the inventory; web1 has connected to one, and knows the other's host key."""
     ground.write()
     path = ground.root / "inventory" / "all.yaml"
     told = json.loads(path.read_text())
@@ -421,15 +421,15 @@ def test_neighbours_that_nobody_declared_are_proposed(ground: Ground) -> None:
 
 
 def published(ground: Ground, name: str) -> dict[str, Any]:
-    """What a host was given."""
+    """Return the published topology on a host."""
     return json.loads(ground.has(name, WHERE) or b"{}")
 
 
 WHERE = "/var/lib/multiall/topology.json"
 
 
-def test_members_are_given_the_picture_at_each_change(ground: Ground, tmp_path: Path) -> None:
-    """Signed and dated; who was away gets it when it is back; and nothing is published while we are cut off."""
+def test_members_get_the_topology_at_each_change(ground: Ground, tmp_path: Path) -> None:
+    """Signed and dated; absent members get it when they are back; nothing is published while we are cut off."""
     with eyes(ground, publish=WHERE, ttl="1h") as seen:
         first = {name: published(ground, name) for name in HOSTS}
         assert {each["snapshot"]["servers"]["web2"]["state"] for each in first.values()} == {"up"}

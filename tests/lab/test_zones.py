@@ -1,4 +1,4 @@
-"""Names of real hosts: BIND 9 on three of them, members that die, are cut off, are drained and come back."""
+"""Names of real hosts: BIND 9 on three of them, and members that die, are cut off, are drained and come back."""
 
 import json
 import os
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(shutil.which("named", path=PATH) is None, reason
 
 PRIMARY, SECONDARY, OTHER = "web1", "web2", "web3"
 IMPATIENT = {"every": "1s", "window": "1s", "timeout": "500ms", "denials": 1}
-LIMIT = 60.0  # seconds after which what is awaited will not come
+LIMIT = 60.0  # seconds to wait for an event
 CONF = """\
 options {{ directory "/var/cache/bind"; recursion no; dnssec-validation no; listen-on {{ any; }}; }};
 key "multiall" {{ algorithm hmac-sha256; secret "{secret}"; }};
@@ -61,7 +61,7 @@ class Names:
     names: Sequence[Mapping[str, object]] = ({"name": "www", "ttl": 2},)
 
     def write(self, **pool: object) -> None:
-        """Over what the ground writes: zones, the pool's names, and what else is said of the pool."""
+        """Add zones, the pool's names, and other settings of the pool to the site."""
         racks = {name: {"labels": {"rack": f"r{name[-1]}"}} for name in self.ground.lab.addresses}
         self.ground.write(racks, topology=IMPATIENT)
         file = self.ground.root / "inventory" / "all.yaml"
@@ -74,8 +74,8 @@ class Names:
     def address(self, name: str) -> str:
         return self.ground.lab.addresses[name]
 
-    def told(self, server: str = PRIMARY, name: str = "www.example.net") -> set[str]:
-        """Who a client of this name server is sent to, by name."""
+    def answers(self, server: str = PRIMARY, name: str = "www.example.net") -> set[str]:
+        """Return the members to which this name server sends clients."""
         names = {address: name for name, address in self.ground.lab.addresses.items()}
         query = dns.message.make_query(name, "A")
         with self.network.entered():
@@ -87,7 +87,7 @@ class Names:
             return found.zones.sync("", ZoneWish())[0]
 
     def until(self, wanted: Mapping[str, State]) -> None:
-        """Scan until they are so."""
+        """Scan until servers are in these states."""
         began = time.monotonic()
         with Fleet.load(str(self.ground.root)) as found:
             while time.monotonic() - began < LIMIT:
@@ -98,7 +98,7 @@ class Names:
 
 
 def configure(ground: Ground, server: str, zone: str) -> None:
-    """named on a host, with the zone, started."""
+    """Configure and start named on a host, with the zone."""
     conf = CONF.format(secret=SECRET, zone=zone)
     ground.run(
         server,
@@ -119,12 +119,12 @@ def zone_file(ground: Ground, server: str, path: str) -> None:
 
 @contextmanager
 def serving(ground: Ground, made: Names) -> Iterator[Names]:
-    """Both name servers answer."""
+    """Wait until both name servers answer."""
     began = time.monotonic()
     for server in (PRIMARY, SECONDARY):
         while True:
             try:
-                if made.told(server, "mail.example.net"):
+                if made.answers(server, "mail.example.net"):
                     break
             except dns.exception.Timeout:
                 pass
@@ -134,7 +134,7 @@ def serving(ground: Ground, made: Names) -> Iterator[Names]:
 
 @pytest.fixture
 def dynamic(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
-    """A primary that takes updates, and a secondary: www has all hosts."""
+    """A primary that accepts updates, and a secondary: www has all hosts."""
     monkeypatch.setenv("DNS_SECRET", SECRET)
     primary, secondary = ground.lab.addresses[PRIMARY], ground.lab.addresses[SECONDARY]
     zone_file(ground, PRIMARY, "/var/lib/bind/example.net.zone")
@@ -168,30 +168,30 @@ ALL = dict.fromkeys(("web1", "web2", "web3", "web4"), State.UP)
 def test_a_member_without_power_leaves_and_comes_back(dynamic: Names) -> None:
     dynamic.until(ALL)
     assert dynamic.sync().exit is Exit.OK
-    assert dynamic.told() == dynamic.told(SECONDARY) == set(ALL)
+    assert dynamic.answers() == dynamic.answers(SECONDARY) == set(ALL)
     with dynamic.ground.lab.broken("web4", FaultKind.POWER_OFF):
         dynamic.until({"web4": State.DOWN})
         report = dynamic.sync()
         assert report.exit is Exit.OK
         assert all(each.lag is not None for each in report.servers)
-        assert dynamic.told() == dynamic.told(SECONDARY) == {"web1", "web2", "web3"}
+        assert dynamic.answers() == dynamic.answers(SECONDARY) == {"web1", "web2", "web3"}
         assert dynamic.sync().changed == 0
     dynamic.until(ALL)
     dynamic.sync()
-    assert dynamic.told(SECONDARY) == set(ALL)
+    assert dynamic.answers(SECONDARY) == set(ALL)
 
 
-def test_an_uplink_that_is_cut_takes_no_one_out(dynamic: Names) -> None:
+def test_a_cut_uplink_takes_no_member_out(dynamic: Names) -> None:
     dynamic.until(ALL)
     dynamic.sync()
     with dynamic.ground.lab.broken("web3", FaultKind.CUT), dynamic.ground.lab.broken("web4", FaultKind.CUT):
         with Fleet.load(str(dynamic.ground.root)) as found:
             assert [found.topology.scan().topology.frozen != "" for _ in range(3)][-1]
         assert dynamic.sync().changed == 0
-        assert dynamic.told() == set(ALL)
+        assert dynamic.answers() == set(ALL)
 
 
-def test_what_a_sync_of_names_would_change_is_a_check_of_members(dynamic: Names) -> None:
+def test_pending_changes_of_names_are_a_check_of_members(dynamic: Names) -> None:
     dynamic.until(ALL)
     dynamic.sync()
     rule = "names:www.example.net"
@@ -208,7 +208,7 @@ def test_what_a_sync_of_names_would_change_is_a_check_of_members(dynamic: Names)
 
 
 def codes_of(names: Names, rule: str) -> dict[str, Code]:
-    """How a rule stands on each server that has it."""
+    """Return a rule's code on each server that has it."""
     with Fleet.load(str(names.ground.root)) as found:
         checked = list(found.baseline.check(drift=True))
     return {each.server: own.code for each in checked for own in each.statuses if own.rule == rule}
@@ -230,12 +230,12 @@ def test_a_name_server_that_is_down_gets_the_change_later(dynamic: Names) -> Non
     began = time.monotonic()
     while (report := dynamic.sync()).exit is not Exit.OK:
         assert time.monotonic() - began < LIMIT, report
-    assert dynamic.told() == {"web1", "web2", "web3"}
+    assert dynamic.answers() == {"web1", "web2", "web3"}
     with Fleet.load(str(dynamic.ground.root)) as found:
         assert not found.journal.pending().missed
 
 
-def test_clocks_that_differ_are_told_as_such(dynamic: Names) -> None:
+def test_clock_differences_are_reported(dynamic: Names) -> None:
     dynamic.until(ALL)
     ground = dynamic.ground
     ground.run(PRIMARY, "service", "named", "stop")
@@ -248,7 +248,7 @@ def test_clocks_that_differ_are_told_as_such(dynamic: Names) -> None:
 
 
 def test_a_rollout_that_drains(dynamic: Names) -> None:
-    """Each member is out of the name, and no client uses it any longer, before it is touched."""
+    """Each member is out of the name, and out of clients' caches, before it is changed."""
     dynamic.until(ALL)
     dynamic.sync()
     dynamic.write(rollout={"batch": [2], "drain": True})
@@ -257,12 +257,12 @@ def test_a_rollout_that_drains(dynamic: Names) -> None:
     def watch(step: object) -> None:
         if getattr(step, "name", "") == "applied":
             has = {name for name in ALL if dynamic.ground.has(name, "/srv/www/index.html")}
-            seen.append((has, dynamic.told()))
+            seen.append((has, dynamic.answers()))
 
     with Fleet.load(str(dynamic.ground.root), FleetOptions(watch=watch)) as found:
         report = sync_files(found.context, "web", options=ALL_GUARDS)
     assert report.exit is Exit.OK
-    assert dynamic.told() == set(ALL)
+    assert dynamic.answers() == set(ALL)
     assert seen
     assert [told & {"web1", "web2"} for _, told in seen[:1]] == [set()]
     with Fleet.load(str(dynamic.ground.root)) as found:
@@ -278,31 +278,31 @@ def test_a_rollout_that_would_leave_too_few(dynamic: Names) -> None:
         report = sync_files(found.context, "web")
     assert report.exit is Exit.REFUSED
     assert "at least 3 are wanted" in report.stopped
-    assert dynamic.told() == set(ALL)
+    assert dynamic.answers() == set(ALL)
     assert not any(dynamic.ground.has(name, "/srv/www/index.html") for name in ALL)
 
 
 class Clients(threading.Thread):
-    """They look the name up twenty times a second at both servers, and remember what they were told, and when."""
+    """Look the name up twenty times a second at both servers, and store the answers with their times."""
 
     def __init__(self, names: Names) -> None:
         super().__init__()
         self._names, self._ended = names, threading.Event()
-        self.told: list[tuple[float, set[str]]] = []
+        self.answers: list[tuple[float, set[str]]] = []
 
     def run(self) -> None:
         while not self._ended.wait(0.05):
             for server in (PRIMARY, SECONDARY):
-                self.told.append((time.monotonic(), self._names.told(server)))
+                self.answers.append((time.monotonic(), self._names.answers(server)))
 
     def until(self, wanted: Callable[[set[str]], bool]) -> float:
-        """When both servers have answered so twice in a row."""
+        """Wait until both servers gave such an answer twice in a row; return when."""
         began = time.monotonic()
         while time.monotonic() - began < LIMIT:
-            if len(self.told) >= 4 and all(at > began and wanted(found) for at, found in self.told[-4:]):
+            if len(self.answers) >= 4 and all(at > began and wanted(found) for at, found in self.answers[-4:]):
                 return time.monotonic()
             self._ended.wait(0.05)
-        pytest.fail(f"clients are told {self.told[-2:]}")
+        pytest.fail(f"clients get {self.answers[-2:]}")
 
     def end(self) -> None:
         self._ended.set()
@@ -332,7 +332,7 @@ def test_clients_while_members_die_are_cut_off_and_drained(dynamic: Names) -> No
         watch.terminate()
         watch.wait()
     assert gone
-    assert all(found >= {"web1", "web2"} for _, found in clients.told), "no client was ever told too little"
+    assert all(found >= {"web1", "web2"} for _, found in clients.answers), "no client was ever told too little"
 
 
 # --- zones in files -----------------------------------------------------------------------------------------------
@@ -359,8 +359,8 @@ def test_a_zone_in_files(in_files: Names) -> None:
     ground = in_files.ground
     report = in_files.sync()
     assert report.exit is Exit.OK, report
-    assert in_files.told() == in_files.told(SECONDARY) == set(ALL)
-    assert in_files.told(SECONDARY, "mail.example.net") == {"203.0.113.9"}
+    assert in_files.answers() == in_files.answers(SECONDARY) == set(ALL)
+    assert in_files.answers(SECONDARY, "mail.example.net") == {"203.0.113.9"}
     text = ground.run(PRIMARY, "cat", FILE).decode()
     assert "made by hand" in text
     assert "( 6 ; serial" in text
@@ -369,12 +369,12 @@ def test_a_zone_in_files(in_files: Names) -> None:
     with ground.lab.broken("web4", FaultKind.POWER_OFF):
         in_files.until({"web4": State.DOWN})
         assert in_files.sync().exit is Exit.OK
-        assert in_files.told() == in_files.told(SECONDARY) == {"web1", "web2", "web3"}
+        assert in_files.answers() == in_files.answers(SECONDARY) == {"web1", "web2", "web3"}
     assert ground.run(PRIMARY, "stat", "-c", "%U", FILE).decode().strip() == "bind"
     assert not ground.lab.run(PRIMARY, ["ls", f"{FILE}.multiall"]).stdout
 
 
-def test_a_mirror_that_was_away_catches_up(in_files: Names) -> None:
+def test_an_absent_primary_catches_up(in_files: Names) -> None:
     in_files.until(ALL)
     ground = in_files.ground
     ground.run(SECONDARY, "service", "named", "stop")
@@ -382,17 +382,17 @@ def test_a_mirror_that_was_away_catches_up(in_files: Names) -> None:
         report = in_files.sync()
         assert report.exit is Exit.PARTIAL
         assert [bool(each.trouble) for each in report.servers] == [False, True]
-        assert in_files.told() == set(ALL)
+        assert in_files.answers() == set(ALL)
     ground.run(SECONDARY, "service", "named", "start")
     in_files.until(ALL)
     began = time.monotonic()
     while in_files.sync().exit is not Exit.OK:
         assert time.monotonic() - began < LIMIT
-    assert in_files.told(SECONDARY) == set(ALL)
+    assert in_files.answers(SECONDARY) == set(ALL)
 
 
-def test_a_reload_that_failed_is_made_up_for(in_files: Names) -> None:
-    """The file is new, and what is served is old."""
+def test_a_failed_reload_is_repeated(in_files: Names) -> None:
+    """The file is new, but the served zone is old."""
     in_files.until(ALL)
     in_files.sync()
     ground = in_files.ground
@@ -403,10 +403,10 @@ def test_a_reload_that_failed_is_made_up_for(in_files: Names) -> None:
     ill = [each for each in examined(in_files) if each.health is Health.ILL]
     assert [(each.subject, "rndc" in each.what) for each in ill] == [(f"example.net at {PRIMARY}", True)]
     assert in_files.sync().exit is Exit.PARTIAL
-    assert in_files.told() == set(ALL)
+    assert in_files.answers() == set(ALL)
     ground.run(PRIMARY, "sh", "-c", "mv /usr/sbin/rndc.away /usr/sbin/rndc")
     assert in_files.sync().exit is Exit.OK
-    assert in_files.told() == in_files.told(SECONDARY) == {"web1", "web2", "web3"}
+    assert in_files.answers() == in_files.answers(SECONDARY) == {"web1", "web2", "web3"}
 
 
 def examined(names: Names) -> list[Finding]:
@@ -414,7 +414,7 @@ def examined(names: Names) -> list[Finding]:
         return list(found.zones.examine("")[0])
 
 
-def test_a_hand_in_the_file_while_it_is_checked_is_not_overwritten(in_files: Names) -> None:
+def test_an_edit_during_the_check_is_not_overwritten(in_files: Names) -> None:
     in_files.until(ALL)
     ground = in_files.ground
     slow = f"""#!/bin/sh
@@ -426,8 +426,8 @@ exit $code
     script = "cat > /usr/bin/named-checkzone; chmod 755 /usr/bin/named-checkzone"
     ground.run(PRIMARY, "sh", "-c", script, stdin=slow.encode())
     assert in_files.sync().exit is Exit.OK
-    assert in_files.told() == set(ALL)
-    assert in_files.told(PRIMARY, "late.example.net") == {"203.0.113.7"}
+    assert in_files.answers() == set(ALL)
+    assert in_files.answers(PRIMARY, "late.example.net") == {"203.0.113.7"}
 
 
 def test_a_file_that_is_broken_or_edited_is_left_alone(in_files: Names) -> None:
@@ -446,10 +446,10 @@ def test_a_file_that_is_broken_or_edited_is_left_alone(in_files: Names) -> None:
     report = in_files.sync()
     assert report.exit is Exit.PARTIAL
     assert "named-checkzone" in report.stopped
-    assert in_files.told() == set(ALL)
+    assert in_files.answers() == set(ALL)
 
 
-def test_a_line_outside_our_part_of_a_file_costs_its_own_name_alone(in_files: Names) -> None:
+def test_a_line_outside_our_block_affects_only_its_own_name(in_files: Names) -> None:
     in_files.names = tuple({"name": name, "ttl": 2} for name in ("www", "api", "mail"))
     in_files.write()
     in_files.until(ALL)
@@ -467,8 +467,8 @@ def test_a_line_outside_our_part_of_a_file_costs_its_own_name_alone(in_files: Na
     report = in_files.sync()
     assert [each.subject for each in report.refused] == ["www.example.net A"]
     assert "other lines for it" in report.refused[0].what
-    assert in_files.told(PRIMARY, "api.example.net") == {"web1", "web2", "web3"}
-    assert in_files.told(SECONDARY, "api.example.net") == {"web1", "web2", "web3"}
+    assert in_files.answers(PRIMARY, "api.example.net") == {"web1", "web2", "web3"}
+    assert in_files.answers(SECONDARY, "api.example.net") == {"web1", "web2", "web3"}
 
 
 def test_a_fragment_that_the_zone_includes(in_files: Names) -> None:
@@ -480,17 +480,17 @@ def test_a_fragment_that_the_zone_includes(in_files: Names) -> None:
     in_files.until(ALL)
     report = in_files.sync()
     assert report.exit is Exit.OK, report
-    assert in_files.told() == in_files.told(SECONDARY) == set(ALL)
+    assert in_files.answers() == in_files.answers(SECONDARY) == set(ALL)
     assert "www.example.net. 2 IN A" in ground.run(SECONDARY, "cat", fragment).decode()
     assert "www.example.net." not in ground.run(SECONDARY, "cat", FILE).decode()
     assert in_files.sync().changed == 0
 
 
-def test_a_dynamic_zone_is_no_zone_in_files(dynamic: Names) -> None:
+def test_a_dynamic_zone_is_refused_as_a_zone_in_files(dynamic: Names) -> None:
     dynamic.zone = {"primary": PRIMARY, "file": "/var/lib/bind/example.net.zone"}
     dynamic.write()
     dynamic.until(ALL)
     report = dynamic.sync()
     assert report.exit is Exit.PARTIAL
     assert "is dynamic: named writes its file itself" in report.stopped
-    assert dynamic.told() == set()
+    assert dynamic.answers() == set()

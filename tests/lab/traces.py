@@ -1,4 +1,4 @@
-"""What a lab is made of on its machine, and what of it is still there."""
+"""A lab's traces on its machine, and which of them are left."""
 
 import os
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ def spaces_of(pid: int | str) -> set[str]:
 
 @dataclass(frozen=True)
 class Traces:
-    """The lab's folder, and the namespaces that its keeper and its hosts have and this process has not."""
+    """The lab's folder, and the namespaces of its supervisor and hosts that this process is not in."""
 
     folder: Path
     spaces: frozenset[str]
 
     def left(self) -> list[str]:
-        """Processes in those namespaces, mounts and files, in words."""
+        """Return the processes in those namespaces, mounts and files that are left."""
         processes = [pid for pid in os.listdir("/proc") if pid.isdigit() and spaces_of(pid) & self.spaces]
         mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line]
         files = [str(self.folder)] if self.folder.exists() else []
@@ -38,7 +38,7 @@ class Traces:
 
 @contextmanager
 def traces(lab: RealLab) -> Iterator[Traces]:
-    """Of a lab that runs. The namespaces are held, or the kernel would give their numbers to another lab's."""
+    """Yield the traces of a running lab; holds its namespaces, so that the kernel does not reuse their numbers."""
     processes = [int(lab.argv_beside([])[2]), *(lab.pid(name) for name in lab.names)]
     held = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for pid in processes for kind in KINDS]
     try:

@@ -1,4 +1,4 @@
-"""A flood of output is kept at both ends and counted in between."""
+"""Capture stores both ends of a flood of output, and counts the bytes between."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +7,8 @@ from multiall_cli.adapters.process import Capture
 
 
 @given(st.lists(st.binary(max_size=20)), st.integers(0, 10), st.integers(1, 10))
-def test_both_ends_are_kept_and_the_rest_is_counted(pieces: list[bytes], head: int, tail: int) -> None:
-    """In whatever pieces it comes."""
+def test_both_ends_are_stored_and_the_rest_is_counted(pieces: list[bytes], head: int, tail: int) -> None:
+    """However it is cut into pieces."""
     capture = Capture(head, tail)
     for piece in pieces:
         capture.add(piece)
@@ -19,15 +19,15 @@ def test_both_ends_are_kept_and_the_rest_is_counted(pieces: list[bytes], head: i
     assert len(kept.head) + kept.dropped + len(kept.tail) == len(whole)
 
 
-def test_what_was_left_out_is_said() -> None:
+def test_the_gap_is_marked() -> None:
     """Between the two ends."""
     capture = Capture(2, 2)
     capture.add(b"abcdef")
     assert capture.captured().whole() == b"ab\n[... 2 bytes left out ...]\nef"
 
 
-def test_a_flood_is_not_held() -> None:
-    """At no time more than the head and twice the tail, and one piece."""
+def test_a_flood_is_not_stored() -> None:
+    """Never more than the head, twice the tail, and one piece."""
     capture = Capture(10, 100)
     for _ in range(1000):
         capture.add(bytes(50))

@@ -1,4 +1,4 @@
-"""A lock on a disk that takes nothing more."""
+"""Locks on a full disk."""
 
 import resource
 import signal
@@ -18,7 +18,7 @@ ME = Holder("bob", "adm1", 77, 1.0, "pool sync web")
 
 @contextmanager
 def full() -> Iterator[None]:
-    """No file of this process can grow, as none can on a full disk."""
+    """Let no file of this process grow, as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
@@ -29,9 +29,9 @@ def full() -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, before)
 
 
-def test_a_full_disk_is_told_as_the_store_tells_it(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_by_the_store(tmp_path: Path) -> None:
     with pytest.raises(MultiAllError) as told, full(), FileLocks(tmp_path).hold(pool_scope("web"), ME, 0.0):
         pass
     assert str(told.value).startswith(f"{tmp_path}: the store failed (File too large); free its disk, check its rights")
     with FileLocks(tmp_path).hold(pool_scope("web"), ME, 0.0):
-        """It is free."""
+        """Take and release a lock."""

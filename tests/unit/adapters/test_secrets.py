@@ -1,4 +1,4 @@
-"""References to secrets that cannot be looked up."""
+"""Secret references without a value."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from multiall_cli.domain.values import Secret
         ("env", "NOT_SET_HERE", "not set"),
     ],
 )
-def test_a_reference_that_gives_nothing(kind: str, name: str, why: str) -> None:
+def test_a_reference_without_a_value(kind: str, name: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
         reveal(Secret(kind, name))
     assert (caught.value.what, caught.value.todo) == (f"no value ({why})", "set it, or fix the reference")

@@ -1,4 +1,4 @@
-"""A budget of time runs out unless something really comes."""
+"""A time budget runs out unless bytes are transferred."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def test_it_runs_out_by_the_clock() -> None:
     assert budget.left() == 0
 
 
-def test_bytes_earn_time_and_never_more_than_there_was() -> None:
+def test_bytes_extend_the_time_up_to_the_allowance() -> None:
     clock = Clock()
     budget = TimeBudget(10, clock)
     clock.now = 9
@@ -30,8 +30,8 @@ def test_bytes_earn_time_and_never_more_than_there_was() -> None:
     assert budget.left() == 10
 
 
-def test_a_byte_now_and_then_is_no_progress() -> None:
-    """A drip for days ends about when silence would."""
+def test_a_trickle_is_not_progress() -> None:
+    """A trickle for days ends about when silence would."""
     clock = Clock()
     budget = TimeBudget(10, clock)
     while budget.left() > 0:

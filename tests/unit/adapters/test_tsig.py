@@ -1,4 +1,4 @@
-"""TSIG keys as `tsig-keygen` writes them, and as base64 alone."""
+"""TSIG keys from `tsig-keygen` files, and from base64 alone."""
 
 import base64
 
@@ -41,7 +41,7 @@ def test_a_key_is_read(text: str, algorithm: str) -> None:
         ("{", "has no key multiall (its keys: none)"),
     ],
 )
-def test_what_is_no_key_is_refused_without_its_secret(text: str, words: str) -> None:
+def test_an_invalid_key_is_refused_without_its_secret(text: str, words: str) -> None:
     with pytest.raises(MultiAllError) as told:
         tsig_of(KEY, text)
     assert words in str(told.value)

@@ -1,4 +1,4 @@
-"""Faults as they are typed."""
+"""Faults as typed on the command line."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from multiall_cli.domain.errors import UsageError
 from multiall_cli.lab.real.faults import FAULTS, FaultKind, example, fault_kind, parse_values, with_defaults
 
 
-def test_every_fault_is_told_and_its_example_can_be_typed() -> None:
+def test_every_fault_has_a_valid_example() -> None:
     assert set(FAULTS) == set(FaultKind)
     for fault in FaultKind:
         assert set(parse_values(fault, example(fault).split())) == set(FAULTS[fault].takes)
@@ -41,16 +41,16 @@ def test_values(fault: FaultKind, word: str, value: object) -> None:
         (FaultKind.KILL, "now=1s", "it has no `now`; it takes no values"),
     ],
 )
-def test_what_makes_no_sense(fault: FaultKind, word: str, words: str) -> None:
+def test_invalid_values(fault: FaultKind, word: str, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_values(fault, [word])
     assert words in str(caught.value)
 
 
-def test_what_is_not_given_is_as_the_table_says() -> None:
+def test_missing_values_are_defaults() -> None:
     assert with_defaults(FaultKind.LINE, {"delay": 1.0}) == {"delay": 1.0, "jitter": 0.0, "loss": 0.0, "rate": 0.0}
 
 
-def test_a_name_that_is_nearly_one() -> None:
+def test_a_misspelled_name() -> None:
     with pytest.raises(UsageError, match=r"there is no such fault; did you mean freeze\? `multiall lab break` shows"):
         fault_kind("frezee")

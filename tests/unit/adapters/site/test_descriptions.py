@@ -1,12 +1,12 @@
-"""Every key of a site's files says in the schemas, and so in the reference, what it means."""
+"""Every key of site files has a description in the schemas, and so in the reference."""
 
 import json
 
 from multiall_cli.adapters.site.json_schema import schemas
 
 
-def test_every_key_says_what_it_means() -> None:
-    """A key without words would be a row without words in the reference."""
+def test_every_key_has_a_description() -> None:
+    """Without one, the reference would have an empty row."""
     silent = [
         f"{kind}.{key}"
         for text in schemas().values()

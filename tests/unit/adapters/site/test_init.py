@@ -1,4 +1,4 @@
-"""A new site: valid at once, harmless, and never over another one."""
+"""New sites: valid at once, harmless, and never over an existing one."""
 
 import pytest
 
@@ -49,12 +49,12 @@ def test_nothing_is_overwritten(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["multiall.yaml"]
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match=r"Not a directory|File exists"):
         create_site(tmp_path / "file", None)
 
 
-def test_a_name_that_no_folder_can_have_is_told(tmp_path):
+def test_an_impossible_folder_name_is_reported(tmp_path):
     with pytest.raises(UsageError, match="File name too long"):
         create_site(tmp_path / ("x" * 300), None)

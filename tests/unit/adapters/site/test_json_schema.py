@@ -1,4 +1,4 @@
-"""The shipped JSON Schemas."""
+"""The JSON Schemas in inventory/."""
 
 import json
 
@@ -9,7 +9,7 @@ from multiall_cli.adapters.site.read import built_in
 
 
 @pytest.mark.parametrize(("file", "text"), schemas().items())
-def test_the_shipped_schema_is_up_to_date(file, text):
+def test_the_schema_is_up_to_date(file, text):
     advice = "run `python -m multiall_cli.adapters.site.json_schema inventory`"
     assert built_in(f"inventory/{file}").read_text("utf-8") == text, advice
 
@@ -22,7 +22,7 @@ def test_the_schema_of_packs_knows_the_keys_of_each_check():
     assert "drift" not in cases, "no rule asks for it"
 
 
-def test_a_schema_names_and_describes_what_can_be_written():
+def test_a_schema_names_and_describes_all_keys():
     inventory = json.loads(schemas()["schema.json"])
     assert inventory["title"] == "MultiAll inventory"
     assert inventory["$defs"]["files"]["required"] == ["path", "source"]

@@ -1,4 +1,4 @@
-"""YAML with places: what is read, and what is told instead."""
+"""YAML with positions: what is parsed, and which errors are reported."""
 
 import pytest
 
@@ -62,13 +62,13 @@ def test_yaml_is_read_as_version_1_2(text, values):
 
 
 @pytest.mark.parametrize(("text", "told"), TOLD.items(), ids=[repr(text[:20]) for text in TOLD])
-def test_what_cannot_be_read_is_told_with_its_place(text, told):
+def test_invalid_yaml_is_reported_with_its_position(text, told):
     _, faults = parse_yaml(text, FILE)
     assert told in str(faults[0])
     assert str(faults[0]).startswith(FILE)
 
 
-def test_every_key_and_value_has_its_place():
+def test_every_key_and_value_has_a_position():
     written, _ = parse_yaml("a:\n  - x\n  - b: {c: d}\n", FILE)
     assert isinstance(written, YamlMapping)
     assert str(written.keys["a"]) == f"{FILE}:1:1"
@@ -77,7 +77,7 @@ def test_every_key_and_value_has_its_place():
     assert [str(item.origin) for item in listing.items] == [f"{FILE}:2:5", f"{FILE}:3:5"]
 
 
-def test_a_value_keeps_the_text_that_was_written():
+def test_a_scalar_has_its_text_as_written():
     written, _ = parse_yaml("0644", FILE)
     assert isinstance(written, YamlScalar)
     assert (written.value, written.text) == (644, "0644")
@@ -90,7 +90,7 @@ def test_an_alias_bomb_is_stopped():
     assert "1,000,000 values by aliases" in faults[0].what
 
 
-def test_all_duplicate_keys_are_told():
+def test_all_duplicate_keys_are_reported():
     _, faults = parse_yaml("a: 1\na: 2\nb: {c: 1, c: 2}", FILE)
     assert len(faults) == 2
 

@@ -1,4 +1,4 @@
-"""Sites on disk: what they mean, and every fault of every file."""
+"""Sites on disk: their values, and every error of every file."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ from multiall_cli.domain.values import Amount, Secret
 
 @pytest.fixture
 def site(tmp_path):
-    """Writes files below a new site's root and reads it."""
+    """Return a function that writes files into a new site and reads it."""
 
     def made(inventory="", **files):
         texts = {"inventory/site.yaml": inventory, **{name.replace("__", "/"): text for name, text in files.items()}}
@@ -121,7 +121,7 @@ pools:
     assert (third.source, third.from_member) == ("web2", True)
 
 
-def test_a_folder_does_not_keep_times_and_a_member_does(site):
+def test_times_count_only_if_the_source_is_a_member(site):
     text = "servers: {a: }\npools: {p: {members: a, files: [{path: /x, source: ./x}, {path: /y, source: a}]}}"
     folder, member = site(text).inventory.pools["p"].files
     assert (folder.times, member.times) == (False, True)
@@ -154,7 +154,7 @@ def test_several_files_are_one_inventory(site):
     assert found.inventory.pools["p"].members == ("b", "a")
 
 
-def test_hidden_and_other_files_are_left_alone(site, tmp_path):
+def test_hidden_and_other_files_are_ignored(site, tmp_path):
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / ".#lock.yaml").write_text("[")
     (tmp_path / "inventory" / "notes.txt").write_text("[")
@@ -182,7 +182,7 @@ ONE_FAULT = {
     "servers: {web: {address: -1}}": "'-1' is not an address",
     "servers: {web: {ssh: {user: -1}}}": "'user' is '-1'",
     "servers: {web: {become: {method: sudo, user: -1}}}": "'user' is '-1'",
-    # -1 for the kernel, which means `unchanged`: nothing would become anyone else.
+    # -1 means `unchanged` to the kernel: MultiAll would stay the same user.
     "servers: {web: {become: {method: sudo, user: 4294967295}}}": "'user' is '4294967295'",
     "servers: {web: {ssh: {user: '4294967295'}}}": "'user' is '4294967295'",
     "servers: {w: {}}\npools: {p: {members: [w], files: [{path: /x, source: ./a, owner: 4294967295}]}}": "'owner' is",
@@ -225,7 +225,7 @@ TREE_FAULTS = {
 
 
 @pytest.mark.parametrize(("text", "fault"), ONE_FAULT.items())
-def test_a_fault_is_told_once_with_its_place(site, text, fault):
+def test_an_error_is_reported_once_with_its_position(site, text, fault):
     found = only(site, text)
     assert fault in found
     assert found.startswith("inventory/site.yaml:")
@@ -233,11 +233,11 @@ def test_a_fault_is_told_once_with_its_place(site, text, fault):
 
 
 @pytest.mark.parametrize(("tree", "fault"), TREE_FAULTS.items())
-def test_a_fault_of_a_tree_is_told(site, tree, fault):
+def test_an_error_of_a_tree_is_reported(site, tree, fault):
     assert fault in only(site, f"servers: {{a: }}\npools: {{p: {{members: a, files: [{tree}]}}}}")
 
 
-def test_what_may_be_written_in_two_ways_is_told_once(site):
+def test_a_value_with_two_forms_is_reported_once(site):
     quorum = only(site, "servers: {a: }\npools: {p: {members: a, quorum: 0}}")
     assert quorum.endswith("is '0'; write a number of members, or a share such as 25%")
     batch = only(site, "servers: {a: }\npools: {p: {members: a, rollout: {batch: [0]}}}")
@@ -253,23 +253,23 @@ def test_a_quorum_beyond_the_pool(site, members, words):
 
 
 @pytest.mark.parametrize("batch", ["0", "'x'", "101%", "-1"])
-def test_a_single_batch_is_held_to_its_shape(site, batch):
+def test_a_single_batch_is_validated(site, batch):
     text = f"servers: {{a: }}\npools: {{p: {{members: a, rollout: {{batch: {batch}}}}}}}"
     assert "is not a number or share of members" in only(site, text)
 
 
-def test_one_path_twice_in_a_pool_is_told(site):
+def test_one_path_twice_in_a_pool_is_reported(site):
     trees = "[{path: /a, source: ./x}, {path: /a/, source: ./y}]"
     fault = only(site, f"servers: {{a: }}\npools: {{p: {{members: a, files: {trees}}}}}")
     assert "the path '/a' is declared twice (first at inventory/site.yaml:2:" in fault
 
 
-def test_a_pool_in_two_files_is_told(site):
+def test_a_pool_in_two_files_is_reported(site):
     fault = only(site, "servers: {a: }\npools: {p: {members: a}}", inventory__b="pools: {p: {members: a}}")
     assert "is declared twice (first at inventory/" in fault
 
 
-def test_all_faults_of_all_files_are_told_in_order(site):
+def test_all_errors_of_all_files_are_reported_in_order(site):
     found = told(
         site,
         "servers: {a: {ssh: {port: x}, labels: {k: -1}}, -b: }\n"
@@ -289,7 +289,7 @@ def test_all_faults_of_all_files_are_told_in_order(site):
     ]
 
 
-def test_many_unknown_members_are_told_without_delay(site):
+def test_many_unknown_members_are_reported_without_delay(site):
     names = ", ".join(f"x{number}" for number in range(500))
     found = told(site, f"servers: {{'web[1-20000]': }}\npools: {{p: {{members: [{names}]}}}}")
     assert len(found) == 500
@@ -302,7 +302,7 @@ def test_settings(site, tmp_path):
     assert site(multiall="# nothing").settings == Settings()
 
 
-def test_guards_are_the_shipped_ones_where_a_site_says_nothing(site):
+def test_guards_are_built_in_ones_by_default(site):
     shipped_ones = {
         "deletions": GuardLimit(0.3, 10),
         "changes": GuardLimit(0.3, 10),
@@ -314,7 +314,7 @@ def test_guards_are_the_shipped_ones_where_a_site_says_nothing(site):
     assert own == {**shipped_ones, "deletions": GuardLimit(0.05, 10), "changes": GuardLimit(0.3, 2)}
 
 
-def test_files_that_cannot_be_read_are_faults(site, tmp_path, monkeypatch):
+def test_unreadable_files_are_errors(site, tmp_path, monkeypatch):
     site("servers: {a: }")
     folder = tmp_path / "inventory"
     (folder / "b.yaml").write_bytes(b"a: 1\nb: \xff\n")
@@ -337,7 +337,7 @@ def test_files_that_cannot_be_read_are_faults(site, tmp_path, monkeypatch):
     ]
 
 
-def test_an_inventory_that_is_no_folder_is_a_fault(tmp_path):
+def test_an_inventory_that_is_not_a_folder_is_an_error(tmp_path):
     (tmp_path / "inventory").write_text("x")
     with pytest.raises(InputFaults) as caught:
         read_site(tmp_path)
@@ -389,7 +389,7 @@ class TestFinding:
             find_site("here", {}, places)
 
 
-def test_the_shipped_example_is_right(tmp_path):
+def test_the_example_inventory_is_valid(tmp_path):
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / "example.yaml").write_text(built_in("inventory/example.yaml").read_text("utf-8"))
     inventory = read_site(tmp_path).inventory
@@ -452,7 +452,7 @@ texts = st.one_of(st.text(max_size=200), st.lists(st.one_of(words, signs), max_s
 
 @settings(max_examples=400)
 @given(text=texts)
-def test_any_text_is_a_site_or_faults(tmp_path, text):
+def test_any_text_is_a_site_or_errors(tmp_path, text):
     (tmp_path / "inventory").mkdir(exist_ok=True)
     for name in ("inventory/site.yaml", "multiall.yaml"):
         Path(tmp_path / name).write_bytes(text.encode("utf-8", "replace"))
@@ -463,7 +463,7 @@ def test_any_text_is_a_site_or_faults(tmp_path, text):
     assert isinstance(found, Site) or (found and all(str(fault).isprintable() for fault in found))
 
 
-def test_a_byte_that_is_no_utf8_has_its_place_behind_a_mark_of_byte_order(site, tmp_path):
+def test_an_invalid_byte_after_a_byte_order_mark_has_its_position(site, tmp_path):
     (tmp_path / "inventory").mkdir(exist_ok=True)
     (tmp_path / "inventory" / "site.yaml").write_bytes(b"\xef\xbb\xbfa:\n\xff")
     with pytest.raises(InputFaults) as caught:
@@ -471,13 +471,13 @@ def test_a_byte_that_is_no_utf8_has_its_place_behind_a_mark_of_byte_order(site, 
     assert str(caught.value.faults[0]) == "inventory/site.yaml:2:1: is not UTF-8; save it as UTF-8"
 
 
-def test_the_home_of_nobody_is_no_site(tmp_path):
+def test_an_unknown_home_is_not_a_site(tmp_path):
     with pytest.raises(UsageError, match="has neither"):
         find_site("~no.such.user/site", {}, tmp_path)
 
 
 def test_a_site_has_a_largest_size(site):
-    """Sixty letters that stand for sixteen million servers are told before they are made."""
+    """A range of sixteen million servers in sixty letters is reported before they are made."""
     with pytest.raises(InputFaults) as caught:
         site("servers:\n" + "".join(f"  {sign}[0-59999]:\n" for sign in "abc"))
     assert [str(each) for each in caught.value.faults] == [
@@ -490,7 +490,7 @@ def test_a_site_has_a_largest_size(site):
 WINDOW = "{at: '0 2 * * sun', lasts: 1h30m, zone: Europe/Zurich, because: patches}"
 
 
-def test_windows_of_servers_and_pools_and_what_servers_hang_on(site):
+def test_windows_and_dependencies(site):
     read_ = site(
         f"servers: {{hv1: {{windows: [{WINDOW}]}}, 'web[1-2]': {{depends_on: [hv1]}}}}\n"
         f"pools: {{web: {{members: 'web[1-2]', windows: [{WINDOW.replace('}', ', what: drain}')}]}}}}"
@@ -518,5 +518,5 @@ def test_windows_of_servers_and_pools_and_what_servers_hang_on(site):
         ("servers: {a: {windows: [{at: '0 2 * * sun'}]}}", "lasts"),
     ],
 )
-def test_windows_and_dependencies_that_cannot_be(site, inventory, says):
+def test_invalid_windows_and_dependencies(site, inventory, says):
     assert any(says in fault for fault in told(site, inventory)), told(site, inventory)

@@ -1,4 +1,4 @@
-"""Values held against shapes: every misfit, at its place, with what to write."""
+"""Validation: every invalid value is reported at its position, with what to write."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ MISFITS = {
 
 
 @pytest.mark.parametrize(("text", "told"), MISFITS.items())
-def test_a_misfit_is_told_with_its_place_and_what_to_write(text, told):
+def test_an_invalid_value_is_reported_with_its_position(text, told):
     assert any(told in str(fault) for fault in faults_of(text)), list(map(str, faults_of(text)))
 
 
@@ -57,7 +57,7 @@ def faults_of(text, shape=InventoryShape):
     return found
 
 
-def test_every_misfit_is_told_at_once_and_the_rest_is_kept():
+def test_all_invalid_values_are_reported_and_the_rest_stays():
     text = "servers: {a: {ssh: {port: x, user: u}, adress: y}, b: 1, c: {}}\npools: {p: {members: c, prio: 1}}"
     written, _ = parse_yaml(text, "site.yaml")
     found = []
@@ -75,7 +75,7 @@ def test_every_misfit_is_told_at_once_and_the_rest_is_kept():
     "place",
     ["servers: {a: {ssh: {password: %s}}}", "zones: {example.net: {primary: a, key: {name: x, secret: %s}}}"],
 )
-def test_a_plain_secret_is_told_and_never_shown(password, place):
+def test_a_plain_secret_is_reported_and_never_shown(password, place):
     quoted = f"'{password}'" if password[0] == "$" else password
     (fault,) = faults_of(place % quoted)
     assert "${env:NAME}" in fault.todo
@@ -86,7 +86,7 @@ def test_a_plain_secret_is_told_and_never_shown(password, place):
 @pytest.mark.parametrize(
     "text", ["parallel: 0", "timeout: 0", "timeout: 0s", "timeout: 5 s", "store: x", "timeout: -1"]
 )
-def test_settings_are_held_to_their_shape(text):
+def test_settings_are_validated(text):
     assert faults_of(text, SettingsShape)
 
 
@@ -127,7 +127,7 @@ def test_hostile_users(user):
 
 
 def test_the_shapes_do_not_crash_the_interpreter():
-    # msgspec frees some unions wrongly (see shape.py); it shows when types are freed, at the latest at the end.
+    # msgspec frees some unions wrongly (see schema.py); this shows when types are freed, at the latest at exit.
     program = (
         "import gc, msgspec, multiall_cli.adapters.site.schema as s\n"
         "shapes = [x for x in vars(s).values() if isinstance(x, type) and issubclass(x, msgspec.Struct)]\n"

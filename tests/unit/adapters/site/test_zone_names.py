@@ -1,4 +1,4 @@
-"""Names of zones in a site's files: what cannot stand in the DNS is told when the site is read."""
+"""DNS names in site files: invalid ones are reported when the site is read."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def told(folder: Path, *names: Mapping[str, object], zones: tuple[str, ...] = ("
     return str(fault).partition(" ")[2]
 
 
-def test_a_name_stands_in_its_zone(tmp_path: Path) -> None:
+def test_a_name_is_in_its_zone(tmp_path: Path) -> None:
     (found,) = read(tmp_path, {"zone": "example.net", "name": "WWW"}).pools["web"].names
     assert (found.zone, found.name) == ("example.net.", "www.example.net.")
 
@@ -49,7 +49,7 @@ def test_a_name_stands_in_its_zone(tmp_path: Path) -> None:
         (LONG[:230], "has 242 signs, more than 237"),
     ],
 )
-def test_a_name_that_cannot_stand_is_told(tmp_path: Path, name: str, says: str) -> None:
+def test_an_invalid_name_is_reported(tmp_path: Path, name: str, says: str) -> None:
     assert says.replace("empty", "has the label ''") in told(tmp_path, {"zone": "example.net", "name": name})
 
 
@@ -60,13 +60,13 @@ def test_a_name_that_cannot_stand_is_told(tmp_path: Path, name: str, says: str) 
         ("www", "_-._tcp", "the name of the service has the label '_-'"),
     ],
 )
-def test_a_service_that_cannot_be_a_name_is_told(tmp_path: Path, name: str, service: str, says: str) -> None:
+def test_an_invalid_service_is_reported(tmp_path: Path, name: str, service: str, says: str) -> None:
     assert says in told(tmp_path, {"zone": "example.net", "name": name, "service": service, "port": 443})
 
 
 @pytest.mark.parametrize("name", ["www.b", "b"])
-def test_a_name_of_a_nearer_zone_is_told(tmp_path: Path, name: str) -> None:
-    """Nobody asks the zone above for it."""
+def test_a_name_of_a_nearer_zone_is_reported(tmp_path: Path, name: str) -> None:
+    """Its names are never looked up in the zone above."""
     zones = ("example.net", "b.example.net")
     assert "is in the zone 'b.example.net', which is below 'example.net'" in told(
         tmp_path, {"zone": "example.net", "name": name}, zones=zones
@@ -74,7 +74,7 @@ def test_a_name_of_a_nearer_zone_is_told(tmp_path: Path, name: str) -> None:
     assert read(tmp_path, {"zone": "b.example.net", "name": "www"}, zones=zones)
 
 
-def test_a_zone_with_a_fault_is_told_once_and_not_by_each_of_its_names(tmp_path: Path) -> None:
+def test_an_invalid_zone_is_reported_once(tmp_path: Path) -> None:
     text = {
         "servers": {"web1": {"address": "192.0.2.1"}},
         "zones": {"example.net": {"primary": "ns1.nowhere"}},
@@ -111,7 +111,7 @@ def _site(folder: Path, servers: Mapping[str, object], *names: Mapping[str, obje
 def test_two_members_may_not_give_a_name_the_same_address(
     tmp_path: Path, first: object, second: object, more: Mapping[str, object]
 ) -> None:
-    """One that is drained would stay in the name through the other."""
+    """The address of a drained member would stay in the name through the other one."""
     servers = {"web1": first, "web2": second}
     with pytest.raises(InputFaults) as caught:
         read_site(_site(tmp_path, servers, {"zone": "example.net", "name": "www", **more}))

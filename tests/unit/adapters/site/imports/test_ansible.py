@@ -1,4 +1,4 @@
-"""Ansible's inventories as data."""
+"""Import of Ansible inventories."""
 
 import pytest
 
@@ -61,7 +61,7 @@ all:
 
 
 @pytest.mark.parametrize(("text", "name"), [(INI, "hosts"), (YAML, "hosts.yml")])
-def test_hosts_groups_and_variables_are_taken_over(imported, text, name):
+def test_hosts_groups_and_variables_are_imported(imported, text, name):
     found = imported(text, name)
     assert not found.skipped
     named = servers(found)
@@ -75,7 +75,7 @@ def test_hosts_groups_and_variables_are_taken_over(imported, text, name):
     assert (named["web01"].address, named["web01"].ssh.user) == ("192.0.2.1", "deploy")
     assert named["web01"].become == Become(BecomeMethod.SUDO)
     assert (named["db1"].become, named["db1"].ssh.user) == (Become(BecomeMethod.DOAS), "own")
-    # The innermost group's value holds.
+    # The innermost group's value wins.
     assert named["web01"].labels == {"rack": "r1", "env": "web", "site": "fra"}
     assert named["db1"].labels == {"env": "prod", "site": "fra"}
     assert named["mail.example.com"].labels == {"env": "all", "site": "fra"}
@@ -111,7 +111,7 @@ DROPPED = {
 
 
 @pytest.mark.parametrize(("text", "what"), DROPPED.items())
-def test_what_is_not_taken_over_is_told_without_its_value(imported, text, what):
+def test_skipped_entries_are_reported_without_values(imported, text, what):
     found = imported(text)
     assert any(what in one for one in told(found)), told(found)
     assert not any("hunter2" in one for one in told(found))
@@ -128,34 +128,34 @@ DROPPED_YAML = {
 
 
 @pytest.mark.parametrize(("text", "what"), DROPPED_YAML.items())
-def test_what_is_not_taken_over_of_yaml_is_told(imported, text, what):
+def test_skipped_entries_of_yaml_are_reported(imported, text, what):
     assert any(what in one for one in told(imported(text, "hosts.yaml")))
 
 
-def test_empty_sections_of_yaml_are_no_trouble(imported):
+def test_empty_sections_of_yaml_are_fine(imported):
     found = imported("all:\n  hosts:\n  children:\n    web:\n", "hosts.yaml")
     assert told(found) == ["4: the group 'web', which has no hosts"]
     assert not imported("# nothing", "hosts.yaml").servers
 
 
 @pytest.mark.parametrize("text", ["[a", "- a", "a: 1\na: 2", "x"])
-def test_yaml_that_is_no_inventory_is_a_fault(imported, text):
+def test_yaml_without_an_inventory_is_an_error(imported, text):
     with pytest.raises(InputFaults):
         imported(text, "hosts.yaml")
 
 
-def test_a_script_is_a_fault_and_is_not_run(imported):
+def test_a_script_is_an_error_and_is_not_run(imported):
     with pytest.raises(InputFaults) as caught:
         imported("#!/bin/sh\ntouch ran")
     assert "is a program" in caught.value.faults[0].what
 
 
-def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
+def test_an_unreadable_file_is_an_error(tmp_path):
     with pytest.raises(InputFaults):
         import_ansible(tmp_path / "nowhere")
 
 
-def test_variables_in_folders_are_told(imported, tmp_path):
+def test_variables_in_folders_are_reported(imported, tmp_path):
     (tmp_path / "group_vars").mkdir()
     assert "1: the variables in group_vars/" in told(imported("a"))
 
@@ -178,25 +178,25 @@ def test_become_needs_to_be_switched_on(imported):
     ]
 
 
-def test_circles_of_groups_end(imported):
+def test_cycles_of_groups_end(imported):
     found = imported("[a]\nx\n[a:children]\nb\n[b:children]\na\n[a:vars]\nk=1")
     assert {pool.name: pool.members for pool in found.pools} == {"a": ("x",), "b": ("x",)}
     assert found.servers[0].labels == {"k": "1"}
 
 
-def test_hosts_of_a_range_that_are_not_taken_are_told_once(imported):
+def test_skipped_hosts_of_a_range_are_reported_once(imported):
     (one,) = told(imported("w/[1:99999]"))
     assert one == "1: 'w/1' is not a valid name (nor 99998 more of 'w/[1:99999]')"
 
 
-def test_more_hosts_than_a_site_may_have_are_told(imported):
+def test_more_hosts_than_a_site_may_have_are_reported(imported):
     found = imported("a[1:60000]\nb[1:60000]\n")
     assert len(found.servers) == 60000
     assert told(found) == ["2: the hosts 'b[1:60000]', which are more than 100,000 in all"]
 
 
 @pytest.mark.parametrize("method", ["su", "doas", "sudo"])
-def test_the_method_of_other_rights_is_kept(imported, method):
+def test_the_become_method_is_imported(imported, method):
     found = imported(f"a ansible_become=yes ansible_become_method={method}\n")
     assert found.servers[0].become == Become(BecomeMethod(method))
 
@@ -215,14 +215,14 @@ def test_the_method_of_other_rights_is_kept(imported, method):
     ],
 )
 def test_a_host_is_not_imported_with_another_login(imported, variables):
-    """It would be reached as somebody else, or be another host."""
+    """MultiAll would log in as another user, or to another host."""
     found = imported(f"[web]\na {variables}\nb\n")
     assert [server.name for server in found.servers] == ["b"]
     assert [pool.members for pool in found.pools] == [("b",)]
     assert any("2: the host 'a', because ansible_" in one and one.endswith(" was left out") for one in told(found))
 
 
-def test_a_method_that_is_not_used_is_no_trouble(imported):
+def test_an_unused_become_method_is_ignored(imported):
     assert [each.name for each in imported("a ansible_become_method=runas\n").servers] == ["a"]
 
 
@@ -235,7 +235,7 @@ LISTED = """{"_meta": {"hostvars": {"a": {"ansible_user": "x", "rack": "r1"}}},
 @pytest.mark.parametrize(
     ("text", "name"), [(JSON, "hosts.json"), (LISTED, "hosts.json"), (JSON, "hosts"), (YAML, "hosts")]
 )
-def test_json_and_files_without_an_ending(imported, text, name):
+def test_json_and_files_without_a_suffix(imported, text, name):
     found = imported(text, name)
     named = servers(found)
     assert "ungrouped" not in named
@@ -248,12 +248,12 @@ def test_json_and_files_without_an_ending(imported, text, name):
 
 
 @pytest.mark.parametrize("text", ["a\n", "a:22\n", "[web]\na\n", "a ansible_user=x\n"])
-def test_ini_without_an_ending_stays_ini(imported, text):
+def test_ini_without_a_suffix_stays_ini(imported, text):
     assert list(servers(imported(text))) == ["a"]
 
 
 def test_the_priority_of_groups(imported):
-    """Of groups that are equally deep; the depth goes before it."""
+    """Among groups of equal depth; depth comes first."""
     groups = "[a]\nh\n[b]\nh\n[a:vars]\nx=a\nansible_group_priority=10\n[b:vars]\nx=b\n"
     text = f"{groups}[all:vars]\nx=all\nansible_group_priority=99\n"
     found = imported(text)
@@ -275,12 +275,12 @@ def test_ranges_of_letters_and_numbers(imported, pattern, names):
     assert list(servers(imported(pattern))) == names
 
 
-def test_the_last_value_of_a_line_holds(imported):
+def test_the_last_value_of_a_line_wins(imported):
     assert servers(imported("h ansible_port=1 ansible_port=2\n"))["h"].ssh.port == 2
 
 
-def test_the_older_names_of_variables_go_before(imported):
-    """As in Ansible, whose ssh plugin takes the last of its names that is set, wherever it is."""
+def test_older_names_of_variables_win(imported):
+    """As in Ansible: its ssh plugin uses the last of its names that is set, wherever it is."""
     text = "[g]\nh ansible_user=a ansible_private_key_file=/a ansible_ssh_private_key_file=/b\n[g:vars]\n"
     found = servers(imported(f"{text}ansible_ssh_user=b\n"))["h"]
     assert (found.ssh.user, found.ssh.identity) == ("b", "/b")

@@ -1,4 +1,4 @@
-"""Imports as the text of an inventory file: it reads back as what it was."""
+"""Rendered imports read back unchanged."""
 
 import json
 
@@ -43,7 +43,7 @@ servers = st.builds(
 
 
 @given(st.lists(servers, max_size=4, unique_by=lambda server: server.name), st.lists(names, max_size=2, unique=True))
-def test_what_is_rendered_reads_back(tmp_path, found, pools):
+def test_rendered_imports_read_back(tmp_path, found, pools):
     taken = [name for name in pools if name not in ("failed", "deferred")]
     members = tuple(server.name for server in found)
     imported = ImportResult(tuple(found), tuple(Pool(name, members) for name in taken) if members else ())

@@ -1,4 +1,4 @@
-"""OpenSSH's configuration as an inventory."""
+"""Import of OpenSSH's client configuration."""
 
 import pytest
 
@@ -67,7 +67,7 @@ DROPPED = {
 
 
 @pytest.mark.parametrize(("text", "told"), DROPPED.items())
-def test_what_is_not_taken_over_is_told(imported, text, told):
+def test_skipped_entries_are_reported(imported, text, told):
     found = imported(text)
     assert any(told.replace("\\\\", "\\").replace('\\"', '"') in one for one in dropped(found)), dropped(found)
     assert all(str(one).isprintable() for one in found.skipped)
@@ -78,12 +78,12 @@ def test_a_jump_of_none_is_none(imported):
     assert (found.servers[0].ssh.jump, found.skipped) == (None, ())
 
 
-def test_lines_behind_a_broken_host_belong_to_nobody(imported):
+def test_lines_after_a_broken_host_belong_to_no_host(imported):
     assert imported('Host a\nHost "b\n User x').servers[0].ssh.user is None
 
 
 def test_included_files_are_followed(imported, tmp_path):
-    """In the block that they are in: the Host of such a file holds for nobody else."""
+    """In the block with the Include: a Host of such a file applies to no other block."""
     text = f"Host a\n Include one\nUser x\nInclude {tmp_path}/t*\nInclude nowhere\n"
     found = imported(text, one="Port 5\nHost b\n User y\n", two="Host c\n")
     assert {server.name: (server.ssh.user, server.ssh.port) for server in found.servers} == {
@@ -93,22 +93,22 @@ def test_included_files_are_followed(imported, tmp_path):
     }
 
 
-def test_a_circle_of_includes_ends(imported):
+def test_a_cycle_of_includes_ends(imported):
     assert "Include more than 16 deep" in dropped(imported("Include config"))[0]
 
 
-def test_an_included_file_that_cannot_be_read_is_told(imported, tmp_path):
+def test_an_unreadable_include_is_reported(imported, tmp_path):
     (tmp_path / "one").mkdir()
     assert "is not a regular file" in dropped(imported("Include one"))[0]
 
 
-def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
+def test_an_unreadable_file_is_an_error(tmp_path):
     with pytest.raises(InputFaults):
         import_ssh_config(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("pattern", ["~\0x", "\0/*", "a\0b"])
-def test_an_include_that_no_file_can_be_called_is_passed_over(imported, pattern):
+def test_an_impossible_include_is_ignored(imported, pattern):
     assert [server.name for server in imported(f"Host a\nInclude {pattern}\n").servers] == ["a"]
 
 
@@ -119,8 +119,8 @@ def test_files_that_include_themselves_often_end_soon(imported):
     assert len(found.skipped) < 100
 
 
-def test_the_first_value_holds_whoever_it_is_for(imported):
-    """A pattern before a host goes before the host's own lines, as for ssh."""
+def test_the_first_value_wins(imported):
+    """A pattern before a host wins over the host's own lines, as in ssh."""
     found = imported("Match host web*\n User first\nHost *\n Port 5\nHost web1\n User late\n Port 6\nHost b\n User c\n")
     one, other = found.servers
     assert (one.ssh.user, one.ssh.port, other.ssh.user, other.ssh.port) == ("first", 5, "c", 5)
@@ -132,8 +132,8 @@ def test_no_command_of_a_file_is_run(imported, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_the_name_gives_is_not_repeated(imported, tmp_path):
-    """The file that sessions read stays in force for it, bastions and host key names included."""
+def test_values_of_the_name_are_not_repeated(imported, tmp_path):
+    """The file that sessions read stays in force, with jump hosts and host key names."""
     text = "Host app-*\n ProxyJump gate\nHost app-1\n HostName 192.0.2.1\n ProxyCommand nc %h %p\n User x\n"
     imported(text)
     found = import_ssh_config(tmp_path / "config", [str(tmp_path / "config")])
@@ -144,7 +144,7 @@ def test_what_the_name_gives_is_not_repeated(imported, tmp_path):
     assert (str(route), str(route.jump)) == ("x@192.0.2.1", f"{route.jump.user}@gate")
 
 
-def test_only_what_differs_from_what_the_name_gives(imported, tmp_path):
+def test_only_values_that_differ_from_those_of_the_name(imported, tmp_path):
     (tmp_path / "own").write_text("Host a\n User x\n Port 4\n")
     (tmp_path / "config").write_text("Host a\n User x\n Port 5\n HostName 192.0.2.1\n")
     server = import_ssh_config(tmp_path / "config", [str(tmp_path / "own")]).servers[0]
