@@ -23,7 +23,7 @@ from tests.fixtures.bind9 import SECRET
 HOSTS = 30
 SERVERS = ("web1", "web2", "web3")
 LOSSES = 10
-FAST = {"every": "1s", "timeout": "500ms", "window": "3s"}
+FAST = {"every": "1s", "timeout": "500ms", "confirm_after": "3s"}
 LARGE = 100_000
 LIMIT = 120.0  # seconds after which what is awaited will not come
 HEAD = "$TTL 300\n@ IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ IN NS ns1\nns1 IN A 192.0.2.53\n"

@@ -18,8 +18,8 @@ from multiall_cli.lab.real.faults import FaultKind
 
 HOSTS = 45
 LOSSES = 20  # of power with the fast profile, each on another host; half as many with the normal one, and of sshd
-FAST = {"every": "1s", "timeout": "500ms", "window": "3s"}
-NORMAL = {"every": "2s", "timeout": "1s", "window": "22.25s"}
+FAST = {"every": "1s", "timeout": "500ms", "confirm_after": "3s"}
+NORMAL = {"every": "2s", "timeout": "1s", "confirm_after": "22.25s"}
 LIMIT = 120.0  # seconds after which what is awaited will not come
 
 

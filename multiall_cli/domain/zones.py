@@ -21,8 +21,8 @@ class OnFloor(StrEnum):
     """Those too of whom little is known; where these are too few as well, every member, whatever is known of it."""
     EMPTY = "empty"
     """Only who can serve, though that be no one."""
-    SORRY = "sorry"
-    """The addresses of `sorry:`."""
+    SORRY = "fallback"
+    """The addresses of `fallback:`."""
 
 
 @dataclass(frozen=True, slots=True)

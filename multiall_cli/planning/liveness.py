@@ -26,7 +26,7 @@ from multiall_cli.domain.topology import REST, Event, Evidence, Rung, State, Ver
 LAG = 0.1  # seconds that a prober may be late before its sample is thrown away
 SILENCES = 50  # suspicions that ended well, kept for a server's own window
 OTHERS = 8  # observers besides us whose testimony about a silent server is kept, or twice as many as must deny it
-NO_ONE = "no brother can be asked about it (with `denials: 0` our own word would be enough)"
+NO_ONE = "no brother can be asked about it (with `confirmations: 0` our own word would be enough)"
 SILENT = (State.SUSPECT, State.UNREACHABLE, State.PARTITIONED)
 
 

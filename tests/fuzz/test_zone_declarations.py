@@ -20,7 +20,7 @@ HOSTILE = [
 ]  # fmt: skip
 SIGNS = [*"abz019-_.*@;\"'\\$(){}[]#%&<>|!?:,=+~^ \t\n\r\x00\x7f", "ä", "\u200b", "😀", "IN", "$INCLUDE", "\\."]
 EACH = 100  # texts for each key: a thousand in all
-KEYS = ("name", "zone", "service", "sorry", "owner", "primary", "key", "file", "members", "public")
+KEYS = ("name", "zone", "service", "fallback", "owner", "primary", "key", "file", "members", "public")
 
 
 def texts(seed: int, number: int) -> list[str]:
@@ -35,8 +35,8 @@ def document(key: str, text: str) -> dict[str, object]:
     name: dict[str, object] = {"zone": "example.net", "name": "www"}
     server: dict[str, object] = {"address": "192.0.2.1"}
     match key:
-        case "sorry":
-            name |= {"sorry": [text], "on_floor": "sorry"}
+        case "fallback":
+            name |= {"fallback": [text], "below_minimum": "fallback"}
         case "service":
             name |= {"service": text, "port": 443}
         case "owner" | "primary" | "file":

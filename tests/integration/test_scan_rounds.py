@@ -241,7 +241,7 @@ def test_that_no_one_can_be_asked_is_told(desk: Desk) -> None:
         found = desk.scan().topology
     assert found.state_of("a") is State.SUSPECT
     assert found.verdicts["a"].reason.endswith(
-        "s, but no brother can be asked about it (with `denials: 0` our own word would be enough)"
+        "s, but no brother can be asked about it (with `confirmations: 0` our own word would be enough)"
     )
     desk.fleet.mute.clear()
     for _ in range(3):

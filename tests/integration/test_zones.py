@@ -198,9 +198,9 @@ def test_rollback(site: ZoneSite) -> None:
     ("floor", "left"),
     [
         ({}, at(1, 2, 3)),
-        ({"on_floor": "all"}, at(1, 2, 3)),
-        ({"on_floor": "sorry", "sorry": ["192.0.2.99"]}, at(99)),
-        ({"on_floor": "empty"}, set()),
+        ({"below_minimum": "all"}, at(1, 2, 3)),
+        ({"below_minimum": "fallback", "fallback": ["192.0.2.99"]}, at(99)),
+        ({"below_minimum": "empty"}, set()),
         ({"at_least": 2}, at(1, 2, 3)),
     ],
 )
@@ -228,7 +228,7 @@ def test_before_any_scan_nothing_is_given_and_nothing_taken(site: ZoneSite) -> N
 
 
 def test_who_is_in_stays_in_when_its_records_change_while_nothing_is_known(site: ZoneSite) -> None:
-    served = {"name": "www", "service": "_http._tcp", "on_floor": "empty"}
+    served = {"name": "www", "service": "_http._tcp", "below_minimum": "empty"}
     site.write({**served, "port": 80})
     site.up()
     site.sync()

@@ -18,7 +18,7 @@ from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import Ground, member, states
 
-IMPATIENT = {"every": "1s", "window": "1s", "timeout": "500ms"}
+IMPATIENT = {"every": "1s", "confirm_after": "1s", "timeout": "500ms"}
 LIMIT = 90.0  # seconds to wait for an event
 HOSTS = ("web1", "web2", "web3", "web4")
 
@@ -224,7 +224,7 @@ def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground)
 
 def test_a_lossy_link_brings_no_server_down(ground: Ground) -> None:
     """Three in ten packets are lost."""
-    with eyes(ground, timeout="2s", window="15s") as seen:
+    with eyes(ground, timeout="2s", confirm_after="15s") as seen:
         ground.lab.do("web2", FaultKind.LINE, loss=0.3)
         for _ in range(5):
             seen.scan()

@@ -34,7 +34,7 @@ from tests.lab.ground import ROOT, Ground
 pytestmark = pytest.mark.skipif(shutil.which("named", path=PATH) is None, reason="there is no named: install bind9")
 
 PRIMARY, SECONDARY, OTHER = "web1", "web2", "web3"
-IMPATIENT = {"every": "1s", "window": "1s", "timeout": "500ms", "denials": 1}
+IMPATIENT = {"every": "1s", "confirm_after": "1s", "timeout": "500ms", "confirmations": 1}
 LIMIT = 60.0  # seconds to wait for an event
 CONF = """\
 options {{ directory "/var/cache/bind"; recursion no; dnssec-validation no; listen-on {{ any; }}; }};

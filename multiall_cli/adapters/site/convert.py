@@ -300,8 +300,8 @@ def _topology(shape: shapes.TopologyShape | UnsetType | None) -> TopologySetting
     return TopologySettings(
         every=_seconds(shape.every, default.every),
         timeout=_seconds(shape.timeout, default.timeout),
-        window=_seconds(shape.window, default.window),
-        denials=default.denials if isinstance(shape.denials, UnsetType) else shape.denials,
+        window=_seconds(shape.confirm_after, default.window),
+        denials=default.denials if isinstance(shape.confirmations, UnsetType) else shape.confirmations,
         quorum=int(shape.quorum.rstrip("%")) / 100 if isinstance(shape.quorum, str) else default.quorum,
         sentinels=tuple(shape.sentinels or ()) if isinstance(shape.sentinels, list) else default.sentinels,
         publish=shape.publish if isinstance(shape.publish, str) else None,

@@ -70,10 +70,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "members": "Members of the pool that the name points to. Default: all.",
         "types": "Address types. Default: both, for members that have them.",
         "at_least": "Members that must be able to serve before others are taken out. Default: 1.",
-        "on_floor": "What to publish if fewer can serve: `keep-last` the present records (the default), `all` also "
-        "members in an uncertain state, or every member if there are none, `empty` only healthy members, `sorry` the "
-        "addresses of `sorry:`.",
-        "sorry": "Addresses of a fallback server.",
+        "below_minimum": "What to publish if fewer can serve: `keep-last` the present records (the default), `all` "
+        "also members in an uncertain state, or every member if there are none, `empty` only healthy members, "
+        "`fallback` the addresses of `fallback:`.",
+        "fallback": "Addresses of a fallback server.",
         "ptr": "Whether to publish PTR records for the addresses.",
         "service": "A service: publishes an SRV record too, and a name for each member.",
         "port": "Port of the service.",
@@ -155,8 +155,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "TopologyShape": {
         "every": "How often scans are planned (cron). Default: 60 s.",
         "timeout": "Time limit of one probe. Default: 2 s.",
-        "window": "Least silence before a server is down. Default: 22.25 s.",
-        "denials": "Peers that must confirm that a server is down. Default: 3. 0: the admin host alone decides.",
+        "confirm_after": "Least silence before a server is down. Default: 22.25 s.",
+        "confirmations": "Peers that must confirm that a server is down. Default: 3. 0: the admin host alone decides.",
         "quorum": "Share of the servers last up that must answer, or the admin host suspects itself. Default: 50%.",
         "sentinels": "Addresses that answer whenever our own network works: routers, name servers.",
         "publish": "Path on servers for a signed copy of the topology, written at each change. Default: none.",

@@ -26,7 +26,7 @@ _SETTINGS = f"""\
 # store: ./state
 # When `multiall topology` confirms a failure, and addresses that answer whenever our own network works.
 # topology:
-#   window: 22.25s
+#   confirm_after: 22.25s
 #   sentinels: [192.0.2.1]
 """
 

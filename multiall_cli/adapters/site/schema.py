@@ -232,8 +232,8 @@ class NameShape(Struct, forbid_unknown_fields=True):
     ) = UNSET
     types: list[Literal["A", "AAAA"]] | UnsetType = UNSET
     at_least: Members | Share | UnsetType = UNSET
-    on_floor: Literal["keep-last", "all", "empty", "sorry"] | UnsetType = UNSET
-    sorry: list[Sentinel] | UnsetType = UNSET
+    below_minimum: Literal["keep-last", "all", "empty", "fallback"] | UnsetType = UNSET
+    fallback: list[Sentinel] | UnsetType = UNSET
     ptr: bool | UnsetType = UNSET
     service: ServiceName | UnsetType = UNSET
     port: Port | UnsetType = UNSET
@@ -300,8 +300,8 @@ class TopologyShape(Struct, forbid_unknown_fields=True):
 
     every: Positive | Seconds | UnsetType = UNSET
     timeout: Positive | Seconds | UnsetType = UNSET
-    window: Positive | Seconds | UnsetType = UNSET
-    denials: Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] | UnsetType = UNSET
+    confirm_after: Positive | Seconds | UnsetType = UNSET
+    confirmations: Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] | UnsetType = UNSET
     quorum: Percent | UnsetType = UNSET
     sentinels: list[Sentinel] | UnsetType | None = UNSET
     publish: Absolute | UnsetType = UNSET

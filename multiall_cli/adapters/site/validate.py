@@ -25,6 +25,15 @@ _WORDS: dict[object, str] = {
 }
 
 
+RENAMED = {
+    "on_floor": "below_minimum",
+    "sorry": "fallback",
+    "window": "confirm_after",
+    "denials": "confirmations",
+}
+"""Keys of earlier versions → their names now."""
+
+
 def validate(written: YamlValue, shape: type[Shape], faults: list[Fault]) -> tuple[Shape, YamlValue] | None:
     """Return the filled shape, and the valid part of the file; None if too much is invalid.
 
@@ -126,7 +135,11 @@ def _valid_struct(
     entries: dict[str, YamlValue] = {}
     for name, value in written.entries.items():
         if name not in fields:
-            todo = f"{did_you_mean(name, fields)}known here: {', '.join(fields)}"
+            todo = f"known here: {', '.join(fields)}"
+            if (new := RENAMED.get(name)) in fields:
+                todo = f"it is called {new!r} now; {todo}"
+            else:
+                todo = f"{did_you_mean(name, fields)}{todo}"
             faults.append(Fault(written.keys[name], f"unknown key {shown(name)}", todo))
         elif (kept := _valid(value, fields[name].type, name, faults)) is not None:
             entries[name] = kept

@@ -173,7 +173,7 @@ class _NameReader:
             self._ttl(),
             tuple(self._texts("types")) or TYPES,
             amount_of(amount, self._report) or ONE if (amount := value_at(self._item, "at_least")) else ONE,
-            OnFloor(text_of(self._item, "on_floor") or OnFloor.KEEP),
+            OnFloor(text_of(self._item, "below_minimum") or OnFloor.KEEP),
             self._sorry(),
             self._is_true("ptr"),
             (text_of(self._item, "service") or "").lower(),
@@ -247,12 +247,12 @@ class _NameReader:
         return int(seconds)
 
     def _sorry(self) -> tuple[str, ...]:
-        found = self._texts("sorry")
+        found = self._texts("fallback")
         for each in found:
             if not is_ip(each):
-                self._fault("sorry", f"{shown(each)} is not an IP address", "write such as 192.0.2.99")
-        if text_of(self._item, "on_floor") == OnFloor.SORRY and not found:
-            self._fault("on_floor", "there is no `sorry:` to send clients to", "write its addresses")
+                self._fault("fallback", f"{shown(each)} is not an IP address", "write such as 192.0.2.99")
+        if text_of(self._item, "below_minimum") == OnFloor.SORRY and not found:
+            self._fault("below_minimum", "there is no `fallback:` to send clients to", "write its addresses")
         return tuple(each for each in found if is_ip(each))
 
     def _weights(self, members: Sequence[str]) -> dict[str, int]:

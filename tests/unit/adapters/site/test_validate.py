@@ -11,6 +11,7 @@ from multiall_cli.adapters.site.validate import describe, validate
 
 MISFITS = {
     "server: {}": "1:1: unknown key 'server'; did you mean servers? known here: servers, pools",
+    "pools: {p: {members: a, dns: [{zone: z, sorry: [x]}]}}": "unknown key 'sorry'; it is called 'fallback' now; known",
     "[]": "1:1: it is a list; write a mapping",
     "x": "1:1: it is 'x'; write a mapping",
     "servers: x": "1:10: 'servers' is 'x'; write a mapping",
