@@ -13,6 +13,7 @@ from multiall_cli.adapters.site.convert import (
     resolve_path,
     seconds_in,
     text_of,
+    texts_of,
     value_at,
     windows_of,
 )
@@ -44,10 +45,6 @@ def pool_of(name: str, written: YamlMapping, root: str, servers: Container[str],
     )
 
 
-def _texts(written: YamlValue | None) -> tuple[str, ...]:
-    return tuple(item.text for item in items(written) if isinstance(item, YamlScalar))
-
-
 def _trees(
     pool: str, entry: YamlValue, root: str, servers: Container[str], report: ReportError
 ) -> tuple[FilesDeclaration, ...]:
@@ -77,7 +74,7 @@ def _tree(item: YamlValue, root: str, servers: Container[str], report: ReportErr
         path=path,
         source=source[0],
         from_member=source[1],
-        exclude=_texts(value_at(item, "exclude")),
+        exclude=texts_of(value_at(item, "exclude")),
         delete=Delete((text_of(item, "delete") or "false").lower()),
         owner=owner,
         group=group,
@@ -152,8 +149,8 @@ def _after(item: YamlValue, report: ReportError) -> tuple[After, ...]:
         if value_at(action, verbs[0]) is None:
             continue  # reported by the validation
         service = text_of(action, verbs[0])
-        arguments = _texts(value_at(action, "run")) if service is None else (service,)
-        actions.append(After(verbs[0], arguments, _texts(value_at(action, "watch"))))
+        arguments = texts_of(value_at(action, "run")) if service is None else (service,)
+        actions.append(After(verbs[0], arguments, texts_of(value_at(action, "watch"))))
     return tuple(actions)
 
 

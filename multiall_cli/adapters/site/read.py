@@ -10,14 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from multiall_cli.adapters.site.convert import MOST_SERVERS, guards_of, origin_of, servers_of, settings_of, value_at
+from multiall_cli.adapters.site.convert import origin_of, value_at
 from multiall_cli.adapters.site.members import UnresolvedPool, resolve_members
+from multiall_cli.adapters.site.pool_names import names_in
 from multiall_cli.adapters.site.pools import pool_of
 from multiall_cli.adapters.site.positions import YamlMapping, YamlValue, parse_yaml
 from multiall_cli.adapters.site.rules import check_commands, check_rules, examples, names, rule_sources, waivers
 from multiall_cli.adapters.site.schema import InventoryShape, PackShape, RulesShape, SettingsShape
+from multiall_cli.adapters.site.servers import MOST_SERVERS, servers_of
+from multiall_cli.adapters.site.settings import guards_of, settings_of
 from multiall_cli.adapters.site.validate import validate
-from multiall_cli.adapters.site.zones import names_in, zone_id, zone_in
+from multiall_cli.adapters.site.zones import zone_id, zone_in
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
 from multiall_cli.domain.sayings import Example, Saying

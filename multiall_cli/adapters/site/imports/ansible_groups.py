@@ -6,8 +6,8 @@ from dataclasses import field
 from itertools import product
 from string import ascii_letters
 
-from multiall_cli.adapters.site.convert import MOST_SERVERS
 from multiall_cli.adapters.site.imports.result import SkippedEntry, refusal
+from multiall_cli.adapters.site.servers import MOST_SERVERS
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.planning.targets.ranges import LIMIT, shown
