@@ -95,11 +95,11 @@ class _Round:
         every = list(self._servers.values())
         listen = {name for at, name in enumerate(self._servers) if self._listens(at, name)}
         recent = self._watcher.clock.now() - self._asked_at <= STALE * self._watcher.settings.every
-        self._take(self._watcher.prober.knock(every, listen), judge=recent and not self._watcher.stop())
+        self._take(self._watcher.prober.probe(every, listen), judge=recent and not self._watcher.stop())
         self._watcher.watch(Step("knocked", self._watcher.vantage, len(every)))
         silent = [self._servers[name] for name in self._liveness.suspects() if name not in known]
         if silent:
-            self._take(self._watcher.prober.knock(silent, {server.name for server in silent}))
+            self._take(self._watcher.prober.probe(silent, {server.name for server in silent}))
 
     def _listens(self, at: int, name: str) -> bool:
         """At first sight, where something is amiss, and now and then."""
@@ -112,7 +112,7 @@ class _Round:
     def _sentinels(self) -> None:
         """What answers as long as our own network is there."""
         places = [Server(name=each, address=each) for each in self._watcher.settings.sentinels]
-        for each in self._watcher.prober.knock(places, frozenset()) if places else ():
+        for each in self._watcher.prober.probe(places, frozenset()) if places else ():
             self._liveness.sentinel(each.target, answers=each.rung.shows_life)
 
     def ask(self, *, links: bool, rotation: bool) -> None:
@@ -146,8 +146,8 @@ class _Round:
         """
         memory, prober = self._liveness.memory().servers, self._watcher.prober
         well = [name for name in self._servers if memory[name].state is State.UP]
-        cold = [name for name in well if prober.kept(self._servers[name]) is None]
-        to_keep = prober.would_keep([self._servers[name] for name in cold])
+        cold = [name for name in well if prober.open_peer(self._servers[name]) is None]
+        to_keep = prober.would_pool([self._servers[name] for name in cold])
         in_turn = {name for at, name in enumerate(self._servers) if self._is_its_turn(at)} & set(cold)
         return [
             name
@@ -176,7 +176,7 @@ class _Round:
         """
         prober, server = self._watcher.prober, self._servers[name]
         met: Sequence[Evidence] = ()
-        observer = None if login else prober.kept(server)
+        observer = None if login else prober.open_peer(server)
         if observer is None:
             met, observer = prober.login(server)
         if observer is None:

@@ -189,7 +189,7 @@ class SiteAdapters:
         self._warm, self._prober = most, None
 
     def is_hinted(self) -> bool:
-        return self._prober is not None and self._prober.hinted()
+        return self._prober is not None and self._prober.has_lost_connection()
 
     def open_session(self, server: Server) -> "Session | None":
         return self._prober.session(server) if self._prober is not None else None

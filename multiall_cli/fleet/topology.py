@@ -136,7 +136,7 @@ def discover(context: Context, target: str) -> Discovery:
     known, topology = context.inventory.servers, current_topology(context)
     asked = through(select_or_all(context, target), topology.relays)
     world = replace(context, away=away(topology))
-    return discover(world, asked, known, ours, context.adapters.prober.knock)
+    return discover(world, asked, known, ours, context.adapters.prober.probe)
 
 
 # --- downtimes ------------------------------------------------------------------------------------------------------

@@ -20,18 +20,18 @@ class Observer(Protocol):
 class Prober(Protocol):
     """Takes samples of servers for the topology. Safe to use from many threads."""
 
-    def knock(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
-        """The cheap sample of each that can be reached straight; `listen`: whose SSH banner is waited for."""
+    def probe(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
+        """Take a cheap sample of each server without a jump host; `listen`: servers whose SSH banner is read."""
         ...
 
     def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
-        """The dear sample: a whole login, if anything came of it; and what it opened, to be asked about others."""
+        """Take an expensive sample, a whole login; return it, and the peer to ask about others if it succeeded."""
         ...
 
-    def kept(self, server: Server) -> Observer | None:
-        """What an earlier login opened, where such are kept."""
+    def open_peer(self, server: Server) -> Observer | None:
+        """Return the peer that an earlier login opened, if its connection is pooled."""
         ...
 
-    def would_keep(self, servers: Sequence[Server]) -> Set[str]:
-        """Those of the servers whose logins would stay open."""
+    def would_pool(self, servers: Sequence[Server]) -> Set[str]:
+        """Return the servers whose logins would stay open."""
         ...

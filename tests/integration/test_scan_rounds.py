@@ -50,7 +50,7 @@ class Fleet:
     def _met(self, name: str, rung: Rung) -> Evidence:
         return Evidence(self.vantage, name, Rung.TIMEOUT if name in self.silent else rung, self.clock.t)
 
-    def knock(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
+    def probe(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
         return [self._met(each.name, Rung.TCP) for each in servers if each.name not in self.behind]
 
     def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
@@ -63,10 +63,10 @@ class Fleet:
         met = self._met(server.name, Rung.AUTH)
         return [met], None if met.rung is Rung.TIMEOUT else Brother(server.name, self)
 
-    def kept(self, server: Server) -> Observer | None:
+    def open_peer(self, server: Server) -> Observer | None:
         return None
 
-    def would_keep(self, servers: Sequence[Server]) -> Set[str]:
+    def would_pool(self, servers: Sequence[Server]) -> Set[str]:
         return set()
 
 

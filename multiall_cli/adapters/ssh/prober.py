@@ -50,7 +50,7 @@ class SshProber:
 
     # --- all servers, cheaply ---------------------------------------------------------------------------------------
 
-    def knock(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
+    def probe(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
         """Probe all servers; those behind jump hosts and proxies are left out, because only a login reaches them.
 
         Servers whose pooled connection does not answer are probed too, and so are those in `listen`.
@@ -117,7 +117,7 @@ class SshProber:
         self._pool.add(peer)
         return [Evidence(self._observer, server.name, Rung.AUTH, self._now(), took)], peer
 
-    def kept(self, server: Server) -> Observer | None:
+    def open_peer(self, server: Server) -> Observer | None:
         return self._pool.get(server.name)
 
     def session(self, server: Server) -> Session | None:
@@ -125,11 +125,11 @@ class SshProber:
         peer = self._pool.get(server.name)
         return None if peer is None else peer.connection.session(server)
 
-    def would_keep(self, servers: Sequence[Server]) -> Set[str]:
+    def would_pool(self, servers: Sequence[Server]) -> Set[str]:
         """Return the servers, in this order, whose connection would be pooled; not those with a short one recently."""
         return self._pool.would_pool([server.name for server in servers])
 
-    def hinted(self) -> bool:
+    def has_lost_connection(self) -> bool:
         """Return whether a pooled connection has ended since the last probe."""
         return self._pool.has_lost()
 
