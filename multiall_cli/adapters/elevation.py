@@ -42,7 +42,7 @@ class Elevation:
         while self._signs.through.encode() not in self._output["stdout"]:
             has_prompt = not self._sent and self._has_prompt()
             if self._sent and self._count_prompts() > 1:
-                raise self._refused(attempt, "it asked for the password again", wrong=True)
+                raise self._error(attempt, "it asked for the password again", wrong=True)
             if has_prompt and (
                 self._count_prompts() or not self._receive(attempt, time.monotonic() + PAUSE, quiet=True)
             ):
@@ -76,15 +76,15 @@ class Elevation:
         except TimeoutError:
             if quiet:
                 return False
-            raise self._refused(attempt, "no answer in time", wrong=False) from None
+            raise self._error(attempt, "no answer in time", wrong=False) from None
         if output is None:
-            raise self._refused(attempt, "", wrong=self._sent)
+            raise self._error(attempt, "", wrong=self._sent)
         self._output[output[0]] += output[1]
         if sum(map(len, self._output.values())) > MOST_SAID:
-            raise self._refused(attempt, f"it printed more than {MOST_SAID} bytes", wrong=False)
+            raise self._error(attempt, f"it printed more than {MOST_SAID} bytes", wrong=False)
         return True
 
-    def _refused(self, attempt: PasswordAttempt | None, why: str, *, wrong: bool) -> MemberFault:
+    def _error(self, attempt: PasswordAttempt | None, why: str, *, wrong: bool) -> MemberFault:
         if wrong and attempt is not None:
             attempt.taken = False
         words = (self._output["stderr"] or self._output["stdout"]).replace(self._signs.prompt.encode(), b"")

@@ -48,7 +48,7 @@ class Passwords:
         self._trials: dict[tuple[str, str], PasswordTrial] = {}
         self._lock = threading.Lock()
 
-    def declared(self, become: Become) -> Secret | None:
+    def secret_for(self, become: Become) -> Secret | None:
         return become.password or (ASKED if self._typed is not None else None)
 
     def _reveal(self, secret: Secret) -> str:

@@ -66,7 +66,7 @@ class Capture:
             self._dropped += over
             del self._tail[:over]
 
-    def captured(self) -> Captured:
+    def result(self) -> Captured:
         self._trim()
         return Captured(bytes(self._head), bytes(self._tail), self._dropped)
 
@@ -81,7 +81,7 @@ def _feed(process: Process, stdin: bytes) -> None:
 
 
 def _so_far(captures: Mapping[str, Capture]) -> tuple[bytes, bytes]:
-    return captures["stdout"].captured().whole(), captures["stderr"].captured().whole()
+    return captures["stdout"].result().whole(), captures["stderr"].result().whole()
 
 
 def communicate(
@@ -117,4 +117,4 @@ def communicate(
         raise
     finally:
         process.close()
-    return Completed(tuple(argv), code, captures["stdout"].captured(), captures["stderr"].captured())
+    return Completed(tuple(argv), code, captures["stdout"].result(), captures["stderr"].result())

@@ -72,7 +72,7 @@ class ProcessSession:
         A password costs one more round trip: nothing is sent before sudo accepted it. Raises MemberFault, Unreachable.
         """
         wanted = self.server.become
-        secret = self._passwords.declared(wanted)
+        secret = self._passwords.secret_for(wanted)
         if become.reads_password(wanted) and (secret or wanted.method is BecomeMethod.SU):
             return start_elevated(self._start, argv, wanted, self.server.name, self._passwords, secret, timeout)
         return self._start([*become.command_prefix(wanted), *argv]), b""

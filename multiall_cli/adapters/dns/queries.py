@@ -86,7 +86,7 @@ class Queries:
 
     def _serial(self, zone: Zone, server: NameServer) -> int:
         query = encode_query(secrets.randbits(16), zone.name, TYPES["SOA"])
-        with self._connected(server) as address:
+        with self._connect(server) as address:
             answer = exchange(address, server.port, query, self._timeout)
             code, found = read_answer(answer, query, TYPES["SOA"])
         if found and answer[2] & AUTHORITATIVE:
@@ -99,7 +99,7 @@ class Queries:
 
     def _answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
         with (
-            self._connected(server) as address,
+            self._connect(server) as address,
             connect_udp(address, server.port) as opened,
             DefaultSelector() as selector,
         ):
@@ -109,7 +109,7 @@ class Queries:
             return {place: found for part in parts for place, found in self._ask_batch(opened, selector, part)}
 
     @contextmanager
-    def _connected(self, server: NameServer) -> Iterator[str]:
+    def _connect(self, server: NameServer) -> Iterator[str]:
         with resolve_server(server, self._timeout, self._network) as address:
             try:
                 yield address

@@ -244,7 +244,7 @@ class DnsServers:
         for start in range(0, len(tried), MOST):
             code = self._may(zone, part := tried[start : start + MOST])
             if code == dns.rcode.REFUSED:
-                self._name_refused(zone, part)
+                self._find_refused_name(zone, part)
             self._accepted(zone.primary, code)
 
     def may_lease(self, zone: Zone, place: Place) -> None:
@@ -257,7 +257,7 @@ class DnsServers:
             message.delete(as_name(name), as_rdata(kind, NEVER[kind]))
         return self._ask(zone, zone.primary, message, tcp=True).rcode()
 
-    def _name_refused(self, zone: Zone, places: Sequence[Place]) -> None:
+    def _find_refused_name(self, zone: Zone, places: Sequence[Place]) -> None:
         """Find the first refused name, if others are not refused. Raises MemberFault."""
         refused = [each for each in places if self._may(zone, [each]) == dns.rcode.REFUSED]
         if refused and len(refused) < len(places):

@@ -47,7 +47,7 @@ class ZoneTransfer:
         Raises Unreachable (too slow), MemberFault (too large), OSError and those of dnspython.
         """
         rdtype, serial = query.question[0].rdtype, dns.xfr.extract_serial_from_query(query)
-        with socket.create_connection((address, self._zone.primary.port), self._left()) as connection:
+        with socket.create_connection((address, self._zone.primary.port), self._seconds_left()) as connection:
             wire = query.to_wire()
             connection.sendall(struct.pack("!H", len(wire)) + wire)
             with dns.xfr.Inbound(target, rdtype, serial, False) as inbound:
@@ -69,35 +69,35 @@ class ZoneTransfer:
                 one_rr_per_rrset=query.question[0].rdtype == dns.rdatatype.IXFR,
             )
             if answer.id != query.id or not answer.flags & dns.flags.QR:
-                raise self._fault("sent an answer to another question")
+                raise self._error("sent an answer to another question")
             self._count(answer)
             done = inbound.process_message(answer)
             context = answer.tsig_ctx
             if done and query.keyring and not answer.had_tsig:  # dnspython checks this itself from 2.7 on
-                raise self._fault(f"sent {self._zone.shown} without a signature of the key at its end")
+                raise self._error(f"sent {self._zone.shown} without a signature of the key at its end")
 
     def _message(self, connection: socket.socket) -> bytes:
         (size,) = struct.unpack("!H", self._receive(connection, 2))
         self._bytes += size + 2
         if self._bytes > self._limits.bytes:
-            raise self._fault(f"sent more than {self._limits.bytes} bytes of {self._zone.shown}")
+            raise self._error(f"sent more than {self._limits.bytes} bytes of {self._zone.shown}")
         return self._receive(connection, size)
 
     def _receive(self, connection: socket.socket, size: int) -> bytes:
         found = bytearray()
         while len(found) < size:
-            connection.settimeout(self._left())
+            connection.settimeout(self._seconds_left())
             try:
                 piece = connection.recv(size - len(found))
             except TimeoutError:
-                self._left()  # the transfer as a whole is too slow, or the server is silent now
+                self._seconds_left()  # the transfer as a whole is too slow, or the server is silent now
                 raise
             if not piece:
                 raise EOFError("the transfer broke off")
             found += piece
         return bytes(found)
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         """Return the seconds for the next step. Raises Unreachable if none are left."""
         left = self._until - time.monotonic()
         if left <= 0:
@@ -109,7 +109,7 @@ class ZoneTransfer:
     def _count(self, answer: dns.message.Message) -> None:
         self._records += sum(len(rrset) for rrset in answer.answer)
         if self._records > self._limits.records:
-            raise self._fault(f"sent more than {self._limits.records} records of {self._zone.shown}")
+            raise self._error(f"sent more than {self._limits.records} records of {self._zone.shown}")
 
-    def _fault(self, what: str) -> MemberFault:
+    def _error(self, what: str) -> MemberFault:
         return MemberFault(self._zone.primary.name, what, "check that it is the right server, and check its log")

@@ -78,9 +78,9 @@ class ZoneFiles:
 
     def read(self, zone: Zone) -> Content:
         with self._session(zone.primary) as session:
-            return self._present(session, zone)
+            return self._read_current(session, zone)
 
-    def _present(self, session: Session, zone: Zone) -> Content:
+    def _read_current(self, session: Session, zone: Zone) -> Content:
         """Return the content of the zone's files; unchanged files are not parsed again."""
         texts = [_output(session, ["cat", "--", path]) if path else "" for path in (zone.file, zone.fragment)]
         known = self._last.get(zone.name)
@@ -124,7 +124,7 @@ class ZoneFiles:
         """Stage the files on all primaries, check them on the first, install them on each, and reload."""
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)
-            content = self._present(session, zone)
+            content = self._read_current(session, zone)
             if not _is_unchanged(content, changes):
                 return Written()
             absent, odd = self._stage(session, zone, content, changes)
@@ -245,7 +245,7 @@ class ZoneFiles:
             if zone.fragment:
                 session.run(["rm", "-f", "--", file])
         lost = files.lost(before, after, [place_of(each.key) for each, _ in changes])
-        odd = [place for place, wanted in _expected(changes).items() if after.rrsets.get(place) != wanted]
+        odd = [place for place, wanted in _values_before(changes).items() if after.rrsets.get(place) != wanted]
         if lost or odd:
             session.run(["rm", "-f", "--", *(self._staged_path(session.server.name, path) for path in staged)])
         if lost:
@@ -303,7 +303,7 @@ class ZoneFiles:
         Raises MemberFault.
         """
         with self._session(zone.primary) as session:
-            content = self._present(session, zone)
+            content = self._read_current(session, zone)
             staged = self._staged_texts(zone, content, ())
             if zone.fragment:
                 self._including(session, zone, staged)
@@ -342,7 +342,7 @@ def _outside_error(zone: Zone) -> tuple[str, str]:
     return f"has other lines for it in {zone.file}, outside MultiAll's block", "remove those, and sync again"
 
 
-def _expected(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset | None]:
+def _values_before(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset | None]:
     return {place_of(each.key): each.after if each.after and each.after.values else None for each, _ in changes}
 
 

@@ -145,7 +145,7 @@ class TcpProbe:
         if fault in (0, errno.EINPROGRESS):
             return _Connection(endpoint, opened_socket, began, began + self._timeout, listens)
         opened_socket.close()
-        return self._failed(endpoint, fault, None)
+        return self._failure(endpoint, fault, None)
 
     def _on_event(self, selector: selectors.BaseSelector, connection: _Connection) -> Iterator[Evidence]:
         """Handle an event: connected, refused, or a banner."""
@@ -154,7 +154,7 @@ class TcpProbe:
             fault = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if fault:
                 _end(selector, connection)
-                yield self._failed(connection.endpoint, fault, now - connection.began)
+                yield self._failure(connection.endpoint, fault, now - connection.began)
                 return
             connection.opened = now
             if connection.listens:
@@ -185,7 +185,7 @@ class TcpProbe:
         asked = self._now() - (time.monotonic() - connection.began)
         return Evidence(self._observer, connection.endpoint.server, Rung.TIMEOUT, asked, lag=late)
 
-    def _failed(self, endpoint: Endpoint, fault: int, rtt: float | None) -> Evidence:
+    def _failure(self, endpoint: Endpoint, fault: int, rtt: float | None) -> Evidence:
         rung = _RUNG_OF.get(fault)
         if rung is None:
             lag = NO_SAMPLE if fault in _OURS else 0.0

@@ -91,13 +91,13 @@ class _MemberResolver:
         try:
             found = atoms(item.text)
         except UsageError:
-            return frozenset()  # reported by `_settled`
+            return frozenset()  # reported by `_is_static`
         return frozenset(atom.name for atom in found if isinstance(atom, Group) and atom.name in self._drafts)
 
     def _members(self, draft: UnresolvedPool) -> tuple[str, ...]:
         """Return a pool's members; none if one of its expressions is wrong, or needs such a pool."""
         items = draft.expressions()
-        settled = [item for item in items if self._settled(item)]
+        settled = [item for item in items if self._is_static(item)]
         ready = [item for item in settled if all(self._pools[name] for name in self._needs(item))]
         whole: UsageError | None = None
         if len(ready) == len(items):
@@ -106,12 +106,12 @@ class _MemberResolver:
                 return select(", ".join(item.text for item in items), self._world)
             except UsageError as error:
                 whole = error
-        chosen = [item for item in ready if self._chosen(item)]
+        chosen = [item for item in ready if self._matches(item)]
         if whole and len(chosen) == len(items):
             self._report(origin_of(draft.written, "members"), whole.what, whole.todo)
         return ()
 
-    def _settled(self, item: YamlScalar) -> bool:
+    def _is_static(self, item: YamlScalar) -> bool:
         """Return whether an expression is valid, and does not depend on state that changes between runs."""
         try:
             fleeting = [atom for atom in atoms(item.text) if is_fleeting(atom)]
@@ -123,7 +123,7 @@ class _MemberResolver:
             self._report(item.origin, what, "use servers, pools and labels")
         return not fleeting
 
-    def _chosen(self, item: YamlScalar) -> bool:
+    def _matches(self, item: YamlScalar) -> bool:
         if is_name(item.text) and item.text not in self._servers and item.text not in self._drafts:
             self._hints -= 1
             if self._hints < 0:

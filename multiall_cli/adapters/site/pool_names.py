@@ -166,7 +166,7 @@ class _NameReader:
         servers = [self._inventory.servers[name] for name in declared.members]
         troubles = (
             *_unreachable(servers, declared),
-            *_unnamed(servers, declared, self._inventory.zones),
+            *_unnameable(servers, declared, self._inventory.zones),
             *shared_in_name(servers, declared.types, inside=declared.inside),
         )
         for words, todo in troubles:
@@ -182,7 +182,7 @@ def _unreachable(servers: Sequence[Server], declared: NameDeclaration) -> Iterat
             yield what, "set `public:` at the server, or leave it out by `members:`"
 
 
-def _unnamed(
+def _unnameable(
     servers: Sequence[Server], declared: NameDeclaration, zones: Mapping[str, Zone]
 ) -> Iterator[tuple[str, str]]:
     """Yield errors for members with invalid names, or with addresses in no declared zone."""

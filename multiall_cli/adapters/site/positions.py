@@ -74,18 +74,18 @@ def parse_yaml(text: str, file: str, *, tags: bool = False) -> tuple[YamlValue |
     """
     unreadable = _CONTROL.search(text)
     if unreadable:
-        origin = _place(text, unreadable.start(), file)
+        origin = _position(text, unreadable.start(), file)
         return None, (Fault(origin, f"has the character {unreadable[0]!r}", "remove it"),)
     odd = _ODD_END.search(text)
     if odd:
         # The parser would count one line more than editors do, and all later positions would be wrong.
         what = f"has the line end {odd[0]!r}"
-        return None, (Fault(_place(text, odd.start(), file), what, "save it with Unix line ends"),)
+        return None, (Fault(_position(text, odd.start(), file), what, "save it with Unix line ends"),)
     parser = _YamlParser(text, file, tags=tags)
     try:
         return parser.document(), tuple(parser.faults)
     except yaml.MarkedYAMLError as error:
-        parser.faults.append(_broken(error, text, file))
+        parser.faults.append(_syntax_error(error, text, file))
     except yaml.YAMLError:
         parser.faults.append(Fault(Origin(file, 1, 1), "is not YAML", "save it as YAML in UTF-8"))
     except InputFaults as error:
@@ -110,12 +110,12 @@ _BRACKET = re.compile(r"[\[{]")
 _RANGE = re.compile(r"[A-Za-z0-9.]\[[0-9]")
 
 
-def _place(text: str, index: int, file: str) -> Origin:
+def _position(text: str, index: int, file: str) -> Origin:
     before = text[:index]
     return Origin(file, before.count("\n") + 1, index - before.rfind("\n"))
 
 
-def _broken(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     rows = text.split("\n")
@@ -137,7 +137,7 @@ def _has_range_in_brackets(row: str) -> bool:
     return opened is not None and _RANGE.search(row, opened.end()) is not None
 
 
-def _resolved(text: str) -> ScalarValue:
+def _resolve_scalar(text: str) -> ScalarValue:
     """Return a plain scalar by the core schema of YAML 1.2: `no`, `on`, `1:30` and dates are strings."""
     if text in _NULL:
         return None
@@ -213,7 +213,7 @@ class _YamlParser:
             raise self._stop(self._origin(event), what, "write the values out")
         return meant
 
-    def _untagged(self, tag: str | None, origin: Origin) -> None:
+    def _check_tag(self, tag: str | None, origin: Origin) -> None:
         if tag is not None and tag != "!" and not self._tags:
             self._fault(origin, f"has the tag {shown(tag)}", "write a plain value without a tag")
 
@@ -223,15 +223,15 @@ class _YamlParser:
         if not text.isprintable() and (hidden := _HIDDEN.search(text)):
             self._fault(origin, f"has the control character {hidden[0]!r}", "remove it")
             text = _HIDDEN.sub("", text)
-        value = _resolved(text) if event.implicit[0] else text
+        value = _resolve_scalar(text) if event.implicit[0] else text
         if event.tag is None:
             return YamlScalar(value, text, origin)
-        self._untagged(event.tag, origin)
+        self._check_tag(event.tag, origin)
         return YamlScalar(value, text, origin, 1, event.tag)
 
     def _list(self, start: yaml.SequenceStartEvent, depth: int) -> YamlList:
         origin = self._origin(start)
-        self._untagged(start.tag, origin)
+        self._check_tag(start.tag, origin)
         items: list[YamlValue] = []
         size = 1
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
@@ -241,7 +241,7 @@ class _YamlParser:
 
     def _mapping(self, start: yaml.MappingStartEvent, depth: int) -> YamlMapping:
         origin = self._origin(start)
-        self._untagged(start.tag, origin)
+        self._check_tag(start.tag, origin)
         entries: dict[str, YamlValue] = {}
         keys: dict[str, Origin] = {}
         size = 1

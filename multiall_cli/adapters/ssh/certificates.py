@@ -106,9 +106,9 @@ def fault_of(certificate: Certificate, host: str, now: float | None = None) -> s
     if found.critical_options:
         return "has unknown critical options"
     if at < found.valid_after:
-        return f"is valid only from {_moment(found.valid_after)}"
+        return f"is valid only from {_format_time(found.valid_after)}"
     if at >= found.valid_before:
-        return f"ended {_moment(found.valid_before)}"
+        return f"ended {_format_time(found.valid_before)}"
     if names and not any(matches(host, name) for name in names):
         return f"is for {', '.join(names)}, not for {host}"
     try:
@@ -118,7 +118,7 @@ def fault_of(certificate: Certificate, host: str, now: float | None = None) -> s
     return ""
 
 
-def _moment(seconds: int) -> str:
+def _format_time(seconds: int) -> str:
     try:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):

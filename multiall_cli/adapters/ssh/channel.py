@@ -83,13 +83,13 @@ class ChannelProcess:
                 self._server, what, "check its load, or raise the limit with --timeout", "timeout"
             ) from None
         except (OSError, EOFError, paramiko.SSHException):
-            raise self._cut() or BrokenPipeError() from None
+            raise self._connection_error() or BrokenPipeError() from None
 
     def finish(self) -> None:
         try:
             self._channel.shutdown_write()
         except (OSError, EOFError, paramiko.SSHException):
-            raise self._cut() or BrokenPipeError() from None
+            raise self._connection_error() or BrokenPipeError() from None
 
     def receive(self, timeout: float) -> tuple[str, bytes] | None:
         channel = self._channel
@@ -103,7 +103,7 @@ class ChannelProcess:
             if channel.in_stderr_buffer.read_ready():
                 return "stderr", self._take(channel.recv_stderr)
             if ended:
-                if channel.exit_status == -1 and channel.closed and (cut := self._cut()):
+                if channel.exit_status == -1 and channel.closed and (cut := self._connection_error()):
                     raise cut
                 return None
             deadline = deadline or time.monotonic() + timeout
@@ -114,7 +114,7 @@ class ChannelProcess:
         try:
             piece: bytes = read(ALL)
         except (EOFError, OSError, paramiko.SSHException):  # the window could not be enlarged
-            raise self._cut() or BrokenPipeError() from None
+            raise self._connection_error() or BrokenPipeError() from None
         return piece
 
     def ready(self) -> bool:
@@ -132,18 +132,18 @@ class ChannelProcess:
             raise TimeoutError
         if self._channel.exit_status != -1:
             return self._channel.exit_status
-        raise self._cut() or MemberFault(
+        raise self._connection_error() or MemberFault(
             self._server, "its sshd did not run the command", "check that the account may run commands (ForceCommand)"
         )
 
-    def _cut(self) -> Unreachable | None:
+    def _connection_error(self) -> Unreachable | None:
         """Return the error if the whole connection has ended."""
         transport = self._channel.get_transport()
         # Channels learn of the end before the connection is marked as ended: wait for its thread.
         transport.join(GRACE)
         if transport.is_alive():
             return None
-        return _was_cut(transport, self._server)
+        return _cut_error(transport, self._server)
 
     def close(self) -> None:
         try:
@@ -168,14 +168,14 @@ def start(transport: paramiko.Transport, server: str, timeout: float, argv: Sequ
         if transport.is_active():
             what = f"opening another channel failed ({fault})"
             raise Unreachable(server, what, "check MaxSessions and the load of its sshd", "away") from None
-        raise _was_cut(transport, server) from None
+        raise _cut_error(transport, server) from None
     process = ChannelProcess(channel, server, timeout)
     if before:
         process.send(before)
     return process
 
 
-def _was_cut(transport: paramiko.Transport, server: str) -> Unreachable:
+def _cut_error(transport: paramiko.Transport, server: str) -> Unreachable:
     words = (
         getattr(transport.sock, "timeout_reason", "")
         or str(transport.saved_exception or "")

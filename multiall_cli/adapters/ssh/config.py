@@ -130,10 +130,10 @@ class _ConfigReader:
         found = Directive(keyword, tuple(words), rest, file, number, spelled=spelled)
         check(found)
         if keyword == "include":
-            return replace(found, included=tuple(self._included(found, depth)))
+            return replace(found, included=tuple(self._read_include(found, depth)))
         return found
 
-    def _included(self, line: Directive, depth: int) -> Iterator[tuple[Directive, ...]]:
+    def _read_include(self, line: Directive, depth: int) -> Iterator[tuple[Directive, ...]]:
         for word in line.words:
             if not word or (word.startswith("~") and self.system):
                 raise line.fault(f"cannot include {word or 'nothing'}")
@@ -240,11 +240,11 @@ def matches(text: str, pattern: str) -> bool:
     """match_pattern() of OpenSSH: `*` and `?`, nothing else; case-sensitive."""
     if "*" not in pattern and "?" not in pattern:
         return text == pattern
-    return _compiled(pattern).fullmatch(text) is not None
+    return _compile(pattern).fullmatch(text) is not None
 
 
 @lru_cache(4096)  # a scan matches each server with each pattern
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     wild = {"*": ".*", "?": "."}
     return re.compile("".join(wild.get(sign) or re.escape(sign) for sign in pattern), re.DOTALL)
 

@@ -57,16 +57,16 @@ class ForwardProbe:
         self._late: list[_PendingForward] = []
         handlers = transport._handler_table  # type: ignore[attr-defined]
         wrapped = {
-            MSG_CHANNEL_OPEN_FAILURE: partial(self._refused, handlers[MSG_CHANNEL_OPEN_FAILURE]),
-            MSG_CHANNEL_OPEN_SUCCESS: partial(self._opened, handlers[MSG_CHANNEL_OPEN_SUCCESS]),
+            MSG_CHANNEL_OPEN_FAILURE: partial(self._on_refusal, handlers[MSG_CHANNEL_OPEN_FAILURE]),
+            MSG_CHANNEL_OPEN_SUCCESS: partial(self._on_open, handlers[MSG_CHANNEL_OPEN_SUCCESS]),
         }
         transport._handler_table = {**handlers, **wrapped}  # type: ignore[attr-defined]
 
-    def _opened(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
+    def _on_open(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
         self._note_answer(paramiko.Message(message.get_remainder()))
         usual(message)
 
-    def _refused(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
+    def _on_refusal(self, usual: Callable[[paramiko.Message], None], message: paramiko.Message) -> None:
         parsed = paramiko.Message(message.get_remainder())
         pending = self._note_answer(parsed)
         if pending is not None:

@@ -106,7 +106,7 @@ class IdentityOrder:
             offer = self._identities.of(file)
             if isinstance(offer, Identity):
                 yield offer
-            elif self._is_held(file):
+            elif self._is_in_agent(file):
                 continue  # the agent signs with this key
             elif named or "exist" not in offer:
                 self.left_out.append(offer)
@@ -117,7 +117,7 @@ class IdentityOrder:
             self._agent_offers = list(self._ask_agent()) if self._route.agent != "" else []
         return self._agent_offers
 
-    def _is_held(self, file: Path) -> bool:
+    def _is_in_agent(self, file: Path) -> bool:
         blob = public_blob(file)
         return bool(blob) and any(offer.key.asbytes() == blob for offer in self._from_agent())
 
@@ -127,14 +127,14 @@ class IdentityOrder:
         if not place:
             return
         try:
-            self._agent = _connected(place)  # one per login: its connection is not thread-safe
-            held = self._agent.get_keys()
+            self._agent = _connect_agent(place)  # one per login: its connection is not thread-safe
+            agent_keys = self._agent.get_keys()
         except (paramiko.SSHException, OSError, EOFError) as fault:
             if named is not None or not isinstance(fault, (FileNotFoundError, ConnectionRefusedError)):
                 self.left_out.append(f"the ssh agent at {place} does not answer ({fault})")
             return
         wanted = {public_blob(file) for file in self._route.identities}
-        for key in held:
+        for key in agent_keys:
             if key.asbytes() in wanted or not self._route.identities_only:
                 yield from self._with_certificates(Identity(f"{key.comment or key.get_name()} (agent)", key))
 
@@ -146,13 +146,13 @@ class IdentityOrder:
         for file in self._route.certificates:
             certificate = self._certificate(file)
             if certificate is not None and certificate.key == offer.key.asbytes():
-                key = _copied(offer.key)
+                key = _copy(offer.key)
                 key.load_certificate(str(file))
                 yield Identity(f"{offer.label} with {file.name}", key)
         if beside is None:
             yield offer
         else:
-            plain = _copied(offer.key)
+            plain = _copy(offer.key)
             plain.public_blob = None
             yield Identity(offer.label, plain)
 
@@ -172,12 +172,12 @@ class IdentityOrder:
             self._agent._close()  # type: ignore[attr-defined]
 
 
-def _copied(key: paramiko.PKey) -> paramiko.PKey:
+def _copy(key: paramiko.PKey) -> paramiko.PKey:
     """Return a copy of the key, to which a certificate can be added."""
     return AgentKey(key.agent, key.blob, key.comment) if isinstance(key, AgentKey) else copy(key)
 
 
-def _connected(place: str) -> AgentSSH:
+def _connect_agent(place: str) -> AgentSSH:
     """Connect to the agent at a socket. Raises OSError, SSHException."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

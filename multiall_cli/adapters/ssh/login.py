@@ -58,7 +58,7 @@ def negotiate(stream: ByteStream, route: Route, known: "list[hostkeys.KnownHosts
     in_time = done.wait(route.connect_timeout)
     if in_time and transport.is_active():
         return transport
-    fault = _not_agreed(route, transport, offers) or _not_negotiated(route, transport, in_time=in_time)
+    fault = _algorithm_error(route, transport, offers) or _negotiation_error(route, transport, in_time=in_time)
     words = stream.last_messages() if route.proxy_command and isinstance(stream, RetryingStream) else ""
     transport.close()
     stream.close()
@@ -67,7 +67,7 @@ def negotiate(stream: ByteStream, route: Route, known: "list[hostkeys.KnownHosts
     raise type(fault)(fault.subject, f"{fault.what} (ProxyCommand says: {words})", fault.todo, fault.reason)
 
 
-def _not_agreed(
+def _algorithm_error(
     route: Route, transport: paramiko.Transport, offers: algorithms.OfferedAlgorithms
 ) -> Unreachable | None:
     """Return the error for a server without a common algorithm, with the line that helps."""
@@ -79,7 +79,7 @@ def _not_agreed(
     return Unreachable(route.name, what, todo, "banner")
 
 
-def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: bool) -> Unreachable:
+def _negotiation_error(route: Route, transport: paramiko.Transport, *, in_time: bool) -> Unreachable:
     where = f"{route.address} port {route.port}"
     words = str(transport.saved_exception or "")
     if transport.remote_version:
@@ -93,7 +93,7 @@ def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: boo
     if not in_time:
         what = f"{where} accepts connections but sent no SSH banner for {route.connect_timeout:g} s"
     elif "Indecipherable" in words:
-        what = f"{where} is not an SSH server: it sends {_quoted(words)}"
+        what = f"{where} is not an SSH server: it sends {_quote(words)}"
     else:
         what = f"{where} closed the connection before its SSH banner"
         todo = "check that `ssh.port` is its sshd's port, and check MaxStartups and its log"
@@ -101,7 +101,7 @@ def _not_negotiated(route: Route, transport: paramiko.Transport, *, in_time: boo
     return Unreachable(route.name, what, "check that `ssh.port` is its sshd's port, and that sshd is healthy", "banner")
 
 
-def _quoted(words: str) -> str:
+def _quote(words: str) -> str:
     text = words.partition('"')[2].rstrip('"')
     return ascii(text if len(text) <= 60 else f"{text[:60]}…")
 
@@ -146,7 +146,7 @@ class Login:
                     return
             elif route.password is not None or self._with_keys(attempts, offers, slot):
                 return
-            raise attempts.refused(offers.left_out)
+            raise attempts.failure(offers.left_out)
         finally:
             offers.close()
 
@@ -206,7 +206,7 @@ class _Attempts:
             return not more
         return False
 
-    def refused(self, left_out: list[str]) -> Unreachable:
+    def failure(self, left_out: list[str]) -> Unreachable:
         """Return the error of a failed login, with the attempts."""
         route = self.route
         many = len(self.labels)

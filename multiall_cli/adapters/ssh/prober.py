@@ -78,7 +78,7 @@ class SshProber:
         since = [
             replace(each, at=asked) if each.target in lost and each.rung is Rung.TIMEOUT else each for each in probed
         ]
-        return found + [self._with_life(each, alive.keys()) for each in self._corroborated(since, endpoints, listen)]
+        return found + [self._with_life(each, alive.keys()) for each in self._ping_silent(since, endpoints, listen)]
 
     def _with_life(self, probed: Evidence, alive: Set[str]) -> Evidence:
         """A server that answers over an open connection is alive, even if new connections fail."""
@@ -88,7 +88,7 @@ class SshProber:
             probed, rung=Rung.TCP, at=self._now(), trouble="it accepts no new connection; its open one answers"
         )
 
-    def _corroborated(
+    def _ping_silent(
         self, probed: Sequence[Evidence], endpoints: Mapping[str, Endpoint], listen: Set[str]
     ) -> list[Evidence]:
         """Ping silent servers in `listen`, if this kernel allows it: those that answer are alive."""

@@ -118,7 +118,7 @@ class Routes:
             default_identities=not (own or "identityfile" in config.values),
             agent=_agent(config, known),
             password=server.ssh.password,
-            proxy_command="" if proxy == "none" else _expanded(config, "proxycommand", proxy, only(known, "hnpr")),
+            proxy_command="" if proxy == "none" else _expand(config, "proxycommand", proxy, only(known, "hnpr")),
             family=config.text("addressfamily", "any").lower(),
             revoked=_paths(config, "revokedhostkeys", {}),
             bind_address=config.text("bindaddress"),
@@ -171,9 +171,7 @@ def _host_and_port(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"
 
 
-def _expanded(
-    config: HostConfig, keyword: str, text: str, known: Mapping[str, str], *, environment: bool = False
-) -> str:
+def _expand(config: HostConfig, keyword: str, text: str, known: Mapping[str, str], *, environment: bool = False) -> str:
     found = config.first(keyword)
     where = found.line.where if found is not None else keyword
     return expand(text, known, where, environment=environment)
@@ -197,7 +195,7 @@ def _agent(config: HostConfig, known: Mapping[str, str]) -> str | None:
         return ""
     if text.startswith("$") and not text.startswith("${"):
         return os.environ.get(text[1:], "")
-    return os.path.expanduser(_expanded(config, "identityagent", text, known, environment=True))
+    return os.path.expanduser(_expand(config, "identityagent", text, known, environment=True))
 
 
 def _known_hosts(config: HostConfig, known: Mapping[str, str]) -> tuple[Path, ...]:

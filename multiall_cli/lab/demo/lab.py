@@ -56,26 +56,7 @@ class DemoLab:
             todo = f"end it with `multiall demo --end --folder {shlex.quote(str(folder))}`"
             raise UsageError(str(folder), "a lab is running here", todo)
         place = folders.claim(folder, Path(tempfile.gettempdir()), PREFIX)
-        theirs, ours = os.pipe()
-        package = Path(__file__).parents[3]
-        search = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
-        supervisor = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "multiall_cli.lab.demo.supervisor",
-                str(place),
-                name,
-                str(count),
-                "keep" if keep else "end",
-            ],
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": search},
-            start_new_session=True,
-        )
-        os.close(theirs)
+        supervisor, ours = _start_supervisor(place, name, count, keep=keep)
         assert supervisor.stdout is not None  # noqa: S101  (it is a PIPE)
         assert supervisor.stderr is not None  # noqa: S101  (it is a PIPE)
         with supervisor.stdout, supervisor.stderr:
@@ -171,6 +152,31 @@ class DemoLab:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.leave()
+
+
+def _start_supervisor(place: Path, name: str, count: int, *, keep: bool) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start a lab's supervisor; return it, and the descriptor whose end tells it that its user is gone."""
+    theirs, ours = os.pipe()
+    package = Path(__file__).parents[3]
+    search = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
+    supervisor = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "multiall_cli.lab.demo.supervisor",
+            str(place),
+            name,
+            str(count),
+            "keep" if keep else "end",
+        ],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": search},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    return supervisor, ours
 
 
 def remove_leftovers() -> list[Path]:

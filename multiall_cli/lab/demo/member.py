@@ -73,7 +73,7 @@ def _converse(
         while connection.is_active():
             channel = connection.accept(1)
             if channel is not None:
-                account.opened(channel)
+                account.serve_channel(channel)
     except (paramiko.SSHException, EOFError, OSError):
         return  # the client hung up, or does not speak SSH
     finally:

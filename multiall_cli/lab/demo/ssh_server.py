@@ -58,7 +58,7 @@ class DemoServerInterface(paramiko.ServerInterface):
         threading.Thread(target=self._run, args=(channel, command), daemon=True).start()
         return True
 
-    def opened(self, channel: paramiko.Channel) -> None:
+    def serve_channel(self, channel: paramiko.Channel) -> None:
         """Serve a new channel; sessions wait for their command."""
         target = self._targets.pop(channel.get_id(), None)
         if target is None:

@@ -51,7 +51,7 @@ class HostDisks:
         for unit in services.MASKED:
             (units / unit).symlink_to("/dev/null")
         for service in asked:
-            _wanted(units, service)
+            _enable_service(units, service)
 
     def renew(self, name: str, host_key: str, hosts: str) -> None:
         """Make a clean disk for a host that is not running. `hosts`: its /etc/hosts."""
@@ -135,7 +135,7 @@ def _opaque(folder: Path, mode: int) -> None:
     os.setxattr(folder, OPAQUE, b"y")
 
 
-def _wanted(units: Path, service: str) -> None:
+def _enable_service(units: Path, service: str) -> None:
     """Start a service at boot if systemd is PID 1."""
     unit = Path("/lib/systemd/system", f"{service}.service")
     if unit.exists():

@@ -61,7 +61,7 @@ class FaultInjector:
     def look(self) -> None:
         """Cut the power of hosts that have received enough bytes."""
         for name, limit in list(self.dying.items()):
-            if self.host_set.runs(name) and self.host_set.network.received(name) >= limit:
+            if self.host_set.runs(name) and self.host_set.network.received_bytes(name) >= limit:
                 del self.dying[name]
                 self._power_off(name, {})
 
@@ -88,7 +88,7 @@ class FaultInjector:
 
     def _lines_end(self, name: str) -> None:
         if name in self.relays:
-            port, plugged = self.host_set.network.port(name), self.host_set.network.plugged(name)
+            port, plugged = self.host_set.network.port(name), self.host_set.network.is_plugged(name)
             link_shaping.end_relay(port, self.relays.pop(name), plugged=plugged)
 
     def _freeze(self, name: str, values: Values) -> None:
@@ -107,7 +107,7 @@ class FaultInjector:
             _signal(pid, signal.SIGCONT)
 
     def _die_mid_transfer(self, name: str, values: Values) -> None:
-        self.dying[name] = self.host_set.network.received(name) + int(values["after"])
+        self.dying[name] = self.host_set.network.received_bytes(name) + int(values["after"])
 
     def _no_die_mid_transfer(self, name: str, values: Values) -> None:
         self.dying.pop(name, None)

@@ -59,7 +59,7 @@ class Network:
 
     def unplug(self, names: Iterable[str]) -> None:
         """Remove their links: open connections would keep those of dead hosts for minutes."""
-        there = [name for name in names if self.plugged(name)]
+        there = [name for name in names if self.is_plugged(name)]
         if there:
             # The kernel may remove one at the same time: that is fine.
             text = "".join(f"link del {self.port(name)}\n" for name in there)
@@ -70,7 +70,7 @@ class Network:
         ip("link set lo up", f"addr add {self.address(name)}/{NETWORK.prefixlen} dev eth0", "link set eth0 up")
         self._block([to for start, to in self.lost if start == name], "eth0")
 
-    def plugged(self, name: str) -> bool:
+    def is_plugged(self, name: str) -> bool:
         """Return whether it has a link."""
         return (self.sys / "class/net" / self.port(name)).exists()
 
@@ -107,7 +107,7 @@ class Network:
         if ends:
             ip(*(f"neigh replace {self.address(end)} lladdr {NOWHERE} nud permanent dev {device}" for end in ends))
 
-    def received(self, name: str) -> int:
+    def received_bytes(self, name: str) -> int:
         """Return how many bytes were sent to a host so far."""
         return int((self.sys / "class/net" / self.port(name) / "statistics/tx_bytes").read_text())
 

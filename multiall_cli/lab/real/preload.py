@@ -15,7 +15,7 @@ def install(root: Path, place: Path, name: str, source: str) -> None:
     """
     there = WHERE.format(name=name)
     aside = root / f"{there}.new"  # installed by a rename: running programs may have mapped the old one
-    shutil.copy(_compiled(place / f"{name}.so", source), aside)
+    shutil.copy(_compile(place / f"{name}.so", source), aside)
     aside.replace(root / there)
     _write_list(root, [*_listed(root, but=there), f"/{there}"])
 
@@ -25,7 +25,7 @@ def remove(root: Path, name: str) -> None:
     _write_list(root, _listed(root, but=WHERE.format(name=name)))
 
 
-def _compiled(ours: Path, source: str) -> Path:
+def _compile(ours: Path, source: str) -> Path:
     if not ours.exists():
         compiler = shutil.which("cc")
         if compiler is None:

@@ -79,7 +79,7 @@ class HostSupervisor:
         self._injector.look()
 
     @property
-    def hurried(self) -> bool:
+    def is_hurried(self) -> bool:
         return bool(self._injector.dying)
 
     def end(self) -> None:
@@ -107,7 +107,7 @@ class ControlServer:
         if not keep:
             self._on(sys.stdin, self._end)
         while not self._over:
-            for key, _ in self._selector.select(OFTEN if self._supervisor.hurried else None):
+            for key, _ in self._selector.select(OFTEN if self._supervisor.is_hurried else None):
                 key.data()
             self._supervisor.look()
 

@@ -20,28 +20,28 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str = "") -> None:
     words = [None if word is None else os.fsencode(word) for word in (source, target, kind)]
-    _checked(f"mount {target}", _libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data)))
+    _check(f"mount {target}", _libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data)))
 
 
 def unmount(target: str) -> None:
     """Detach at once; the file system ends with its last user."""
-    _checked(f"umount {target}", _libc.umount2(os.fsencode(target), DETACH))
+    _check(f"umount {target}", _libc.umount2(os.fsencode(target), DETACH))
 
 
 def unshare(flags: int) -> None:
-    _checked("unshare", _libc.unshare(flags))
+    _check("unshare", _libc.unshare(flags))
 
 
 def enter(namespace: int) -> None:
     """Join a namespace by its descriptor. Raises OSError."""
-    _checked("setns", _libc.setns(namespace, 0))
+    _check("setns", _libc.setns(namespace, 0))
 
 
 def change_root(new: str) -> None:
     """Make `new` the root of this mount namespace, and unmount everything else."""
     os.chdir(new)
     number = _PIVOT_ROOT[os.uname().machine]
-    _checked(f"pivot_root {new}", _libc.syscall(number, b".", b"."))
+    _check(f"pivot_root {new}", _libc.syscall(number, b".", b"."))
     unmount(".")
     os.chdir("/")
 
@@ -83,7 +83,7 @@ def has_time_namespaces() -> bool:
     return Path("/proc/self/ns/time").exists()
 
 
-def _checked(what: str, result: int) -> None:
+def _check(what: str, result: int) -> None:
     if result:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")

@@ -12,7 +12,7 @@ def test_both_ends_are_stored_and_the_rest_is_counted(pieces: list[bytes], head:
     capture = Capture(head, tail)
     for piece in pieces:
         capture.add(piece)
-    whole, kept = b"".join(pieces), capture.captured()
+    whole, kept = b"".join(pieces), capture.result()
     assert kept.head == whole[:head]
     assert kept.tail == (whole[head:] if len(whole) <= head + tail else whole[-tail:])
     assert kept.dropped == max(0, len(whole) - head - tail)
@@ -23,7 +23,7 @@ def test_the_gap_is_marked() -> None:
     """Between the two ends."""
     capture = Capture(2, 2)
     capture.add(b"abcdef")
-    assert capture.captured().whole() == b"ab\n[... 2 bytes left out ...]\nef"
+    assert capture.result().whole() == b"ab\n[... 2 bytes left out ...]\nef"
 
 
 def test_a_flood_is_not_stored() -> None:
