@@ -14,8 +14,6 @@ from multiall_cli.domain.report import MemberState, Report, SubjectReport
 from multiall_cli.fleet import Fleet
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.lab import RealLab
-from tests.fixtures.bench import contents
-from multiall_cli.lab.real.lab import Lab
 from tests.fixtures.bench import ALL_GUARDS, contents
 
 ROOT = Path(__file__).parents[2]

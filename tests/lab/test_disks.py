@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from multiall_cli.domain.run import MemberState
-from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.domain.report import MemberState
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 from tests.fixtures.before_after import assert_old_or_new, plant_new, plant_old
 from tests.fixtures.bench import contents
 from tests.lab.ground import Ground, all_are, catches_up, member, states

@@ -10,10 +10,8 @@ import pytest
 
 from multiall_cli.adapters.ssh import streams
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.domain.run import MemberState
-from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.domain.report import MemberState
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import CONNECT, Ground, all_are, catches_up, states
 
 GRACE = 1.0  # seconds on top of a stated limit

@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from multiall_cli.domain.run import MemberState, Report
-from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.domain.report import MemberState, Report
-from multiall_cli.lab.real.faults import Fault
+from multiall_cli.lab.real.faults import FaultKind
 from tests.fixtures.bench import contents
 from tests.lab.ground import Ground, all_are, catches_up, nothing_is_open, states
 from tests.lab.moments import Moments, sync_through

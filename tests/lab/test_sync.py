@@ -5,12 +5,9 @@ import random
 import subprocess
 from pathlib import Path
 
-from multiall_cli.domain.run import MemberState
+from multiall_cli.domain.report import MemberState
 from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.lab.real.lab import RealLab
-from multiall_cli.domain.report import MemberState
-from multiall_cli.lab.real.faults import Fault
-from multiall_cli.lab.real.lab import Lab
 from tests.lab.ground import Ground, all_are, states
 
 

@@ -26,7 +26,6 @@ from multiall_cli.engine.zones import ZoneWish
 from multiall_cli.fleet import Fleet, FleetOptions
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.faults import FaultKind
-from multiall_cli.lab.real.faults import Fault
 from tests.fixtures.bench import ALL_GUARDS
 from tests.fixtures.bind9 import PATH, SECRET
 from tests.lab.ground import ROOT, Ground
