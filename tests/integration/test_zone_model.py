@@ -71,11 +71,11 @@ def _claims(luck: Random, name: str) -> list[Claim]:
     return found
 
 
-def test_the_model_and_bind_do_the_same_with_the_same_messages(tmp_path: Path) -> None:
+def test_the_model_and_bind_do_the_same_with_the_same_messages(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """Of two writers who are in each other's way, and a hand that is in theirs: taken or not, the serial moved or not,
     and all records after each step.
     """
-    seed = Random().randrange(1 << 32)
+    seed = pytestconfig.getoption("randomly_seed", 1)
     with servers(tmp_path, {"example.net": ""}, secondaries=0) as found:
         both, now, taken, refused = Both(found.zone(), Random(seed)), NOW, 0, 0
         for number in range(STEPS):
