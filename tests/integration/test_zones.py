@@ -64,7 +64,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneSite]:
     """With servers of its own, that a test may break."""
     monkeypatch.setenv("DNS_SECRET", SECRET)
     with servers(tmp_path / "named", {"own.test": ""}) as made:
-        site = ZoneSite(tmp_path / "site", made, "own.test")
+        site = ZoneSite(tmp_path / "site", made, "own.test", settings="timeout: 1s\n")  # of servers that hang
         site.write()
         yield site
 
@@ -593,7 +593,7 @@ def test_a_journal_that_was_deleted(own: ZoneSite) -> None:
 def test_a_signed_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
     monkeypatch.setenv("DNS_SECRET", SECRET)
     with servers(tmp_path / "named", {"own.test": ""}, secondaries=1, more=policy) as made:
-        site = ZoneSite(tmp_path / "site", made, "own.test")
+        site = ZoneSite(tmp_path / "site", made, "own.test", settings="timeout: 1s\n")  # of servers that hang
         site.write({"name": "www"}, {"name": "m", "cname": True})
         site.up()
         assert site.sync().exit is Exit.OK
@@ -674,7 +674,7 @@ def test_what_a_killed_run_took_out_may_still_be_used(site: ZoneSite) -> None:
 
 
 def test_a_late_secondary_is_told_again_until_it_has_the_zone(own: ZoneSite) -> None:
-    own.more = {"within": 1}
+    own.more = {"within": 0.2}
     own.write()
     own.up()
     own.servers.secondaries[0].freeze()
@@ -945,7 +945,7 @@ def test_transfers_and_updates_by_keys_of_their_own(own: ZoneSite, tmp_path: Pat
     own.up()
     assert own.sync().exit is Exit.PARTIAL, "the key of updates may not read"
     (own.folder / "reader.key").write_text(f'key "reader" {{\n\talgorithm hmac-sha512;\n\tsecret "{INSIDE}";\n}};\n')
-    own.more = {"transfer_key": {"name": "reader", "secret": "${file:./reader.key}"}}
+    own.more = {"within": 0.2, "transfer_key": {"name": "reader", "secret": "${file:./reader.key}"}}
     own.write()
     assert own.sync().changed == 1
     assert own.told()[0] == at(1, 2, 3)
