@@ -1,37 +1,66 @@
 """Gauges that connect: to places with several addresses, of which some are silent."""
 
+import json
 import socket
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
-from multiall_cli.remote.facts import database as database_fact
-from multiall_cli.remote.facts.certificate import certificate
-from multiall_cli.remote.facts.database import database
-from multiall_cli.remote.facts.http import http
 from multiall_cli.remote.facts.sources import connect
+from tests.limits import HANG
 from multiall_cli.remote.facts.tcp import tcp
 
 NAME = "dual.test"
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 WITHIN = 1.0
+ROOT = Path(__file__).parents[2]
 
 Told = dict[str, object]
 
 
+PROGRAM = """
+import json, sys, time
+from multiall_cli.remote.facts.certificate import certificate
+from multiall_cli.remote.facts.database import database
+from multiall_cli.remote.facts.http import http
+from multiall_cli.remote.facts.tcp import tcp
+began = time.monotonic()
+facts = {"tcp": tcp, "http": http, "certificate": certificate, "database": database}
+told = facts[sys.argv[1]](**json.loads(sys.argv[2]))
+print(json.dumps([told, time.monotonic() - began]))
+"""
+BOUND = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
+
+
+@dataclass(frozen=True)
+class Dual:
+    """A process in which NAME has two addresses, by a hosts file of its own mount namespace."""
+
+    hosts: Path
+
+    def timed(self, fact: str, **arguments: object) -> tuple[Told, float]:
+        """What the fact reports, and after how many seconds."""
+        program = [sys.executable, "-c", PROGRAM, fact, json.dumps(arguments)]
+        line = ["unshare", "--mount", "sh", "-c", BOUND, "sh", str(self.hosts), *program]
+        done = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, timeout=HANG)
+        told, took = json.loads(done.stdout)
+        return told, took
+
+    def tell(self, fact: str, **arguments: object) -> Told:
+        return self.timed(fact, **arguments)[0]
+
+
 @pytest.fixture
-def dual(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that has two addresses, as a site's name service would have it."""
-    known = socket.getaddrinfo
-
-    def both(host: str | None, *rest: object) -> list[object]:
-        return [each for one in ((FIRST, SECOND) if host == NAME else (host,)) for each in known(one, *rest)]  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "getaddrinfo", both)
+def dual(tmp_path: Path) -> Dual:
+    (tmp_path / "hosts").write_text(f"{FIRST} {NAME}\n{SECOND} {NAME}\n")
+    return Dual(tmp_path / "hosts")
 
 
 @contextmanager
@@ -73,45 +102,43 @@ def answering(address: str, port: int = 0) -> Iterator[int]:
             thread.join(10)
 
 
-ASKED: dict[str, Callable[[int], Told]] = {
-    "tcp": lambda port: tcp(NAME, port, WITHIN),
-    "http": lambda port: http(f"http://{NAME}:{port}/", within=WITHIN),
-    "https": lambda port: http(f"https://{NAME}:{port}/", within=WITHIN, insecure=True),
-    "certificate": lambda port: certificate(address=NAME, port=port, within=WITHIN),
-    "trusted": lambda port: certificate(address=NAME, port=port, within=WITHIN, trusted=True),
-    "postgresql": lambda port: database("postgresql", address=NAME, port=port),
-    "mysql": lambda port: database("mysql", address=NAME, port=port),
+ASKED: dict[str, Callable[[int], dict[str, object]]] = {
+    "tcp": lambda port: {"fact": "tcp", "address": NAME, "port": port},
+    "http": lambda port: {"fact": "http", "url": f"http://{NAME}:{port}/"},
+    "https": lambda port: {"fact": "http", "url": f"https://{NAME}:{port}/", "insecure": True},
+    "certificate": lambda port: {"fact": "certificate", "address": NAME, "port": port},
+    "trusted": lambda port: {"fact": "certificate", "address": NAME, "port": port, "trusted": True},
+    "postgresql": lambda port: {"fact": "database", "engine": "postgresql", "address": NAME, "port": port},
+    "mysql": lambda port: {"fact": "database", "engine": "mysql", "address": NAME, "port": port},
 }
 
 
-@pytest.mark.usefixtures("dual")
+@pytest.mark.root
 @pytest.mark.parametrize("name", ASKED)
-def test_all_addresses_share_one_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_addresses_share_one_time(name: str, dual: Dual) -> None:
     """Who is silent at both is told as closed, before the gauge itself is cut off."""
-    monkeypatch.setattr(database_fact, "TIMEOUT", WITHIN)
     with silent(FIRST, SECOND) as port:
-        began = time.monotonic()
-        told = ASKED[name](port)
-        took = time.monotonic() - began
+        told, took = dual.timed(**ASKED[name](port), within=WITHIN)  # type: ignore[arg-type]
     assert told == {"present" if "present" in told else "open": False, "why": "timed out"}
     assert took < 1.9 * WITHIN
 
 
-@pytest.mark.usefixtures("dual")
-def test_another_address_answers_where_the_first_does_not() -> None:
+@pytest.mark.root
+def test_another_address_answers_where_the_first_does_not(dual: Dual) -> None:
     with silent(FIRST) as port, answering(SECOND, port):
-        assert tcp(NAME, port, WITHIN)["open"] is True
-        assert http(f"http://{NAME}:{port}/health?x=1", "^/health.x=1$", WITHIN)["matches"] is True
+        assert dual.tell("tcp", address=NAME, port=port, within=WITHIN)["open"] is True
+        url = f"http://{NAME}:{port}/health?x=1"
+        assert dual.tell("http", url=url, match="^/health.x=1$", within=WITHIN)["matches"] is True
     with answering(SECOND) as port:
-        assert tcp(NAME, port, WITHIN)["open"] is True, "the first refuses"
+        assert dual.tell("tcp", address=NAME, port=port, within=WITHIN)["open"] is True, "the first refuses"
 
 
-@pytest.mark.usefixtures("dual")
-def test_the_last_fault_is_told() -> None:
+@pytest.mark.root
+def test_the_last_fault_is_told(dual: Dual) -> None:
     with socket.create_server((FIRST, 0)) as unused:
         port = unused.getsockname()[1]
-    assert "refused" in str(tcp(NAME, port, WITHIN)["why"])
-    assert tcp("name.invalid", port, WITHIN)["open"] is False
+    assert "refused" in str(dual.tell("tcp", address=NAME, port=port, within=WITHIN)["why"])
+    assert dual.tell("tcp", address="name.invalid", port=port, within=WITHIN)["open"] is False
 
 
 def test_what_is_connected_is_waited_for_as_long_again() -> None:

@@ -205,18 +205,18 @@ def test_a_log_that_was_not_there_is_read_from_its_beginning(tmp_path: Path) -> 
     assert trouble("log", path=str(tmp_path), pattern="x") == ("collect", "it is no file")
 
 
-def test_what_one_look_does_not_read_the_next_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_fact, "MAX_READ", 1000)
+def test_what_one_look_does_not_read_the_next_one_does(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_text("")
     _, mark = look("log", path=str(path), pattern="error")
-    path.write_text("error line\n" * 200 + "x" * 3000 + "error\n")
+    line, most = "error" + "x" * 9994 + "\n", log_fact.MAX_READ
+    path.write_text(line * 2000 + "x" * (most + most // 2) + "error\n")
     counts = []
-    for _ in range(8):
+    for _ in range(6):
         told, mark = look("log", mark, path=str(path), pattern="error")
         counts.append(told["count"])
-    assert sum(each for each in counts if isinstance(each, int)) == 201
-    assert counts[0] == 90
+    assert sum(each for each in counts if isinstance(each, int)) == 2001
+    assert counts[0] == most // len(line)
     assert counts[-1] == 0
 
 
@@ -434,10 +434,10 @@ def test_an_echo_of_loopback() -> None:
 # --- readers that are slow, hang or end ---------------------------------------------------------------------------
 
 
-def read(*scripts: str, within: float = 30.0) -> list[Told]:
+def read(*scripts: str, within: float = 30.0, **limits: float) -> list[Told]:
     """What commands of a shell gave, each read as a rule would have it read."""
     wanted = [["command", {"argv": ["sh", "-c", script]}, None] for script in scripts]
-    return [json.loads(line) for line in collect.Reading(wanted, within).run(lambda: None)]
+    return [json.loads(line) for line in collect.Reading(wanted, within, **limits).run(lambda: None)]
 
 
 def until(path: Path) -> str:
@@ -458,17 +458,14 @@ def test_one_that_hangs_has_its_time_and_no_more(tmp_path: Path) -> None:
     assert second["values"]["exit"] == 0  # type: ignore[index]
 
 
-def test_only_so_many_are_waited_for_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_are_waited_for_together(tmp_path: Path) -> None:
     """The third would let the others go; it is not begun before one of them has had its time."""
-    monkeypatch.setattr(collect, "MAX_SLOW", 2)
-    monkeypatch.setattr(collect, "SLOW_AFTER", 0.05)
     made = tmp_path / "made"
-    told = read(until(made), until(made), f"touch {made}", until(made), within=1.0)
+    told = read(until(made), until(made), f"touch {made}", until(made), within=1.0, max_slow=2, slow_after=0.05)
     assert [told[at].get("kind", "") for at in (0, 2, 3)] == ["timeout", "", ""]
 
 
-def test_a_reader_that_ends_without_a_word_costs_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collect, "SLOW_AFTER", 0.05)
+def test_a_reader_that_ends_without_a_word_costs_one_answer(tmp_path: Path) -> None:
     made = tmp_path / "made"
-    told = read("kill -9 $PPID", f"{until(made)}; kill -9 $PPID", f"touch {made}")
+    told = read("kill -9 $PPID", f"{until(made)}; kill -9 $PPID", f"touch {made}", slow_after=0.05)
     assert [each.get("trouble", "") for each in told] == ["its reader ended", "its reader ended", ""]

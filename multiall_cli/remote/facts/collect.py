@@ -133,8 +133,10 @@ def _read_all(request, wanted, within):
 class Reading:
     """Children at work: the leader goes on from one to the next; those that it left behind are slow at one each."""
 
-    def __init__(self, wanted, within):
+    def __init__(self, wanted, within, max_slow=MAX_SLOW, slow_after=SLOW_AFTER):
         self._wanted = wanted
+        self._max_slow = max_slow
+        self._slow_after = slow_after
         self._within = within
         self._lines: "list[bytes]" = [b""] * len(wanted)
         self._next = 0  # the first that no one has read or is slow at
@@ -144,7 +146,7 @@ class Reading:
     def run(self, heartbeat):
         try:
             while self._next < len(self._wanted) or self._slow:
-                if self._leader is None and self._next < len(self._wanted) and len(self._slow) < MAX_SLOW:
+                if self._leader is None and self._next < len(self._wanted) and len(self._slow) < self._max_slow:
                     self._start_leader()
                 self._wait()
                 if self._leader is not None:
@@ -171,7 +173,7 @@ class Reading:
         now = time.monotonic()
         limits = [each.began + self._within for each in self._slow]
         if self._leader is not None:
-            limits.append(self._leader.began + min(SLOW_AFTER, self._within))
+            limits.append(self._leader.began + min(self._slow_after, self._within))
         select.select([each.source for each in self._workers()], [], [], max(0.0, min(min(limits) - now, 1.0)))
 
     def _take_lines(self, child):
@@ -190,7 +192,7 @@ class Reading:
         elif found:
             child.began = time.monotonic()
             time.sleep(BATCH_DELAY)
-        elif time.monotonic() - child.began >= min(SLOW_AFTER, self._within):
+        elif time.monotonic() - child.began >= min(self._slow_after, self._within):
             child.place = self._next
             self._next += 1
             self._slow.append(child)

@@ -11,24 +11,24 @@ TIMEOUT = 3.0
 MAX_ANSWER = 1 << 16  # bytes of an answer before anyone logged in
 
 
-def database(engine, socket=None, address="127.0.0.1", port=None):
+def database(engine, socket=None, address="127.0.0.1", port=None, within=TIMEOUT):
     """open, took (s), version (mysql): a greeting, without a password."""
     if engine not in PORTS:
         raise CollectError("%r is neither postgresql nor mysql" % (engine,))
     began = time.monotonic()
     try:
-        with _connected(socket, address, port or PORTS[engine]) as opened:
+        with _connected(socket, address, port or PORTS[engine], within) as opened:
             values = (_ask_postgresql if engine == "postgresql" else _ask_mysql)(opened)
     except OSError as fault:
         return {"open": False, "why": str(fault)}
     return dict(values, took=time.monotonic() - began) if values["open"] else values
 
 
-def _connected(path, address, port):
+def _connected(path, address, port, within):
     if path is None:
-        return connect(address, port, TIMEOUT)
+        return connect(address, port, within)
     opened = socket.socket(socket.AF_UNIX)
-    opened.settimeout(TIMEOUT)
+    opened.settimeout(within)
     try:
         opened.connect(path)
     except OSError:

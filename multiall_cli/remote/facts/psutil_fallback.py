@@ -22,9 +22,12 @@ MAX_COMMAND_LINE = 1 << 16  # bytes of a command line, as the kernel's files are
 TIMES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
 
-def fallback(name, path):
-    """What is to be called in place of a gauge whose `path` is missing. Errors: Unsupported."""
-    reader: "Any" = READERS.get(name)
+def fallback(name, path, readers=None):
+    """What is to be called in place of a gauge whose `path` is missing. Errors: Unsupported.
+
+    `readers`: in place of READERS.
+    """
+    reader: "Any" = (READERS if readers is None else readers).get(name)
     if reader is None:
         raise Unsupported("%s is missing there, and psutil has nothing in its place: %s" % (path, _remedy(path)))
     try:

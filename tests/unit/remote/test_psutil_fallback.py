@@ -1,6 +1,7 @@
 """What psutil tells where the kernel's files do not, as far as that needs no kernel; and what is said of the rest."""
 
 import errno
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -34,32 +35,36 @@ def test_nothing_is_missing_of_what_needs_no_file() -> None:
     assert missing("disk") == missing("load") == missing("file") == ""
 
 
-def test_what_psutil_may_not_read_is_a_matter_of_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_psutil_may_not_read_is_a_matter_of_rights() -> None:
     """As it is for all connections on macOS, to who is not root."""
 
     def denied() -> None:
         raise psutil.AccessDenied(7)
 
-    monkeypatch.setitem(READERS, "memory", denied)
     with pytest.raises(OSError, match="pid=7") as raised:
-        fallback("memory", "/proc/meminfo")()
+        fallback("memory", "/proc/meminfo", {"memory": denied})()
     assert raised.value.errno == errno.EACCES
 
 
-def test_a_file_that_psutil_needs_too_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_psutil_needs_too_is_named() -> None:
     def gone() -> None:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/nowhere/stat")
 
-    monkeypatch.setitem(READERS, "uptime", gone)
     words = "/nowhere/stat is missing there, and psutil reads it too: where it runs Linux, mount /nowhere; "
     with pytest.raises(Unsupported, match=words):
-        fallback("uptime", "/proc/uptime")()
+        fallback("uptime", "/proc/uptime", {"uptime": gone})()
 
 
-def test_a_list_of_processes_that_cannot_be_had_is_not_an_empty_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path_factory.mktemp("empty")))
+@pytest.fixture
+def empty_proc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder without processes, by psutil's own setting."""
+    before, psutil.PROCFS_PATH = psutil.PROCFS_PATH, str(tmp_path_factory.mktemp("empty"))
+    yield
+    psutil.PROCFS_PATH = before
+
+
+@pytest.mark.usefixtures("empty_proc")
+def test_a_list_of_processes_that_cannot_be_had_is_not_an_empty_one() -> None:
     for name, arguments in (("zombies", {}), ("process", {"name": "init"})):
         with pytest.raises(Unsupported, match="stat is missing there, and psutil reads it too"):
             fallback(name, "/proc/self/stat")(**arguments)
