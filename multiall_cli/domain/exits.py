@@ -1,6 +1,6 @@
 """The exit codes: a contract with cron jobs and pipelines; a code never changes its meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
@@ -31,3 +31,12 @@ MEANINGS: Mapping[Exit, str] = MappingProxyType(
     }
 )
 """The lines that every `--help` prints."""
+
+_WORST_FIRST = (
+    Exit.INTERRUPTED, Exit.ERROR, Exit.LOCKED, Exit.REFUSED, Exit.PARTIAL, Exit.DIFFERENCES, Exit.OK, Exit.USAGE,
+)  # fmt: skip
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The exit code of several things: an interruption first, then refusals, failures, differences."""
+    return min(codes, key=_WORST_FIRST.index, default=Exit.OK)

@@ -1,6 +1,6 @@
 """What zones hold and are to hold: records, claims, plans and reports."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 
@@ -243,11 +243,3 @@ class Explained:
     marker: str
     decision: Decision | None
     conflict: Conflict | None
-
-
-def worst(codes: Iterable[Exit]) -> Exit:
-    """The exit code of several zones: an interruption first, then refusals, failures, differences."""
-    order: Sequence[Exit] = (
-        Exit.INTERRUPTED, Exit.ERROR, Exit.LOCKED, Exit.REFUSED, Exit.PARTIAL, Exit.DIFFERENCES, Exit.OK, Exit.USAGE,
-    )  # fmt: skip
-    return min(codes, key=order.index, default=Exit.OK)

@@ -6,7 +6,7 @@ from typing import Any
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Refused
-from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.exits import Exit, worst
 from multiall_cli.domain.inventory import Rollout, Server
 from multiall_cli.domain.plan import Absence, Plan
 from multiall_cli.domain.report import MemberState, Report, SubjectReport
@@ -174,8 +174,15 @@ class _Sync:
             done.reports.get(each.name) or _not_done(SubjectReport(each, MemberState.LEFT), absent.get(each.name))
             for each in self.plan.subjects
         )
-        code = Exit.OK if all(each.state.is_good for each in members) else Exit.PARTIAL
-        return Report(self.id, self.plan, members, done.stopped, code if done.exit is None else done.exit)
+        return Report(
+            self.id, self.plan, members, done.stopped, self._code(members) if done.exit is None else done.exit
+        )
+
+    def _code(self, members: Sequence[SubjectReport]) -> Exit:
+        """As the members came out; what is left alone because of a conflict is a refusal."""
+        codes = [Exit.OK if each.state.is_good else Exit.PARTIAL for each in members]
+        codes += [Exit.PARTIAL for part in self.plan.parts if part.unmet]
+        return worst([*codes, *(Exit.REFUSED for part in self.plan.parts if part.conflicts)])
 
 
 def _not_done(left: SubjectReport, absence: Absence | None) -> SubjectReport:

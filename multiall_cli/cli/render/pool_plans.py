@@ -7,8 +7,9 @@ from multiall_cli.cli.render import pools, zones
 from multiall_cli.cli.render.plain import plain
 from multiall_cli.cli.render.terminal import line
 from multiall_cli.cli.render.view import View
+from multiall_cli.domain.exits import worst
 from multiall_cli.domain.pool_plan import PoolPlan, PoolReport
-from multiall_cli.domain.records import ZoneReport, worst
+from multiall_cli.domain.records import ZoneReport
 
 
 def plan(found: PoolPlan) -> View:

@@ -11,7 +11,7 @@ from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import moment
 from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.answer import Finding, Health
-from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.exits import Exit, worst
 from multiall_cli.domain.records import (
     Decision,
     Departure,
@@ -25,7 +25,6 @@ from multiall_cli.domain.records import (
     ZoneReport,
     ZoneStatus,
     key_of,
-    worst,
 )
 from multiall_cli.domain.run import Run
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.records import Claim, Decision, RRset, ZonePlan, key_of, place_of, rrset_of, worst
+from multiall_cli.domain.exits import Exit, worst
+from multiall_cli.domain.records import Claim, Decision, RRset, ZonePlan, key_of, place_of, rrset_of
 from multiall_cli.domain.zones import NameServer, Zone
 
 ONE, TWO = NameServer("ns1", "192.0.2.53"), NameServer("ns2", "192.0.2.54")
