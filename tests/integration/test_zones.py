@@ -5,12 +5,13 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -283,6 +284,22 @@ def test_a_zone_of_which_nothing_of_ours_would_stay(site: ZoneSite) -> None:
     assert site.told() == [at(1, 2, 3)] * 3
     assert site.sync(forced=frozenset({"empties"})).exit is Exit.OK
     assert site.told() == [set()] * 3
+
+
+def test_losing_the_cache_decides_nothing_otherwise(site: ZoneSite) -> None:
+    """Names declared once, members' former places and what clients may hold are no cache: all are known without it."""
+    site.write({"name": "www"}, {"name": "api"})
+    site.up()
+    site.sync()
+    site.sync()
+    site.members = {"web1": {"address": "192.0.2.9"}, "web[2-3]": {"address": "192.0.2.[2-3]"}}
+    site.write({"name": "www"})
+    before = site.multiall("dns", "plan", "--json").json()
+    with closing(sqlite3.connect(site.folder / "state" / "state.sqlite")) as raw, raw:
+        assert raw.execute("DELETE FROM cache").rowcount > 0
+    after = site.multiall("dns", "plan", "--json").json()
+    assert after["zones"][0]["plan"]["id"] == before["zones"][0]["plan"]["id"]
+    assert after["zones"][0]["plan"]["changes"] == before["zones"][0]["plan"]["changes"] != []
 
 
 # --- other writers ------------------------------------------------------------------------------------------------

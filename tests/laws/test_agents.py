@@ -1,8 +1,10 @@
 """The contract of every sync agent, held by FS-SA over real folders."""
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +103,19 @@ def test_a_second_plan_is_empty(bench: Bench) -> None:
     bench.sync()
     again = bench.sync()
     assert (again.plan.changes, only(again).state, again.run) == (0, MemberState.SAME, "")
+
+
+def test_losing_the_cache_decides_nothing_otherwise(bench: Bench) -> None:
+    """Also what was deployed, by which a file that left the source is deleted, and one of the member's own is not."""
+    bench.declared = FilesDeclaration("", "", delete=Delete.DEPLOYED)
+    _some(bench)
+    bench.sync()
+    (bench.member() / "own").write_text("own")
+    (bench.source / "a").unlink()
+    with closing(sqlite3.connect(bench.folder / "state" / "state.sqlite")) as raw, raw:
+        assert raw.execute("DELETE FROM cache").rowcount > 0
+    assert [change.key for part in bench.sync().plan.parts for change in part.changes] == ["a"]
+    assert (bench.member() / "own").read_text() == "own"
 
 
 # --- observes ---------------------------------------------------------------------------------------------------
