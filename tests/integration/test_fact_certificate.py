@@ -182,10 +182,10 @@ def test_nothing_else_of_a_file_leaves_the_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("der", made("own", "own").public_bytes(serialization.Encoding.DER), "it is binary (DER or PKCS #12)"),
-        ("empty", b"", "there is no certificate in it"),
-        ("key", key_pem("own").encode("ascii"), "there is no certificate in it"),
-        ("cut", (pem(made("own", "own")) + pem(made("own", "own"))[:200]).encode("ascii"), "1 of its 2 certificates"),
+        ("der", made("own", "own").public_bytes(serialization.Encoding.DER), "the file is binary (DER or PKCS #12)"),
+        ("empty", b"", "the file has no certificate"),
+        ("key", key_pem("own").encode("ascii"), "the file has no certificate"),
+        ("cut", (pem(made("own", "own")) + pem(made("own", "own"))[:200]).encode("ascii"), "1 of 2 certificates"),
         ("large", bytes(1 << 20) + pem(made("own", "own")).encode("ascii"), "is larger than 1048576 bytes"),
     ],
 )
@@ -199,7 +199,7 @@ def test_files_that_are_no_certificates_are_unknown_and_never_well(
 
 
 def test_a_folder_is_no_certificate(tmp_path: Path) -> None:
-    assert "is a folder or a device; name a file" in judged("certificate", path=tmp_path).shows
+    assert "is not a regular file; name a file" in judged("certificate", path=tmp_path).shows
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")

@@ -128,9 +128,9 @@ def test_an_alias_is_followed_as_far_as_the_answer_goes() -> None:
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        (dns.rcode.NXDOMAIN, "127.0.0.1 says NXDOMAIN"),
-        (dns.rcode.SERVFAIL, "127.0.0.1 says SERVFAIL"),
-        (dns.rcode.NOERROR, "127.0.0.1 says that it has none"),
+        (dns.rcode.NXDOMAIN, "127.0.0.1 answers NXDOMAIN"),
+        (dns.rcode.SERVFAIL, "127.0.0.1 answers SERVFAIL"),
+        (dns.rcode.NOERROR, "127.0.0.1 answers that there are none"),
     ],
 )
 def test_what_has_no_answer(code: dns.rcode.Rcode, why: str) -> None:
@@ -149,7 +149,7 @@ def test_an_answer_that_is_cut_short_is_asked_for_over_tcp() -> None:
     with serving(cut, with_records("A", many)) as port:
         assert ask(port)["answers"] == sorted(many)
     with serving(cut) as port:
-        assert ask(port) == {"present": False, "why": "127.0.0.1: its answer is cut short"}
+        assert ask(port) == {"present": False, "why": "127.0.0.1: the answer is cut short"}
 
 
 def test_answers_to_something_else_are_passed_over_or_refused() -> None:
@@ -158,7 +158,7 @@ def test_answers_to_something_else_are_passed_over_or_refused() -> None:
         return made.to_wire()
 
     with serving(other) as port:
-        assert ask(port) == {"present": False, "why": "127.0.0.1: its answer is to something else"}
+        assert ask(port) == {"present": False, "why": "127.0.0.1: the answer is to another question"}
     with serving(lambda asked: b"\0\0" + with_records("A", ["192.0.2.1"])(asked)[2:]) as port:  # type: ignore[index]
         assert ask(port)["present"] is False
 
@@ -201,7 +201,7 @@ def test_a_name_is_no_longer_than_names_are() -> None:
     body = ASKED[12:] + b"\xc0\x0c" + struct.pack("!2HIH", 16, 1, 1, len(long) + 1) + long + b"\0"
     at = 12 + len(ASKED[12:]) + 12
     told = struct.pack("!6H", 7, 0x8400, 1, 2, 0, 0) + body + struct.pack("!H2HIH", 0xC000 | at, 1, 1, 1, 4) + bytes(4)
-    with pytest.raises(ValueError, match="makes no sense"):
+    with pytest.raises(ValueError, match="the answer is malformed"):
         read_answer(told, ASKED, 1)
     told = told.replace(struct.pack("!H", 0xC000 | at), struct.pack("!H", 0xC000 | at + 146))
     assert read_answer(told, ASKED, 1) == (0, ["0.0.0.0"])

@@ -202,7 +202,7 @@ def test_a_log_that_was_not_there_is_read_from_its_beginning(tmp_path: Path) -> 
     path.write_text("error 1\n")
     assert look("log", mark, path=str(path), pattern="error")[0]["count"] == 1
     assert look("log", {"inode": "x"}, path=str(path), pattern="error")[0] == {"present": True}
-    assert trouble("log", path=str(tmp_path), pattern="x") == ("collect", "it is no file")
+    assert trouble("log", path=str(tmp_path), pattern="x") == ("collect", "it is not a regular file")
 
 
 def test_what_one_look_does_not_read_the_next_one_does(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def postgres(kind: bytes, body: bytes) -> Callable[[socket.socket], None]:
         (b"E", b"SFATAL\0C28000\0Mno pg_hba.conf entry\0\0", True, None),
         (b"E", b"SFATAL\0C57P03\0Mthe database system is starting up\0\0", False, "the database system is starting up"),
         (b"E", b"SFATAL\0C53300\0Msorry, too many clients already\0\0", False, "sorry, too many clients already"),
-        (b"H", b"TTP", False, "what it says is not of PostgreSQL"),
+        (b"H", b"TTP", False, "the answer is not from PostgreSQL"),
         (b"E", b"", True, None),
     ],
 )
@@ -399,8 +399,8 @@ DENIED = b"\xff\x15\x04#28000Access denied"
         (HELLO, [], {"open": True, "version": "8.0.36"}),
         (b"\xff\x10\x04Too many connections", [], {"open": False, "why": "Too many connections"}),
         (b"\xff\x6a\x04Host '10.0.0.1' is not allowed", [], {"open": True}),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", [], {"open": False, "why": "what it says is not of MySQL"}),
-        (b"", [], {"open": False, "why": "what it says is not of MySQL"}),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", [], {"open": False, "why": "the answer is not from MySQL"}),
+        (b"", [], {"open": False, "why": "the answer is not from MySQL"}),
     ],
 )
 def test_mysql_greets(greeting: bytes, answers: list[bytes], told: Told) -> None:
@@ -415,7 +415,7 @@ def test_a_database_that_is_not_there(engine: str, tmp_path: Path) -> None:
         assert look("database", engine=engine, port=port)[0]["open"] is False
     assert look("database", engine=engine, port=port)[0]["open"] is False
     assert look("database", engine=engine, socket=str(tmp_path / "none"))[0]["open"] is False
-    assert trouble("database", engine="oracle")[1] == "'oracle' is neither postgresql nor mysql"
+    assert trouble("database", engine="oracle")[1] == "unknown engine 'oracle'; use postgresql or mysql"
 
 
 # --- echoes ---------------------------------------------------------------------------------------------------------
@@ -454,7 +454,7 @@ def test_others_are_read_while_slow_ones_are_waited_for(tmp_path: Path) -> None:
 
 def test_one_that_hangs_has_its_time_and_no_more(tmp_path: Path) -> None:
     (first, second) = read(until(tmp_path / "never"), "true", within=0.3)
-    assert (first["kind"], first["trouble"]) == ("timeout", "it was not read within 0.3 s")
+    assert (first["kind"], first["trouble"]) == ("timeout", "no result within 0.3 s")
     assert second["values"]["exit"] == 0  # type: ignore[index]
 
 
@@ -468,4 +468,8 @@ def test_only_so_many_are_waited_for_together(tmp_path: Path) -> None:
 def test_a_reader_that_ends_without_a_word_costs_one_answer(tmp_path: Path) -> None:
     made = tmp_path / "made"
     told = read("kill -9 $PPID", f"{until(made)}; kill -9 $PPID", f"touch {made}", slow_after=0.05)
-    assert [each.get("trouble", "") for each in told] == ["its reader ended", "its reader ended", ""]
+    assert [each.get("trouble", "") for each in told] == [
+        "the process that read it ended",
+        "the process that read it ended",
+        "",
+    ]

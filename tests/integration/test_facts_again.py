@@ -97,7 +97,7 @@ def test_one_that_hangs_hangs_again(ask: Ask, tmp_path: Path) -> None:
     """What was read around it is as it was, and stands in its place."""
     end = ["command", {"argv": ["sh", "-c", "kill -9 $(ps -o ppid= -p $$)"]}, None, ["exit"]]
     told = ask(wanted=[*files(tmp_path / "a"), end, *files(tmp_path / "b")], keep=True)
-    assert told["read"][1] == {"kind": "collect", "trouble": "its reader ended"}
+    assert told["read"][1] == {"kind": "collect", "trouble": "the process that read it ended"}
     (tmp_path / "b").touch()
     told = ask(since=told["token"])
     assert told["changed"] == [[2, {"values": {"present": True, "size": 0}}]]

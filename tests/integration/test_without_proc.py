@@ -140,7 +140,7 @@ def test_a_whole_check(tmp_path: Path, site: Path) -> None:
     assert 400 <= codes["port"] < 500
     assert done.returncode == 10
     for name in unsupported:
-        assert "is missing there, and psutil has nothing in its place" in json.dumps(found[name])
+        assert "is missing, and psutil has no replacement" in json.dumps(found[name])
 
 
 def test_the_same_facts_as_with_proc(tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_psutil_is_of_no_use_where_it_finds_no_proc(tmp_path: Path) -> None:
     """That is said, and nothing is told for a fact."""
     for name, each in told(away(tmp_path, HERE)).items():
         assert each["kind"] == "unsupported", name
-        words = "psutil reads it too" if name in READERS else "psutil has nothing in its place"
-        assert f"is missing there, and {words}: where it runs Linux, mount /" in each["trouble"], name
+        words = "psutil reads it, too" if name in READERS else "psutil has no replacement"
+        assert f"is missing, and {words}; on Linux, mount /" in each["trouble"], name
 
 
 def test_without_psutil(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def test_without_psutil(tmp_path: Path) -> None:
         if name in READERS:
             file = each["trouble"].split(" ")[0]
             assert file in KERNEL[name]
-            helps = f"install python3-psutil, or psutil by pip, for {python}"
-            assert each["trouble"] == f"{file} is missing there, and psutil is missing there: {helps}", name
+            helps = f"install python3-psutil, or psutil with pip for {python}"
+            assert each["trouble"] == f"{file} is missing, and so is psutil; {helps}", name
 
 
 def test_a_members_own_psutil_is_found(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_members_own_psutil_is_found(tmp_path: Path) -> None:
     (packages / "psutil").symlink_to(Path(psutil.__file__).parent)
     (packages / "odd.pth").write_text(f"import os; os.mkdir({str(tmp_path / 'executed')!r})\n")
     for name, each in told(away(tmp_path, MEMBER, str(python))).items():
-        words = "psutil reads it too" if name in READERS else "psutil has nothing in its place"
+        words = "psutil reads it, too" if name in READERS else "psutil has no replacement"
         assert words in each["trouble"], name
     assert not (tmp_path / "executed").exists()
 

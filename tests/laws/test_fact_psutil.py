@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from multiall_cli.remote.facts import kernel_files, mount
 from multiall_cli.remote.facts.collect import FACTS, collector
-from multiall_cli.remote.facts.cpu import cpu_of
+from multiall_cli.remote.facts.cpu import parse_stat
 from multiall_cli.remote.facts.kernel_files import KERNEL
 from multiall_cli.remote.facts.psutil_fallback import READERS, TIMES, cpu_shares
 from tests.laws.test_fact_readings import MEMORY, between
@@ -82,8 +82,8 @@ def test_processor_time() -> None:
 
 @given(st.lists(st.integers(0, 2**40), min_size=8, max_size=8).filter(any))
 def test_shares_of_the_same_ticks(ticks: list[int]) -> None:
-    _, mark = cpu_of("cpu 0 0 0 0 0 0 0 0 0 0\n", None)
-    told, _ = cpu_of("cpu " + " ".join(map(str, ticks)) + " 0 0\n", mark)
+    _, mark = parse_stat("cpu 0 0 0 0 0 0 0 0 0 0\n", None)
+    told, _ = parse_stat("cpu " + " ".join(map(str, ticks)) + " 0 0\n", mark)
     assert cpu_shares(dict(zip(TIMES, ticks, strict=True))) == told
 
 

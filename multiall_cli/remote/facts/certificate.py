@@ -15,8 +15,9 @@ _ENCODED = 1  # _ssl.ENCODING_PEM
 
 
 def certificate(path=None, address=None, port=443, name=None, within=2.0, trusted=False):
-    """pem: a list of certificates, from which the admin host reads dates and names; trusted: whether the authorities
-    of this server stand for the first one.
+    """Return present and pem, a list of certificates that the admin host parses.
+
+    `trusted`: also verify the first one against the authorities of this server.
     """
     if path is not None:
         try:
@@ -37,7 +38,7 @@ def certificate(path=None, address=None, port=443, name=None, within=2.0, truste
 
 def _content(path):
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise CollectError("%s is a folder or a device; name a file with certificates" % path)
+        raise CollectError("%s is not a regular file; name a file with certificates" % path)
     with open(path, "rb") as opened:
         content = opened.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -46,23 +47,23 @@ def _content(path):
 
 
 def find_blocks(content):
-    """The certificates of a PEM text and nothing else of it: a private key beside them stays here. Errors: Trouble."""
+    """Return the certificates in a PEM text, and nothing else: private keys are not sent. Raises CollectError."""
     found = [match.group().decode("ascii", "replace") for match in _BLOCK.finditer(content)]
     begun = len(_BEGIN.findall(content))
     if begun > len(found):
         raise CollectError(
-            "%d of its %d certificates are cut off or garbled; write it anew" % (begun - len(found), begun)
+            "%d of %d certificates are truncated or damaged; write the file again" % (begun - len(found), begun)
         )
     if not found and re.match(b"\x30[\x80-\x84]", content):
-        raise CollectError("it is binary (DER or PKCS #12), and PEM is read; convert it with `openssl x509 -inform der`"
-                      " or `openssl pkcs12 -nokeys`")  # fmt: skip
+        raise CollectError("the file is binary (DER or PKCS #12), but PEM is required; convert it with `openssl x509"
+                      " -inform der` or `openssl pkcs12 -nokeys`")  # fmt: skip
     if not found:
-        raise CollectError("there is no certificate in it; name a file in PEM form")
+        raise CollectError("the file has no certificate; name a PEM file")
     return found
 
 
 def _served_chain(address, port, name, within):
-    """All certificates that a place sends; None where this Python cannot tell more than the first. Errors: OSError."""
+    """Return the certificates that a server sends; None if this Python sees only the first. Raises OSError."""
     import ssl
 
     context = ssl.create_default_context()
@@ -73,7 +74,7 @@ def _served_chain(address, port, name, within):
 
 
 def _chain(secured):
-    """Python 3.13 tells it itself, 3.10 to 3.12 within; older ones do not."""
+    """Return the chain: public since Python 3.13, internal from 3.10 to 3.12, missing before."""
     import ssl
 
     if hasattr(secured, "get_unverified_chain"):
@@ -83,10 +84,10 @@ def _chain(secured):
 
 
 def openssl_chain(address, port, name):
-    """The same, asked with openssl. Errors: Trouble, Unsupported where it is missing."""
+    """Return the chain, from openssl. Raises CollectError, or Unsupported if it is not installed."""
     if shutil.which("openssl") is None:
-        raise Unsupported("its Python is older than 3.10 and sees the first certificate of a chain only; install"
-                          " openssl there")  # fmt: skip
+        raise Unsupported("Python before 3.10 shows only the first certificate of a chain; install openssl"
+                          " there")  # fmt: skip
     place = "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
     argv = ["openssl", "s_client", "-connect", place, "-showcerts"]
     code, values, complaints = run(argv + ([] if _is_address(name) else ["-servername", name]), MAX_BYTES)
@@ -106,7 +107,7 @@ def _is_address(name):
 
 
 def _verify_server(address, port, name, within):
-    """Errors: OSError where that is not known."""
+    """Return trusted, and why not. Raises OSError if it cannot be checked."""
     import ssl
 
     context = ssl.create_default_context()
@@ -114,7 +115,7 @@ def _verify_server(address, port, name, within):
         try:
             with context.wrap_socket(plain, server_hostname=name):
                 return {"trusted": True}
-        except ssl.CertificateError as fault:  # of the name, where Python is older than 3.7
+        except ssl.CertificateError as fault:  # a wrong name, before Python 3.7
             return {"trusted": False, "why": {"trusted": str(fault)}}
         except ssl.SSLError as fault:
             if fault.reason != "CERTIFICATE_VERIFY_FAILED":
@@ -123,10 +124,11 @@ def _verify_server(address, port, name, within):
 
 
 def _verify_file(path, name):
+    """Return trusted, and why not."""
     wanted = [] if not name else ["-verify_ip" if _is_address(name) else "-verify_hostname", name]
     code, _, complaints = run(["openssl", "verify", "-untrusted", path] + wanted + [path])
     if code == 0:
         return {"trusted": True}
     why = [line for line in complaints.splitlines() if line.startswith("error ")]
-    words = (why or complaints.strip().splitlines() or ["openssl verify says no"])[0]
+    words = (why or complaints.strip().splitlines() or ["openssl verify failed"])[0]
     return {"trusted": False, "why": {"trusted": words}}

@@ -4,5 +4,5 @@ import time
 
 
 def clock():
-    """now: seconds since the epoch here; the admin host compares."""
+    """Return now: seconds since the epoch. The admin host compares it with its own clock."""
     return {"now": time.time()}

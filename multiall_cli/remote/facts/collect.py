@@ -1,7 +1,7 @@
-"""Reads what rules ask for, each in bounded time: one that hangs costs itself alone.
+"""Collects the facts that rules need. A fact that hangs costs only itself.
 
-A child reads one after the other and says what it found. One that is slow is left at what it reads, which may hang in
-the kernel for ever, while another child goes on behind it: many that hang are waited for together.
+A worker process reads one fact after the other. If one is slow, its worker is left behind, because it may hang in the
+kernel for ever, and a new worker goes on with the next fact.
 """
 
 import errno
@@ -64,26 +64,24 @@ FACTS = (
 )
 """The facts: each has a module of its name in this package, with a function of the same name."""
 WITH_MARK = ("cpu", "oom", "process", "interface", "log", "journal")
-"""Gauges that show what happened since the look before: they take a `mark`, None at first, and tell the next one."""
-MAX_ANSWERS = 4  # answers that are remembered
-SLOW_AFTER = 0.5  # seconds until another child goes on behind a slow one
-MAX_SLOW = 16  # slow ones that are waited for together
-BATCH_DELAY = 0.001  # seconds in which more lines may come, so that many are taken at once: each wake costs a switch
+"""Facts about the time since the last reading: they take a `mark`, None at first, and return the next one."""
+MAX_ANSWERS = 4  # remembered answers
+SLOW_AFTER = 0.5  # seconds until a new worker takes over from a slow one
+MAX_SLOW = 16  # slow workers at the same time
+BATCH_DELAY = 0.001  # seconds to wait for more lines, so that one wake-up takes many
 _DENIED = (errno.EACCES, errno.EPERM)
 
 
 _ANSWERS: "OrderedDict[str, tuple[list[Any], list[bytes]]]" = OrderedDict()
-"""token → what was wanted, and the lines that were read then. It ends with the session: each loop is a process."""
+"""token → (wanted facts, lines read). It lives as long as the session."""
 
 
 def collect(request, within, wanted=(), keep=False, since="", marks=(), library=("", "")):
-    """{"read": [{"values": {...}, "mark": ...} | {"trouble": words, "kind": word}, ...]}, one for each of `wanted`, in
-    its order.
+    """Return {"read": [{"values": {...}, "mark": ...} | {"trouble": text, "kind": word}, ...]}, in order of `wanted`.
 
-    `wanted`: [[gauge, arguments, mark, names], ...], where the mark is what that gauge told last time, or null, and the
-    names, where they are given and not null, are those of the values that are of use; `within`: seconds that each may
-    take. `keep`: the answer is remembered, and called by a "token" in it; see `_again`.
-    `library`: the folder that psutil is in and the one that it finds /proc in, where the admin host knows.
+    `wanted`: [[fact, arguments, mark, names], ...]. The mark is the one of the last reading, or null; `names`, if given
+    and not null, limits the values. `within`: seconds for each fact. `keep`: remember the answer and return its
+    "token"; `since`: such a token, see `_collect_changes`. `library`: the folder of psutil and its PROCFS_PATH.
     """
     kernel_files.psutil_is_at(*library)
     if since:
@@ -96,10 +94,10 @@ def collect(request, within, wanted=(), keep=False, since="", marks=(), library=
 
 
 def _collect_changes(request, within, since, marks):
-    """{"changed": [[place, answer], ...], "token": ...}: those of the same that are not as they were when an answer was
-    called `since`; {"unknown": true} where there is no such answer.
+    """Read the facts of a remembered answer again and return only the differences.
 
-    `marks`: [[place, mark], ...] in place of those that were given then.
+    Return {"changed": [[index, answer], ...], "token": ...}, or {"unknown": true} if the answer is forgotten.
+    `marks`: [[index, mark], ...], instead of the earlier ones.
     """
     if since not in _ANSWERS:
         return {"unknown": True}
@@ -115,7 +113,7 @@ def _collect_changes(request, within, since, marks):
 
 
 def _remember(wanted, lines):
-    """The token of an answer; that of the oldest is forgotten."""
+    """Remember an answer and return its token. The oldest is forgotten."""
     while len(_ANSWERS) >= MAX_ANSWERS:
         _ANSWERS.popitem(last=False)
     token = os.urandom(8).hex()
@@ -124,14 +122,14 @@ def _remember(wanted, lines):
 
 
 def _read_all(request, wanted, within):
-    """What is told of each of them, as a line of JSON."""
+    """Return the answer of each fact as a line of JSON."""
     for name in {each[0] for each in wanted if each[0] in FACTS}:
-        collector(name)  # here, so that the children that are yet to come need not load it each
+        collector(name)  # in the parent, so that not every worker has to
     return Reading(wanted, within).run(request.heartbeat)
 
 
 class Reading:
-    """Children at work: the leader goes on from one to the next; those that it left behind are slow at one each."""
+    """Workers that read facts: the leader goes from one to the next; slow workers are stuck at one each."""
 
     def __init__(self, wanted, within, max_slow=MAX_SLOW, slow_after=SLOW_AFTER):
         self._wanted = wanted
@@ -139,7 +137,7 @@ class Reading:
         self._slow_after = slow_after
         self._within = within
         self._lines: "list[bytes]" = [b""] * len(wanted)
-        self._next = 0  # the first that no one has read or is slow at
+        self._next = 0  # index of the first fact that no worker has begun
         self._leader: "_Worker | None" = None
         self._slow: "list[_Worker]" = []
 
@@ -161,7 +159,7 @@ class Reading:
     def _start_leader(self):
         try:
             self._leader = _Worker(self._wanted, self._next)
-        except OSError:  # too many processes: perhaps there is room once a slow one has ended
+        except OSError:  # too many processes; retry after a slow worker ends
             if not self._slow:
                 raise
 
@@ -169,7 +167,7 @@ class Reading:
         return self._slow + ([self._leader] if self._leader is not None else [])
 
     def _wait(self):
-        """Until one of them says something, or has been silent for too long."""
+        """Wait until a worker prints something or exceeds its time."""
         now = time.monotonic()
         limits = [each.began + self._within for each in self._slow]
         if self._leader is not None:
@@ -184,8 +182,8 @@ class Reading:
         if self._next == len(self._wanted):
             child.end()
             self._leader = None
-        elif found is None:  # it ended without a word
-            self._lines[self._next] = _encode({"kind": "collect", "trouble": "its reader ended"})
+        elif found is None:  # it died
+            self._lines[self._next] = _encode({"kind": "collect", "trouble": "the process that read it ended"})
             self._next += 1
             child.end()
             self._leader = None
@@ -199,14 +197,14 @@ class Reading:
             self._leader = None
 
     def _is_finished(self, child):
-        """Whether a slow one has told the one that it was at, or has had its time."""
+        """Return whether a slow worker has finished its fact or timed out."""
         found = child.lines()
         if found:
             self._lines[child.place] = found[0]
         elif found is None:
-            self._lines[child.place] = _encode({"kind": "collect", "trouble": "its reader ended"})
+            self._lines[child.place] = _encode({"kind": "collect", "trouble": "the process that read it ended"})
         elif time.monotonic() - child.began >= self._within:
-            words = "it was not read within %g s" % self._within
+            words = "no result within %g s" % self._within
             self._lines[child.place] = _encode({"kind": "timeout", "trouble": words})
         else:
             return False
@@ -215,7 +213,7 @@ class Reading:
 
 
 class _Worker:
-    """A process that reads those from `place` on. `began`: when it came to the one that it is at."""
+    """A process that reads the facts from `place` on. `began`: when it started the current one."""
 
     def __init__(self, wanted, place):
         self.place = place
@@ -235,7 +233,7 @@ class _Worker:
         os.set_blocking(self.source, False)
 
     def lines(self):
-        """What it has said by now; None where it has ended and said nothing more."""
+        """Return the lines printed since the last call; None if the process has ended."""
         try:
             piece = os.read(self.source, 1 << 16)
         except BlockingIOError:
@@ -254,7 +252,7 @@ def _encode(answer):
 
 
 def _run_worker(sink, wanted):
-    """Never returns: what the parent has open is not to be touched here."""
+    """Read facts and exit. Never returns, and leaves the open files of the parent alone."""
     try:
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -263,12 +261,13 @@ def _run_worker(sink, wanted):
             line = _encode(read_fact(*each)) + b"\n"
             while line:
                 line = line[os.write(sink, line) :]
-    except BaseException:  # noqa: BLE001  (a child of the loop must end here, whatever happens)
+    except BaseException:  # noqa: BLE001  (a worker must never return into the loop)
         os._exit(1)
     os._exit(0)
 
 
 def read_fact(name, arguments, mark, names=None):
+    """Return the answer of one fact."""
     answer = _collect_fact(name, arguments, mark)
     if names is not None and "values" in answer:
         answer["values"] = {key: value for key, value in answer["values"].items() if key in names}
@@ -276,7 +275,7 @@ def read_fact(name, arguments, mark, names=None):
 
 
 def _collector_for(name):
-    """The collector; or what asks psutil in its place, where a file of the kernel is missing. Errors: Unsupported."""
+    """Return the collector, or its psutil fallback if a kernel file is missing. Raises Unsupported."""
     path = kernel_files.missing(name)
     if path:
         from multiall_cli.remote.facts import psutil_fallback
@@ -294,9 +293,11 @@ def collector(name):
 
 def _collect_fact(name, arguments, mark):
     if name not in FACTS:
-        return {"kind": "unsupported", "trouble": "this release has no gauge %r" % (name,)}
+        return {"kind": "unsupported", "trouble": "this release has no fact %r" % (name,)}
     if isinstance(arguments.get("path"), str):
-        arguments = dict(arguments, path=os.path.expanduser(arguments["path"]))  # of who does the work, as for trees
+        arguments = dict(
+            arguments, path=os.path.expanduser(arguments["path"])
+        )  # ~ is the home of the user that runs the loop
     try:
         reader = _collector_for(name)
         if name not in WITH_MARK:
@@ -309,12 +310,12 @@ def _collect_fact(name, arguments, mark):
         kind = "rights" if error.errno in _DENIED else "unsupported" if error.errno == errno.ENOENT else "collect"
         where = " (%s)" % error.filename if isinstance(error.filename, str) else ""
         return {"kind": kind, "trouble": "%s%s" % (os.strerror(error.errno or errno.EIO), where)}
-    except Exception:  # noqa: BLE001  (one that cannot be read must not cost the others)
+    except Exception:  # noqa: BLE001  (a broken collector must not cost the other facts)
         return {"kind": "collect", "trouble": traceback.format_exc().splitlines()[-1]}
 
 
 def _kill(child):
-    """The child and what it started; who hangs in the kernel is left to it."""
+    """Kill a worker and its children. A process that hangs in the kernel is left behind."""
     for ended in (os.killpg, os.kill):
         try:
             ended(child, signal.SIGKILL)

@@ -6,14 +6,14 @@ import shutil
 
 from multiall_cli.remote.facts.sources import Unsupported, command_error, run
 
-MAX_INSPECT = 1 << 22  # bytes of what is told of a container
+MAX_INSPECT = 1 << 22  # bytes of the description of a container
 
 
 def container(name):
-    """present, running, health (where it has a check of its own), restarts: of docker or podman."""
+    """Return present, running, health (if the image has a health check) and restarts."""
     programs = [each for each in ("docker", "podman") if shutil.which(each)]
     if not programs:
-        raise Unsupported("it has neither docker nor podman")
+        raise Unsupported("neither docker nor podman is installed")
     trouble = None
     for program in programs:
         argv = [program, "container", "inspect", "--", name]
@@ -28,6 +28,7 @@ def container(name):
 
 
 def parse_inspect(text):
+    """Return the values in the output of `container inspect`."""
     found = json.loads(text)[0]
     state = found["State"]
     values: "dict[str, object]" = {"present": True, "running": bool(state["Running"])}

@@ -4,12 +4,12 @@ from multiall_cli.remote.facts.sources import counter_mark, growth, read_text
 
 
 def cpu(mark=None):
-    """used, iowait, steal: shares of the time since the look before."""
-    return cpu_of(read_text("/proc/stat"), mark)
+    """Return used, iowait and steal as shares of the time since the last reading."""
+    return parse_stat(read_text("/proc/stat"), mark)
 
 
-def cpu_of(text, mark):
-    # user, nice, system, idle, iowait, irq, softirq, steal; guests are among user and nice.
+def parse_stat(text, mark):
+    # user, nice, system, idle, iowait, irq, softirq, steal. Guest time is part of user and nice.
     ticks = [int(word) for word in text.split("\n", 1)[0].split()[1:9]]
     now = counter_mark(ticks)
     found = growth(mark, now)

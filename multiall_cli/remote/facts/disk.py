@@ -6,17 +6,17 @@ from multiall_cli.remote.facts.mount import mounts
 
 
 def mount_point(path):
-    """The mount point of the file system that a path is on."""
+    """Return the mount point of the file system that holds a path."""
     place, known = os.path.realpath(path), set()
     if os.path.exists("/proc/self/mounts"):
         known = {each for each, _, _ in mounts()}
-    while place not in known and not os.path.ismount(place):  # a folder that is mounted twice is in the table only
+    while place not in known and not os.path.ismount(place):  # ismount() misses a bind mount of the same file system
         place = os.path.dirname(place)
     return place
 
 
 def disk(path):
-    """used, inodes: shares as df has them; free: bytes for us; mounted: whether a file system is mounted there."""
+    """Return used and inodes (shares, as df computes them), free (bytes for this user) and mounted."""
     try:
         found = os.statvfs(path)
     except FileNotFoundError:

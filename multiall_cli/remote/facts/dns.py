@@ -16,15 +16,15 @@ from multiall_cli.remote.formats.dns_message import (
     to_stream,
 )
 
-TIMEOUT = 1.0  # seconds until it is asked again
-TOTAL_TIMEOUT = 4.0  # seconds in which all servers may be asked
+TIMEOUT = 1.0  # seconds to wait for each answer
+TOTAL_TIMEOUT = 4.0  # seconds for all servers together
 
 
 def dns(name, type="A", server=None, port=53):
-    """present, answers (words), took (s): of the first server that answers."""
+    """Return present, answers (words) and took (seconds), from the first server that answers."""
     kind = TYPES.get(type.upper())
     if kind is None:
-        raise CollectError("%r is none of %s" % (type, ", ".join(sorted(TYPES))))
+        raise CollectError("unknown type %r; use one of %s" % (type, ", ".join(sorted(TYPES))))
     try:
         encode_query(0, name, kind)
     except ValueError as fault:
@@ -42,13 +42,13 @@ def dns(name, type="A", server=None, port=53):
             continue
         values = {"present": bool(answers), "answers": answers, "took": time.monotonic() - began}
         if not answers:
-            values["why"] = "%s says %s" % (place, rcode_name(code) if code else "that it has none")
+            values["why"] = "%s answers %s" % (place, rcode_name(code) if code else "that there are none")
         return values
     return {"present": False, "why": why or "no answer"}
 
 
 def nameservers(path="/etc/resolv.conf"):
-    """The first two that the machine asks; itself where none is named."""
+    """Return the first two name servers of the resolver; 127.0.0.1 without any."""
     try:
         with open(path, errors="replace") as opened:
             words = [line.split() for line in opened]
@@ -58,7 +58,7 @@ def nameservers(path="/etc/resolv.conf"):
 
 
 def _query(server, port, name, kind):
-    """(code, answers). Errors: OSError, ValueError."""
+    """Return (rcode, answers). Raises OSError, ValueError."""
     number = struct.unpack("!H", os.urandom(2))[0]
     query = encode_query(number, name, kind)
     family, _, _, _, place = socket.getaddrinfo(server, port, 0, socket.SOCK_DGRAM)[0]
@@ -71,12 +71,12 @@ def _query(server, port, name, kind):
             try:
                 answer = opened.recv(1 << 16)
             except socket.timeout:
-                raise ValueError("its answer is to something else" if odd else "no answer within %g s" % TIMEOUT)
+                raise ValueError("the answer is to another question" if odd else "no answer within %g s" % TIMEOUT)
             if is_answer(answer, query):
                 break
             odd = odd or answer[:2] == query[:2]
             if time.monotonic() > until:
-                raise ValueError("its answer is to something else")
+                raise ValueError("the answer is to another question")
     if len(answer) > 2 and answer[2] & 2:  # it was cut short
         answer = _over_tcp(family, place, query)
     return read_answer(answer, query, kind)
@@ -93,6 +93,6 @@ def _over_tcp(family, place, query):
             opened.settimeout(max(0.001, until - time.monotonic()))
             piece = opened.recv(1 << 16)
             if not piece:
-                raise ValueError("its answer is cut short")
+                raise ValueError("the answer is cut short")
             received += piece
     return from_stream(received)

@@ -10,14 +10,14 @@ from functools import lru_cache
 
 from multiall_cli.remote.facts.sources import search
 
-MAX_NAMES = 1000  # accounts whose names one look remembers
+MAX_NAMES = 1000  # names of users and groups that are cached
 MAX_SEARCHED = 1 << 24  # bytes of a file that are searched
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe",
           stat.S_IFSOCK: "socket", stat.S_IFBLK: "block device", stat.S_IFCHR: "device"}  # fmt: skip
 
 
 def file(path, match=None, sha256=False, follow=True):
-    """present, kind, mode, owner, group, size, age (s), target; matches (where a pattern is given), sha256."""
+    """Return present, kind, mode, owner, group, size, age (seconds), target; matches and sha256 on request."""
     try:
         found = os.stat(path) if follow else os.lstat(path)
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def _content(path, match, sha256):
 
 @lru_cache(maxsize=MAX_NAMES)
 def _user_name(number):
-    """The account's name, looked for once: each look is a process of its own."""
+    """Return the name of a user, or the number as text."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

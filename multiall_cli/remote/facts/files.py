@@ -6,14 +6,14 @@ import time
 
 
 def files(path):
-    """count of what a pattern finds; age (s) of the newest, where there is one."""
+    """Return count, and age of the newest path in seconds."""
     _check_readable(path)
     dates = []
     for each in glob.glob(path):
         try:
             dates.append(os.lstat(each).st_mtime)
         except FileNotFoundError:
-            continue  # it has just gone
+            continue  # removed meanwhile
     values: "dict[str, float]" = {"count": len(dates)}
     if dates:
         values["age"] = max(0.0, time.time() - max(dates))
@@ -21,7 +21,7 @@ def files(path):
 
 
 def _check_readable(path):
-    """To a pattern, a folder that it may not look into is an empty one. Errors: PermissionError."""
+    """Raise PermissionError if the folder is unreadable: glob would report it as empty."""
     fixed = os.path.dirname(path)
     while glob.has_magic(fixed):
         fixed = os.path.dirname(fixed)

@@ -4,6 +4,7 @@ import grp
 
 
 def group(name):
+    """Return present, gid and members."""
     try:
         found = grp.getgrnam(name)
     except KeyError:

@@ -5,17 +5,17 @@ import time
 
 from multiall_cli.remote.facts.sources import CollectError, connect, search
 
-MAX_BODY = 1 << 20  # bytes of an answer that are searched
+MAX_BODY = 1 << 20  # bytes of a body that are searched
 
 
 def http(url, match=None, within=3.0, insecure=False):
-    """status, took (s), matches: of one GET, redirections not followed."""
+    """Return status, took (seconds) and matches, of one GET. Redirects are not followed."""
     import http.client
     import ssl
 
     found = re.match(r"(https?)://([^/]+)(/.*)?$", url)
     if found is None:
-        raise CollectError("%r is no address of http or https" % url)
+        raise CollectError("%r is not an http or https URL" % url)
     scheme, place, path = found.groups()
     connection = http.client.HTTPConnection(place, timeout=within)
     if scheme == "https":
@@ -31,7 +31,11 @@ def http(url, match=None, within=3.0, insecure=False):
         connection.request("GET", path or "/", headers={"User-Agent": "multiall", "Connection": "close"})
         with connection.getresponse() as answer:
             body = answer.read(MAX_BODY + 1)
-    except (OSError, http.client.HTTPException, ssl.CertificateError) as fault:  # no OSError before Python 3.7
+    except (
+        OSError,
+        http.client.HTTPException,
+        ssl.CertificateError,
+    ) as fault:  # CertificateError is no OSError before Python 3.7
         return {"present": False, "why": str(fault) or type(fault).__name__}
     finally:
         connection.close()

@@ -6,8 +6,8 @@ from multiall_cli.remote.facts.sources import counter_mark, growth
 
 
 def interface(name, mark=None):
-    """present, state, speed (Mbit/s, where it is known), errors, dropped: since it came up; error_rate, drop_rate: a
-    second, since the look before.
+    """Return present, state, speed (Mbit/s, if known), errors and dropped (since the interface came up), and
+    error_rate and drop_rate (per second, since the last reading).
     """
     folder = "/sys/class/net/" + name
     if not os.path.isdir(folder):
@@ -22,7 +22,7 @@ def interface(name, mark=None):
 
     with open(folder + "/operstate") as opened:
         state = opened.read().strip()
-    # What a card had no room for was dropped too, as /proc/net/dev has it.
+    # /proc/net/dev counts missed packets as dropped, too.
     kinds = ("rx_errors", "tx_errors", "rx_dropped", "tx_dropped", "rx_missed_errors")
     lost = [number("/statistics/" + kind) for kind in kinds]
     values = {"present": True, "state": state, "errors": sum(lost[:2]), "dropped": sum(lost[2:])}

@@ -13,9 +13,9 @@ _RESTRICTED = ("not seeing messages from other users", "insufficient permissions
 
 
 def journal(pattern=None, priority=None, unit=None, mark=None):
-    """count: entries of systemd's journal that came since the look before."""
+    """Return count: new entries since the last reading."""
     if shutil.which("journalctl") is None:
-        raise Unsupported("it has no journalctl")
+        raise Unsupported("journalctl is not installed")
     _check_access()
     argv = ["journalctl", "--no-pager", "--all", "-o", "json"]
     if not isinstance(mark, dict) or not isinstance(mark.get("cursor"), str):
@@ -28,12 +28,12 @@ def journal(pattern=None, priority=None, unit=None, mark=None):
 
 
 def _check_access():
-    """Whether all of the journal may be read. With JSON journalctl keeps that to itself."""
+    """Raise PermissionError if this user cannot read the whole journal. With JSON output, journalctl does not say."""
     _, _, stderr = run(["journalctl", "--no-pager", "-n", "1"])
     if any(each in stderr for each in _RESTRICTED):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "journal")
     if "No journal files were found" in stderr:
-        raise Unsupported("it keeps no journal")
+        raise Unsupported("it stores no journal")
 
 
 def _run_journalctl(argv):
@@ -44,7 +44,7 @@ def _run_journalctl(argv):
 
 
 def count_entries(text, pattern):
-    """(how many, the place of the last one) in lines of JSON; '' where there is none. The last line may be cut off."""
+    """Return (matching entries, cursor of the last entry) in lines of JSON; the last line may be truncated."""
     count, cursor = 0, ""
     for line in text.split("\n"):
         try:
@@ -60,7 +60,7 @@ def count_entries(text, pattern):
 
 
 def _message(message):
-    """Text; numbers of bytes where it is none; several where it was given more than once."""
+    """Return a message as text. journalctl prints invalid UTF-8 as a list of bytes, and repeated fields as a list."""
     if isinstance(message, list):
         if all(isinstance(each, int) for each in message):
             return bytes(each & 255 for each in message).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Files of the kernel that collectors read, and what is known of psutil, which is asked where one is missing."""
+"""Kernel files that collectors read, and the location of psutil, which replaces missing ones."""
 
 import os
 
@@ -17,18 +17,18 @@ KERNEL = {
     "sysctl": ("/proc/sys/kernel",),
     "module": ("/proc/modules",),
     "route": ("/proc/net/route",),
-    "raid": ("/proc/self",),  # without arrays, /proc has no mdstat
+    "raid": ("/proc/self",),  # /proc/mdstat is missing if there are no arrays
 }
-"""What each gauge reads of the kernel: where a file is missing, what another one tells is of no use."""
+"""Fact → the kernel files that it needs, all of them."""
 
 PSUTIL = {"folder": "", "proc": ""}
 
 
 def psutil_is_at(folder, proc):
-    """The admin host knows where its own psutil is, and where that has been told to find /proc ('': where it is)."""
+    """Set the folder of psutil, and its PROCFS_PATH ('' for the default). Only the admin host passes these."""
     PSUTIL.update(folder=folder, proc=proc)
 
 
 def missing(name):
-    """The first file that a collector needs and that is not there, or ''."""
+    """Return the first kernel file that a fact needs and that does not exist; '' if there is none."""
     return next((path for path in KERNEL.get(name, ()) if not os.path.exists(path)), "")

@@ -6,10 +6,10 @@ from multiall_cli.remote.facts.sources import Unsupported
 
 
 def load():
-    """one, five, fifteen: the load averages for each processor."""
+    """Return one, five, fifteen: load averages per processor."""
     try:
-        found = os.getloadavg()  # psutil calls the same
+        found = os.getloadavg()  # psutil uses the same call
     except OSError:
-        raise Unsupported("its C library gets no load averages: where it runs Linux, mount /proc") from None
+        raise Unsupported("the C library has no load averages; on Linux, mount /proc") from None
     one, five, fifteen = (each / (os.cpu_count() or 1) for each in found)
     return {"one": one, "five": five, "fifteen": fifteen}

@@ -8,26 +8,27 @@ import stat
 
 from multiall_cli.remote.facts.sources import CollectError
 
-MAX_READ = 1 << 24  # bytes of a log that are read at a look; the rest is read at the next one
-FINGERPRINT_BYTES = 256  # bytes before a place by which it is known again
-_FAR_FUTURE = 1 << 62  # later than any file
+MAX_READ = 1 << 24  # bytes of a log per reading; the next one goes on there
+FINGERPRINT_BYTES = 256  # bytes before a position that identify it
+_FAR_FUTURE = 1 << 62  # later than any mtime
 _COMPRESSED = (".gz", ".xz", ".bz2", ".zst", ".lz4", ".Z")
 _ROTATED = "[.-](?:[0-9][0-9.:T_-]*|old)(?:[.][A-Za-z0-9]+)?"
 
 
 def log(path, pattern, mark=None):
-    """count: lines with the pattern that came since the look before, in a log that may have been rotated; gap: whether
-    the file of the look before is gone, so that lines may be missing in the count.
+    """Return present, count (new lines that match) and gap (some lines may be missing).
+
+    The log may have been rotated since the last reading. gap: the file that was read then is gone.
     """
     pattern_bytes = re.compile(pattern.encode("utf-8"))
     try:
         found = os.stat(path)
     except FileNotFoundError:
-        # What was written before it was moved away is read when there is a new one.
+        # Its last lines are read once there is a new file.
         none = {"inode": 0, "at": 0, "print": _fingerprint(b""), "newest": _newest_rotation(path)}
         return {"present": False}, mark if _is_mark(mark) else none
     if not stat.S_ISREG(found.st_mode):
-        raise CollectError("it is no file")
+        raise CollectError("it is not a regular file")
     with open(path, "rb") as file:
         if not _is_mark(mark):
             return {"present": True}, _mark(file, os.fstat(file.fileno()).st_size, path)
@@ -36,7 +37,7 @@ def log(path, pattern, mark=None):
         for each, at in older:
             more, rest, old = _count_rotated(each, at, pattern_bytes, left)
             count, left = count + more, left - (old["at"] - at if old else 0)
-            if rest is not None:  # more than one look reads
+            if rest is not None:  # more than one reading takes
                 values = {"present": True, "count": count, "gap": gap}
                 return values, dict(rest, newest=mark.get("newest", _FAR_FUTURE), file=each)
         more, at = _count_lines(file, begins, pattern_bytes, left)
@@ -55,14 +56,17 @@ def _fingerprint(piece):
 
 
 def _fingerprint_at(file, at):
-    """What a place of a file is known by."""
+    """Return the fingerprint of the bytes before a position."""
     start = max(0, at - FINGERPRINT_BYTES)
     file.seek(start)
     return _fingerprint(file.read(at - start))
 
 
 def _mark(file, at, path=None):
-    """newest: when the newest of the files that were moved away was written; file: where a link leads."""
+    """Return the mark of a position.
+
+    newest: when the newest rotated file was written; file: the target of a symbolic link.
+    """
     made = {"inode": os.fstat(file.fileno()).st_ino, "at": at, "print": _fingerprint_at(file, at)}
     if path is not None:
         made["newest"] = _newest_rotation(path)
@@ -72,19 +76,19 @@ def _mark(file, at, path=None):
 
 
 def _is_same_file(file, mark):
-    """Whether it is the file of the mark: a number may be given to another file, and a file may be written anew."""
+    """Return whether it is the file of the mark. Inode numbers are reused, and files are rewritten."""
     found = os.fstat(file.fileno())
     return found.st_ino == mark["inode"] and _has_content(file, mark)
 
 
 def _has_content(file, mark):
-    """Whether it has what stood before the mark, in the same place."""
+    """Return whether the content before the mark is unchanged."""
     size = os.fstat(file.fileno()).st_size
     return size >= mark["at"] and _fingerprint_at(file, mark["at"]) == mark.get("print")
 
 
 def _rotated_candidates(path):
-    """(time of change, name, whether it is named as a rotated log is), the oldest first."""
+    """Return (mtime, path, is named like a rotated log), oldest first."""
     folder, name = os.path.split(path)
     stem, extension = os.path.splitext(name)
     plain = re.compile(re.escape(name) + _ROTATED)
@@ -98,7 +102,7 @@ def _rotated_candidates(path):
         try:
             about = os.stat(each)
         except OSError:
-            continue  # it was moved on just now
+            continue  # it was rotated meanwhile
         if stat.S_ISREG(about.st_mode):
             found.append((about.st_mtime_ns, each, rotated))
     return sorted(found)
@@ -109,15 +113,15 @@ def _newest_rotation(path):
 
 
 def _unread_files(path, file, mark):
-    """([(name, place), ...], place in this one, gap): the files that have what is not counted yet, the oldest first.
+    """Return ([(path, position), ...], position in this file, gap): files with unread lines, oldest first.
 
-    A log may be moved away, or copied and emptied, and more than once between two looks.
+    A log may be renamed, or copied and truncated, and more than once between two readings.
     """
     siblings = _rotated_candidates(path)
     newest = mark.get("newest", _FAR_FUTURE)
     later = [(changed, name) for changed, name, rotated in siblings if rotated and changed > newest]
     if _is_same_file(file, mark) and not any(_is_copy(name, file, mark) for _, name in later):
-        older = later if mark["at"] == 0 else []  # of an empty one nothing tells whether it is another by now
+        older = later if mark["at"] == 0 else []  # an empty file has no fingerprint, so it may be a new one
         return (
             [(name, _read_position(name, mark)) for _, name in older],
             mark["at"],
@@ -136,13 +140,13 @@ def _unread_files(path, file, mark):
 
 
 def _read_position(name, mark):
-    """Up to where a file that was moved away is counted: a program that was not told may go on writing to it."""
+    """Return how far a rotated file was read: a program may go on writing to it."""
     old = mark.get("old")
     return old["at"] if _is_mark(old) and _file_matches(name, _is_same_file, old) else 0
 
 
 def _is_copy(name, file, mark):
-    """Whether a file is a copy of this one, as it was before it was emptied: this one has not all that the copy has."""
+    """Return whether a file is a copy of this one from before it was truncated."""
     try:
         with open(name, "rb") as copy:
             if mark["at"] == 0 or not _has_content(copy, mark):
@@ -166,7 +170,7 @@ def _file_matches(name, same, mark):
 
 
 def _count_rotated(name, at, pattern_bytes, most):
-    """(lines with the pattern, a mark where more is left, a mark of what is read) of a file that was moved away."""
+    """Return (matching lines, mark if more is left, mark of what was read) of a rotated file."""
     if _is_compressed(name):
         return 0, None, None
     try:
@@ -176,15 +180,15 @@ def _count_rotated(name, at, pattern_bytes, most):
             if size - at > most:
                 return count, _mark(file, end), _mark(file, end)
             file.seek(end)
-            last = file.read(max(0, size - end))  # a line that has no end, and what came just now
+            last = file.read(max(0, size - end))  # a line without an end, and new lines
             found = sum(1 for line in last.split(b"\n") if line and pattern_bytes.search(line))
             return count + found, None, _mark(file, end + len(last))
     except FileNotFoundError:
-        return 0, None, None  # it was moved on just now
+        return 0, None, None  # it was rotated meanwhile
 
 
 def _count_lines(file, at, pattern_bytes, most):
-    """(lines with the pattern, where the last whole line ends), of no more than `most` bytes from a place on."""
+    """Return (matching lines, end of the last whole line), of at most `most` bytes from a position on."""
     file.seek(at)
     count, rest, left = 0, b"", most
     while left > 0:
@@ -195,6 +199,6 @@ def _count_lines(file, at, pattern_bytes, most):
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()
         count += sum(1 for line in lines if pattern_bytes.search(line))
-    if left <= 0 and len(rest) == most > 0:  # one line without an end: it must not be read for ever
+    if left <= 0 and len(rest) == most > 0:  # a single endless line: skip it
         return count + bool(pattern_bytes.search(rest)), at + most
     return count, at + (most - left) - len(rest)

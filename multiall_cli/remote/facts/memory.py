@@ -9,7 +9,7 @@ def _memory():
 
 
 def memory():
-    """available: the share that programs can still be given; free: in bytes; swap: the share of it that is used."""
+    """Return available (share), free (bytes) and swap (used share)."""
     found = _memory()
     total, swap = found["MemTotal"], found.get("SwapTotal", 0)
     available = found.get("MemAvailable", found["MemFree"])

@@ -5,7 +5,7 @@ import re
 
 
 def mounts():
-    """(path, type, options) of each, the last one on a path last."""
+    """Yield (path, type, options) of each mount, in the order in which they were mounted."""
     with open("/proc/self/mounts", errors="surrogateescape") as lines:
         for line in lines:
             words = line.split(" ")
@@ -18,13 +18,14 @@ def _unescape(word):
 
 
 def mount(path):
-    """present, type, options (words) of what is mounted there."""
+    """Return present, type and options (a list)."""
     return find_mount(list(mounts()), path)
 
 
 def find_mount(table, path):
-    """Of (path, type, options); the path may end in a slash or lead through a link, which is looked at last: a server
-    that is gone would not let us.
+    """Return the values of the last mount on a path, which may end in a slash or contain links.
+
+    Links are resolved last, because that can hang on a dead network file system.
     """
     for way in (_normalize, os.path.realpath):
         place = way(path)

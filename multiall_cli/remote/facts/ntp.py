@@ -8,11 +8,11 @@ _UNSYNCHRONISED = 0x40  # STA_UNSYNC
 
 
 def ntp():
-    """synchronised, error (s, estimated): as the kernel was told by whoever keeps its clock."""
+    """Return synchronised and error (estimated, in seconds), as the kernel has them from the NTP daemon."""
     try:
         import ctypes
     except ImportError:
-        raise Unsupported("its Python has no ctypes") from None
+        raise Unsupported("Python there has no ctypes") from None
 
     class Timex(ctypes.Structure):
         _fields_ = [("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long),
@@ -22,7 +22,7 @@ def ntp():
     found = Timex()
     library = ctypes.CDLL(None, use_errno=True)
     if not hasattr(library, "adjtimex"):
-        raise Unsupported("its C library has no adjtimex (Linux has)")
+        raise Unsupported("the C library has no adjtimex, which only Linux has")
     if library.adjtimex(ctypes.byref(found)) < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

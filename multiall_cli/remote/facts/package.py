@@ -8,7 +8,7 @@ from multiall_cli.remote.formats.package_tables import parse_dpkg_status
 
 
 def package(name, at_least=None):
-    """present, version: of dpkg, read from its own table, else of rpm; recent: whether it is new enough."""
+    """Return present and version, from dpkg's status file or from rpm; recent: the version is `at_least`."""
     is_dpkg = os.path.exists("/var/lib/dpkg/status")
     version = _dpkg_version(name) if is_dpkg else _rpm_version(name)
     values: "dict[str, object]" = {"present": version is not None}
@@ -17,7 +17,7 @@ def package(name, at_least=None):
         if at_least is not None:
             compared = package_versions.compare_debian if is_dpkg else package_versions.compare_rpm
             values["recent"] = compared(version, at_least) >= 0
-            values["why"] = "it is %s, and %s is wanted" % (version, at_least)
+            values["why"] = "the version is %s; at least %s is required" % (version, at_least)
     return values
 
 
@@ -32,7 +32,7 @@ def _rpm_version(name):
 
 
 _DPKG: "dict[str, str]" = {}
-"""dpkg's table, as it was when a look first asked for it: each look is a process of its own."""
+"""Versions by name, read once: each reading runs in its own process."""
 
 
 def _dpkg_version(name):

@@ -1,4 +1,4 @@
-"""A gauge of echoes (ICMP)."""
+"""The ping fact: ICMP echo."""
 
 import errno
 import os
@@ -12,11 +12,11 @@ import time
 from multiall_cli.remote.facts.sources import Unsupported, run
 
 ECHOES = 3
-INTERVAL = 1.0  # seconds until the next echo is asked for
+INTERVAL = 1.0  # seconds between two echo requests
 
 
 def ping(address):
-    """open, took (s): the first of three echoes that comes back."""
+    """Return open and took (seconds), of the first of three echoes that is answered."""
     try:
         family, _, _, _, place = socket.getaddrinfo(address, None, 0, socket.SOCK_DGRAM)[0]
     except (socket.gaierror, UnicodeError) as fault:
@@ -29,7 +29,7 @@ def ping(address):
 
 
 def _socket(family):
-    """A socket for echoes, and whether it shows all that comes to the machine; None where we may not have one."""
+    """Return (socket, is raw); None if this user may open neither kind. A raw socket receives all ICMP messages."""
     protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
     for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
         try:
@@ -55,7 +55,7 @@ def _send_echoes(opened, raw, family, place):
                 break
             try:
                 answer = opened.recv(1 << 11)
-            except OSError as fault:  # what the way there says of it
+            except OSError as fault:  # an ICMP error from a router
                 return {"open": False, "why": fault.strerror or str(fault)}
             which = matching_echo(family, raw, answer, token)
             if which in sent:
@@ -64,7 +64,7 @@ def _send_echoes(opened, raw, family, place):
 
 
 def encode_echo(family, number, at, token):
-    """The question: its sum is made by the kernel, but for raw sockets of IPv4."""
+    """Return an echo request. The kernel computes the checksum, except for raw IPv4 sockets."""
     kind = 8 if family == socket.AF_INET else 128
     bare = struct.pack("!BBHHH", kind, 0, 0, number, at) + token
     return bare[:2] + struct.pack("!H", checksum(bare)) + bare[4:]
@@ -77,7 +77,7 @@ def checksum(piece):
 
 
 def matching_echo(family, raw, answer, token):
-    """Which of our questions an answer is to, or None."""
+    """Return the number of the request that a message answers, or None."""
     if raw and family == socket.AF_INET and answer:
         answer = answer[(answer[0] & 15) * 4 :]
     if len(answer) < 8 + len(token) or answer[8 : 8 + len(token)] != token:
@@ -88,7 +88,7 @@ def matching_echo(family, raw, answer, token):
 
 def _run_ping(address):
     if shutil.which("ping") is None:
-        raise Unsupported("it has no ping, and we may open no socket for echoes")
+        raise Unsupported("ping is not installed, and this user may not open an ICMP socket")
     code, stdout, stderr = run(["ping", "-c", "1", "-w", "3", "--", address])
     return parse_ping(code, stdout, stderr)
 

@@ -11,7 +11,7 @@ _LISTEN, _CLOSE, _MESSAGE, _V6_ONLY = 10, 7, 72, 11  # states, bytes of a messag
 
 
 def listeners(which):
-    """(address, port) of what listens: `tcp`, or `udp`, where all that are bound count."""
+    """Yield (address, port) of each listener. `which`: `tcp` or `udp`; for udp, all bound sockets."""
     for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
         try:
             with open("/proc/net/" + which + suffix) as opened:
@@ -28,48 +28,48 @@ def listeners(which):
 
 
 def port(port, protocol="tcp"):
-    """open: whether something listens; addresses: on which, `::` with a word where it takes no IPv4."""
+    """Return open and addresses; `::` is marked if it accepts no IPv4."""
     return port_values(port, protocol, {address for address, number in listeners(protocol) if number == port})
 
 
 def port_values(port, protocol, found):
-    """What is said of a port that is listened on at these addresses."""
+    """Return the values of a port with listeners on these addresses."""
     if "::" in found and _ANY_IPV4 not in found and is_ipv6_only(port, protocol):
         found = found - {"::"} | {"::" + IPV6_ONLY}
     return {"open": bool(found), "addresses": sorted(found)}
 
 
 def is_ipv6_only(port, protocol):
-    """Whether all that listens on `::` at this port has IPV6_V6ONLY; False where the kernel does not say.
+    """Return whether all listeners on `::` have IPV6_V6ONLY; False if the kernel cannot tell.
 
-    Of the kernel's socket diagnosis (sock_diag(7)): /proc/net does not tell the two apart.
+    Asks sock_diag(7), because /proc/net does not show the flag.
     """
     number = socket.IPPROTO_TCP if protocol == "tcp" else socket.IPPROTO_UDP
     request = struct.pack("=BBBxI48x", socket.AF_INET6, number, 0, 1 << _LISTEN | 1 << _CLOSE)
     head = struct.pack("=IHHII", 16 + len(request), _BY_FAMILY, _REQUEST | _DUMP, 1, 0)
-    told = []  # type: list[bool]
+    flags = []  # type: list[bool]
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
             kernel.settimeout(1.0)
             kernel.send(head + request)
-            while _read_sockets(kernel.recv(1 << 16), port, told):
+            while _read_sockets(kernel.recv(1 << 16), port, flags):
                 continue
-    except (OSError, AttributeError, struct.error):  # another system, or a kernel without it
+    except (OSError, AttributeError, struct.error):  # not Linux, or a kernel without sock_diag
         return False
-    return bool(told) and all(told)
+    return bool(flags) and all(flags)
 
 
-def _read_sockets(packet, port, told):
-    """Add to `told`, for each socket on `::` at this port, whether it takes IPv6 alone; False at the answer's end."""
+def _read_sockets(packet, port, flags):
+    """Append to `flags` the IPV6_V6ONLY of each socket on `::` at this port. Return False after the last message."""
     place = 0
     while place + 16 <= len(packet):
         length, kind = struct.unpack_from("=IH", packet, place)
         if kind != _BY_FAMILY or length < 16:
-            return False  # the end, or an error
+            return False  # NLMSG_DONE or NLMSG_ERROR
         body = packet[place + 16 : place + length]
         (source,) = struct.unpack_from("!H", body, 4)
         if source == port and not any(body[8:24]):
-            told.append(_is_v6_only(body[_MESSAGE:]))
+            flags.append(_is_v6_only(body[_MESSAGE:]))
         place += -(-length // 4) * 4
     return True
 

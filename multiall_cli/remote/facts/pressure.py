@@ -4,7 +4,7 @@ from multiall_cli.remote.facts.sources import read_text
 
 
 def pressure(resource):
-    """some, full: the share of the last minute in which tasks waited for it (PSI)."""
+    """Return some and full: the share of the last minute in which tasks waited for the resource."""
     values = {}
     for line in read_text("/proc/pressure/" + resource).splitlines():
         words = line.split()

@@ -7,30 +7,28 @@ from functools import partial
 
 from multiall_cli.remote.facts.sources import CollectError, boot_id, read_text, seconds_since_boot
 
-MAX_MARKED = 120  # processes whose times a mark has room for
-KERNEL_NAME_BYTES = 15  # bytes of a name that the kernel remembers
+MAX_MARKED = 120  # processes whose times fit into a mark
+KERNEL_NAME_BYTES = 15  # bytes of a process name in the kernel
 _DELETED = " (deleted)"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def processes():
-    """(number, name, state, uid, seconds from the machine's start to its own, seconds that it ran, rss in bytes) of
-    each that is still there.
-    """
+    """Yield (pid, name, state, uid, seconds from boot to its start, ticks that it ran, rss) of each process."""
     tick, page = float(os.sysconf("SC_CLK_TCK")), os.sysconf("SC_PAGE_SIZE")
     for number in filter(str.isdigit, os.listdir("/proc")):
         try:
             text = read_text("/proc/%s/stat" % number)
             user = os.stat("/proc/" + number).st_uid
         except OSError:
-            continue  # it has just ended
+            continue  # it ended meanwhile
         name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
         ran = int(rest[11]) + int(rest[12])
         yield int(number), name, rest[0], user, int(rest[19]) / tick, ran, int(rest[21]) * page
 
 
 def _command_line(number):
-    """The words of its command line; none where it has none (any more)."""
+    """Return the words of the command line; none for kernel threads and ended processes."""
     try:
         with open("/proc/%d/cmdline" % number, "rb") as opened:
             content = opened.read(1 << 16).rstrip(b"\0")
@@ -40,7 +38,7 @@ def _command_line(number):
 
 
 def _executable(number):
-    """The file that it runs; '' where that is not known."""
+    """Return the path of the executable; '' if it is unknown."""
     try:
         found = os.readlink("/proc/%d/exe" % number)
     except OSError:
@@ -49,7 +47,7 @@ def _executable(number):
 
 
 def uid_of(user):
-    """Of an account; None where none is named. Errors: Trouble where there is no such."""
+    """Return the uid of a user; None without a name. Raises CollectError if the user does not exist."""
     try:
         return None if user is None else pwd.getpwnam(user).pw_uid
     except KeyError:
@@ -57,8 +55,9 @@ def uid_of(user):
 
 
 def is_match(wanted, has, uid, words, program):
-    """Whether a process is one of the wanted (name, uid, command; each may be None): it `has` that name and uid; its
-    command line and its program are asked of `words` and `program` last.
+    """Return whether a process matches `wanted`, (name, uid, command pattern), each of which may be None.
+
+    `words` and `program` are functions, called last, because they read more files.
     """
     name, user, command = wanted
     if user not in (None, uid) or not (name is None or has_name(name, has, words, program)):
@@ -67,8 +66,10 @@ def is_match(wanted, has, uid, words, program):
 
 
 def has_name(name, has, words, program):
-    """Whether a process has a name. The kernel knows its first 15 bytes: of a longer one the rest is in its first
-    word, in its program or, of a script, in the word behind its interpreter.
+    """Return whether a process has a name.
+
+    The kernel stores 15 bytes of it. The rest is taken from the first word of the command line, the executable or, for
+    a script, the word after its interpreter.
     """
     long, own = name.encode("utf-8", "surrogateescape"), has.encode("utf-8", "surrogateescape")
     if len(long) <= KERNEL_NAME_BYTES or own[:KERNEL_NAME_BYTES] != long[:KERNEL_NAME_BYTES]:
@@ -85,8 +86,9 @@ def _begins(word, own):
 
 
 def process(name=None, command=None, user=None, mark=None):
-    """count of those with this name, and with a command line that `command` is found in, of a user where one is named;
-    age (s) of the oldest; rss, cpu of them together.
+    """Return count, age of the oldest (seconds), rss and cpu of the processes that match.
+
+    `name`: the program; `command`: a pattern in the command line; `user`: the owner.
     """
     wanted = (name, uid_of(user), command)
     up, at = float(read_text("/proc/uptime").split()[0]), seconds_since_boot()
@@ -98,9 +100,9 @@ def process(name=None, command=None, user=None, mark=None):
 
 
 def summarize(found, mark, boot_id, up, at):
-    """(values, mark) of processes: number → (seconds from the machine's start to its own, ticks that it ran, rss).
+    """Return (values, mark). `found`: pid → (seconds from boot to its start, ticks that it ran, rss).
 
-    `up`: seconds that the machine ran when they were looked for; `at`: the same, for marks.
+    `up`: seconds since boot at the reading; `at`: the same on the clock of the marks.
     """
     values = {"count": len(found), "rss": sum(each[2] for each in found.values())}
     if found:
@@ -112,16 +114,16 @@ def summarize(found, mark, boot_id, up, at):
 
 
 def mark_of(boot_id, at, ran):
-    """number → ticks that it ran, in few letters: none where there are too many of them."""
+    """Return a compact mark of pid → ticks; None if there are too many processes."""
     if len(ran) > MAX_MARKED:
         return None
     return {"of": boot_id, "at": at, "ran": " ".join(_base36(each) + ":" + _base36(ran[each]) for each in sorted(ran))}
 
 
 def ticks_per_second(mark, boot_id, at, found):
-    """Ticks a second that those now there ran since the look before, or None where that is not known.
+    """Return the ticks per second of the processes since the last reading; None if unknown.
 
-    `found`: number → (seconds from the machine's start to its own, ticks that it ran).
+    `found`: pid → (seconds from boot to its start, ticks that it ran).
     """
     try:
         if mark["of"] != boot_id or at <= mark["at"]:
@@ -130,7 +132,7 @@ def ticks_per_second(mark, boot_id, at, found):
         before = {int(number, 36): int(ran, 36) for number, ran in pairs}
         grown = 0
         for number, (began, ran) in found.items():
-            # What began before the look before has had its number since.
+            # A process that started before the last reading was counted then, or the mark is unusable.
             if number not in before and began < mark["at"] - 0.05:
                 return None
             grown += ran - (before.get(number, 0) if began < mark["at"] else 0)
@@ -140,6 +142,7 @@ def ticks_per_second(mark, boot_id, at, found):
 
 
 def _base36(number):
+    """Return a number in base 36."""
     values = ""
     while number or not values:
         number, digit = divmod(number, 36)

@@ -1,6 +1,6 @@
-"""Gauges that ask psutil, for where what the kernel's files tell is missing: they take and tell the same.
+"""Collectors that use psutil where kernel files are missing. Arguments and values are those of the facts they replace.
 
-Those that are not here psutil has no like of, or they need no such file.
+Facts that are missing here have no equivalent in psutil, or need no kernel file.
 """
 
 import errno
@@ -17,31 +17,31 @@ from multiall_cli.remote.facts.port import port_values
 from multiall_cli.remote.facts.process import is_match, summarize, uid_of
 from multiall_cli.remote.facts.sources import Unsupported, growth
 
-BOOT_TOLERANCE = 60  # seconds between two moments that the clock gave to one start of the machine
-MAX_COMMAND_LINE = 1 << 16  # bytes of a command line, as the kernel's files are read
+BOOT_TOLERANCE = 60  # seconds by which two readings of one boot time may differ
+MAX_COMMAND_LINE = 1 << 16  # bytes of a command line, as for /proc
 TIMES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
 
 def fallback(name, path, readers=None):
-    """What is to be called in place of a gauge whose `path` is missing. Errors: Unsupported.
+    """Return the collector that replaces a fact whose kernel file `path` is missing. Raises Unsupported.
 
-    `readers`: in place of READERS.
+    `readers`: used instead of READERS.
     """
     reader: "Any" = (READERS if readers is None else readers).get(name)
     if reader is None:
-        raise Unsupported("%s is missing there, and psutil has nothing in its place: %s" % (path, _remedy(path)))
+        raise Unsupported("%s is missing, and psutil has no replacement; %s" % (path, _remedy(path)))
     try:
         psutil = _psutil()
     except ImportError:
-        raise Unsupported("%s is missing there, and psutil is missing there: install python3-psutil, or "
-                          "psutil by pip, for %s" % (path, sys.executable or "python3")) from None  # fmt: skip
+        raise Unsupported("%s is missing, and so is psutil; install python3-psutil, or psutil "
+                          "with pip for %s" % (path, sys.executable or "python3")) from None  # fmt: skip
 
     def read_text(**arguments):
         try:
             return reader(**arguments)
         except FileNotFoundError as fault:
             gone = fault.filename or path
-            raise Unsupported("%s is missing there, and psutil reads it too: %s" % (gone, _remedy(gone)))
+            raise Unsupported("%s is missing, and psutil reads it, too; %s" % (gone, _remedy(gone)))
         except psutil.AccessDenied as fault:
             raise OSError(errno.EACCES, os.strerror(errno.EACCES), "psutil: %s" % fault)
 
@@ -49,17 +49,17 @@ def fallback(name, path, readers=None):
 
 
 def _remedy(path):
-    """What to do about a file of the kernel that is missing."""
+    """Return what to do about a missing kernel file."""
     if path.startswith("/proc") and os.path.exists("/proc/self/stat"):
-        return "its kernel was made or started without it; leave this check out"
-    return "where it runs Linux, mount %s; elsewhere, leave this check out" % "/".join(path.split("/")[:2])
+        return "the kernel was built or started without it; remove this check"
+    return "on Linux, mount %s; elsewhere, remove this check" % "/".join(path.split("/")[:2])
 
 
 @lru_cache(maxsize=1)
 def _psutil():
-    """psutil, looked for among Python's packages too: the loop runs without its site, whose programs nobody wants run.
+    """Import psutil, also from site-packages. Raises ImportError.
 
-    Errors: ImportError.
+    The loop runs without `site`, so that no startup code of the member's packages runs.
     """
     import site
 
@@ -73,7 +73,7 @@ def _psutil():
 
 
 def boot_mark(mark, moment):
-    """Which start of the machine this is: the moment of it, as the look before had it, for it moves with the clock."""
+    """Return the identity of the current boot: its time, as in the earlier mark if the two differ little."""
     found = re.match(r"psutil (\d+)", str(mark.get("of")) if isinstance(mark, dict) else "")
     if found is not None and abs(int(found.group(1)) - moment) <= BOOT_TOLERANCE:
         return found.group(0)
@@ -85,17 +85,17 @@ def _mark(mark, counters, checked_output=""):
 
 
 def _ticks(seconds):
-    """In the kernel's unit: so there are no parts of one in a mark."""
+    """Return seconds as whole kernel ticks."""
     return round(seconds * os.sysconf("SC_CLK_TCK"))
 
 
 def cpu(mark=None):
-    """used; iowait, steal where they are counted there: shares of the time since the look before."""
+    """Return used, and iowait and steal if the system counts them, as shares of the time since the last reading."""
     psutil = _psutil()
     try:
         times = psutil.cpu_times()
-    except TypeError:  # of what it has in their place then (7.2)
-        raise Unsupported("psutil %s tells no processor times where /proc was missing when it was loaded: mount /proc"
+    except TypeError:  # from psutil 7.2 without /proc
+        raise Unsupported("psutil %s has no processor times because /proc was missing when it was loaded; mount /proc"
                           % psutil.__version__) from None  # fmt: skip
     names = [each for each in TIMES if hasattr(times, each)]
     now = _mark(mark, [_ticks(getattr(times, each)) for each in names])
@@ -106,7 +106,7 @@ def cpu(mark=None):
 
 
 def cpu_shares(grown):
-    """Of kinds of time → ticks."""
+    """Return shares of time. `grown`: kind of time → ticks."""
     whole = float(sum(grown.values()))
     values = {"used": (whole - grown["idle"] - grown.get("iowait", 0)) / whole}
     values.update((each, grown[each] / whole) for each in ("iowait", "steal") if each in grown)
@@ -114,26 +114,27 @@ def cpu_shares(grown):
 
 
 def memory():
-    """available: the share that programs can still be given; free: in bytes; swap: the share of it that is used."""
+    """Return available (share), free (bytes) and swap (used share)."""
     found, swap = _psutil().virtual_memory(), _psutil().swap_memory()
     return {"available": found.available / found.total, "free": found.available,
             "swap": swap.used / swap.total if swap.total else 0.0}  # fmt: skip
 
 
 def uptime():
-    """age: to a second, as the kernel tells when it began."""
+    """Return age: seconds since boot."""
     return {"age": max(0.0, time.time() - _psutil().boot_time())}
 
 
 def _processes():
     psutil = _psutil()
-    psutil.boot_time()  # without what it reads of the kernel, this tells so, and a list of processes might be empty
+    psutil.boot_time()  # raises if /proc is missing; process_iter() would just be empty
     return psutil.process_iter()
 
 
 def process(name=None, command=None, user=None, mark=None):
-    """count of those with this name, and with a command line that `command` is found in, of a user where one is named;
-    age (s) of the oldest, to a second; rss, cpu of them together.
+    """Return count, age of the oldest (seconds), rss and cpu of the processes that match.
+
+    `name`: the program; `command`: a pattern in the command line; `user`: the owner.
     """
     psutil, wanted, found = _psutil(), (name, uid_of(user), command), {}
     began = psutil.boot_time()
@@ -146,12 +147,12 @@ def process(name=None, command=None, user=None, mark=None):
                     ran = _ticks(sum(each.cpu_times()[:2]))
                     found[each.pid] = (each.create_time() - began, ran, each.memory_info().rss)
         except psutil.NoSuchProcess:
-            continue  # it has just ended
+            continue  # it ended meanwhile
     return summarize(found, mark, boot_mark(mark, began), up, up)
 
 
 def _command_line(each):
-    """The words of its command line, read as the kernel's files are."""
+    """Return the words of the command line, cut as for /proc."""
     words = list(each.cmdline())
     while words and not words[-1]:
         words.pop()
@@ -172,18 +173,18 @@ def zombies():
         try:
             count += each.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
-            continue  # it has just ended
+            continue  # it ended meanwhile
     return {"count": count}
 
 
 def mount(path):
-    """present, type, options (words) of what is mounted there."""
+    """Return present, type and options (a list)."""
     found = _psutil().disk_partitions(all=True)
     return find_mount([(each.mountpoint, each.fstype, each.opts.split(",")) for each in found], path)
 
 
 def port(port, protocol="tcp"):
-    """open: whether something listens; addresses: on which."""
+    """Return open and addresses."""
     psutil = _psutil()
     ours = [each for each in psutil.net_connections(protocol) if each.laddr and each.laddr.port == port]
     found = {each.laddr.ip for each in ours if protocol == "udp" or each.status == psutil.CONN_LISTEN}
@@ -191,8 +192,8 @@ def port(port, protocol="tcp"):
 
 
 def interface(name, mark=None):
-    """present, state (up or down: whether it carries anything), speed (Mbit/s, where it is known), errors, dropped:
-    since it came up; error_rate, drop_rate: a second, since the look before.
+    """Return present, state (up or down), speed (Mbit/s, if known), errors and dropped (since it came up), and
+    error_rate and drop_rate (per second, since the last reading).
     """
     import socket
 

@@ -6,14 +6,15 @@ from multiall_cli.remote.facts.sources import read_text
 
 
 def raid(name=None):
-    """present, active, degraded (disks that are missing), syncing: of an array, or of all."""
+    """Return present, active, degraded (missing disks) and syncing, of one array or of all."""
     try:
         return parse_mdstat(read_text("/proc/mdstat"), name)
     except FileNotFoundError:
-        return {"present": False, "why": "its kernel has no arrays"}
+        return {"present": False, "why": "the kernel has no arrays"}
 
 
 def parse_mdstat(text, name=None):
+    """Return the values in /proc/mdstat."""
     found = [each for each in _arrays(text) if name in (None, each[0])]
     if not found:
         return {"present": False}
@@ -26,7 +27,7 @@ def parse_mdstat(text, name=None):
 
 
 def _arrays(text):
-    """(name, whether it runs, disks that it misses or None, whether it is being rebuilt) of each."""
+    """Yield (name, is active, missing disks or None, is being rebuilt) of each array."""
     for block in re.split(r"\n(?=\S)", text):
         first = re.match(r"(\S+) : (active|inactive)\b", block)
         if first is None:

@@ -5,7 +5,7 @@ import os
 
 
 def reboot():
-    """needed: whether a package asked for one (Debian), or the running kernel's modules are gone."""
+    """Return needed: a package asked for a reboot (Debian), or the modules of the running kernel are gone."""
     release = os.uname().release
     kernels = glob.glob("/lib/modules/*")
     return {

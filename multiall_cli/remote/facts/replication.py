@@ -8,15 +8,15 @@ from multiall_cli.remote.facts.sources import CollectError, Unsupported, checked
 
 
 def replication(engine, user=None):
-    """role, running, lag (s): asked with the database's own program."""
+    """Return role, running and lag (seconds), from the database's own client."""
     if engine == "postgresql":
         argv = ["psql", "-XAtwq", "-F", " ", "-d", "postgres", "-c", _POSTGRESQL_QUERY]
         return parse_postgresql(checked_output(_as_user(user, argv), cwd="/"))
     if engine != "mysql":
-        raise CollectError("%r is neither postgresql nor mysql" % (engine,))
+        raise CollectError("unknown engine %r; use postgresql or mysql" % (engine,))
     program = next((each for each in ("mariadb", "mysql") if shutil.which(each)), None)
     if program is None:
-        raise Unsupported("it has neither mariadb nor mysql")
+        raise Unsupported("neither mariadb nor mysql is installed")
     status = _replica_status(program, user)
     if status.strip():
         return parse_mysql(status)
@@ -29,7 +29,7 @@ def replication(engine, user=None):
 
 
 def _replica_status(program, user):
-    """What it says of those that it follows; its words for that changed over the years."""
+    """Return the replica status. Its statement changed between versions."""
     for words in ("SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"):
         argv = _as_user(user, [program, "-e", words + "\\G"])
         code, values, complaints = run(argv, cwd="/")
@@ -44,11 +44,11 @@ def _as_user(user, argv):
     if user is None or pwd.getpwuid(os.geteuid()).pw_name == user:
         return argv
     if shutil.which(argv[0]) is None:
-        raise Unsupported("it has no %s" % argv[0])
+        raise Unsupported("%s is not installed" % argv[0])
     return ["runuser", "-u", user, "--"] + argv
 
 
-# Who has replayed all that came is behind by nothing as long as it is fed, however long ago that was.
+# A replica that has replayed everything received has no lag, however long ago the last transaction was.
 _POSTGRESQL_QUERY = """SELECT pg_is_in_recovery()::int,
 CASE WHEN pg_is_in_recovery() THEN EXISTS (SELECT 1 FROM pg_stat_wal_receiver)
 ELSE EXISTS (SELECT 1 FROM pg_stat_replication) END::int,
@@ -58,20 +58,21 @@ ELSE EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
 
 
 def parse_postgresql(text):
+    """Return the values in the answer to `_POSTGRESQL_QUERY`."""
     words = text.split()
     if len(words) not in (2, 3) or not set(words[:2]) <= {"0", "1"}:
-        raise CollectError("psql said %r" % text[:100])
+        raise CollectError("psql printed %r" % text[:100])
     values = {"role": "replica" if words[0] == "1" else "primary", "running": words[1] == "1"}
     return dict(values, lag=max(0.0, float(words[2]))) if len(words) == 3 else values
 
 
 def parse_mysql(text):
-    """Of one that follows several, all must run; the furthest behind counts."""
+    """Return the values of all channels: all must run, and the largest lag counts."""
     lines = [line.strip().partition(": ") for line in text.splitlines()]
     runs = [value for key, _, value in lines if key.endswith(("_IO_Running", "_SQL_Running"))]
     behind = [value for key, _, value in lines if key.startswith("Seconds_Behind_")]
     if not runs:
-        raise CollectError("it says nothing of its replication that we know")
+        raise CollectError("its replica status has no known field")
     values = {"role": "replica", "running": all(each == "Yes" for each in runs)}
     if behind and all(each.isdigit() for each in behind):
         values["lag"] = float(max(int(each) for each in behind))

@@ -9,7 +9,7 @@ from multiall_cli.remote.facts.systemd import BROKEN, LOADED, properties
 
 
 def service(name):
-    """present, running, enabled, masked: as systemd says, else as its pid file and its links in /etc do."""
+    """Return present, running, enabled and masked, from systemd or from the init scripts."""
     if not os.path.isdir("/run/systemd/system"):
         return _from_init_scripts(name)
     unit = unit_name(name)
@@ -20,24 +20,24 @@ def service(name):
 
 
 def unit_name(name):
-    """The unit that a name is of: a service, where it does not end as another kind does."""
+    """Return the unit of a name; a name without a known suffix is a service."""
     return name if name.endswith(UNIT_SUFFIXES) else name + ".service"
 
 
 def service_values(found):
-    """From what systemd shows of a unit. Errors: Trouble where it speaks of a state that is not known here."""
+    """Return the values of a unit from its properties in systemd. Raises CollectError on an unknown state."""
     load, file = found.get("LoadState", ""), found.get("UnitFileState", "")
     if load not in LOADED and load != "not-found":
-        raise CollectError("systemd says LoadState=%s of it; look at it with `systemctl status`" % load)
+        raise CollectError("systemd reports the unknown LoadState=%s; see `systemctl status`" % load)
     values = {"present": load in LOADED, "running": found.get("ActiveState") in ("active", "reloading", "refreshing"),
             "masked": file == "masked"}  # fmt: skip
     if load in LOADED and file not in ENABLED and file not in NOT_ENABLED and file not in IF_WANTED:
-        raise CollectError("systemd says UnitFileState=%s of it; look at it with `systemctl is-enabled`" % file)
+        raise CollectError("systemd reports the unknown UnitFileState=%s; see `systemctl is-enabled`" % file)
     wanted = any(found.get(each) for each in DEPENDENTS)
     values["enabled"] = load in ("loaded", "merged") and (file in ENABLED or (file in IF_WANTED and wanted))
     if load in LOADED and not values["enabled"]:
-        words = "%s, and nothing starts it" % file if file in IF_WANTED else NOT_ENABLED.get(file, file)
-        values["why"] = "its unit cannot be loaded: %s" % load if load in BROKEN else words
+        words = "%s, and no enabled unit wants it" % file if file in IF_WANTED else NOT_ENABLED.get(file, file)
+        values["why"] = "the unit cannot be loaded: %s" % load if load in BROKEN else words
     return values
 
 
@@ -56,23 +56,23 @@ UNIT_SUFFIXES = (
 )
 ENABLED = ("enabled",)
 IF_WANTED = ("static", "indirect", "generated", "alias", "")
-"""What is started at the next start where another unit wants it: without [Install], or of a SysV script."""
+"""States of units that start at boot only if another unit wants them."""
 NOT_ENABLED = {
     "disabled": "disabled",
-    "enabled-runtime": "enabled-runtime: until the next start only",
-    "linked": "linked, and not enabled",
-    "linked-runtime": "linked until the next start only",
+    "enabled-runtime": "enabled-runtime: until the next boot only",
+    "linked": "linked, but not enabled",
+    "linked-runtime": "linked until the next boot only",
     "masked": "masked",
-    "masked-runtime": "masked-runtime: until the next start only",
-    "transient": "transient: it is gone with the next start",
-    "bad": "its unit file makes no sense",
+    "masked-runtime": "masked-runtime: until the next boot only",
+    "transient": "transient: gone after the next boot",
+    "bad": "the unit file is invalid",
 }
 DEPENDENTS = ("WantedBy", "RequiredBy", "UpheldBy", "TriggeredBy")
 PROPERTIES = ",".join(("Id", "LoadState", "ActiveState", "UnitFileState") + DEPENDENTS)
 
 
 def _from_init_scripts(name):
-    """Of sysvinit and OpenRC."""
+    """Return the values of a service of sysvinit or OpenRC."""
     if not os.path.exists("/etc/init.d/" + name):
         return {"present": False, "running": False, "enabled": False, "masked": False}
     argv = ["rc-service", name] if shutil.which("rc-service") else ["service", name]

@@ -11,9 +11,9 @@ from multiall_cli.remote.facts.sources import read_text
 
 
 def sudoers(user, path="/etc/sudoers"):
-    """present: whether any entry of sudoers is about it; nopasswd: whether one lets it do anything without a password.
+    """Return present (some entry is about the user) and nopasswd (one grants everything without a password).
 
-    What stands in a directory service is not looked at.
+    Rules in a directory service are not read.
     """
     if not os.path.exists(path):
         return {"present": False, "nopasswd": False}
@@ -22,7 +22,7 @@ def sudoers(user, path="/etc/sudoers"):
 
 
 def account_names(user):
-    """How sudoers may call an account: its name, its number, and its groups."""
+    """Return all names of an account in sudoers: name, number and groups."""
     names = {user}
     try:
         found = pwd.getpwnam(user)
@@ -39,11 +39,11 @@ def account_names(user):
 
 
 def read_lines(path, machine, depth=0):
-    """The lines of sudoers and of what it includes, joined, without remarks."""
+    """Yield the logical lines of sudoers and its includes, without comments."""
     for line in re.sub(r"\\\n", " ", read_text(path)).split("\n"):
         found = re.match(r"\s*[#@](include|includedir)\s+(.*\S)", line)
         if found is None:
-            # A number with a # before it is a user or a group, and no remark.
+            # `#1000` is a user or group number, not a comment.
             line = re.sub(r"(?<!\\)#(?![0-9-]).*|^\s*#(?![0-9]+\s*[,\s].*=).*", "", line).strip()
             if line:
                 yield line
@@ -56,7 +56,7 @@ def read_lines(path, machine, depth=0):
 
 
 def _included_files(place):
-    """As sudo has it: no names with a dot, and none that end with ~."""
+    """Return the files that sudo reads from a folder: no dot in the name, no ~ at the end."""
     try:
         names = sorted(os.listdir(place))
     except FileNotFoundError:
@@ -69,7 +69,7 @@ _ALIAS = re.compile(r"(User|Runas|Host|Cmnd|Cmd)_Alias\s+(.*)")
 
 
 def evaluate(lines, names, machines):
-    """present, nopasswd: of the lines of sudoers, for who has these names, on a machine that has those."""
+    """Return present and nopasswd, for the names of an account on a machine with these names."""
     aliases: "dict[str, list[str]]" = {}
     for line in lines:
         found = _ALIAS.match(line)
@@ -92,7 +92,7 @@ def evaluate(lines, names, machines):
 
 
 def _is_lenient(line, names, machines, aliases, before):
-    """Whether no password is asked for, after this line of defaults."""
+    """Return whether authentication is off after a line of Defaults."""
     found = re.match(r"Defaults(?:([:@])\s*(\S+(?:\s*,\s*\S+)*?))?\s+(.*)", line)
     if found is None:
         return before
@@ -106,7 +106,7 @@ def _is_lenient(line, names, machines, aliases, before):
 
 
 def _grants(line, names, machines, aliases):
-    """For each command that a line lets them run here: whether it does so without a password."""
+    """Yield, for each command that a line allows here, whether it needs no password."""
     if "=" not in line:
         return
     parts = _split(line, ":")
@@ -119,7 +119,7 @@ def _grants(line, names, machines, aliases):
             continue
         free = False
         for command in _split(commands, ","):
-            # Tags of a command hold for those behind it; who it is run as stands before them, in brackets.
+            # A tag holds for the following commands, too. The run-as user is before it, in brackets.
             for tag in re.findall(r"(?<![\w/])(NOPASSWD|PASSWD)\s*:", command):
                 free = tag == "NOPASSWD"
             bare = re.sub(r"^(\([^)]*\)|[A-Z_]+\s*:|\s)*", "", command)
@@ -128,7 +128,7 @@ def _grants(line, names, machines, aliases):
 
 
 def _split_users_hosts(text):
-    """Two lists, with nothing but space between them."""
+    """Return the users and the hosts of a rule; only white space separates the two lists."""
     words = re.findall(r'(?:"[^"]*"|\\.|[^\s,"\\])+|,', text)
     users, at = [], 0
     while at < len(words):
@@ -140,7 +140,7 @@ def _split_users_hosts(text):
 
 
 def _split(text, sign):
-    r"""Split at a sign that stands in no quotes or brackets and has no \ before it; tags' colons split nothing."""
+    """Split at a sign, except in quotes, in brackets, after a backslash, and at the colon of a tag."""
     found, depth, quoted, at, last = [], 0, False, 0, 0
     while at < len(text):
         letter = text[at]
@@ -163,19 +163,19 @@ _TAG = re.compile(
 
 
 def _is_tag(before):
-    """Whether a colon belongs to what stands before it: a tag, a digest, or a group that is not of this system."""
+    """Return whether the colon belongs to the text before it: a tag, a digest or a non-Unix group."""
     return _TAG.search(before) is not None
 
 
 def _matches(words, names, aliases, machines=False, depth=0):
-    """Whether a list means one of the names; the last word on it counts."""
+    """Return whether a list means one of the names. The last match decides."""
     answer = False
     for word in words:
         bare = word.lstrip("! ")
         if bare in aliases and depth < 10:
             hit = _matches(aliases[bare], names, aliases, machines, depth + 1)
         elif machines:
-            # An address may be one of this machine's: better once too often than not at all.
+            # An address or netgroup may be this host's; assume that it is.
             is_address = re.fullmatch(r"([0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*)(/[0-9.]+)?|\+.*", bare) is not None
             hit = bare == "ALL" or is_address or any(fnmatch.fnmatchcase(name, bare) for name in names)
         else:

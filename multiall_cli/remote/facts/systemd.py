@@ -6,9 +6,9 @@ from multiall_cli.remote.facts.sources import Unsupported, checked_output
 
 
 def properties(unit, names):
-    """What systemd says of a unit."""
+    """Return properties of a unit. `names`: separated by commas."""
     if not os.path.isdir("/run/systemd/system"):
-        raise Unsupported("it does not run systemd")
+        raise Unsupported("the server does not run systemd")
     values = checked_output(["systemctl", "show", "-p", names, "--", unit])
     return dict(line.split("=", 1) for line in values.splitlines() if "=" in line)
 

@@ -6,7 +6,7 @@ from multiall_cli.remote.facts.sources import connect
 
 
 def tcp(address, port, within=3.0):
-    """open, took (s): whether a connection to it can be made from here."""
+    """Return open and took (seconds)."""
     began = time.monotonic()
     try:
         connect(address, port, within).close()

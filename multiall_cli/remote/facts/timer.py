@@ -8,12 +8,13 @@ from multiall_cli.remote.facts.systemd import LOADED, properties
 
 
 def timer(name):
-    """present, running, last: seconds since it started its unit, where it ever did."""
+    """Return present, running and last: seconds since the timer last started its unit, if it ever did."""
     unit = name if name.endswith(".timer") else name + ".timer"
     return timer_values(properties(unit, "LoadState,ActiveState,LastTriggerUSec"), time.time())
 
 
 def timer_values(found, now):
+    """Return the values of a timer from its properties in systemd."""
     values = {"present": found.get("LoadState") in LOADED, "running": found.get("ActiveState") == "active"}
     when = re.match(r"(?:\w+ )?(\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+)(?:\.\d+)? UTC$", found.get("LastTriggerUSec", ""))
     if when is not None:

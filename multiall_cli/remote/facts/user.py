@@ -6,7 +6,7 @@ from functools import lru_cache
 
 
 def user(name):
-    """present, uid, home, shell, groups."""
+    """Return present, uid, home, shell and groups."""
     try:
         found = pwd.getpwnam(name)
     except KeyError:
@@ -17,5 +17,5 @@ def user(name):
 
 @lru_cache(maxsize=1)
 def _groups():
-    """All of them, asked for once: each look is a process of its own."""
+    """Return all groups. Cached: each reading runs in its own process."""
     return grp.getgrall()

@@ -64,23 +64,23 @@ def _read_section(answer, query, kind):
     try:
         number, flags, questions, count = struct.unpack("!4H", answer[:8])
         if number != struct.unpack("!H", query[:2])[0] or not flags & 0x8000 or questions > 1:
-            raise ValueError("its answer is to something else")
+            raise ValueError("the answer is to another question")
         at, found = 12, []
         if questions:
             at = _read_name(answer, at)[1] + 4
             if answer[12:at].lower() != query[12:].lower():
-                raise ValueError("its answer is to something else")
+                raise ValueError("the answer is to another question")
         for _ in range(count):
             name, at = _read_name(answer, at)
             what, group, ttl, length = struct.unpack("!2HIH", answer[at : at + 10])
             at += 10
             if at + length > len(answer):
-                raise ValueError("its answer makes no sense")
+                raise ValueError("the answer is malformed")
             if what == kind and group == 1:
                 found.append((name, ttl, _read_data(answer, at, length, kind)))
             at += length
     except (struct.error, IndexError, OSError):
-        raise ValueError("its answer makes no sense")
+        raise ValueError("the answer is malformed")
     return found
 
 
@@ -89,7 +89,7 @@ def _read_data(answer, at, length, kind):
     if kind in (TYPES["A"], TYPES["AAAA"]):
         family, size = (socket.AF_INET, 4) if kind == TYPES["A"] else (socket.AF_INET6, 16)
         if length != size:
-            raise ValueError("its answer makes no sense")
+            raise ValueError("the answer is malformed")
         return socket.inet_ntop(family, data)
     if kind == TYPES["SRV"]:
         return "%d %d %d %s" % (struct.unpack("!3H", data[:6]) + (_read_name(answer, at + 6)[0],))
@@ -116,11 +116,11 @@ def _read_name(answer, at):
             behind = at + 2 if behind is None else behind
             at, jumps = (answer[at] & 63) << 8 | answer[at + 1], jumps + 1
             if jumps > 100:
-                raise ValueError("its answer makes no sense")
+                raise ValueError("the answer is malformed")
             continue
         size += 1 + answer[at]
         if answer[at] > 63 or size > MAX_NAME:
-            raise ValueError("its answer makes no sense")
+            raise ValueError("the answer is malformed")
         labels.append(answer[at + 1 : at + 1 + answer[at]].decode("ascii", "replace").lower())
         at += 1 + answer[at]
     return ".".join(labels), at + 1 if behind is None else behind

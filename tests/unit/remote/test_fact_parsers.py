@@ -170,8 +170,8 @@ def test_rights_that_a_program_missed_are_told_as_such() -> None:
     assert isinstance(
         command_error(["vgs"], 5, "  /run/lock/lvm/V_x: open failed: Permission denied\n"), PermissionError
     )
-    assert str(command_error(["vgs"], 5, " a\n b\n")) == "vgs ended with 5: a b"
-    assert str(command_error(["vgs"], 5, "")) == "vgs ended with 5: it said nothing"
+    assert str(command_error(["vgs"], 5, " a\n b\n")) == "vgs exited with 5: a b"
+    assert str(command_error(["vgs"], 5, "")) == "vgs exited with 5: no output"
 
 
 MARK = {"of": "one", "at": 10.0, "counters": [1, 5]}

@@ -27,7 +27,7 @@ def test_the_moment_of_a_start_may_move_with_the_clock() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(KERNEL) - set(READERS)))
 def test_what_psutil_has_nothing_of(name: str) -> None:
-    with pytest.raises(Unsupported, match="is missing there, and psutil has nothing in its place: "):
+    with pytest.raises(Unsupported, match="is missing, and psutil has no replacement; "):
         fallback(name, KERNEL[name][0])
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_psutil_needs_too_is_named() -> None:
     def gone() -> None:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/nowhere/stat")
 
-    words = "/nowhere/stat is missing there, and psutil reads it too: where it runs Linux, mount /nowhere; "
+    words = "/nowhere/stat is missing, and psutil reads it, too; on Linux, mount /nowhere; "
     with pytest.raises(Unsupported, match=words):
         fallback("uptime", "/proc/uptime", {"uptime": gone})()
 
@@ -66,5 +66,5 @@ def empty_proc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.mark.usefixtures("empty_proc")
 def test_a_list_of_processes_that_cannot_be_had_is_not_an_empty_one() -> None:
     for name, arguments in (("zombies", {}), ("process", {"name": "init"})):
-        with pytest.raises(Unsupported, match="stat is missing there, and psutil reads it too"):
+        with pytest.raises(Unsupported, match="stat is missing, and psutil reads it, too"):
             fallback(name, "/proc/self/stat")(**arguments)
