@@ -1,4 +1,4 @@
-"""BIND 9: the lines that its named.conf needs for us."""
+"""BIND 9: the lines that named.conf needs."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from multiall_cli.domain.zones import Key, NameServer, Zone
 
 
 def primary_lines(zone: Zone) -> tuple[str, ...]:
-    """For the primary: our key may transfer the zone, and change what we keep in it, and nothing else."""
+    """Return the lines for the primary: the key may transfer the zone and update the types we manage, nothing else."""
     key = _key_name(zone.key)
     return (
         *_key_lines(zone.key),
@@ -23,7 +23,7 @@ def primary_lines(zone: Zone) -> tuple[str, ...]:
 
 
 def secondary_lines(zone: Zone) -> tuple[str, ...]:
-    """For a secondary: it hears our notifications, which BIND would else send up to five seconds later."""
+    """Return the lines for a secondary. It accepts our NOTIFY, because BIND delays its own by up to five seconds."""
     key = _key_name(zone.key)
     return (
         *_key_lines(zone.key),
@@ -42,7 +42,7 @@ def _key_name(key: Key | None) -> str:
 
 
 def _key_lines(key: Key | None) -> Iterator[str]:
-    """Without the secret, which is never printed."""
+    """Yield the key without its secret, which is never printed."""
     yield f'key "{_key_name(key)}" {{'
     yield f"    algorithm {key.algorithm if key else 'hmac-sha256'};"
     yield '    secret "...";  // as in the site; `tsig-keygen` makes one'

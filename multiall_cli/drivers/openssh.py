@@ -1,4 +1,4 @@
-"""OpenSSH's client: the command line of a login."""
+"""OpenSSH: the command line of a login."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,9 +13,9 @@ def ssh_command(
     config: str | None = None,
     options: Sequence[str] = (),
 ) -> list[str]:
-    """The argv that logs in to a server as the site says; `servers`: by name, for its jump.
+    """Return the argv that logs in to a server. `servers`: all servers by name, for its jump host.
 
-    `config`: the site's own ssh config; `options`: what else holds, as values of `-o`.
+    `config`: the ssh_config of the site; `options`: more values of `-o`.
     """
     argv = ["ssh", *(["-F", config] if config else []), "-o", f'UserKnownHostsFile="{known_hosts}" ~/.ssh/known_hosts']
     if server.ssh.port:

@@ -7,11 +7,11 @@ SCRIPT = (
     'elif command -v rc-service >/dev/null 2>&1; then exec rc-service -- "$2" "$1"; '
     'else exec service "$2" "$1"; fi'
 )
-"""A constant; the verb and the service come as its arguments and never as part of it."""
+"""A constant script: the verb and the service are its arguments."""
 
 
 def handler_argv(action: After) -> tuple[str, ...]:
-    """What is run on the member for an `after` action."""
+    """Return the argv of a handler."""
     if action.verb == "run":
         return action.arguments
     return ("sh", "-c", SCRIPT, "sh", action.verb, *action.arguments)

@@ -1,4 +1,4 @@
-"""Certificates: how long they hold, since when, and for which names."""
+"""X.509 certificates: validity and names."""
 
 import base64
 import binascii
@@ -14,12 +14,12 @@ from multiall_cli.planning.likeness import address_of
 
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----([^-]*)-----END [A-Z0-9 ]*CERTIFICATE-----\s*")
 _ERRORS = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-MAX_SUBJECT = 100  # letters of a subject that are shown
+MAX_SUBJECT = 100  # characters of a subject that are shown
 
 
 @dataclass(frozen=True, slots=True)
 class _Certificate:
-    """`place`: which one of several it is, with its subject."""
+    """A parsed certificate. `place`: its number in the chain, and its subject."""
 
     place: str
     begins: datetime
@@ -28,10 +28,10 @@ class _Certificate:
 
 
 def values(fact: Mapping[str, object], now: float) -> dict[str, object]:
-    """What a chain of PEM certificates shows, beside what else was told: `left` (seconds) until the first of them ends,
-    `started`: whether all have begun, `names` of the first one.
+    """Return the values of a chain of PEM certificates, and those that came with it.
 
-    Errors: ValueError where one of them cannot be read.
+    `left`: seconds until the first one expires; `started`: whether all are valid already; `names`: of the first one.
+    Raises ValueError if a certificate cannot be parsed.
     """
     pem = fact.get("pem")
     if pem is None:
@@ -52,14 +52,14 @@ def values(fact: Mapping[str, object], now: float) -> dict[str, object]:
 
 
 def _reasons(why: object) -> Mapping[str, object]:
-    """Value → words."""
+    """Return value → reason."""
     return why if isinstance(why, dict) else {}
 
 
 def _parse_blocks(blocks: Sequence[object]) -> list[_Certificate]:
-    """Errors: ValueError, which names the one that makes no sense."""
+    """Parse all certificates. Raises ValueError, which names the invalid one."""
     if not blocks:
-        raise ValueError("it is no certificate; there is none in what was sent")
+        raise ValueError("there is no certificate in the answer")
     found = []
     for number, block in enumerate(blocks, 1):
         place = f"certificate {number} of {len(blocks)}"
@@ -67,14 +67,14 @@ def _parse_blocks(blocks: Sequence[object]) -> list[_Certificate]:
             found.append(_parse_block(place, str(block)))
         except _ERRORS as fault:
             which = f"{place}: " if len(blocks) > 1 else ""
-            raise ValueError(f"{which}it is no certificate that makes sense ({fault})") from None
+            raise ValueError(f"{which}the certificate is invalid ({fault})") from None
     return found
 
 
 def _parse_block(place: str, block: str) -> _Certificate:
     matched = _BLOCK.fullmatch(block.strip())
     if matched is None:
-        raise ValueError("no PEM")
+        raise ValueError("not PEM")
     try:
         der = base64.b64decode("".join(matched[1].split()), validate=True)
     except binascii.Error as fault:
@@ -86,7 +86,7 @@ def _parse_block(place: str, block: str) -> _Certificate:
 
 
 def _first_element_length(der: bytes) -> int:
-    """Of its first element: openssl's TRUSTED CERTIFICATE has another one behind it."""
+    """Return the length of the first DER element: TRUSTED CERTIFICATE of openssl has another one behind it."""
     if len(der) < 2 or der[1] < 0x80:
         return len(der)
     many = der[1] & 0x7F
@@ -94,8 +94,9 @@ def _first_element_length(der: bytes) -> int:
 
 
 def _subject_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Those that clients go by (RFC 6125): DNS names and addresses, and not the subject. A DNS name that looks like an
-    address stands for no host: clients compare an address with addresses only.
+    """Return the names that clients check (RFC 6125): DNS names and addresses, not the subject.
+
+    A DNS name that looks like an address matches no host: clients compare addresses only with addresses.
     """
     try:
         found = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value

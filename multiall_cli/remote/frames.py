@@ -1,33 +1,33 @@
-"""Length-prefixed frames: the one way in which admin and member talk once the loop runs.
+"""Length-prefixed frames: the protocol between the admin host and the loop on a member.
 
-A frame is a kind (1 byte), the body's length (4 bytes, big endian) and the body.
-Admin to member: MODULES where an operation is not in the bundle, REQUEST (JSON), then DATA…, then END.
-Member to admin: DATA… and BEAT…, then VALUE or ERROR (JSON).
+A frame is a kind (1 byte), the length of the body (4 bytes, big endian) and the body.
+Admin host to member: MODULES before an operation that is not in the bundle, REQUEST (JSON), DATA…, END.
+Member to admin host: DATA… and HEARTBEAT…, then VALUE or ERROR (JSON).
 """
 
 import struct
 
 MODULES, REQUEST, DATA, END, VALUE, ERROR, HEARTBEAT = b"M", b"R", b"D", b"E", b"V", b"X", b"B"
-MAX_DATA = 1 << 20  # bytes of a DATA frame's body
-MAX_BODY = 16 << 20  # bytes of any frame's body; more is a fault of the other side
+MAX_DATA = 1 << 20  # bytes of the body of a DATA frame
+MAX_BODY = 16 << 20  # bytes of the body of any frame; more is an error of the peer
 LONGEST_PATIENCE = 1e6  # seconds of a request's `patience`, at most
-HELLO = b"\0multiall loop 1\n"  # what the member writes first; what a login script prints before it is passed over
+HELLO = b"\0multiall loop 1\n"  # the member's first bytes; output of login scripts before them is skipped
 
 _HEADER = struct.Struct(">cI")
 HEADER_SIZE = _HEADER.size
 
 
 class BadFrame(Exception):
-    """The other side does not speak this protocol."""
+    """The peer does not speak this protocol."""
 
 
 def pack(kind, body=b""):
-    """The frame as bytes."""
+    """Return a frame as bytes."""
     return _HEADER.pack(kind, len(body)) + body
 
 
 def unpack_header(header):
-    """(kind, length of the body) of a header; BadFrame where it cannot be one."""
+    """Return (kind, length of the body). Raises BadFrame."""
     kind, length = _HEADER.unpack(header)
     if kind not in (MODULES, REQUEST, DATA, END, VALUE, ERROR, HEARTBEAT):
         raise BadFrame("a frame of unknown kind %r" % kind)
@@ -37,7 +37,7 @@ def unpack_header(header):
 
 
 def read(source):
-    """The next (kind, body) of a binary file, or None at its end; BadFrame where it ends within a frame."""
+    """Return the next (kind, body) of a binary file, or None at its end. Raises BadFrame if it ends within a frame."""
     header = source.read(HEADER_SIZE)
     if not header:
         return None

@@ -1,4 +1,4 @@
-"""The resident loop: reads requests from standard input, runs operations, writes answers, until its input ends."""
+"""The loop on the member: reads requests from stdin, runs operations and writes answers, until stdin ends."""
 
 import errno
 import json
@@ -13,13 +13,13 @@ import zlib
 from multiall_cli.remote import frames, importer
 from multiall_cli.remote.refusal import Refusal
 
-HEARTBEAT_INTERVAL = 5.0  # seconds between signs of life of a long operation, at most
-MAX_OPEN_FILES = 8192  # open files that the loop may need at once
-BEATS_PER_PATIENCE = 3  # within the time that the admin waits for one
+HEARTBEAT_INTERVAL = 5.0  # seconds between heartbeats of a long operation, at most
+MAX_OPEN_FILES = 8192  # open files that the loop may need
+BEATS_PER_PATIENCE = 3  # heartbeats within the time that the admin host waits
 
 
 class Request(object):
-    """One request being answered: its payload in, pieces out. `patience`: seconds that the admin may be silent."""
+    """A request: its payload in, pieces of the answer out. `patience`: seconds that the admin host may be silent."""
 
     def __init__(self, source, sink, patience, set_alarm):
         self.patience = patience
@@ -31,22 +31,22 @@ class Request(object):
         self._last_sent = time.monotonic()
 
     def payload(self):
-        """The pieces that the admin sends, in order, until it ends them."""
+        """Yield the pieces of the payload in order."""
         while not self._ended:
             frame = frames.read(self)
             if frame is None:
-                raise EOFError("the admin went away")
+                raise EOFError("the admin host closed the connection")
             kind, body = frame
             if kind == frames.END:
                 self._ended = True
             elif kind == frames.DATA:
-                if body:  # an empty one is the admin's sign of life
+                if body:  # an empty one is the admin host's heartbeat
                     yield body
             else:
                 raise frames.BadFrame("a frame of kind %r within a payload" % kind)
 
     def read(self, size):
-        """So many bytes of the source, fewer at its end; each that comes begins the admin's silence anew."""
+        """Read bytes from the source, fewer at its end. Every byte restarts the timeout."""
         pieces = []
         while size:
             self._set_alarm(self.patience)
@@ -59,28 +59,31 @@ class Request(object):
         return b"".join(pieces)
 
     def send(self, body):
-        """Send a piece of the answer (any length; it is cut to what a frame holds)."""
+        """Send a piece of the answer, of any length."""
         for start in range(0, len(body), frames.MAX_DATA):
             self._sink.write(frames.pack(frames.DATA, body[start : start + frames.MAX_DATA]))
         self._last_sent = time.monotonic()
 
     def heartbeat(self):
-        """Say that work goes on, now and then; call it often."""
+        """Report that work goes on, at most once per interval. Call it often."""
         if time.monotonic() - self._last_sent > self._heartbeat_interval:
             self._sink.write(frames.pack(frames.HEARTBEAT))
             self._sink.flush()
             self._last_sent = time.monotonic()
 
     def reply(self, kind, value):
+        """Send the last frame of the answer."""
         self._sink.write(frames.pack(kind, json.dumps(value).encode("ascii")))
         self._sink.flush()
 
     def drain(self):
+        """Read and drop the rest of the payload."""
         for _ in self.payload():
             pass
 
 
 def _os_error(fault):
+    """Return an OSError as the body of an ERROR frame."""
     path = fault.filename
     if isinstance(path, bytes):
         path = path.decode("utf-8", "surrogateescape")
@@ -90,7 +93,7 @@ def _os_error(fault):
 
 
 def _answer(request, find_operation, message):
-    """Run one operation; its expected troubles become ERROR frames, so that the loop lives on."""
+    """Run one operation. Expected errors become ERROR frames, so that the loop survives."""
     try:
         operation = find_operation(message.get("operation"))
         if operation is None:
@@ -102,9 +105,9 @@ def _answer(request, find_operation, message):
         request.reply(frames.ERROR, _os_error(fault))
     except (EOFError, frames.BadFrame):
         raise
-    except Exception:  # noqa: BLE001  (the boundary: whatever went wrong is told, with its trace for --debug)
-        told = {"kind": "fault", "what": traceback.format_exc().splitlines()[-1], "trace": traceback.format_exc()}
-        request.reply(frames.ERROR, told)
+    except Exception:  # noqa: BLE001  (the boundary: report any error, with its trace for --debug)
+        failure = {"kind": "fault", "what": traceback.format_exc().splitlines()[-1], "trace": traceback.format_exc()}
+        request.reply(frames.ERROR, failure)
     else:
         request.drain()
         request.reply(frames.VALUE, value)
@@ -113,7 +116,7 @@ def _answer(request, find_operation, message):
 
 
 def _parse_request(body):
-    """The request, and for how many seconds its admin may fall silent. Errors: BadFrame."""
+    """Return (message, patience in seconds). Raises BadFrame."""
     try:
         message = json.loads(body.decode("ascii"))
     except (ValueError, RecursionError):
@@ -127,9 +130,10 @@ def _parse_request(body):
 
 
 def serve(source, sink, find_operation, set_alarm=lambda seconds: None):
-    """Answer requests until the source ends. `find`: operation → function(exchange, **arguments) or None.
+    """Answer requests until the source ends.
 
-    `alarm`: makes a read that takes so many seconds end with EOFError; 0 calls it off.
+    `find_operation`: name → function(request, **arguments), or None. `set_alarm`: makes a read that takes longer raise
+    EOFError; 0 seconds cancels it.
     """
     sink.write(frames.HELLO)
     sink.flush()
@@ -151,16 +155,16 @@ def serve(source, sink, find_operation, set_alarm=lambda seconds: None):
 
 
 def main(find_operation):
-    """The loop of a member's process: frames on standard input and output, nothing else."""
+    """Run the loop on stdin and stdout, which carry nothing but frames."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # a stray print must not fall between frames
+    sys.stdout = sys.stderr  # a stray print must not corrupt the frames
     signal.signal(signal.SIGALRM, _time_out)
     _raise_file_limit()
     serve(source, sink, find_operation, lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds))
 
 
 def _raise_file_limit():
-    """A walk holds a directory open for each level; a path can have some two thousand."""
+    """A walk holds one directory open per level, and a path can have two thousand."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -168,6 +172,6 @@ def _raise_file_limit():
 
 
 def _time_out(number, frame):
-    """The link may be gone without a word to this side: who waits on must not keep others from the tree."""
-    sys.stderr.write("the admin sent nothing for too long\n")
-    raise EOFError("the admin fell silent")
+    """The connection may have died silently. Exit, so that the lock of the tree is released."""
+    sys.stderr.write("the admin host sent nothing for too long\n")
+    raise EOFError("the admin host sent nothing for too long")

@@ -1,10 +1,10 @@
-"""The answer of an operation that declines a request."""
+"""The error of an operation that declines a request."""
 
 
 class Refusal(Exception):
-    """An operation will not do what is asked: what happened, and what the admin can do.
+    """An operation declines a request: what is wrong, and what to do about it.
 
-    `kind`: "refused", or "overtaken" where another run has what this one wants.
+    `kind`: "refused", or "overtaken" if another run got ahead.
     """
 
     def __init__(self, what, todo, kind="refused"):

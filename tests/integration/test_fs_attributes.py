@@ -319,7 +319,7 @@ def test_what_is_in_the_way_of_a_file_gets_no_other_names(bench: Bench) -> None:
     os.mkfifo(bench.member() / "a")
     (bench.member() / "b").write_text("old")
     said = not_done(bench.sync())
-    assert said["b"] == (Result.CONFLICT, "the file that it is another name of was not put in its place; see there")
+    assert said["b"] == (Result.CONFLICT, "the file that it is a hard link to was not installed; see that file")
     assert (bench.member() / "a").stat().st_nlink == 1
     assert (bench.member() / "b").read_text() == "old"
     (bench.member() / "a").unlink()

@@ -211,8 +211,8 @@ def test_a_tree_that_a_user_may_not_make_is_refused_and_leaves_nothing(open_benc
     os.chown(holder, STRANGER + 1, STRANGER)
     holder.chmod(0o2775)
     member = only(open_bench.sync())
-    assert f"would be made in a folder in which user {STRANGER + 1} can rename it" in member.reason
-    assert member.todo.startswith("give the folder that holds it to root")
+    assert f"would be created in a folder where user {STRANGER + 1} can rename it" in member.reason
+    assert member.todo.startswith("make root the owner of its parent folder")
     assert list(holder.iterdir()) == []
 
 
@@ -221,7 +221,7 @@ def test_a_file_in_place_of_the_staging_folder_is_named(bench: Bench) -> None:
     bench.member().mkdir(parents=True)
     bench.workshop().write_text("")
     member = only(bench.sync())
-    assert f"{bench.workshop()} is no directory, so it is not ours" in member.reason
+    assert f"{bench.workshop()} is not a directory, so it is not a staging folder" in member.reason
     assert member.todo == "remove or rename it"
 
 
@@ -512,7 +512,7 @@ def test_a_workshop_that_is_someone_elses_is_refused(bench: Bench, fault: str) -
     report = bench.sync()
     assert (report.exit, contents(bench.member())) == (Exit.PARTIAL, {})
     if fault != "link":
-        assert "so it is not ours" in only(report).reason
+        assert "so it is not this user's staging folder" in only(report).reason
 
 
 @pytest.mark.root
@@ -645,7 +645,7 @@ def test_a_run_of_another_admin_host_since_the_plan_is_named_and_nothing_is_mixe
 
     report = bench.sync(SyncOptions(open_guards=MEANT, confirm=they_sync))
     assert (report.exit, only(report).overtaken) == (Exit.LOCKED, True)
-    assert " of ann@adm2, begun 20" in report.stopped
+    assert " by ann@adm2, started 20" in report.stopped
     assert only(report).todo == "wait for it, then run again"
     assert contents(bench.member()) == {"b": b"b of theirs"}
     assert bench.sync().exit is Exit.OK
@@ -663,7 +663,7 @@ def test_another_run_between_the_apply_and_the_verification_is_named(bench: Benc
     _at(bench, "applied", they_begin)
     report = bench.sync()
     assert report.exit is Exit.LOCKED
-    assert "r2 of ann@adm2, begun 2017-07-14" in only(report).reason
+    assert "r2 by ann@adm2, started 2017-07-14" in only(report).reason
 
 
 def test_copies_into_one_folder_do_not_keep_each_other_out(bench: Bench) -> None:

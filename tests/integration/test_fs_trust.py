@@ -151,7 +151,7 @@ def test_who_an_acl_names_counts_by_its_rights(
         os.chown(each, 0, STRANGER)
         _with_acl(each, users, group)
     if refused:
-        with pytest.raises(Refusal, match=f"but {refused} can put something else there"):
+        with pytest.raises(Refusal, match=f"but {refused} can replace it"):
             open_directory(os.fsencode(path))
     else:
         os.close(open_directory(os.fsencode(path)))
@@ -189,7 +189,7 @@ def test_who_shares_a_folder_with_a_group_of_theirs_may_use_it() -> None:
         holder = _make(Path(folder), "holder", Folder(0, 0o775))
         os.chown(holder, 0, STRANGER)
         path = _make(holder, "child", Folder(STRANGER))
-        with pytest.raises(Refusal, match=f"group {STRANGER} can put something else there"):
+        with pytest.raises(Refusal, match=f"group {STRANGER} can replace it"):
             open_directory(os.fsencode(path))
         walk = _FORKED.Process(target=_open_as_stranger, args=(path,))
         walk.start()

@@ -821,9 +821,11 @@ class TestSudo:
     def test_a_password_that_is_not_declared(self, daemon: Sshd, user: str) -> None:
         with sudoers(f"{user} ALL=(ALL) ALL"):
             session = transport(daemon.known_hosts).open(self.server(daemon, user, SUDO))
-            with pytest.raises(MemberFault, match=r"sudo wants a password and none is declared; .*doctor --sudoers"):
+            with pytest.raises(
+                MemberFault, match=r"sudo asks for a password, but none is declared; .*doctor --sudoers"
+            ):
                 session.run(["id", "-un"])
-            with pytest.raises(MemberFault, match="sudo wants a password and none is declared"):
+            with pytest.raises(MemberFault, match="sudo asks for a password, but none is declared"):
                 session.call("ping").value()
             session.close()
 
@@ -885,7 +887,7 @@ class TestSudo:
 
         with ThreadPoolExecutor(6) as threads:
             told = list(threads.map(tried, range(6)))
-        assert sum("sudo did not take the password" in each for each in told) == 1
+        assert sum("sudo rejected the password" in each for each in told) == 1
         assert sum("was wrong on web" in each and "is not tried again" in each for each in told) == 5
         assert not any("typo" in each for each in told)
         # sudo asks again at once, and its PAM counts that this gets no answer.
@@ -972,7 +974,7 @@ class TestSudo:
         wrong = transport(daemon.known_hosts, passwords=Passwords(reveal, "typo"))
         with sudoers(f"{user} ALL=(ALL) ALL"):
             session = wrong.open(self.server(daemon, user, SUDO))
-            with pytest.raises(MemberFault, match="did not take the password"):
+            with pytest.raises(MemberFault, match="rejected the password"):
                 session.run(["id"])
             with pytest.raises(MemberFault, match="the password of --ask-become-pass was wrong on web1"):
                 session.run(["id"])
@@ -1001,12 +1003,12 @@ class TestSudo:
     def test_su_that_is_refused(self, daemon: Sshd, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SU_PASSWORD", "typo")
         session = transport(daemon.known_hosts).open(self.server(daemon, user, Become(BecomeMethod.SU, user)))
-        with pytest.raises(MemberFault, match="su wants a password and none is declared"):
+        with pytest.raises(MemberFault, match="su asks for a password, but none is declared"):
             session.run(["id"])
         session.close()
         become = Become(BecomeMethod.SU, user, Secret("env", "SU_PASSWORD"))
         session = transport(daemon.known_hosts).open(self.server(daemon, user, become))
-        with pytest.raises(MemberFault, match="su did not take the password"):
+        with pytest.raises(MemberFault, match="su rejected the password"):
             session.call("ping").value()
         session.close()
 

@@ -5,22 +5,24 @@ import struct
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "PTR": 12}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 9: "NOTAUTH"}
-MAX_NAME = 254  # bytes of a name without its end (RFC 1035, 2.3.4)
+MAX_NAME = 254  # bytes of a name without the final zero (RFC 1035, 2.3.4)
 
 
 def rcode_name(code):
+    """Return the name of a response code."""
     return _CODES.get(code, "code %d" % code)
 
 
 def encode_query(number, name, kind):
+    """Return a query as bytes. Raises ValueError."""
     packed = b""
     for label in name.rstrip(".").split("."):
-        word = _encode_label(label)  # names beyond ASCII come as A-labels: the standard library knows only IDNA 2003
+        word = _encode_label(label)  # callers pass A-labels, because the standard library has only IDNA 2003
         if not 0 < len(word) < 64:
-            raise ValueError("%r is no name" % (name,))
+            raise ValueError("%r is not a domain name" % (name,))
         packed += struct.pack("!B", len(word)) + word
     if len(packed) > MAX_NAME:
-        raise ValueError("%r is no name" % (name,))
+        raise ValueError("%r is not a domain name" % (name,))
     return struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + packed + b"\0" + struct.pack("!2H", kind, 1)
 
 
@@ -32,7 +34,7 @@ def _encode_label(label):
 
 
 def is_answer(answer, query):
-    """Whether a message answers this very question; one without any question goes by its number."""
+    """Return whether a message answers this query. An answer without a question is matched by its id."""
     try:
         number, flags, questions = struct.unpack("!3H", answer[:6])
         if number != struct.unpack("!H", query[:2])[0] or not flags & 0x8000 or len(answer) < 12 or questions > 1:
@@ -44,13 +46,13 @@ def is_answer(answer, query):
 
 
 def read_answer(answer, query, kind):
-    """(code, answers of that kind, also those that an alias led to) of a whole answer. Errors: ValueError."""
+    """Return (rcode, values of that type); values behind a CNAME are included. Raises ValueError."""
     found = sorted(value for _, _, value in _read_section(answer, query, kind))
     return answer[3] & 15, found
 
 
 def read_records(answer, query, kind):
-    """(times to live, records) of the very name that was asked for; names in them end in a dot. Errors: ValueError."""
+    """Return (TTLs, values) of the queried name itself; names in values end in a dot. Raises ValueError."""
     own = _read_name(query, 12)[0]
     found = [(ttl, value) for name, ttl, value in _read_section(answer, query, kind) if name == own]
     return [ttl for ttl, _ in found], [value + "." if kind in _NAME_TYPES else value for _, value in found]
@@ -60,7 +62,7 @@ _NAME_TYPES = (TYPES["CNAME"], TYPES["PTR"], TYPES["SRV"], TYPES["NS"])
 
 
 def _read_section(answer, query, kind):
-    """(name, time to live, answer) of each of that kind. Errors: ValueError."""
+    """Return (name, TTL, value) of each answer of that type. Raises ValueError."""
     try:
         number, flags, questions, count = struct.unpack("!4H", answer[:8])
         if number != struct.unpack("!H", query[:2])[0] or not flags & 0x8000 or questions > 1:
@@ -109,7 +111,7 @@ def _read_data(answer, at, length, kind):
 
 
 def _read_name(answer, at):
-    """(name, the place behind it). Errors: IndexError, ValueError."""
+    """Return (name, next position). Raises IndexError, ValueError."""
     labels, behind, jumps, size = [], None, 0, 0
     while answer[at]:
         if answer[at] >= 0xC0:
@@ -127,12 +129,12 @@ def _read_name(answer, at):
 
 
 def to_stream(message):
-    """Return a message as it is sent over TCP: with its length before it."""
+    """Return a message as sent over TCP: with its length before it."""
     return struct.pack("!H", len(message)) + message
 
 
 def from_stream(received):
-    """Return the first message of what TCP brought; None as long as it is not whole."""
+    """Return the first message of a TCP stream; None until it is complete."""
     if len(received) < 2 or len(received) < 2 + struct.unpack("!H", received[:2])[0]:
         return None
     return received[2 : 2 + struct.unpack("!H", received[:2])[0]]

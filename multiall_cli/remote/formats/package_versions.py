@@ -1,4 +1,4 @@
-"""Which of two versions is the newer one, as Debian and as rpm have it. Pure."""
+"""Comparison of package versions, by the rules of Debian and of rpm."""
 
 import re
 
@@ -6,7 +6,7 @@ _DIGITS = "0123456789"
 
 
 def compare_debian(one, other):
-    """-1, 0 or 1: as `dpkg --compare-versions` has it (policy 5.6.12)."""
+    """Return -1, 0 or 1, like `dpkg --compare-versions` (Debian policy 5.6.12)."""
     return _first_difference([_compare_part(*each) for each in zip(_split_debian(one), _split_debian(other))])
 
 
@@ -23,7 +23,7 @@ def _first_difference(orders):
 
 
 def _letter_order(letter):
-    """~ before the end, the end before letters, letters before the rest."""
+    """Sort ~ before the end of the text, the end before letters, letters before other characters."""
     return -1 if letter == "~" else 0 if not letter else ord(letter) if letter.isalpha() else ord(letter) + 256
 
 
@@ -56,7 +56,7 @@ def _compare(one, other):
 
 
 def compare_rpm(one, other):
-    """-1, 0 or 1 of [epoch:]version[-release]; a release is compared where both have one."""
+    """Return -1, 0 or 1 of two [epoch:]version[-release]; releases count only if both have one."""
     epoch, version, release = _split_rpm(one)
     epoch2, version2, release2 = _split_rpm(other)
     orders = [_compare(int(epoch), int(epoch2)), _compare_rpm_part(version, version2)]
@@ -69,12 +69,12 @@ def _split_rpm(version):
         epoch, rest = "0", epoch
     version, dash, release = rest.rpartition("-")
     if not epoch.isdigit():
-        raise ValueError("%r is no version" % (version,))
+        raise ValueError("%r is not a version" % (version,))
     return (epoch, version, release) if dash else (epoch, rest, "")
 
 
 def _compare_rpm_part(one, other):
-    """Pieces of letters and of digits; ~ sorts before the end, ^ behind it but before any more piece."""
+    """Compare runs of letters and digits; ~ sorts before the end, ^ after it but before any run."""
     first, second = (re.findall(r"[0-9]+|[A-Za-z]+|~|\^", each) for each in (one, other))
     for at in range(max(len(first), len(second))):
         mine, theirs = (each[at] if at < len(each) else "" for each in (first, second))

@@ -1,7 +1,7 @@
-"""Which paths a pattern means: the notation of .gitignore, the same on the admin host and on members.
+"""Path patterns in the notation of .gitignore, the same on the admin host and on members.
 
-`*.log` any depth · `cache/` directories only · `/top` or `a/b` from the root · `**` across directories ·
-`?` and `[a-z]` one character · `!keep.log` takes an earlier match back. The last matching pattern decides.
+`*.log` at any depth · `cache/` directories only · `/top` or `a/b` from the root · `**` across directories ·
+`?` and `[a-z]` one character · `!keep.log` excludes an earlier match. The last matching pattern decides.
 """
 
 import re
@@ -26,14 +26,14 @@ _CLASSES = {
 
 
 def _sign(pattern, place):
-    """(one character as bytes, the place after it); a backslash takes the next one as it is. b"" at the end."""
+    """Return (one character, next position); a backslash escapes the next character. b"" at the end."""
     if pattern[place : place + 1] == b"\\":
         place += 1
     return pattern[place : place + 1], place + 1
 
 
 def _class(pattern, place):
-    """(regular expression, the place after it) of the class that opens at `place`; NEVER where it is none."""
+    """Return (regular expression, next position) of a character class; NEVER if it is invalid."""
     members = set()  # type: set[bytes]
     last = b""
     place += 1
@@ -64,7 +64,7 @@ def _class(pattern, place):
 
 
 def _stars(pattern, place):
-    """(regular expression, the place after it) of the stars at `place`; two that stand alone cross directories."""
+    """Return (regular expression, next position) of stars; `**` between slashes crosses directories."""
     after = place
     while pattern[after : after + 1] == b"*":
         after += 1
@@ -77,7 +77,7 @@ def _stars(pattern, place):
 
 
 def _regex(pattern):
-    """The pattern without its anchors and flags, as a regular expression for a whole path."""
+    """Return a pattern without anchors and flags as a regular expression for a whole path."""
     out, place = [], 0
     while place < len(pattern):
         sign = pattern[place : place + 1]
@@ -95,7 +95,7 @@ def _regex(pattern):
 
 
 class Patterns(object):
-    """A list of patterns, ready to be asked about paths below the root."""
+    """Compiled patterns for paths below a root."""
 
     def __init__(self, patterns):
         self._rules = []
@@ -114,7 +114,7 @@ class Patterns(object):
         return bool(self._rules)
 
     def match(self, path, is_directory):
-        """Whether this very path (bytes, relative, no leading slash) is meant."""
+        """Return whether this path itself matches (bytes, relative, no leading slash)."""
         meant = False
         for expression, keep, only_directories in self._rules:
             if meant == keep and (is_directory or not only_directories) and expression.match(path):
@@ -122,7 +122,7 @@ class Patterns(object):
         return meant
 
     def match_below(self, path, is_directory):
-        """Whether the path or a directory above it is meant."""
+        """Return whether the path or a directory above it matches."""
         parts = path.split(b"/")
         for depth in range(1, len(parts)):
             if self.match(b"/".join(parts[:depth]), True):

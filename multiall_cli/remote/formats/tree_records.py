@@ -1,34 +1,34 @@
-"""A scanned tree as packed records: some 60 bytes an entry instead of an object each; read by both sides."""
+"""A scanned tree as packed records of some 60 bytes per entry. Read and written by both sides."""
 
 import struct
 
 FILE, DIRECTORY, LINK, HARDLINK = b"f", b"d", b"l", b"h"
-LINKED = 2  # flag of a file: it has several names
-SHARED = 4  # flag of a file: some of its names are not among the records
-HOLDS_MORE = 1  # flag of a directory: it has entries that the scan left out (excluded, sockets, devices)
+LINKED = 2  # flag of a file: it has several hard links
+SHARED = 4  # flag of a file: it has hard links without a record
+HOLDS_MORE = 1  # flag of a directory: it has entries that the scan skipped (excluded, sockets, devices)
 
 # kind, flags, mode, uid, gid, size, mtime ns, ctime ns, inode, lengths of path, target and extended attributes
 _HEAD = struct.Struct(">cBHIIQqqQHHI")
 SIZE = _HEAD.size
-IDENTITY = slice(12, 44)  # of a record: size, times and inode, as they are packed
+IDENTITY = slice(12, 44)  # of a record: packed size, times and inode
 _LENGTHS = struct.Struct(">HHI")
 _LENGTHS_AT = SIZE - _LENGTHS.size
 
 
 class BadRecord(Exception):
-    """Packed records that cannot be right."""
+    """The packed records are invalid."""
 
 
-TWICE = 1000  # records of paths that came before: a folder that changes while it is read may name an entry twice
+TWICE = 1000  # repeated paths: a folder that changes during the scan may list an entry twice
 
 
-def _held(time):
-    """A time in nanoseconds that fits; a file dated after the year 2262 must not spoil the look at all the others."""
+def _clamped(time):
+    """Limit a time in nanoseconds to 64 bits: a file dated after 2262 must not break the scan."""
     return max(-(1 << 63), min(time, (1 << 63) - 1))
 
 
 def pack(kind, flags, found, path, target=b"", xattrs=b""):
-    """One record; `found` is the entry's stat."""
+    """Return one record. `found`: the stat of the entry."""
     mode, size = found.st_mode & 0o7777, found.st_size if kind in (FILE, HARDLINK) else 0
     head = _HEAD.pack(
         kind,
@@ -37,8 +37,8 @@ def pack(kind, flags, found, path, target=b"", xattrs=b""):
         found.st_uid,
         found.st_gid,
         size,
-        _held(found.st_mtime_ns),
-        _held(found.st_ctime_ns),
+        _clamped(found.st_mtime_ns),
+        _clamped(found.st_ctime_ns),
         found.st_ino,
         len(path),
         len(target),
@@ -48,19 +48,19 @@ def pack(kind, flags, found, path, target=b"", xattrs=b""):
 
 
 def with_flag(record, flag):
-    """The record with one more flag."""
+    """Return the record with one more flag."""
     return record[:1] + bytes([record[1] | flag]) + record[2:]
 
 
 def split(packed, most=0):
-    """path → record, each still packed; a tenth of the work of `unpack`. `most`: of so many (0: any number)."""
+    """Return path → packed record, ten times faster than `unpack`. `most`: number of records allowed (0: any)."""
     out: "dict[bytes, bytes]" = {}
     place, end, count = 0, len(packed), 0
     while place < end:
         if place + SIZE > end:
             raise BadRecord("cut off")
         if count - len(out) > TWICE:
-            raise BadRecord("one path again and again")
+            raise BadRecord("the same path too often")
         if most and count >= most:
             raise BadRecord("more than %d" % most)
         path_size, target_size, xattr_size = _LENGTHS.unpack_from(packed, place + _LENGTHS_AT)
@@ -74,7 +74,7 @@ def split(packed, most=0):
 
 
 def unpack(packed):
-    """Every record: (kind, flags, mode, uid, gid, size, mtime ns, ctime ns, inode, path, target, xattrs)."""
+    """Yield each record: (kind, flags, mode, uid, gid, size, mtime ns, ctime ns, inode, path, target, xattrs)."""
     place, end = 0, len(packed)
     while place < end:
         if place + SIZE > end:
@@ -92,7 +92,7 @@ def unpack(packed):
 
 
 def pack_xattrs(pairs):
-    """Extended attributes as bytes: sorted names and values, each with its length before it."""
+    """Return extended attributes as bytes: sorted names and values, each with its length."""
     out = []
     for name, value in sorted(pairs):
         out.append(struct.pack(">HI", len(name), len(value)) + name + value)
@@ -100,7 +100,7 @@ def pack_xattrs(pairs):
 
 
 def unpack_xattrs(packed):
-    """The (name, value) pairs; BadRecord where they cannot be."""
+    """Return (name, value) pairs. Raises BadRecord."""
     pairs, place = [], 0
     while place < len(packed):
         if place + 6 > len(packed):

@@ -1,6 +1,7 @@
-"""Changes a tree: everything new is made aside and made durable first, then each path changes by one rename.
+"""Changes a tree: stages all new content, makes it durable, then changes each path by one rename.
 
-Just before that, what is replaced must still be what was observed; else it is left alone and told as a conflict.
+Just before the rename, the entry that is replaced must still be the observed one. If not, it is left alone and
+reported as a conflict.
 """
 
 import errno
@@ -36,12 +37,12 @@ from multiall_cli.remote.ops.staging import (
 from multiall_cli.remote.ops.staging_area import StagingArea
 
 CHANGED = "it is no longer what was observed"
-LINK_TARGET_MISSING = "the file that it is another name of was not put in its place; see there"
-VANISHED = "it vanished, or the directory that it belongs in did"
+LINK_TARGET_MISSING = "the file that it is a hard link to was not installed; see that file"
+VANISHED = "it vanished, or its directory did"
 
 
 class TreeUpdate(object):
-    """One apply of one tree: staged files by the change's index, and how each change came out."""
+    """One apply to one tree: staged files by index of the change, and the outcome of each change."""
 
     def __init__(self, request, root, trash, run, identity, alone):
         self.request = request
@@ -54,12 +55,12 @@ class TreeUpdate(object):
             raise
         self.changes, self.staged, self.directories, self.outcomes = [], {}, [], []
         self._reported = set()
-        self._failed_paths = set()  # paths whose change did not come out
+        self._failed_paths = set()  # paths whose change failed
         self._written = {}  # change's index → identity
         self._retained = RetainedFiles(self.area, run, trash > 0, trash > 0 and alone)
-        self._touched = {}  # directory in which something changed → its inode
-        self._created = {}  # directory that is new → its inode
-        self._updated = {}  # inode → its identity once we dressed it: all its other names show the new times too
+        self._touched = {}  # changed directory → its inode
+        self._created = {}  # new directory → its inode
+        self._updated = {}  # inode → identity after its attributes changed; its other names show the new times, too
 
     # --- first half: stage -------------------------------------------------------------------------------
 
@@ -80,14 +81,14 @@ class TreeUpdate(object):
             sync_files(self.area.stage, list(self.staged.values()))
         except OSError as fault:
             if fault.errno in (errno.ENOSPC, errno.EDQUOT):
-                self.area.empty_stage()  # our half-made files must not keep the disk full
+                self.area.empty_stage()  # partial files must not keep the disk full
             raise
         finally:
             if part is not None:
                 part.close()
 
     def _start(self, change):
-        """Begin a change; the Part that takes its blocks, or None where none come."""
+        """Begin a change; return the PartialFile that takes its blocks, or None if it has none."""
         self.changes.append(change)
         if change["kind"] in ("file", "link") and change["action"] == "update" and not change.get("dress"):
             self._inherit(change)
@@ -104,18 +105,18 @@ class TreeUpdate(object):
         except Stale:
             self.report(change, "conflict", CHANGED)
         except (FileNotFoundError, NotADirectoryError):
-            self.report(change, "conflict", "what it builds on vanished")
+            self.report(change, "conflict", "the old file vanished")
         return None
 
     def _inherit(self, change):
-        """A file that is replaced keeps its owner and group where none are declared."""
+        """Keep the owner and group of a replaced file unless they are declared."""
         if change["expect"]["kind"] not in ("file", "link", "hardlink"):
             return
         try:
             parent, name = self.tree.parent(checked_path(change["path"]))
             inherit_owner(change, lstat(parent, name))
         except (FileNotFoundError, NotADirectoryError):
-            return  # the check before its turn will say so
+            return  # reported when the change is committed
 
     def _finish(self, part):
         if part is None:
@@ -125,7 +126,7 @@ class TreeUpdate(object):
         except Stale:
             self.report(part.change, "conflict", "its content changed while it was read")
         finally:
-            part.close()  # also where it fails: an open half-made file would go on taking room
+            part.close()  # an open partial file would go on using space
 
     # --- second half: commit -----------------------------------------------------------------------------
 
@@ -153,12 +154,12 @@ class TreeUpdate(object):
         self._update_directories()
         self._sync_directories()
         for change in self.changes:
-            self.report(change, "done", "")  # what has no outcome yet: directories, which are done when settled
+            self.report(change, "done", "")  # directories, which have no outcome yet
 
     def report(self, change, result, detail, written=None):
-        """The outcome of a change: exactly one. Kept until the whole payload has come (see loop).
+        """Record the one outcome of a change. It is sent after the whole payload has arrived.
 
-        `written`: the identity of a file that was put in its place, whose content was checked on its way.
+        `written`: the identity of an installed file, whose content was verified on arrival.
         """
         if change["index"] not in self._reported:
             self._reported.add(change["index"])
@@ -167,7 +168,7 @@ class TreeUpdate(object):
             self.outcomes.append(json.dumps([change["index"], result, detail, written]).encode("ascii") + b"\n")
 
     def _describe_obstacle(self, change):
-        """What is there where nothing was observed."""
+        """Return what is at a path that was free when it was observed."""
         try:
             kind = stat.S_IFMT(lstat(*self.tree.parent(checked_path(change["path"]))).st_mode)
         except OSError:
@@ -186,14 +187,16 @@ class TreeUpdate(object):
         if change["action"] == "delete":
             self._delete(path, parent, name, old)
         elif change.get("dress"):
-            if change["kind"] != "directory":  # those are dressed last, when nothing more is put into them
+            if change["kind"] != "directory":  # directories come last, when nothing in them changes any more
                 self._set_attributes(change, parent, name)
         else:
             self._install(change, path, parent, name, old)
 
     def _check(self, change, parent, name):
-        """The stat of what is replaced, None for nothing. Stale where that is not what was observed, our own doings
-        apart."""
+        """Return the stat of the entry to replace; None if the path is new.
+
+        Raises Stale if it is not what was observed, apart from changes of this run.
+        """
         expected = change.get("expect")
         if expected is None:
             return None
@@ -213,7 +216,7 @@ class TreeUpdate(object):
             return stat.S_ISLNK(found.st_mode) and os.readlink(name, dir_fd=parent) == to_bytes(expected["target"])
         now, then = identity_of(found), expected["identity"]
         then = self._updated.get(then[3]) or then
-        if expected["linked"]:  # what is done to one name of a file shows in the change time of all its names
+        if expected["linked"]:  # a change to one name changes the ctime of all names
             now, then = [now[0], now[1], now[3]], [then[0], then[1], then[3]]
         return stat.S_ISREG(found.st_mode) and now == then
 
@@ -244,13 +247,13 @@ class TreeUpdate(object):
         try:
             found = os.fstat(handle)
             if found.st_uid != os.geteuid() or os.listdir(handle):
-                raise Stale()  # someone put another in its place: it must not get our owner and mode
+                raise Stale()  # replaced by another process, which must not get our owner and mode
             self._created[path] = found.st_ino
         finally:
             os.close(handle)
 
     def _note_written(self, change, made, parent, name):
-        """The identity of what is in its place now, if that is what we made: someone may have been there since."""
+        """Record the identity of an installed file, unless another process has replaced it already."""
         try:
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except OSError:
@@ -259,7 +262,7 @@ class TreeUpdate(object):
             self._written[change["index"]] = identity_of(found)
 
     def _make_link(self, change, path, parent, name, old):
-        """A symbolic link: made in the stage under a name of its own, then put in its place."""
+        """Create a symbolic link in the stage and install it."""
         stage, aside = self.area.stage, b"part-link-%d" % change["index"]
         os.symlink(to_bytes(change["target"]), aside, dir_fd=stage)
         try:
@@ -276,10 +279,10 @@ class TreeUpdate(object):
             raise
 
     def _hardlink(self, change, path, parent, name, old):
-        """Another name of a file of the tree; where something is replaced, made aside first."""
+        """Create a hard link to a file of the tree; in the stage first, if it replaces an entry."""
         if change["target"] in self._failed_paths:
-            raise Stale(LINK_TARGET_MISSING)  # what is there is someone else's
-        source = Tree(os.dup(self.tree.handle))  # its own chain: ours holds the link's directory open
+            raise Stale(LINK_TARGET_MISSING)  # the entry at that path is not ours
+        source = Tree(os.dup(self.tree.handle))  # a separate tree: this one holds the directory of the link open
         try:
             keeper, named = source.parent(checked_path(change["target"]))
             if old is None:
@@ -304,14 +307,14 @@ class TreeUpdate(object):
             source.close()
 
     def _set_attributes(self, change, parent, name):
-        """New attributes in place: only for a file of which no one else can have a name."""
+        """Set attributes in place, only on a file without other hard links."""
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         try:
             found = os.fstat(handle)
             if found.st_ino != change["expect"]["identity"][3]:
-                raise Stale()  # swapped since it was checked: someone else's file must not get our owner and mode
+                raise Stale()  # replaced since the check; another file must not get our owner and mode
             if found.st_nlink > 1 and not change["expect"]["linked"]:
-                raise Stale("it has got another name since it was observed")
+                raise Stale("it has gained another hard link since it was observed")
             set_attributes(handle, change)
             found = os.fstat(handle)
             self._updated[found.st_ino] = identity_of(found)
@@ -326,7 +329,7 @@ class TreeUpdate(object):
             self._retained.move_aside(path, parent, name, old)
 
     def _update_directories(self):
-        """Modes and times of directories, deepest first: only now nothing more is put into them."""
+        """Set modes and times of directories, deepest first, after all other changes."""
         known = {
             to_bytes(each["path"]): each["expect"]["identity"][3] for each in self.changes if _is_attribute_change(each)
         }
@@ -337,7 +340,7 @@ class TreeUpdate(object):
             try:
                 handle = self._open_directory(path, known.get(path))
             except OSError as fault:
-                self._report_directory_error(change, fault)  # no news where it could not be made: that has its outcome
+                self._report_directory_error(change, fault)  # if it could not be created, that is its outcome already
                 continue
             except Stale:
                 if change.get("index") is not None:
@@ -351,7 +354,7 @@ class TreeUpdate(object):
                 os.close(handle)
 
     def _open_directory(self, path, inode=None):
-        """A handle of the tree's root (path b"") or of a directory below it, which must be the one that we know."""
+        """Return a handle of a directory of the tree (b"": the root). Raises Stale if its inode is another."""
         if path == b"":
             return os.dup(self.tree.handle)
         parent, name = self.tree.parent(checked_path(path))
@@ -362,17 +365,17 @@ class TreeUpdate(object):
         return handle
 
     def _report_directory_error(self, change, fault):
-        """Told where the directory itself was to change; a time that only follows what is in it may stay."""
+        """Report a failure if the directory itself was to change. A time that only follows its content may stay."""
         if change.get("index") is not None:
             self.report(change, "failed", os.strerror(fault.errno or errno.EIO))
 
     def _sync_directories(self):
-        """The directories that changed, so that the renames survive a power cut."""
+        """Sync the changed directories, so that the renames survive power loss."""
         for path in self._touched:
             try:
                 handle = self._open_directory(path)
             except OSError:
-                continue  # it was deleted after all
+                continue  # deleted meanwhile
             try:
                 os.fsync(handle)
             finally:
@@ -395,12 +398,12 @@ ERROR_TEXTS = {
 
 
 def apply(request, root, run, trash=7, identity=None, alone=True):
-    """Make the changes of the payload; a line of JSON per change: [index, done | failed | conflict, detail, identity].
+    """Make the changes of the payload. Send one line of JSON per change: [index, result, detail, identity].
 
-    The payload: for each change CHANGE + JSON, then the pieces of its content as `read` gives them; at the end
-    SETTLE + JSON, the directories whose mode or time is set last. `run` names the trash; `trash` is in days.
-    `identity`: the root's, as `prepare` told it; `alone`: Refusal where another run than this one prepared since, and
-    what is replaced is kept.
+    The result is done, failed or conflict. The payload has, for each change, CHANGE + JSON and the pieces of its
+    content as `read_blocks` sends them; at the end SETTLE + JSON, the directories whose mode or time is set last.
+    `run`: names the trash folder; `trash`: days to keep it; `identity`: the root's, as returned by `prepare`; `alone`:
+    raise Refusal if another run has prepared since, and keep replaced files.
     """
     work = TreeUpdate(request, root, trash, run, identity, alone)
     try:

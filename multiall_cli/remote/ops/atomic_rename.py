@@ -1,6 +1,6 @@
-"""Puts entries in place and takes them out, without losing a version that another program put there meanwhile.
+"""Installs and removes entries without losing a version that another program writes at the same time.
 
-The old entry comes out in the moment in which the new one goes in. If it is not the observed one, it is put back.
+The old entry comes out in the same moment as the new one goes in. If it is not the observed one, it is put back.
 """
 
 import errno
@@ -13,11 +13,11 @@ from multiall_cli.remote.ops.dirfd import STAGING_PREFIX
 from multiall_cli.remote.ops.scan import read_xattrs
 from multiall_cli.remote.ops.staging import WRITE, Stale, set_xattrs, write_all
 
-MAX_SWAPS = 1000  # that a writer can win against us, before its version is left in the stage
+MAX_SWAPS = 1000  # lost races against a writer, before its version stays in the stage
 
 
 def signature(found):
-    """Return all that must be unchanged since the look just before, except the change time, which a rename sets."""
+    """Return what must be unchanged since the check; not the ctime, which a rename sets."""
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode, found.st_uid, found.st_gid)
 
 
@@ -26,9 +26,9 @@ def lstat(folder, name):
 
 
 def install(stage, staged, parent, name, old):
-    """Put a staged thing in its place, across a mount within the tree if need be.
+    """Install a staged entry, also across a mount within the tree.
 
-    `old`: the stat of the entry to replace, None for a new path. Afterwards the old entry is in the stage, under the
+    `old`: the stat of the entry to replace, None for a new path. Afterwards the old entry is in the stage under the
     same name. Raises Stale, FileExistsError or OSError; then nothing has changed.
     """
     try:
@@ -43,12 +43,12 @@ def install(stage, staged, parent, name, old):
         try:
             install(parent, temporary, parent, name, old)
         finally:
-            unlink_if_present(parent, temporary)  # on that file system there is nothing to keep it in
+            unlink_if_present(parent, temporary)  # no trash on that file system
         os.unlink(staged, dir_fd=stage)
 
 
 def _install_new(stage, staged, parent, name):
-    """Put an entry at a path that is free. Raises FileExistsError if it is not."""
+    """Install an entry at a free path. Raises FileExistsError."""
     if renameat2.rename_noreplace(stage, staged, parent, name):
         return
     try:
@@ -73,12 +73,12 @@ def _replace(stage, staged, parent, name, old):
 
 
 def _restore(stage, staged, parent, name, placed):
-    """Give a place back what came out of it. What comes out now must be what we had put in: else that is newer yet."""
+    """Put back what came out. If what comes out now is not what we had put in, it is newer: swap again."""
     for _ in range(MAX_SWAPS):
         back = lstat(stage, staged).st_ino
         try:
             renameat2.exchange(stage, staged, parent, name)
-        except FileNotFoundError:  # whoever came after it deleted the name
+        except FileNotFoundError:  # another program deleted the name
             return
         if lstat(stage, staged).st_ino == placed:
             return
@@ -86,9 +86,9 @@ def _restore(stage, staged, parent, name, placed):
 
 
 def _replace_without_exchange(stage, staged, parent, name, old):
-    """Where two names cannot be exchanged: the old one is linked into the stage first, so that it at least is there.
+    """Replace an entry where two names cannot be exchanged.
 
-    What is put there between the look and the rename is lost: `doctor` says so of such a file system.
+    A version written between the check and the rename is lost; `doctor` reports such file systems.
     """
     aside = b"part-old-" + staged
     unlink_if_present(stage, aside)
@@ -102,13 +102,13 @@ def _replace_without_exchange(stage, staged, parent, name, old):
         unlink_if_present(stage, aside)
         raise Stale()
     os.replace(staged, name, src_dir_fd=stage, dst_dir_fd=parent)
-    unlink_if_present(stage, staged)  # still there where both were names of one file already
+    unlink_if_present(stage, staged)  # still there if both were hard links of one file
     if aside is not None:
         os.rename(aside, staged, src_dir_fd=stage, dst_dir_fd=stage)
 
 
 def move_aside(parent, name, folder, aside, old):
-    """Move a thing out of its place to `aside`. Errors: Stale where it is not `old`, with it back in its place."""
+    """Move an entry to `aside`. Raises Stale if it is not `old`; then it is back in its place."""
     os.rename(name, aside, src_dir_fd=parent, dst_dir_fd=folder)
     if signature(lstat(folder, aside)) == signature(old):
         return
@@ -116,12 +116,12 @@ def move_aside(parent, name, folder, aside, old):
         if not renameat2.rename_noreplace(folder, aside, parent, name):
             _install_new(folder, aside, parent, name)
     except FileExistsError:
-        raise Stale("something else was put there meanwhile; what was there before is kept with what is deleted")
+        raise Stale("another entry was created there meanwhile; the earlier one is in the trash")
     raise Stale()
 
 
 def unlink_if_present(folder, name):
-    """Remove a file of ours, if it is still there."""
+    """Remove a temporary file, if it exists."""
     if name is None:
         return
     try:
@@ -131,14 +131,14 @@ def unlink_if_present(folder, name):
 
 
 def temporary_name(parent, name):
-    """A free name beside a path, for what cannot be made in the stage; what a cut-off run left there is removed."""
+    """Return a name beside a path, for files that cannot be staged. Leftovers of an interrupted run are removed."""
     temporary = STAGING_PREFIX + name[:200]
     unlink_if_present(parent, temporary)
     return temporary
 
 
 def _copy_across_mount(stage, staged, parent, name):
-    """Another file system is mounted within the tree: a whole copy of what is staged, on that one. Its name."""
+    """Copy a staged entry to another file system within the tree; return its name there."""
     temporary = temporary_name(parent, name)
     found = os.stat(staged, dir_fd=stage, follow_symlinks=False)
     try:
@@ -157,7 +157,7 @@ def _copy_across_mount(stage, staged, parent, name):
 
 
 def _copy_file(stage, staged, parent, temporary, found):
-    """With all that it is dressed in. Never through what someone else put there: the file is new."""
+    """Copy content and attributes to a new file: never into one that another program created."""
     source = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
     try:
         target = os.open(temporary, WRITE, 0o600, dir_fd=parent)

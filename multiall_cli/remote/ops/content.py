@@ -1,4 +1,4 @@
-"""Reads what is in files: digests, block hashes and the blocks themselves."""
+"""Reads file content: digests, block hashes and blocks."""
 
 import errno
 import hashlib
@@ -10,25 +10,25 @@ import zlib
 from multiall_cli.remote.formats.transfer import BLOCK, BLOCK_HASH, DONE, FAILED, HOLE, PACKED, RAW, pack_piece
 from multiall_cli.remote.ops.dirfd import Tree, absolute_path, check_root, checked_path, open_directory
 
-PAYS = 0.8  # a file is compressed where its first block shrinks to less than this share
+PAYS = 0.8  # a file is compressed if its first block shrinks to less than this share
 
-SECTOR = 512  # bytes that st_blocks counts in
+SECTOR = 512  # bytes in a unit of st_blocks
 VANISHED = "it vanished during the run"
 
 
 def identity_of(found):
-    """What changes whenever a file's content may have: (size, mtime ns, ctime ns, inode)."""
+    """Return what changes with the content of a file: [size, mtime ns, ctime ns, inode]."""
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def read_json_lines(request):
-    """The payload as a list of JSON values, one per line."""
+    """Return the payload as a list of JSON values, one per line."""
     text = b"".join(request.payload())
     return [json.loads(line) for line in text.decode("ascii").splitlines()]
 
 
 def read_block(handle, number):
-    """A block of an open file; less than a whole one at its end."""
+    """Return a block of an open file; the last one may be shorter."""
     block = b""
     while len(block) < BLOCK:  # a read may be short
         more = os.pread(handle, BLOCK - len(block), number * BLOCK + len(block))
@@ -39,7 +39,7 @@ def read_block(handle, number):
 
 
 def iter_blocks(handle):
-    """(index, bytes) of each block of an open file."""
+    """Yield (index, bytes) of each block of an open file."""
     index = 0
     while True:
         block = read_block(handle, index)
@@ -50,14 +50,14 @@ def iter_blocks(handle):
 
 
 def is_hole(handle, found, number):
-    """Whether a block of an open file takes no room on its disk; `found` is the file's stat."""
+    """Return whether a block of an open file uses no disk space. `found`: the stat of the file."""
     if found.st_blocks * SECTOR >= found.st_size or not hasattr(os, "SEEK_DATA"):
         return False
     start = number * BLOCK
     try:
         return os.lseek(handle, start, os.SEEK_DATA) >= min(start + BLOCK, found.st_size)
     except OSError as fault:
-        return fault.errno == errno.ENXIO  # there is no data behind this place
+        return fault.errno == errno.ENXIO  # no data after this position
 
 
 def block_hash(block):
@@ -73,12 +73,12 @@ def digest_file(request, handle):
 
 
 def _tree(root, identity):
-    """The tree at the root, which must be the [device, inode] that was observed (None: any)."""
+    """Return the tree at the root, which must be the observed [device, inode] (None: any)."""
     return Tree(check_root(open_directory(absolute_path(root)), identity))
 
 
 def digest(request, root, identity=None):
-    """A byte and 32 bytes for each requested [path, identity]: 1 and the sha256, or 0 where it is not that file now."""
+    """Send 33 bytes for each requested [path, identity]: 1 and the sha256, or zeros if it is another file now."""
     wanted = read_json_lines(request)
     tree = _tree(root, identity)
     try:
@@ -103,7 +103,7 @@ def _digest(request, tree, path, expected):
 
 
 def hash_blocks(request, tree, path):
-    """The hashes of a file's blocks, one after the other; nothing where it cannot be read."""
+    """Return the joined hashes of the blocks of a file; nothing if it is unreadable."""
     try:
         handle = tree.open_file(path)
     except OSError:
@@ -119,7 +119,7 @@ def hash_blocks(request, tree, path):
 
 
 def block_hashes(request, root, identity=None):
-    """For each requested path: the count of its blocks (4 bytes) and their hashes."""
+    """Send, for each requested path, the number of its blocks (4 bytes) and their hashes."""
     wanted = read_json_lines(request)
     tree = _tree(root, identity)
     try:
@@ -132,10 +132,9 @@ def block_hashes(request, root, identity=None):
 
 
 def read_blocks(request, root, identity=None):
-    """The requested blocks of files, each file read once and in order.
+    """Send the requested blocks of files, each file read once and in order.
 
-    Each request is [path, identity, block indices or null]. A piece is what it is, the request's index, the
-    block's index and the bytes; a file ends with DONE, or with FAILED and the reason.
+    Each request is [path, identity, block indexes or null]. A file ends with DONE, or with FAILED and the reason.
     """
     wanted = read_json_lines(request)
     tree = _tree(root, identity)

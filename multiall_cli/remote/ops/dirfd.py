@@ -1,4 +1,4 @@
-"""Opens directories by handle, component by component, so that nobody can redirect us meanwhile."""
+"""Opens paths by handle, component by component, so that other users cannot redirect them."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from multiall_cli.remote.ops import trust
 from multiall_cli.remote.refusal import Refusal
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-STAGING_PREFIX = b".multiall-"  # names that begin so are ours: staging and trash; no scan ever sees them
+STAGING_PREFIX = b".multiall-"  # prefix of the staging areas, which no scan reports
 MAX_LINKS = 40
 
 
@@ -22,31 +22,31 @@ def to_text(path):
 
 
 def home():
-    """The home of the user that we run as."""
+    """Return the home folder of this user."""
     return os.environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir
 
 
 def absolute_path(path):
-    """The declared path as bytes, `~/` resolved."""
+    """Return a declared path as bytes, with `~/` expanded."""
     if path == "~" or path.startswith("~/"):
         return os.path.join(os.fsencode(home()), to_bytes(path[2:])).rstrip(b"/")
     return to_bytes(path)
 
 
 class PathWalk(object):
-    """The way to a directory, component by component. Nobody but root, we or its owner can have led us elsewhere."""
+    """A walk to a directory, component by component. Raises Refusal where an untrusted user could redirect it."""
 
     def __init__(self, path):
         self.path = path
         self.users = trust.trusted_users()
         self.handle = os.open(b"/", DIRECTORY)
         self.left = [part for part in path.split(b"/") if part]
-        self._declared = len(self.left)  # so many of what is left are the path's own, the others are of a link's text
+        self._declared = len(self.left)  # components left that are the path's own; the others come from links
         self._links = 0
-        self._above = []  # identities of the directories through which we came
+        self._above = []  # identities of the directories above
 
     def step(self):
-        """Go on by one component. Errors: OSError, Refusal where someone else may have put it there."""
+        """Enter the next component. Raises OSError, or Refusal if an untrusted user may have put it there."""
         part = self.left[0]
         if part not in (b".", b".."):
             self._enter(part)
@@ -55,12 +55,12 @@ class PathWalk(object):
         del self.left[0]
 
     def _leave(self):
-        """Back to where we came from: whoever moves the directory meanwhile decides what is above it."""
+        """Go up. Fail if the directory was moved: its new parent is another user's choice."""
         holder = os.open(b"..", DIRECTORY, dir_fd=self.handle)
         came_from = self._above.pop() if self._above else root_identity(self.handle)
         if root_identity(holder) != came_from:
             os.close(holder)
-            raise Refusal("a directory on the way to %s was moved meanwhile" % to_text(self.path), "run it again")
+            raise Refusal("a directory above %s was moved meanwhile" % to_text(self.path), "run again")
         self._go(holder)
 
     def _enter(self, name):
@@ -76,7 +76,7 @@ class PathWalk(object):
         if not all(trust.controls(each, child, found) for each in others):
             os.close(child)
             raise Refusal(
-                "%s of %s belongs to user %d, but %s can put something else there"
+                "%s of %s belongs to user %d, but %s can replace it"
                 % (to_text(name), to_text(self.path), found.st_uid, trust.describe(others)),
                 _remedy(others),
             )
@@ -105,18 +105,18 @@ class PathWalk(object):
             self._go(os.open(b"/", DIRECTORY))
 
     def make(self, world_readable):
-        """Make the next component, mode 0755 (less the umask if not `for_all`).
+        """Create the next component with mode 0755 (less the umask, unless `world_readable`).
 
-        In a user's own folder it becomes that user's: only then is it safe to enter it. What a link leads to is not
-        made: a disk that is not mounted must not be filled in by us.
+        In the folder of another user it becomes that user's, so that it is safe to enter. Targets of dangling links are
+        not created: an unmounted disk must not be filled.
         """
         if len(self.left) > self._declared:
-            raise FileNotFoundError(errno.ENOENT, "a link on the way leads nowhere", self.path)
+            raise FileNotFoundError(errno.ENOENT, "a symbolic link in the path is dangling", self.path)
         holder, name = os.fstat(self.handle), self.left[0]
         others = trust.can_rename(self.handle, holder, self.users)
-        if others - {("user", holder.st_uid)} or (others and os.geteuid()):  # only root can give a directory away
+        if others - {("user", holder.st_uid)} or (others and os.geteuid()):  # only root can change the owner
             raise Refusal(
-                "%s of %s would be made in a folder in which %s can rename it"
+                "%s of %s would be created in a folder where %s can rename it"
                 % (to_text(name), to_text(self.path), trust.describe(others)),
                 _remedy(others),
             )
@@ -128,7 +128,7 @@ class PathWalk(object):
         made = os.open(name, DIRECTORY, dir_fd=self.handle)
         try:
             if not _is_new(made):
-                return  # someone put another in its place: it must not get our mode and their owner
+                return  # replaced by another process, which must not get our mode
             if world_readable:
                 os.fchmod(made, 0o755)
             if others:
@@ -146,17 +146,17 @@ class PathWalk(object):
 
 def _remedy(others):
     if any(what == "user" for what, _ in others):
-        return "give the folder that holds it to root, or sync as the user who owns it"
-    return "take the others' right to write from the folder that holds it (chmod go-w), or set its sticky bit"
+        return "make root the owner of its parent folder, or sync as the user who owns it"
+    return "remove write permission for others from its parent folder (chmod go-w), or set its sticky bit"
 
 
 def _is_new(handle):
-    """Whether an open directory can be the one that we just made; a full one was put there by someone else."""
+    """Return whether an open directory can be the one just created: it is ours and empty."""
     return os.fstat(handle).st_uid == os.geteuid() and not os.listdir(handle)
 
 
 def open_directory(path):
-    """A handle of an absolute path (bytes). Links on the way are followed only where root or we put them."""
+    """Return a handle of an absolute path (bytes). Follows only links that root or this user created."""
     walk = PathWalk(path)
     try:
         while walk.left:
@@ -168,7 +168,7 @@ def open_directory(path):
 
 
 def make_directory(path, world_readable=False):
-    """A handle of an absolute path; what is missing of it is made, mode 0755, less the umask if not `for_all`."""
+    """Like `open_directory`, but create missing parts, mode 0755 (less the umask, unless `world_readable`)."""
     walk = PathWalk(path)
     try:
         while walk.left:
@@ -184,7 +184,7 @@ def make_directory(path, world_readable=False):
 
 
 def check_root(handle, identity):
-    """The open root of a tree, if it is the [device, inode] that was observed (None: any); else Refusal."""
+    """Return the handle if it is the observed [device, inode] (None: any). Raises Refusal."""
     found = root_identity(handle)
     if identity is not None and found != list(identity):
         os.close(handle)
@@ -198,18 +198,18 @@ def root_identity(handle):
 
 
 def checked_path(path):
-    """The relative path as bytes; Refusal where it could leave the tree."""
+    """Return a relative path as bytes. Raises Refusal if it could leave the tree."""
     raw = to_bytes(path) if isinstance(path, str) else path
     parts = raw.split(b"/")
     if not raw or b"\0" in raw or any(part in (b"", b".", b"..") for part in parts):
-        raise Refusal("%r is not a path below a tree's root" % to_text(raw), "this is a fault of the admin's side")
+        raise Refusal("%r is not a path below a tree's root" % to_text(raw), "report this as a bug of MultiAll")
     return raw
 
 
 class Tree(object):
-    """A directory and what lies below it, reached by handles only.
+    """A directory and everything below it, reached by handles.
 
-    The handles of the last path's directories stay open, so that going through a tree in order opens each once.
+    The directories of the last path stay open, so that a walk in order opens each once.
     """
 
     def __init__(self, handle):
@@ -217,7 +217,7 @@ class Tree(object):
         self._chain = []
 
     def parent(self, path):
-        """(handle of the directory that holds `path`, last component). The handle is the tree's: do not close it."""
+        """Return (handle of the parent directory, last component). The tree owns the handle: do not close it."""
         parts = path.split(b"/")
         above = parts[:-1]
         common = 0
@@ -230,7 +230,7 @@ class Tree(object):
         return (self._chain[-1][1] if self._chain else self.handle), parts[-1]
 
     def make_parent(self, path):
-        """As `parent`, with the directories that are missing made for us alone; the handle is the tree's."""
+        """Return the handle of the parent directory, like `parent`, and create missing ones for this user only."""
         at = 0
         while True:
             try:
@@ -239,7 +239,7 @@ class Tree(object):
                 at = self._make_next(path, at)
 
     def _make_next(self, path, at):
-        """Make the first missing directory above `path`; how many are there now. Each is made once."""
+        """Create the first missing directory above `path`; return how many exist then."""
         parts = path.split(b"/")[:-1]
         while at < len(parts):
             at += 1
@@ -252,7 +252,7 @@ class Tree(object):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
     def forget(self):
-        """Close what is open below the root: directories were moved."""
+        """Close the handles below the root, because directories were moved."""
         self._drop(0)
 
     def _drop(self, keep):
@@ -261,7 +261,7 @@ class Tree(object):
         del self._chain[keep:]
 
     def open_file(self, path):
-        """A read handle of a regular file. Never waits on a fifo, never follows a link."""
+        """Return a read handle of a regular file. Does not block on a FIFO and follows no link."""
         parent, name = self.parent(path)
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         if not stat.S_ISREG(os.fstat(handle).st_mode):

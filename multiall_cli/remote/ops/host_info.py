@@ -1,4 +1,4 @@
-"""What a member says of itself: read from the kernel and from files, no program is started."""
+"""Describes the member, from the kernel and from files. Starts no program."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ def _first_line(path, default=""):
 
 
 def _release():
-    """The pairs of /etc/os-release."""
+    """Return the pairs in /etc/os-release."""
     pairs = {}
     try:
         with open("/etc/os-release", errors="replace") as lines:
@@ -33,7 +33,7 @@ def _release():
 
 
 def _memory():
-    """Bytes of memory, or None where the kernel does not say."""
+    """Return the bytes of memory, or None if unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
@@ -48,13 +48,13 @@ def _user():
 
 
 def _without_exchange(roots):
-    """Those of the trees in whose file systems two names cannot be exchanged at once; missing ones are not tried."""
+    """Return the trees on file systems that cannot exchange two names. Missing trees are skipped."""
     found = []
     for root in roots:
         try:
             handle = dirfd.open_directory(dirfd.absolute_path(root))
         except (OSError, Refusal):
-            continue  # a sync says what is wrong there
+            continue  # a sync reports the error
         try:
             if not renameat2.can_exchange(handle):
                 found.append(root)
@@ -66,9 +66,9 @@ def _without_exchange(roots):
 
 
 def host_info(request, roots=()):
-    """hostname, system, kernel, architecture, python, user, uid, cpus, memory, uptime, machine_id, now.
+    """Return hostname, system, kernel, architecture, python, user, uid, cpus, memory, uptime, now and others.
 
-    `roots`: trees to try; `no_exchange` has those that allow no exchange of names.
+    `roots`: trees to test; `no_exchange` lists those whose file system cannot exchange two names.
     """
     system = os.uname()
     release = _release()

@@ -1,4 +1,4 @@
-"""Whom this member knows: its kernel's neighbour table, open connections, known_hosts and LLDP. Reads only."""
+"""Lists hosts that this member knows: kernel neighbours, connections, known_hosts and LLDP. Reads only."""
 
 import json
 import os
@@ -18,9 +18,9 @@ _FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}
 
 
 def neighbours(request):
-    """own, neighbours, connections: [address, ...]; known: [[word, ...], ...]; lldp: [[name, address], ...].
+    """Return own, neighbours, connections: [address, ...]; known: [[word, ...], ...]; lldp: [[name, address], ...].
 
-    `known`: of each line of known_hosts that is not hashed, the names and addresses that stand together.
+    `known`: the names and addresses of each line of known_hosts that is not hashed.
     """
     request.heartbeat()
     return {
@@ -52,7 +52,7 @@ def _address_text(packed):
 
 
 def _netlink_dump(kind, size):
-    """(head, {type: value}) of each thing that the kernel lists; `size`: bytes of a head."""
+    """Yield (head, {type: value}) of each object that the kernel lists. `size`: bytes of a head."""
     if not hasattr(socket, "AF_NETLINK"):
         return
     try:
@@ -87,14 +87,14 @@ def _attributes(packed):
 
 
 def _connections():
-    """The other ends of open TCP connections."""
+    """Return the remote addresses of open TCP connections."""
     found = set()
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in _read_lines(path)[1:]:
             words = line.split()
             if len(words) > 3 and words[3] == _ESTABLISHED:
                 packed = bytes.fromhex(words[2].split(":")[0])
-                # Four bytes at a time, in the order of the machine.
+                # Words of four bytes in native byte order.
                 numbers = struct.unpack("=%dI" % (len(packed) // 4), packed)
                 found.add(_address_text(struct.pack("!%dI" % len(numbers), *numbers)))
     return found
@@ -113,12 +113,12 @@ def _known_hosts():
 
 
 def _strip_port(word):
-    """The name of `[name]:port`."""
+    """Return the name in `[name]:port`."""
     return word[1 : word.index("]")] if word.startswith("[") and "]" in word else word
 
 
 def _lldp():
-    """What lldpd heard, where it runs and lets us ask."""
+    """Return the neighbours of lldpd, if it runs and this user may ask it."""
     try:
         done = subprocess.run(LLDP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               timeout=LLDP_TIMEOUT, check=False)  # fmt: skip
@@ -129,7 +129,7 @@ def _lldp():
 
 
 def lldp_chassis(reported):
-    """[name, address] of every chassis, however deep it stands: releases differ."""
+    """Return [name, address] of every chassis, at any depth: the layout differs between releases."""
     found, todo = [], [reported]
     while todo:
         each = todo.pop()
@@ -142,7 +142,7 @@ def lldp_chassis(reported):
 
 
 def _addresses(chassis):
-    """[name, address] of one table of chassis; an address may stand alone or in a list."""
+    """Return [name, address] of one chassis table. An address may be a string or a list."""
     reported = []
     for name, one in chassis.items() if isinstance(chassis, dict) else ():
         addresses = one.get("mgmt-ip", []) if isinstance(one, dict) else []

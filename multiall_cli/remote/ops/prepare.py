@@ -1,4 +1,4 @@
-"""Makes a tree ready to be changed by one run, and says what of its content is there already."""
+"""Prepares a tree for a run: creates the root, locks it, and reports content that is there already."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Puts one small file in its place, whole or not at all."""
+"""Writes one small file atomically."""
 
 import errno
 import os
@@ -11,15 +11,15 @@ MAX_BYTES = 1 << 26  # bytes
 
 
 def publish(request, path):
-    """The payload as the file at `path`, for everyone to read; its folder is made where it is missing."""
+    """Write the payload to the file `path`, readable for everyone. Creates its folder if it is missing."""
     if not os.path.isabs(path):
-        raise Refusal("%s does not begin with /" % path, "name a path from /")
+        raise Refusal("%s is not an absolute path" % path, "name a path from /")
     pieces, size = [], 0
     for piece in request.payload():
         pieces.append(piece)
         size += len(piece)
         if size > MAX_BYTES:
-            raise Refusal("%s would have more than %d bytes" % (path, MAX_BYTES), "publish less")
+            raise Refusal("%s would be larger than %d bytes" % (path, MAX_BYTES), "publish less")
     folder, name = os.path.split(to_bytes(path))
     holder = make_directory(folder, world_readable=True)
     try:
@@ -31,7 +31,7 @@ def publish(request, path):
 
 
 def _check_folder(holder, folder):
-    """In a folder that others write to, others decide what stands there."""
+    """Raise Refusal if other users can write to the folder: they could replace the file."""
     others = trust.can_rename(holder, os.fstat(holder), trust.trusted_users())
     if others:
         words = "%s can write to %s" % (trust.describe(others), os.fsdecode(folder))
@@ -55,7 +55,7 @@ def _write(holder, path, pieces):
 
 
 def _create(holder, name):
-    """A file of ours alone; what a loop of this number left there before is in no one's use."""
+    """Create a temporary file. A leftover of an earlier process with this number is removed."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         made = os.open(name, flags, 0o644, dir_fd=holder)

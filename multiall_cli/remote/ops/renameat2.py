@@ -1,4 +1,4 @@
-"""Renames that lose nothing: two names exchanged at once, and a rename that never replaces (Linux: renameat2)."""
+"""Renames that lose nothing, by renameat2 of Linux: exchange two names, or never replace one."""
 
 import errno
 import functools
@@ -7,13 +7,19 @@ import platform
 import struct
 
 NOREPLACE, EXCHANGE = 1, 2
-NUMBERS = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "ppc64le": 357, "s390x": 347}  # of the system call
-REFUSED = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)  # by the kernel, or by the file system
+NUMBERS = {
+    "x86_64": 316,
+    "aarch64": 276,
+    "riscv64": 276,
+    "ppc64le": 357,
+    "s390x": 347,
+}  # of the system call, by machine
+REFUSED = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)  # unsupported by the kernel or the file system
 
 
 @functools.lru_cache(None)
 def _function():
-    """renameat2 as (folder, name, folder, name, flags); None where there is none."""
+    """Return renameat2 as f(folder, name, folder, name, flags); None if there is none."""
     try:
         import ctypes
 
@@ -41,7 +47,7 @@ def _errno():
 
 
 def _rename(flags, folder, name, other_folder, other):
-    """Whether it could be done here. Errors: OSError for what went wrong where it can be done."""
+    """Return whether renameat2 is supported here. Raises OSError if it is, but fails."""
     function = _function()
     if function is None:
         return False
@@ -54,7 +60,7 @@ def _rename(flags, folder, name, other_folder, other):
 
 
 def can_exchange(folder):
-    """Whether two names in this open folder can be exchanged; tried with two of our own in a folder of theirs."""
+    """Return whether two names in this open folder can be exchanged. Tries it in a temporary folder."""
     name = b".multiall-trial-%d" % os.getpid()
     os.mkdir(name, 0o700, dir_fd=folder)
     trial = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
@@ -70,10 +76,10 @@ def can_exchange(folder):
 
 
 def exchange(folder, name, other_folder, other):
-    """Exchange what two names stand for, at once. False where kernel or file system have no such thing."""
+    """Exchange two names atomically. Returns False if the kernel or file system cannot."""
     return _rename(EXCHANGE, folder, name, other_folder, other)
 
 
 def rename_noreplace(folder, name, other_folder, other):
-    """Rename; FileExistsError where the other name is taken. False as for `exchange`."""
+    """Rename; raises FileExistsError if the new name exists. Returns False like `exchange`."""
     return _rename(NOREPLACE, folder, name, other_folder, other)

@@ -1,4 +1,4 @@
-"""Where the name of a file leads to, over links that only root or we can have put there."""
+"""Resolves the symbolic links of a file name, if only trusted users can have created them."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from multiall_cli.remote.refusal import Refusal
 
 
 def resolve_link(request, path):
-    """path: that of the file itself. Refusal where a link of the way is not to be trusted, or leads nowhere."""
+    """Return {"path"} of the file itself. Raises Refusal on an untrusted or dangling link."""
     list(request.payload())
     wanted = to_bytes(path)
     for _ in range(MAX_LINKS):
@@ -23,31 +23,31 @@ def resolve_link(request, path):
         if target is None:
             return {"path": to_text(os.path.join(real, name))}
         wanted = os.path.join(real, target)
-    raise Refusal("%s leads to too many links" % path, "name the file itself")
+    raise Refusal("%s has too many levels of symbolic links" % path, "name the file itself")
 
 
 def _real_folder(holder, folder):
-    """The name of an open folder without links."""
+    """Return the path of an open folder without links."""
     real = os.path.realpath(folder)
     found = os.stat(real)
     if [found.st_dev, found.st_ino] != root_identity(holder):
-        raise Refusal("%s was moved meanwhile" % to_text(folder), "run it again")
+        raise Refusal("%s was moved meanwhile" % to_text(folder), "run again")
     return real
 
 
 def _link_target(holder, folder, name):
-    """What a link says; None where it is a file."""
+    """Return the target of a symbolic link; None for a regular file."""
     shown = to_text(os.path.join(folder, name))
     found = os.stat(name, dir_fd=holder, follow_symlinks=False)
     if stat.S_ISREG(found.st_mode):
         return None
     if not stat.S_ISLNK(found.st_mode):
-        raise Refusal("%s is no file" % shown, "name a file")
+        raise Refusal("%s is not a regular file" % shown, "name a file")
     target = os.readlink(name, dir_fd=holder)
     doubt = trust.distrust_reason(found, holder, trust.trusted_users())
     if doubt:
         raise Refusal(
             "%s is a link of %s, to %s; following it is not safe" % (shown, doubt, to_text(target)),
-            "write in `zones:` what it leads to",
+            "write its target in `zones:`",
         )
     return target

@@ -1,4 +1,4 @@
-"""Keeps what a run takes out of a tree: deleted files for some days, replaced ones until the next run."""
+"""Keeps the files that a run removes: deleted ones for some days, replaced ones until the next run."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from multiall_cli.remote.ops.dirfd import Tree, to_bytes
 
 
 class RetainedFiles(object):
-    """The trash and the replaced files of one run, in the workshop of its tree."""
+    """The trash and the replaced files of one run, in the staging area of its tree."""
 
     def __init__(self, area, run, keep_trash, keep_replaced):
         self._area = area
@@ -18,24 +18,26 @@ class RetainedFiles(object):
         self._trees = {}  # "trash" or "replaced" → Tree
 
     def install(self, folder, staged, path, parent, name, old):
-        """Put a staged thing in its place, and keep what it replaces (`old`: its stat, None for nothing)."""
+        """Install a staged entry and keep the entry that it replaces (`old`: its stat, None for a new path)."""
         keep_in = None
         if old is not None and self._keep_replaced and old.st_nlink == 1:
-            keep_in = self._folder("replaced").make_parent(path)  # before the change: what fails here changes nothing
+            keep_in = self._folder("replaced").make_parent(
+                path
+            )  # before the change, so that an error leaves the tree untouched
         atomic_rename.install(folder, staged, parent, name, old)
         if old is None:
             return
         try:
             left = atomic_rename.lstat(folder, staged)
         except FileNotFoundError:
-            return  # another file system within the tree: nothing to keep it in
+            return  # another file system within the tree, which has no trash
         if keep_in is None or left.st_nlink > 1:  # the file still has its other names
             atomic_rename.unlink_if_present(folder, staged)
             return
         os.rename(staged, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=keep_in)
 
     def move_aside(self, path, parent, name, old):
-        """Take a file out of the tree, into the trash. What turns out to be another file goes back, or stays there."""
+        """Move a file to the trash. If it turns out to be another one, it goes back, or stays there."""
         folder_tree, kept_name = self._folder("trash"), os.path.basename(path)
         if self._keep_trash:
             keep_in = folder_tree.make_parent(path)

@@ -1,4 +1,4 @@
-"""Looks at a tree: one stat per entry, by handle, nothing followed, nothing written."""
+"""Scans a tree: one stat per entry, by handle. Follows no links and writes nothing."""
 
 import errno
 import grp
@@ -25,9 +25,9 @@ from multiall_cli.remote.ops.dirfd import (
 )
 from multiall_cli.remote.ops.staging_area import check_run, is_staging_area, last_run
 
-MAX_PROBLEMS = 20  # that are told one by one
-MAX_NAMED = 1000  # special files, mounts and names like ours that are named
-MAX_PATH = 4096  # bytes of a path below the root; no program could name a longer one
+MAX_PROBLEMS = 20  # problems that are listed
+MAX_NAMED = 1000  # special files, mounts and reserved names that are listed
+MAX_PATH = 4096  # bytes of a path below the root, the limit of the kernel
 SPECIAL = {
     stat.S_IFIFO: "named pipe",
     stat.S_IFSOCK: "socket",
@@ -38,7 +38,7 @@ XATTR_PREFIXES = (b"user.", b"system.posix_acl_", b"security.capability")
 
 
 def read_xattrs(path_or_handle, follow=True):
-    """The attributes that belong to the file and not to the machine (no SELinux labels)."""
+    """Return the packed xattrs that belong to the file and not to the host (no SELinux labels)."""
     try:
         names = os.listxattr(path_or_handle, follow_symlinks=follow)
     except OSError:
@@ -50,7 +50,7 @@ def read_xattrs(path_or_handle, follow=True):
 
 
 class OpenDirectory(object):
-    """A directory on the way down: its open handle, its stat, and the place of its record."""
+    """A directory on the current path: its handle, stat, and the index of its record."""
 
     def __init__(self, handle, path, found=None, place=0):
         self.handle = handle
@@ -62,10 +62,10 @@ class OpenDirectory(object):
 
 
 class Scan(object):
-    """One walk. `packed` grows by a record per entry; directories come before what they hold, names in order.
+    """One scan. `packed` has one record per entry: directories before their entries, names in order.
 
-    `special`: [path, what it is] of what no record can say: pipes, sockets, devices. `mounts`: directories on which
-    another file system is mounted. `ours`: names that begin as our own do, but are no staging folder of ours.
+    `special`: [path, kind] of pipes, sockets and devices. `mounts`: directories with another file system on them.
+    `ours`: names with our prefix that are no staging area.
     """
 
     def __init__(self, request, excluded, xattrs):
@@ -77,10 +77,10 @@ class Scan(object):
         self.special, self.mounts, self.ours = [], [], []
         self.users, self.groups = {}, {}
         self._device = None
-        self._inodes = {}  # (device, inode) of a file with several names → [first name, how many, places of records]
+        self._inodes = {}  # (device, inode) → [first name, link count, indexes of records]
 
     def scan_paths(self, tree, paths):
-        """Records of these paths, where they are there, and of nothing below them."""
+        """Add records of these paths, if they exist, and of nothing below them."""
         self._device = os.fstat(tree.handle).st_dev
         try:
             for path in paths:
@@ -99,7 +99,7 @@ class Scan(object):
         self._mark_shared()
 
     def scan_tree(self, handle):
-        """Records of all that lies below an open directory. No recursion: a tree may be deeper than any stack."""
+        """Add records of everything below an open directory. Not recursive: a tree may be deeper than the stack."""
         self._device = os.fstat(handle).st_dev
         levels = [OpenDirectory(handle, b"")]
         try:
@@ -119,13 +119,11 @@ class Scan(object):
         self._mark_shared()
 
     def _scan_entry(self, level, name):
-        """Take in one entry of a directory; a Level where there is more below it."""
+        """Add one entry of a directory; return its OpenDirectory if it has entries of its own."""
         path = level.path + b"/" + name if level.path else name
         try:
             if name.startswith(STAGING_PREFIX):
-                level.incomplete = (
-                    True  # another tree's, or ours: it keeps files, so what holds it is not to be deleted
-                )
+                level.incomplete = True  # a staging area: its parent must not be deleted
                 self._note_reserved_name(level.handle, name, path)
                 return None
             if len(path) > MAX_PATH:
@@ -136,13 +134,13 @@ class Scan(object):
                 return None
             return self._add_entry(level.handle, name, path, found)
         except FileNotFoundError:
-            return None  # it went away while we looked: then it is not there
+            return None  # removed meanwhile
         except OSError as fault:
             self.problems.append((to_text(path), fault.strerror))
         return None
 
     def _note_reserved_name(self, parent, name, path):
-        """Take note of a name that only looks like one of ours."""
+        """Record a name with our prefix that is no staging area."""
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if self.excluded and self.excluded.match(path, stat.S_ISDIR(found.st_mode)):
             return
@@ -150,7 +148,7 @@ class Scan(object):
             self.ours.append(to_text(path))
 
     def _is_skipped(self, path, found):
-        """Whether no record is made of an entry: it is excluded, or of a kind that cannot be made elsewhere."""
+        """Return whether an entry gets no record: it is excluded, or a special file."""
         if self.excluded and self.excluded.match(path, stat.S_ISDIR(found.st_mode)):
             return True
         return self._is_special(path, found)
@@ -163,7 +161,7 @@ class Scan(object):
         return True
 
     def _add_entry(self, parent, name, path, found):
-        """Make the record of one entry; a directory's Level, whose record is made when it is left."""
+        """Add the record of one entry. Return the OpenDirectory of a directory; its record is filled in on leaving."""
         if stat.S_ISDIR(found.st_mode):
             if found.st_dev != self._device:
                 self.mounts.append(to_text(path))
@@ -179,7 +177,7 @@ class Scan(object):
         return None
 
     def _close_directory(self, level):
-        """Close a directory and make its record: only now is it known whether anything in it was left out."""
+        """Close a directory and fill in its record: only now is it known whether an entry was skipped."""
         try:
             xattrs = read_xattrs(level.handle) if self.xattrs else b""
         finally:
@@ -212,14 +210,14 @@ class Scan(object):
         self.packed.append(tree_records.pack(kind, flags, found, path, target, xattrs))
 
     def _mark_shared(self):
-        """A file that has names which are not in these records is someone else's too."""
+        """Flag files that have hard links outside these records."""
         for _, links, places in self._inodes.values():
             if links > len(places):
                 for place in places:
                     self.packed[place] = tree_records.with_flag(self.packed[place], tree_records.SHARED)
 
     def record_owner(self, found):
-        """Remember what the owner and the group are called here."""
+        """Record the names of the owner and the group."""
         if found.st_uid not in self.users:
             try:
                 self.users[found.st_uid] = pwd.getpwuid(found.st_uid).pw_name
@@ -233,10 +231,9 @@ class Scan(object):
 
 
 def scan(request, root, exclude=(), xattrs=False, known="", identity=None):
-    """The tree below `root`, packed and compressed; nothing but `same` where its digest is the `known` one.
+    """Send the packed and compressed records of a tree; nothing if its digest is `known`, only "same".
 
-    A root that is missing or is no directory is told in `root`: "missing", "other" or "directory". `identity`: the
-    [device, inode] that the root must have.
+    Return "root": "missing", "other" (no directory) or "directory". `identity`: [device, inode] of the root, or None.
     """
 
     def walk(handle):
@@ -248,9 +245,9 @@ def scan(request, root, exclude=(), xattrs=False, known="", identity=None):
 
 
 def scan_paths(request, root, xattrs=False, identity=None, run=""):
-    """As `scan`, but only of the paths that the payload names, one line of JSON each, and of nothing below them.
+    """Like `scan`, but only for the paths in the payload (a line of JSON each), and not below them.
 
-    `run`: the last run that may have changed the tree; Refusal where another one did.
+    `run`: the last run that may have changed the tree; raises Refusal if another one did.
     """
     paths = [checked_path(path) for path in read_json_lines(request)]
 
@@ -273,7 +270,7 @@ def _run_scan(request, root, walk, known="", identity=None):
     except NotADirectoryError:
         return {"root": "other", "uid": os.geteuid()}
     try:
-        last = last_run(path, handle)  # before the look: whoever begins to change the tree meanwhile is another
+        last = last_run(path, handle)  # before the scan, so that a run that starts meanwhile counts as another
         found = walk(handle)
         top, itself = os.fstat(handle), root_identity(handle)
         found.record_owner(top)

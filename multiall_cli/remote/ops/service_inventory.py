@@ -1,7 +1,4 @@
-"""What a server runs and holds, so that rules can be written of it: services, ports, file systems, people.
-
-Reads only.
-"""
+"""Lists what a server runs, to generate rules from: services, ports, file systems and users. Reads only."""
 
 import glob
 import os
@@ -13,13 +10,13 @@ from multiall_cli.remote.facts.sources import CollectError, checked_output
 LOCAL = ("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "vfat", "f2fs", "jfs", "reiserfs")
 REMOTE = ("nfs", "nfs4", "cifs", "glusterfs", "ceph")
 _NO_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
-_LOGIN_UIDS = range(1000, 60000)  # login.defs: numbers of accounts that are people's
+_LOGIN_UIDS = range(1000, 60000)  # login.defs: uids of login users
 
 
 def service_inventory(request):
-    """services: [name]; ports: [[number, [address]]]; mounts: [[path, type]]; users: [[name, shell]].
+    """Return services: [name]; ports: [[number, [address]]]; mounts: [[path, type]]; users: [[name, shell]].
 
-    What cannot be read is left out, and told under `troubles`: {name: words}.
+    A list that cannot be read is missing, and `troubles` has the reason: {name: text}.
     """
     found: "dict[str, object]" = {}
     troubles = {}
@@ -34,7 +31,7 @@ def service_inventory(request):
 
 
 def _services():
-    """Those that run now and are started with the server."""
+    """Return the services that run now and start at boot."""
     if os.path.isdir("/run/systemd/system"):
         flags = ["--type=service", "--plain", "--no-legend", "--no-pager"]
         running = service_names(checked_output(["systemctl", "list-units", "--state=running"] + flags, MAX_LISTING))
@@ -48,7 +45,7 @@ def _services():
     return sorted(name for name in names if service.service(name).get("running"))
 
 
-MAX_LISTING = 1 << 20  # letters of a list of units
+MAX_LISTING = 1 << 20  # bytes of a list of units
 
 
 def service_names(text):
@@ -57,7 +54,7 @@ def service_names(text):
 
 
 def _short(unit):
-    """A service's name without its end, where that is the same one: `x.timer.service` is not `x.timer`."""
+    """Return a unit without `.service`, if that is unambiguous: `x.timer.service` is not `x.timer`."""
     short = unit[: -len(".service")]
     return short if service.unit_name(short) == unit else unit
 

@@ -1,4 +1,4 @@
-"""Puts new files together aside, block by block, and checks them before they may take anyone's place."""
+"""Assembles new files in the staging area, block by block, and verifies them before they are installed."""
 
 import grp
 import hashlib
@@ -15,11 +15,11 @@ from multiall_cli.remote.ops.scan import read_xattrs
 from multiall_cli.remote.refusal import Refusal
 
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_MANY = 8  # from so many new files on, one syncfs is cheaper than an fsync each
+_MANY = 8  # new files from which on one syncfs is cheaper than an fsync each
 
 
 def owner_ids(owner, group):
-    """(uid, gid) of names or numbers; -1 where none is wanted. Refusal where a name is unknown here."""
+    """Return (uid, gid) of names or numbers; -1 if none is wanted. Raises Refusal if a name is unknown here."""
     return _id(owner, "user", lambda name: pwd.getpwnam(name).pw_uid), _id(
         group, "group", lambda name: grp.getgrnam(name).gr_gid
     )
@@ -35,11 +35,11 @@ def _id(name, what, look_up):
     except KeyError:
         if name.isdigit():
             return int(name)
-        raise Refusal("there is no %s %s" % (what, name), "make it, or name another in the inventory")
+        raise Refusal("there is no %s %s" % (what, name), "create it, or change the inventory")
 
 
 def set_attributes(target, change):
-    """Give owner, mode, attributes and time to an open file or directory. Owner first: it clears setuid bits."""
+    """Set owner, mode, xattrs and mtime of an open file or directory. Owner first: it clears setuid bits."""
     uid, gid = owner_ids(change.get("owner"), change.get("group"))
     if uid != -1 or gid != -1:
         found = os.fstat(target)
@@ -54,27 +54,27 @@ def set_attributes(target, change):
 
 
 def restrict_root(root, directories):
-    """Take from a tree's open root what it is not to allow, before anything is put into it; the rest comes last.
+    """Remove permissions from the open root that it is to lose, before anything is put into it. The rest is set last.
 
-    `settled`: the directories that are dressed at the end.
+    `directories`: the directory changes of the payload.
     """
     for change in directories:
         if change["path"] == "" and change.get("mode") is not None:
             try:
                 os.fchmod(root, stat.S_IMODE(os.fstat(root).st_mode) & (change["mode"] | 0o7700))
             except PermissionError:
-                return  # its own turn will say so
+                return  # reported later, with its own change
 
 
 def _change_owner(target, uid, gid, inherited):
-    """Owner and group; which of them are only inherited is given as far as our rights go."""
+    """Set owner and group. Inherited ones are best effort: only as far as permissions allow."""
     try:
         os.fchown(target, uid, gid)
         return
     except PermissionError:
         if not inherited:
             raise
-    for key, ids in (("owner", (uid, -1)), ("group", (-1, gid))):  # the group may be one of ours
+    for key, ids in (("owner", (uid, -1)), ("group", (-1, gid))):  # this user may belong to the group
         try:
             os.fchown(target, *ids)
         except PermissionError:
@@ -83,7 +83,7 @@ def _change_owner(target, uid, gid, inherited):
 
 
 def inherit_owner(change, old):
-    """Owner and group that nobody declared are those of the file that is replaced, whose stat is `old`."""
+    """Take undeclared owner and group from the replaced file, whose stat is `old`."""
     for key, number in (("owner", old.st_uid), ("group", old.st_gid)):
         if not change.get(key):
             change[key] = number
@@ -91,13 +91,13 @@ def inherit_owner(change, old):
 
 
 def without_inherited(change, uid, gid):
-    """The numbers that were declared; -1 for those that are only inherited."""
+    """Return uid and gid, with -1 for those that are only inherited."""
     inherited = change.get("inherits", ())
     return -1 if "owner" in inherited else uid, -1 if "group" in inherited else gid
 
 
 def set_xattrs(handle, packed):
-    """Exactly these, as `read_xattrs` packs them."""
+    """Set exactly these extended attributes, packed as by `read_xattrs`."""
     wanted = dict(tree_records.unpack_xattrs(packed))
     for name, _ in tree_records.unpack_xattrs(read_xattrs(handle)):
         if name not in wanted:
@@ -107,14 +107,14 @@ def set_xattrs(handle, packed):
 
 
 def write_all(handle, block):
-    """All of it: a write may be short."""
+    """Write all bytes: a write may be short."""
     view = memoryview(block)
     while view:
         view = view[os.write(handle, view) :]
 
 
 class PartialFile(object):
-    """A file being put together in the stage."""
+    """A file that is being assembled in the stage."""
 
     def __init__(self, stage, tree, change):
         self.change = change
@@ -135,7 +135,7 @@ class PartialFile(object):
         self._closed = False
 
     def block(self, what, number, body):
-        """Take a block in; the blocks before it that did not come are the old file's."""
+        """Add a block. Blocks before it that were not sent are copied from the old file."""
         self._copy_until(number)
         if what == HOLE:
             self._skip(number)
@@ -157,7 +157,7 @@ class PartialFile(object):
             self._next += 1
 
     def _skip(self, number):
-        """A block that takes no room at the source takes none here."""
+        """Add a hole of one block."""
         self._pass(max(0, min(BLOCK, self.change["size"] - number * BLOCK)))
 
     def _pass(self, length):
@@ -170,20 +170,20 @@ class PartialFile(object):
         write_all(self._handle, block)
 
     def finish(self):
-        """The finished file's name in the stage; Stale where it is not what was announced."""
+        """Return the name of the finished file in the stage. Raises Stale if its digest is not the announced one."""
         self._copy_until(-(-self.change["size"] // BLOCK))
         wanted = self.change["digest"]
         if self._digest.hexdigest() != wanted:
             raise Stale()
         if self._skipped:
-            os.ftruncate(self._handle, self.change["size"])  # a hole at the end is part of it
+            os.ftruncate(self._handle, self.change["size"])  # include a hole at the end
         set_attributes(self._handle, self.change)
         finished = wanted.encode("ascii") + b"-%d" % self.change["index"]
         os.replace(self._name, finished, src_dir_fd=self._stage, dst_dir_fd=self._stage)
         return finished
 
     def close(self):
-        """Let go of both files; a second time is no harm."""
+        """Close both files. May be called again."""
         if self._closed:
             return
         self._closed = True
@@ -193,7 +193,7 @@ class PartialFile(object):
 
 
 class Stale(Exception):
-    """What a change builds on is no longer what was observed; the text says more where there is more to say."""
+    """The base of a change is no longer what was observed. The text may say more."""
 
 
 def _inflate(body):
@@ -205,7 +205,7 @@ def _inflate(body):
 
 
 def reuse_staged(stage, name, change):
-    """Take a finished file of an interrupted run, if it is whole; its new name, or None."""
+    """Take over a finished file of an interrupted run; return its new name, or None if it is damaged."""
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stage)
     try:
         digest = hashlib.sha256()
@@ -222,7 +222,7 @@ def reuse_staged(stage, name, change):
 
 
 def sync_files(stage, names):
-    """What is staged survives a power cut from here on."""
+    """Make the staged files survive power loss."""
     if len(names) >= _MANY and _syncfs(stage):
         return
     for name in names:
@@ -234,7 +234,7 @@ def sync_files(stage, names):
 
 
 def _syncfs(handle):
-    """One sync for the whole file system; False where the C library has none."""
+    """Sync the whole file system; return False if the C library has no syncfs."""
     try:
         import ctypes
 

@@ -1,7 +1,7 @@
-"""The folder beside a tree in which new files are put together and deleted ones are kept for a while.
+"""The folder beside a tree where new files are assembled and deleted ones are kept for some days.
 
-It lies in the tree's parent, on the same file system, so that a rename is all that is left to do; where that
-cannot be, inside the tree. Its name begins with `.multiall-`, so no scan sees it; only its owner may enter.
+It is in the parent folder of the tree, on the same file system, so that files are installed by rename; if that is not
+possible, inside the tree. Its name begins with `.multiall-`, which no scan reports. Only its owner may enter.
 """
 
 import errno
@@ -16,15 +16,15 @@ from multiall_cli.remote.ops.dirfd import DIRECTORY, STAGING_PREFIX, open_direct
 from multiall_cli.remote.refusal import Refusal
 
 STAGE, TRASH, REPLACED = b"stage", b"trash", b"replaced"
-TREE = b"tree"  # a mark whose text is the root of the tree that the folder belongs to
-RUN = b"run"  # a mark whose text says which run was the last to change the tree
+TREE = b"tree"  # mark: the root of the tree that owns the folder
+RUN = b"run"  # mark: the last run that changed the tree
 DAY = 86400.0
 MAX_MARK = 1 << 12  # bytes
-LOCK_INTERVAL = 0.05  # seconds between two tries to lock; flock has no wait with a limit
+LOCK_INTERVAL = 0.05  # seconds between two attempts to lock, because flock has no timeout
 
 
 def _open_own_folder(parent, name, path):
-    """A handle of our own folder; made where it is missing. Refusal where it is someone else's."""
+    """Return a handle of our own folder, which is created if missing. Raises Refusal if it belongs to another user."""
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:
@@ -34,12 +34,12 @@ def _open_own_folder(parent, name, path):
     except OSError as fault:
         if fault.errno not in (errno.ENOTDIR, errno.ELOOP):
             raise
-        raise Refusal("%s is no directory, so it is not ours" % to_text(path), "remove or rename it")
+        raise Refusal("%s is not a directory, so it is not a staging folder" % to_text(path), "remove or rename it")
     found = os.fstat(handle)
     if found.st_uid != os.geteuid() or found.st_mode & 0o077:
         os.close(handle)
         raise Refusal(
-            "%s belongs to user %d with mode %o, so it is not ours"
+            "%s belongs to user %d with mode %o, so it is not this user's staging folder"
             % (to_text(path), found.st_uid, stat.S_IMODE(found.st_mode)),
             "remove or rename it",
         )
@@ -47,7 +47,7 @@ def _open_own_folder(parent, name, path):
 
 
 def _write_mark(folder, name, text):
-    """A link with this text; a file where the file system has no links (FAT). FileExistsError where it is there."""
+    """Create a symbolic link with this text, or a file on file systems without links. Raises FileExistsError."""
     try:
         os.symlink(text, name, dir_fd=folder)
     except OSError as fault:
@@ -61,7 +61,7 @@ def _write_mark(folder, name, text):
 
 
 def _read_mark(folder, name):
-    """The text of a mark. Errors: OSError, FileNotFoundError where there is none."""
+    """Return the text of a mark. Raises FileNotFoundError, OSError."""
     try:
         return os.readlink(name, dir_fd=folder)
     except OSError as fault:
@@ -75,7 +75,7 @@ def _read_mark(folder, name):
 
 
 def _claim(parent, handle, root, path):
-    """Mark the folder as this tree's. Where strangers can rename it, they could hand us another tree's."""
+    """Mark the folder as this tree's. Other users who can rename it could swap in the folder of another tree."""
     try:
         is_ours = _read_mark(handle, TREE) == root
     except FileNotFoundError:
@@ -86,11 +86,11 @@ def _claim(parent, handle, root, path):
     try:
         _write_mark(handle, TREE, root)
     except FileExistsError:
-        return  # our own, or that of a tree which was renamed by whom we trust
+        return  # ours, or of a tree that a trusted user renamed
 
 
 def _locate(root, handle):
-    """(parent handle, name, path) of the workshop of the tree at `root`, whose handle is given."""
+    """Return (parent handle, name, path) of the staging area of the tree at `root`, whose handle is given."""
     name = STAGING_PREFIX + os.path.basename(root)
     try:
         parent, _, path = _beside(root)
@@ -109,7 +109,7 @@ def _beside(root):
 
 
 def is_staging_area(parent, name):
-    """Whether a name that begins as ours do is a staging folder of ours, or of a user into whose we cannot look."""
+    """Return whether a name that begins with our prefix is a staging area, of this or of an unreadable user."""
     found = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
         return False
@@ -123,9 +123,9 @@ def is_staging_area(parent, name):
 
 
 def last_run(root, handle):
-    """What is noted of the last run that changed the tree: {"run", "by", "since"}; {} where nothing is.
+    """Return the note of the last run that changed the tree, {"run", "by", "since"}; {} without one.
 
-    `handle` None: the root is missing; what is noted of the tree that was there counts.
+    `handle` None: the root is missing; the note about the former tree counts.
     """
     try:
         parent, name, _ = _locate(root, handle) if handle is not None else _beside(root)
@@ -152,7 +152,7 @@ def _read_run_note(folder):
 
 
 def check_run(root, handle, run):
-    """Refusal where another run has changed the tree since `run` began to."""
+    """Raise Refusal if a run other than `run` was the last to change the tree."""
     _check_run_note(last_run(root, handle), run, root)
 
 
@@ -162,19 +162,19 @@ def _check_run_note(noted, run, root):
 
 
 def overtaken_by(root, noted):
-    """The Refusal that names the run which has the tree, or had it meanwhile."""
+    """Return the Refusal that names the other run."""
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(noted.get("since") or 0))
-    what = "another run is changing %s, or did so since it was observed: %s of %s, begun %s" % (
+    what = "another run is changing %s, or has changed it since it was observed: %s by %s, started %s" % (
         to_text(root),
         noted.get("run", "a run"),
-        noted.get("by", "an admin host unknown"),
+        noted.get("by", "an unknown admin host"),
         since,
     )
     return Refusal(what, "wait for it, then run again", "overtaken")
 
 
 def remove_below(handle):
-    """Delete all that lies below an open directory, however deep."""
+    """Delete everything below an open directory, at any depth."""
     levels = [(handle, None)]
     try:
         while levels:
@@ -192,7 +192,7 @@ def remove_below(handle):
 
 
 def _unlink_files(handle):
-    """Delete what is no directory; the name of a directory that is left, or None."""
+    """Delete all files; return the name of one remaining directory, or None."""
     left = None
     for name in os.listdir(handle):
         name = os.fsencode(name)
@@ -204,10 +204,10 @@ def _unlink_files(handle):
 
 
 class StagingArea(object):
-    """Open, locked, with its staging folder; one run at a time."""
+    """An open and locked staging area; one run at a time."""
 
     def __init__(self, request, root, handle, last=None):
-        """`last`: the run that was the last to change the tree when it was observed (None: any may have since)."""
+        """`last`: the last run when the tree was observed; None: other runs do not matter."""
         self._root = root
         self._parent, self._name, path = _locate(root, handle)
         try:
@@ -224,7 +224,7 @@ class StagingArea(object):
             raise
 
     def _lock_folder(self, request, path, last):
-        """Waits as long as an earlier run of ours, whose link was lost, may go on waiting for the admin."""
+        """Wait for the lock as long as a run whose connection was lost may wait for its admin host."""
         deadline = time.monotonic() + request.patience
         while True:
             handle = _open_own_folder(self._parent, self._name, path)
@@ -237,7 +237,7 @@ class StagingArea(object):
                         raise overtaken_by(self._root, _read_run_note(handle))
                     time.sleep(LOCK_INTERVAL)
                     request.heartbeat()
-                if os.fstat(handle).st_nlink:  # else whoever held it removed it: then it is made anew
+                if os.fstat(handle).st_nlink:  # else the last holder removed it; create it again
                     return handle
             except BaseException:
                 os.close(handle)
@@ -255,12 +255,12 @@ class StagingArea(object):
         return True
 
     def check(self, last):
-        """Refusal where another run than `last` was the last to change the tree (None: any may have been)."""
+        """Raise Refusal if a run other than `last` was the last to change the tree (None: any may have been)."""
         if last is not None:
             _check_run_note(_read_run_note(self.handle), last, self._root)
 
     def write_run_note(self, run, by):
-        """From here on, whoever observed the tree before must observe it again."""
+        """Note that this run changes the tree: earlier observations are no longer valid."""
         text = json.dumps({"run": run, "by": by, "since": time.time()})
         new = RUN + b".new"
         for _ in range(2):
@@ -272,7 +272,7 @@ class StagingArea(object):
         os.replace(new, RUN, src_dir_fd=self.handle, dst_dir_fd=self.handle)
 
     def staged(self):
-        """The names of the finished files that an interrupted run left; half-made ones are removed."""
+        """Return the finished files of an interrupted run, and remove its partial ones."""
         finished = []
         for name in os.listdir(self.stage):
             name = os.fsencode(name)
@@ -286,11 +286,11 @@ class StagingArea(object):
         remove_below(self.stage)
 
     def trash_folder(self, run):
-        """A handle of the folder that keeps what this run deletes."""
+        """Return a handle of the folder for files that this run deletes."""
         return self._run_folder(TRASH, run)
 
     def replaced_folder(self, run):
-        """A handle of the folder that keeps what this run replaces, until the next one."""
+        """Return a handle of the folder for files that this run replaces. It is kept until the next run."""
         return self._run_folder(REPLACED, run)
 
     def _run_folder(self, kind, run):
@@ -301,7 +301,7 @@ class StagingArea(object):
             os.close(folder)
 
     def empty_trash(self, days):
-        """Remove what was deleted more than `days` ago, and what earlier runs replaced."""
+        """Remove files that were deleted more than `days` ago, and files that earlier runs replaced."""
         self._purge(TRASH, time.time() - days * DAY)
         self._purge(REPLACED, float("inf"))
 
@@ -323,7 +323,7 @@ class StagingArea(object):
             os.close(folder)
 
     def remove_empty_trash(self, run):
-        """Remove this run's folder of deleted files, if none is left in it: what others put there meanwhile stays."""
+        """Remove the trash folder of this run if it is empty. Files that others put there stay."""
         try:
             folder = os.open(TRASH, DIRECTORY, dir_fd=self.handle)
         except FileNotFoundError:
@@ -334,7 +334,7 @@ class StagingArea(object):
             os.close(folder)
 
     def close(self):
-        """Let go; a workshop of which nothing is needed any more goes away."""
+        """Close and unlock. An area that is not needed any more is removed."""
         os.close(self.stage)
         for name in (STAGE, TRASH, REPLACED):
             self._remove(name, self.handle)
@@ -349,4 +349,4 @@ class StagingArea(object):
         try:
             os.rmdir(name, dir_fd=parent)
         except OSError:
-            return  # it is not empty, or was never made: then it stays as it is
+            return  # not empty, or never created

@@ -1,4 +1,4 @@
-"""Whom this member reaches: TCP connections that are reset as soon as they tell something, all at once."""
+"""Probes TCP endpoints from this member, all at once. Connections are reset as soon as they open."""
 
 import errno
 import selectors
@@ -6,8 +6,8 @@ import socket
 import struct
 import time
 
-MAX_OPEN = 256  # connections that are being opened
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds: nothing of it is in the other's log
+MAX_OPEN = 256  # simultaneous attempts
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close with a reset, so that the server logs nothing
 _WORDS = {
     0: "tcp",
     errno.ECONNREFUSED: "refused",
@@ -50,7 +50,7 @@ def probe_tcp(request, endpoints, within):
 
 
 def _start(address, port):
-    """(a connection that is being opened, 0); or (None, why it could not be begun): such a fault no socket tells."""
+    """Return (connecting socket, 0), or (None, errno) if the attempt failed at once; errno None: not tried."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]
         connecting = socket.socket(family, kind, protocol)

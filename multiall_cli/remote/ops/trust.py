@@ -12,8 +12,8 @@ import stat
 import struct
 
 ACL = "system.posix_acl_access"
-ENTRY = struct.Struct("<HHI")  # of an ACL: kind, rights, number
-VERSION = 4  # bytes before the first
+ENTRY = struct.Struct("<HHI")  # ACL entry: kind, permissions, id
+VERSION = 4  # bytes before the first entry
 NAMED_USER, OWN_GROUP, NAMED_GROUP, MASK = 2, 4, 8, 16
 WRITES = 2
 FIRST_OF_USERS = 1000  # lower group numbers belong to the system, and its own files list their members
@@ -65,7 +65,7 @@ def _acl(handle):
 
 
 def strangers(handle, found, users):
-    """Who besides the trusted users may write to an open folder."""
+    """Return the accounts other than trusted users that can write to an open folder."""
     return {each for each in writers(handle, found) if not _is_trusted(each, users)}
 
 
@@ -75,7 +75,7 @@ def _is_trusted(who, users):
 
 
 def _is_private(gid, users):
-    """Whether nobody but trusted users is in a group: root's, an empty one of the system, or the one of each user."""
+    """Return whether only trusted users are in a group: root's, an empty system group, or a user's own."""
     try:
         group = grp.getgrgid(gid)
         trusted = [pwd.getpwuid(uid) for uid in users]
@@ -103,7 +103,7 @@ def distrust_reason(link, handle, users):
 
 
 def can_rename(handle, found, users):
-    """The strangers who can rename what others own in a folder; none where it is sticky and a trusted user's.
+    """Return the strangers who can rename entries of others in a folder; none if it is sticky and a trusted user's.
 
     A session that is not root's trusts the groups of its own user with the folders that they share.
     """
@@ -114,7 +114,7 @@ def can_rename(handle, found, users):
 
 
 def controls(stranger, handle, found):
-    """Whether a stranger could do to this open directory what we may be led to do to it."""
+    """Return whether a stranger has write access to this open directory anyway."""
     theirs = writers(handle, found)
     if stranger in theirs or ("everyone", 0) in theirs:
         return True
@@ -131,5 +131,5 @@ def _is_member(uid, gid):
 
 
 def describe(others):
-    """The strangers as a text: `user 1000 and everyone`."""
+    """Return the strangers as text: `user 1000 and everyone`."""
     return " and ".join("%s %d" % each if each[0] != "everyone" else "everyone" for each in sorted(others))

@@ -57,8 +57,8 @@ def test_the_gate_drops_all_input_until_its_line() -> None:
     [
         (SUDO, b"sudo: sorry, you must have a tty to run sudo\n", False, "write `Defaults:USER !requiretty`"),
         (SUDO, b"sudo: Ein Passwort ist notwendig\n", False, "see `multiall doctor --sudoers`, or declare a password"),
-        (SUDO, b"Sorry, try again.\nsudo: 1 incorrect password attempt\n", True, "mend the password"),
-        (DOAS, b"doas: Operation not permitted\n", False, "allow doas to the login"),
+        (SUDO, b"Sorry, try again.\nsudo: 1 incorrect password attempt\n", True, "fix the password"),
+        (DOAS, b"doas: Operation not permitted\n", False, "allow the login to use doas"),
     ],
 )
 def test_a_refusal_says_what_moves_on(how: Become, stderr: bytes, password: bool, words: str) -> None:
