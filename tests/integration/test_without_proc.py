@@ -25,11 +25,11 @@ ROOT = Path(__file__).parents[2]
 AWAY = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
-from multiall_cli.lab.real import kernel
-kernel.unshare(kernel.NEWNS)
-kernel.mount(None, "/", None, kernel.PRIVATE | kernel.REC)
-kernel.mount("/proc", sys.argv[1], None, kernel.BIND | kernel.REC)
-kernel.mount("none", "/proc", "tmpfs")
+from multiall_cli.lab.real import syscalls
+syscalls.unshare(syscalls.NEWNS)
+syscalls.mount(None, "/", None, syscalls.PRIVATE | syscalls.REC)
+syscalls.mount("/proc", sys.argv[1], None, syscalls.BIND | syscalls.REC)
+syscalls.mount("none", "/proc", "tmpfs")
 """
 TOLD = """
 import psutil

@@ -310,11 +310,11 @@ sys.path.insert(0, {root!r})
 from multiall_cli.remote.facts.collect import FACTS, collector
 from multiall_cli.remote.facts.psutil_fallback import READERS
 COLLECTORS = {{name: collector(name) for name in FACTS}}
-from multiall_cli.lab.real import kernel
-kernel.unshare(kernel.NEWNS)
-kernel.mount(None, "/", None, kernel.PRIVATE | kernel.REC)
-kernel.mount("one", sys.argv[1], "tmpfs", kernel.NOSUID)
-kernel.mount("two", sys.argv[1], "tmpfs", kernel.READ_ONLY)
+from multiall_cli.lab.real import syscalls
+syscalls.unshare(syscalls.NEWNS)
+syscalls.mount(None, "/", None, syscalls.PRIVATE | syscalls.REC)
+syscalls.mount("one", sys.argv[1], "tmpfs", syscalls.NOSUID)
+syscalls.mount("two", sys.argv[1], "tmpfs", syscalls.READ_ONLY)
 print(json.dumps([way["mount"](sys.argv[1]) for way in (COLLECTORS, READERS)]))
 """
 
