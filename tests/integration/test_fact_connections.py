@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from tests.limits import HANG
 
 from multiall_cli.remote.facts.sources import connect
+from tests.limits import HANG
 
 NAME = "dual.test"
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
