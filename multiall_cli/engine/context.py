@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Fault, Unreachable
-from multiall_cli.domain.inventory import Inventory, Server, Site
+from multiall_cli.domain.inventory import Inventory, Site
 from multiall_cli.domain.run import Step
 from multiall_cli.domain.topology import Topology
 from multiall_cli.ports.adapters import Adapters
@@ -88,11 +88,3 @@ class Context:
     def observer_of(self, server: str) -> str:
         """Who meets a server when we work on it: ourselves, or the peer that relays."""
         return self.relays.get(server, self.vantage)
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One agent and the members that it keeps as declared."""
-
-    agent: Agent
-    servers: tuple[Server, ...]

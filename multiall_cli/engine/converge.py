@@ -42,9 +42,9 @@ class Convergence:
 
 def converge(job: Convergence) -> SubjectReport:
     """Make the approved changes on one member and see that they hold. Trouble with the member is in the report."""
-    work = job.work
+    work, reopens = job.work, job.work.needs_session and not job.work.is_open
     try:
-        if not work.is_open:  # it was closed after the plan was made, so it may have changed since
+        if reopens:  # it was closed after the plan was made, so it may have changed since
             _observe_again(job)
         for agent in work.agents.values():
             _apply(job, agent)
@@ -55,6 +55,9 @@ def converge(job: Convergence) -> SubjectReport:
         return _report(job, MemberState.DEFERRED, fault.what, fault.todo)
     except (MemberFault, Refused) as fault:
         return _report(job, MemberState.FAILED, fault.what, fault.todo, overtaken=isinstance(fault, Overtaken))
+    finally:
+        if reopens:
+            work.close()
 
 
 def _report(
@@ -156,6 +159,8 @@ def _attempt(job: Convergence, agent: Agent, part: AgentPlan[Any], made: dict[st
             }
             return
         todo = _replanned(job, agent, stale) if stale else []
+        unneeded = [stale[key] for key in stale.keys() - {each.key for each in todo}]
+        _record(job, part, [Outcome(each, Result.CONFLICT, "someone else made it so") for each in unneeded])
 
 
 def _replanned(job: Convergence, agent: Agent, stale: Mapping[str, Change[Any]]) -> list[Change[Any]]:

@@ -65,6 +65,8 @@ class SubjectWork:
     desired: dict[str, Desired[Any]] = field(default_factory=dict)
     parts: dict[str, AgentPlan[Any]] = field(default_factory=dict)
     is_observed: bool = False
+    has_pending: bool = False
+    """Whether an earlier run announced handlers that have not run yet."""
 
     @property
     def name(self) -> str:
@@ -73,6 +75,11 @@ class SubjectWork:
     @property
     def is_open(self) -> bool:
         return len(self.sessions) == len(self.agents)
+
+    @property
+    def needs_session(self) -> bool:
+        """Whether there is something to do on the member: a change, or a handler of an earlier run."""
+        return self.has_pending or any(part.changes for part in self.parts.values())
 
     def visit(self, known: Mapping[str, Known]) -> None:
         """Open a session per agent and observe. Raises Unreachable, MemberFault; then nothing stays open."""

@@ -122,11 +122,11 @@ class _Sync:
         return report
 
     def _roll_out(self) -> RolledOut:
-        pending = {each.subject for each in self.context.store.handlers.of(self.scope)}
         works = self.observation.works
-        busy = tuple(
-            name for name, work in works.items() if name in pending or any(p.changes for p in work.parts.values())
-        )
+        for each in self.context.store.handlers.of(self.scope):
+            if each.subject in works:
+                works[each.subject].has_pending = True
+        busy = tuple(name for name, work in works.items() if work.needs_session)
         idle = tuple(name for name in works if name not in busy)
         members = Members(idle, busy, len(self.plan.absent), len(self.plan.subjects))
         options = self.options

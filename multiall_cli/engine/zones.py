@@ -59,6 +59,7 @@ from multiall_cli.planning.zones.plan import (
     owned,
     plan_id,
     plan_zone,
+    pools_of,
 )
 from multiall_cli.planning.zones.seen import short
 
@@ -351,7 +352,8 @@ def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
     me, now = holder(context, wish.verb), context.clock.now()
     servers = tuple(each.name for each in zone.servers)
     verb = " ".join(filter(None, [wish.verb, flags(NAMES, sorted(wish.forced))]))
-    scopes = (scope_of(zone), *((pool_scope(wish.pool),) if wish.pool else ()))
+    pools = dict.fromkeys(filter(None, (wish.pool, *pools_of(plan.changes, desk.of(zone)))))
+    scopes = (scope_of(zone), *map(pool_scope, pools))
     run = Run(new_run_id(now), verb, scopes, servers, plan.id, me.who, me.host, me.pid, now)
     context.store.journal.begin(run)
     context.watch(Step("begun"))

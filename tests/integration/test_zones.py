@@ -286,6 +286,15 @@ def test_a_zone_of_which_nothing_of_ours_would_stay(site: ZoneSite) -> None:
     assert site.told() == [set()] * 3
 
 
+def test_the_history_of_a_pool_has_its_names(site: ZoneSite) -> None:
+    """Whichever command changed them."""
+    site.up()
+    site.sync()
+    (run,) = site.multiall("journal", "list", "--pool", "web", "--json").json()["runs"]
+    assert [(each["kind"], each["name"]) for each in run["scopes"]] == [("zone", site.zone), ("pool", "web")]
+    assert run["verb"] == "dns sync"
+
+
 def test_losing_the_cache_decides_nothing_otherwise(site: ZoneSite) -> None:
     """Names declared once, members' former places and what clients may hold are no cache: all are known without it."""
     site.write({"name": "www"}, {"name": "api"})

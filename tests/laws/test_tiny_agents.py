@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,8 @@ from multiall_cli.domain.values import Amount
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.observe import observe
 from multiall_cli.engine.sync import SyncOptions, sync
-from tests.fixtures.contexts import context
+from multiall_cli.ports.session import Session
+from tests.fixtures.contexts import WithTransport, context
 from tests.fixtures.tiny_agents import Majority, Positions
 
 WEB = pool_scope("web")
@@ -135,6 +137,59 @@ def test_a_writer_that_never_ends_wins(pool: Pool) -> None:
     report = pool.sync(replace(colors(pool, "red", "blue", "red"), tries=3, meanwhile=race))
     assert (report.exit, pool.read("color")[1]) == (Exit.PARTIAL, "green2")
     assert "someone else keeps writing to it" in report.members[1].reason
+
+
+def test_what_another_writer_made_so_at_the_last_moment_is_no_trouble(pool: Pool) -> None:
+    """Its intent is closed, and the member is as desired."""
+    writes = iter([lambda: pool.write("m2", "color", "red")])
+    agent = replace(colors(pool, "red", "blue", "red"), tries=3, meanwhile=lambda name: next(writes, int)())
+    report = pool.sync(agent)
+    assert (report.exit, pool.store.journal.pending()) == (Exit.OK, [])
+    assert [each.detail for each in pool.store.journal.entries(report.run)] == ["someone else made it so"]
+
+
+@dataclass
+class Counting:
+    """A transport that counts the sessions that are open at once, and all that were opened."""
+
+    transport: MemoryTransport
+    opened: int = 0
+    now: int = 0
+    most: int = 0
+
+    def open(self, server: Server) -> Session:
+        session = self.transport.open(server)
+        self.opened, self.now = self.opened + 1, self.now + 1
+        self.most = max(self.most, self.now)
+        return Counted(session, self)
+
+    def close(self) -> None:
+        """The pool's transport is the fixture's."""
+
+
+class Counted:
+    """A session whose end is counted."""
+
+    def __init__(self, session: Session, counting: Counting) -> None:
+        self._session, self._counting = session, counting
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def close(self) -> None:
+        self._counting.now -= 1
+        self._session.close()
+
+
+def test_a_large_pool_keeps_no_more_sessions_open_than_it_works_on(pool: Pool) -> None:
+    """Members that need a change are opened again for their batch; the others are not."""
+    pool.servers, pool.parallel = tuple(map(server, range(1, 8))), 1
+    agent = colors(pool, "red", "blue", "red", "red", "green", "red", "red")
+    counting = Counting(pool.transport)
+    with_counting = replace(pool.context, adapters=WithTransport(pool.context.adapters, counting))
+    report = sync(with_counting, WEB, [agent], pool.servers, SyncOptions(rollout=ONE_BY_ONE))
+    assert (report.exit, pool.read("color")) == (Exit.OK, ["red"] * 7)
+    assert (counting.opened, counting.most, counting.now) == (7 + 2, 1, 0)
 
 
 def test_an_alarm_stops_a_plan_and_its_own_guard_lets_it_pass(pool: Pool) -> None:

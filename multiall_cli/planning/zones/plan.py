@@ -125,6 +125,13 @@ def _pool_of(change: Change[RRset]) -> str:
     return marker.pool if marker else ""
 
 
+def pools_of(changes: Iterable[Change[RRset]], claims: Iterable[Claim]) -> tuple[str, ...]:
+    """The pools whose names the changes are about, each once, by name."""
+    claiming = {key_of(each.place): (each.pool, *each.pools) for each in claims}
+    found = {pool for each in changes for pool in claiming.get(each.key, (_pool_of(each),)) if pool}
+    return tuple(sorted(found))
+
+
 def plan_id(zone: str, changes: Iterable[Change[RRset]]) -> str:
     """Stands for what would be changed: equal plans have equal ids."""
     told = (f"{each.key}\n{_told(each.before)}\n{_told(each.after)}\n" for each in changes)
