@@ -160,6 +160,7 @@ class SiteAdapters:
             config_files=config_files(self._settings),
             network=self.in_network,
             passwords=self._shared_passwords(),
+            dead_after=self._options.dead_after,
         )
         return self._ssh
 

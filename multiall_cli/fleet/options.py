@@ -16,6 +16,7 @@ class FleetOptions:
 
     `watch` gets each step of a longer verb; `stop` says whether to begin no further member; `warn` gets what the
     operator should know besides the result. `become_password`: for all servers with a `become` that declare none.
+    `dead_after`: seconds without an answer of a server's kernel after which the connection counts as cut.
     """
 
     parallel: int | None = None
@@ -24,3 +25,4 @@ class FleetOptions:
     stop: Callable[[], bool] = lambda: False
     warn: Callable[[str], None] = lambda words: None
     become_password: str | None = None
+    dead_after: float | None = None

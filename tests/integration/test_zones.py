@@ -11,15 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from dns.name import from_text
 
 from multiall_cli.adapters.dns.servers import DnsServers
 from multiall_cli.domain.change import Change
@@ -30,10 +28,13 @@ from multiall_cli.domain.run import Step
 from multiall_cli.domain.topology import Downtime
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer
+from multiall_cli.engine.zones import ZoneWish
 from multiall_cli.fleet import rollouts
+from multiall_cli.fleet.nouns.zones import Zones
 from multiall_cli.planning.zones.markers import Marker, digest
 from multiall_cli.planning.zones.plan import marker_of
 from tests.fixtures.bind9 import NAMED, SECRET, ZONE, Named, Servers, ports, servers
+from tests.fixtures.contexts import WithNameServers
 from tests.fixtures.zone_site import ZoneSite, at
 
 pytestmark = pytest.mark.skipif(NAMED is None, reason="there is no named: install bind9")
@@ -712,7 +713,7 @@ def test_a_late_secondary_is_told_again_until_it_has_the_zone(own: ZoneSite) -> 
 
 
 def test_what_was_read_before_is_not_sent_again(site: ZoneSite, dns: DnsServers) -> None:
-    """A process that reads a zone twice is given the changes; one that the primary has lost is read whole."""
+    """A process that reads a zone twice is given the changes."""
     zone = site.servers.zone(site.zone)
     site.other("one", "192.0.2.50")
     first = dns.read(zone)
@@ -722,10 +723,30 @@ def test_what_was_read_before_is_not_sent_again(site: ZoneSite, dns: DnsServers)
     assert second == DnsServers(lambda secret: os.environ[secret.name], 3.0, nullcontext).read(zone)
     log = (site.servers.primary.folder / "log").read_text()
     assert f"transfer of '{site.zone}/IN': IXFR started" in log.replace("IXFR-style", "IXFR")
-    held, _ = dns._zones[zone.id]
-    with held.writer() as change:
-        change.update_serial(100, relative=True, name=from_text(zone.name))  # as if it had been restored
-    assert dns.read(zone) == second
+
+
+def test_a_zone_that_its_primary_has_lost_is_read_whole(own: ZoneSite, dns: DnsServers) -> None:
+    """It was restored under an earlier serial, so the primary has no changes since ours."""
+    zone = own.servers.zone(own.zone)
+    own.other("one", "192.0.2.50")
+    own.other("two", "192.0.2.51")
+    later = dns.read(zone)
+    restore(own, serial=1)
+    found = dns.read(zone)
+    assert (found.serial, found.serial < later.serial) == (1, True)
+    assert later.rrsets.keys() - found.rrsets.keys() == {(f"{name}.{zone.name}", "A") for name in ("one", "two")}
+
+
+def restore(site: ZoneSite, serial: int) -> None:
+    """The primary as it would be after a restore: the zone's first records, under a serial of choice."""
+    primary = site.servers.primary
+    primary.end()
+    for journal in primary.folder.glob("*.jnl"):
+        journal.unlink()
+    text = ZONE.format(zone=site.zone, more="").replace(" 1 3600", f" {serial} 3600")
+    (primary.folder / f"{site.zone}.zone").write_text(text)
+    primary.start()
+    primary.wait()
 
 
 def test_a_zone_that_was_restored_is_seen_by_who_reads_often(own: ZoneSite) -> None:
@@ -735,15 +756,7 @@ def test_a_zone_that_was_restored_is_seen_by_who_reads_often(own: ZoneSite) -> N
     clock = SimpleNamespace(at=0.0)
     often = DnsServers(lambda secret: SECRET, 3.0, nullcontext, lambda: float(clock.at))
     zone, gone = own.servers.zone(own.zone), (f"www.{own.zone}.", "A")
-    serial = often.read(zone).serial
-    primary = own.servers.primary
-    primary.end()
-    for journal in primary.folder.glob("*.jnl"):
-        journal.unlink()
-    restored = ZONE.format(zone=own.zone, more="").replace(" 1 3600", f" {serial} 3600")
-    (primary.folder / f"{own.zone}.zone").write_text(restored)
-    primary.start()
-    primary.wait()
+    restore(own, often.read(zone).serial)
 
     def has_it(at: float) -> bool:
         clock.at = at
@@ -831,24 +844,26 @@ def test_the_journal_has_what_was_done_and_not_what_was_planned_first(site: Zone
     assert site.told() == [at(1, 3)] * 3
 
 
-def test_what_was_done_before_the_primary_died_is_in_the_journal(
-    own: ZoneSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_done_before_the_primary_died_is_in_the_journal(own: ZoneSite) -> None:
     """Two messages, and it is killed between them."""
     primary = own.servers.primary
     own.write(*({"name": f"n{number}", "ttl": 1} for number in range(200)))
     own.up()
     own.sync()
     own.down("web1")
-    sent, messages = DnsServers._send, itertools.count(1)
+    before = primary.serial(own.zone)
 
-    def dies(servers: DnsServers, *what: Any) -> Any:
-        if next(messages) == 2:
+    @contextmanager
+    def dies() -> Iterator[None]:
+        """The network context of each message: ends the primary once a message has changed something."""
+        if primary.child is not None and primary.serial(own.zone) != before:
             primary.end()
-        return sent(servers, *what)
+        yield
 
-    monkeypatch.setattr(DnsServers, "_send", dies)
-    assert own.sync().exit is Exit.PARTIAL
+    with own.fleet() as found:
+        dying = WithNameServers(found.context.adapters, DnsServers(lambda secret: SECRET, 3.0, dies))
+        (report,) = Zones(replace(found.context, adapters=dying)).sync(own.zone, ZoneWish())
+    assert report.exit is Exit.PARTIAL
     primary.start()
     primary.wait()
     changed = sum(primary.lookup(f"n{number}.{own.zone}") == at(2, 3) for number in range(200))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from multiall_cli.domain.report import MemberState, Report, SubjectReport
-from multiall_cli.fleet import Fleet
+from multiall_cli.fleet import AS_SET, Fleet, FleetOptions
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.lab import RealLab
 from tests.fixtures.bench import ALL_GUARDS, contents
@@ -27,6 +27,7 @@ class Ground:
     lab: RealLab
     root: Path
     timeout: float = 5.0
+    options: FleetOptions = AS_SET
 
     def write(
         self,
@@ -67,7 +68,7 @@ class Ground:
         return top
 
     def sync(self, pool: str = "web", only: str = "") -> Report:
-        with Fleet.load(str(self.root)) as fleet:
+        with Fleet.load(str(self.root), self.options) as fleet:
             return sync_files(fleet.context, pool, only, ALL_GUARDS)
 
     def timed_sync(self) -> tuple[Report, float]:

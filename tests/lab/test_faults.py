@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from multiall_cli.adapters.ssh import streams
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.report import MemberState
+from multiall_cli.fleet import FleetOptions
 from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import CONNECT, Ground, all_are, catches_up, states
 
@@ -104,13 +104,12 @@ def test_a_narrow_line(ground: Ground) -> None:
         assert 0.9 < took < 6
 
 
-def test_death_in_mid_transfer(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_death_in_mid_transfer(ground: Ground) -> None:
     """Power fails while it receives: every file is old or new, never mixed, and the next run completes it.
 
     The limit for a silent kernel is 30 s (`streams.DEAD_AFTER`); 3 s here, to be quick.
     """
-    waits = [(level, name, 3000 if name == "TCP_USER_TIMEOUT" else value) for level, name, value in streams._OPTIONS]
-    monkeypatch.setattr(streams, "_OPTIONS", waits)
+    ground.options = FleetOptions(dead_after=3.0)
     old, new = os.urandom(3_000_000), os.urandom(3_000_000)
     ground.timeout = 2.0
     ground.write()

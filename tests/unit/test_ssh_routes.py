@@ -15,7 +15,7 @@ from multiall_cli.adapters.ssh.channel import command_line
 from multiall_cli.adapters.ssh.config import direct_endpoint, may_change_address, read
 from multiall_cli.adapters.ssh.host_config import HostQuery, host_config
 from multiall_cli.adapters.ssh.route import Route, Routes, split_hop
-from multiall_cli.adapters.ssh.streams import _resolve
+from multiall_cli.adapters.ssh.streams import resolve
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Server, Ssh
 
@@ -327,17 +327,17 @@ def test_a_knock_goes_where_a_session_would_go(
 
 def test_an_address_with_its_interface(tmp_path: Path) -> None:
     """A link-local address means nothing without it."""
-    [(family, place)] = _resolve(route("", tmp_path, web1("fe80::1%lo")), 0.0)
+    [(family, place)] = resolve(route("", tmp_path, web1("fe80::1%lo")), 0.0)
     assert (family, place[:2], place[3]) == (socket.AF_INET6, ("fe80::1", 22), socket.if_nametoindex("lo"))
     assert route("", tmp_path, web1("fe80::1%lo", port=7)).key_name == "[fe80::1%lo]:7"
     with pytest.raises(Unreachable, match="check that this host has that interface"):
-        _resolve(route("", tmp_path, web1("fe80::1%nowhere")), 0.0)
+        resolve(route("", tmp_path, web1("fe80::1%nowhere")), 0.0)
 
 
 def test_the_family_of_addresses(tmp_path: Path) -> None:
-    assert len(_resolve(route("AddressFamily inet\n", tmp_path, web1()), 0.0)) == 1
+    assert len(resolve(route("AddressFamily inet\n", tmp_path, web1()), 0.0)) == 1
     with pytest.raises(Unreachable, match="no address of AddressFamily inet6"):
-        _resolve(route("AddressFamily inet6\n", tmp_path, web1()), 0.0)
+        resolve(route("AddressFamily inet6\n", tmp_path, web1()), 0.0)
 
 
 @pytest.mark.parametrize(

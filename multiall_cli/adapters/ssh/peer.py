@@ -93,7 +93,7 @@ class Peer:
                 return None
         return [
             replace(self._evidence(name, _BY_WORD[word], float(took)), trouble=FORWARDS_NOTHING)
-            for name, word, took in _triples(answer.get("results"))
+            for name, word, took in valid_triples(answer.get("results"))
             if name in endpoints and word in _BY_WORD
         ]
 
@@ -105,7 +105,7 @@ class Peer:
             self.connection.close()
 
 
-def _triples(answer: object) -> list[tuple[str, str, float]]:
+def valid_triples(answer: object) -> list[tuple[str, str, float]]:
     """Return the valid entries of a peer's answer; all other data is dropped."""
     return [
         (each[0], each[1], each[2])

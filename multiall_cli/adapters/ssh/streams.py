@@ -32,7 +32,6 @@ _OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_KEEPALIVE", 10),  # its name on macOS
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
-    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", DEAD_AFTER * 1000),
 )
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
@@ -44,7 +43,9 @@ class SocketStream:
     (SO_RCVTIMEO) avoids Python's poll before each read of a socket with a timeout.
     """
 
-    def __init__(self, connected: socket.socket, proxy: "ProxyProcess | None" = None) -> None:
+    def __init__(
+        self, connected: socket.socket, proxy: "ProxyProcess | None" = None, dead_after: float = DEAD_AFTER
+    ) -> None:
         self._socket = connected
         self._proxy = proxy
         self._ahead = b""
@@ -54,7 +55,7 @@ class SocketStream:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, AWAKE)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, IMPATIENT)
         if self._tcp:
-            for level, name, value in _OPTIONS:
+            for level, name, value in (*_OPTIONS, (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", int(dead_after * 1000))):
                 _set(connected, level, getattr(socket, name, None), value)
 
     def recv(self, size: int) -> bytes:
@@ -187,10 +188,10 @@ def _set(to: socket.socket, level: int, option: int | None, value: int) -> None:
         return  # this kernel lacks the option, or the connection is gone: the next read reports that
 
 
-def connect(route: Route) -> SocketStream:
+def connect(route: Route, dead_after: float = DEAD_AFTER) -> SocketStream:
     """Connect to the route's address: each of its addresses gets a share of `connect_timeout`. Raises Unreachable."""
     deadline = time.monotonic() + route.connect_timeout
-    addresses = _resolve(route, deadline)
+    addresses = resolve(route, deadline)
     fault: OSError = TimeoutError()
     for place, (family, address) in enumerate(addresses):
         share = (deadline - time.monotonic()) / (len(addresses) - place)
@@ -202,7 +203,7 @@ def connect(route: Route) -> SocketStream:
             if route.bind_address:
                 one.bind(_own(route.bind_address, family))
             one.connect(address)
-            return SocketStream(one)
+            return SocketStream(one, dead_after=dead_after)
         except OSError as failed:
             one.close()
             fault = failed
@@ -218,7 +219,8 @@ def _own(address: str, family: int) -> tuple[object, ...]:
 _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
-def _resolve(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object, ...]]]:
+def resolve(route: Route, deadline: float) -> Sequence[tuple[int, tuple[object, ...]]]:
+    """Return the addresses of a route, each with its family. `deadline`: monotonic. Raises Unreachable."""
     try:
         ipaddress.ip_address(route.address)
     except ValueError:

@@ -35,12 +35,13 @@ class SshTransport:
         config_files: Sequence[str] = CONFIG_FILES,
         network: Callable[[], AbstractContextManager[None]] = nullcontext,
         passwords: Passwords | None = None,
+        dead_after: float | None = None,
     ) -> None:
         """Times in seconds: to open a session (each step), and of silence in a call without its own limit.
 
         `known_hosts`: the site's files, besides the user's; `servers`: by name, for jumps; `cache` stores which key
         each server accepted; `network`: context in which sockets are made and ProxyCommands run; `passwords`: those of
-        the run.
+        the run; `dead_after`: in place of `streams.DEAD_AFTER`.
         """
         self._routes = Routes(servers, known_hosts, connect_timeout, config_files)
         self._known = KnownHosts()
@@ -48,6 +49,7 @@ class SshTransport:
         self._login = login.Login(self._known, cache, self._passwords)
         self._network = network
         self._timeout = timeout
+        self._dead_after = dead_after or streams.DEAD_AFTER
         self._reveal = reveal
         self._jumps: dict[Route, _JumpHost] = {}
         self._lock = threading.Lock()
@@ -112,7 +114,7 @@ class SshTransport:
         with self._network():
             if route.proxy_command:
                 return streams.connect_through(route.proxy_command, route.name)
-            return streams.connect(route)
+            return streams.connect(route, self._dead_after)
 
     def _through_jump(self, route: Route, jump: Route) -> streams.ByteStream:
         with self._lock:
