@@ -60,6 +60,10 @@ class Capture:
         if len(self._tail) > 2 * tail:  # trimmed rarely, so that a flood is not copied for each piece
             self._trim()
 
+    def __len__(self) -> int:
+        """Return how many bytes are in memory now."""
+        return len(self._head) + len(self._tail)
+
     def _trim(self) -> None:
         over = len(self._tail) - self._limits[1]
         if over > 0:

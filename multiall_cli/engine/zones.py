@@ -272,7 +272,7 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     context = desk.context
     if zone.file or zone.primary.name in context.away or _open(desk, zone) or is_late(context.store, zone):
         return None
-    told = _remembered(context.store.cache.get(f"zone:{zone.id}"))
+    told = recall_zone(context.store.cache.get(f"zone:{zone.id}"))
     if told is None or told["wish"] != _wish(desk, zone) or not 0 <= context.clock.now() - told["at"] < READ_AGAIN:
         return None
     if desk.servers.serial(zone, zone.primary) != told["serial"]:
@@ -281,7 +281,7 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
     return ZoneReport(plan)
 
 
-def _remembered(kept: bytes | None) -> dict[str, Any] | None:
+def recall_zone(kept: bytes | None) -> dict[str, Any] | None:
     """What was found when nothing was to be done; None where there is none, or it has another shape."""
     try:
         told = json.loads(kept or b"")

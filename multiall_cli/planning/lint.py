@@ -40,10 +40,10 @@ def _of_rule(rule: Rule, every: set[str]) -> Iterator[Fault]:
     if rule.remedy and not rule.lasting and rule.often == (1, 1):
         what = f"the rule {rule.id} has a remedy, and one bad look calls for it"
         yield Fault(_where(rule, "remedy"), what, "add `for` or `often`")
-    yield from _of_values(rule)
+    yield from values_that_never_are(rule)
 
 
-def _of_values(rule: Rule) -> Iterator[Fault]:
+def values_that_never_are(rule: Rule) -> Iterator[Fault]:
     """What can never be so, whatever a server shows."""
     for each in rule.expects:
         never = CHECKS[rule.check].values[each.value].never

@@ -32,9 +32,9 @@ class Writer:
         with self.path.open("ab") as opened:
             opened.write(line[:-1] + b" %d\n" % self.clock)
         self.errors += line.startswith(b"error")
-        self._touched(self.path)
+        self.touched(self.path)
 
-    def _touched(self, path: Path) -> None:
+    def touched(self, path: Path) -> None:
         self.clock += 10**9
         os.utime(path, ns=(self.clock, self.clock))
 
@@ -48,24 +48,24 @@ class Writer:
         self._make_room()
         self.path.rename(f"{self.path}.1")
         self.path.touch()
-        self._touched(self.path)
+        self.touched(self.path)
 
     def copied(self) -> None:
         """copytruncate"""
         self._make_room()
         shutil.copyfile(self.path, f"{self.path}.1")
-        self._touched(Path(f"{self.path}.1"))
+        self.touched(Path(f"{self.path}.1"))
         self.emptied()
 
     def backed_up(self) -> None:
         """A copy and nothing more."""
         self._make_room()
         shutil.copyfile(self.path, f"{self.path}.1")
-        self._touched(Path(f"{self.path}.1"))
+        self.touched(Path(f"{self.path}.1"))
 
     def emptied(self) -> None:
         os.truncate(self.path, 0)
-        self._touched(self.path)
+        self.touched(self.path)
 
     def is_known(self) -> bool:
         """Whether the last look saw lines of this very file."""
@@ -142,7 +142,7 @@ def test_a_program_that_goes_on_writing_to_the_old_file_counts_nothing_twice(tmp
         with Path(f"{writer.path}.1").open("ab") as opened:
             opened.write(line)
         writer.errors += line.startswith(b"error")
-        writer._touched(Path(f"{writer.path}.1"))
+        writer.touched(Path(f"{writer.path}.1"))
         writer.look()
         assert (writer.counted, writer.gaps) == (writer.errors, 0)
     writer.write(b"error\n")
@@ -204,7 +204,7 @@ def test_dates_before_the_ending_and_other_logs_beside_it(tmp_path: Path) -> Non
     writer.look()
     writer.write(b"error\n")
     shutil.copyfile(writer.path, tmp_path / "app-20260101.log")
-    writer._touched(tmp_path / "app-20260101.log")
+    writer.touched(tmp_path / "app-20260101.log")
     writer.emptied()
     (tmp_path / "app-error.log").write_bytes(b"error\n" * 200)
     writer.look()

@@ -16,7 +16,7 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete
 from multiall_cli.engine.doctor import examine
 from multiall_cli.remote.ops import renameat2
-from multiall_cli.remote.ops.atomic_rename import _restore, install, lstat, move_aside
+from multiall_cli.remote.ops.atomic_rename import install, lstat, move_aside, restore
 from multiall_cli.remote.ops.staging import Stale
 from tests.fixtures.bench import Bench, contents, not_done, server
 from tests.fixtures.contexts import WithTransport
@@ -82,7 +82,7 @@ def test_a_second_version_that_comes_while_the_first_is_put_back_stays(place: Pl
     place.write(place.stage, b"new", "theirs")
     place.write(place.parent, b"b", "theirs, newer")
     os.rename(b"b", b"a", src_dir_fd=place.parent, dst_dir_fd=place.parent)
-    _restore(place.stage, b"new", place.parent, b"a", placed)
+    restore(place.stage, b"new", place.parent, b"a", placed)
     assert place.read(place.parent, b"a") == "theirs, newer"
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.local import LocalProcess
-from multiall_cli.adapters.loop_client import MOST_EARLY, LoopClient
+from multiall_cli.adapters.loop_client import LoopClient
+from multiall_cli.adapters.time_budget import SILENCES
 from multiall_cli.agents.files import FileTree, file_tree
 from multiall_cli.agents.files.asking import whole
 from multiall_cli.agents.files.scanned import inflate
@@ -66,10 +67,11 @@ def test_an_operation_without_progress_ends(program: str) -> None:
 @pytest.mark.timeout(30)
 def test_an_answer_that_nobody_reads_is_passed_over_within_a_silence() -> None:
     resident = _resident(ENDLESS["signs of life"])
-    resident.call("scan", (), 60.0, {})
-    resident._answer._timeout = SILENCE  # type: ignore[union-attr]
+    resident.call("scan", (), 0.5, {})
+    began = time.monotonic()
     with pytest.raises(MemberFault, match="no progress"):
         resident.call("ping", (), SILENCE, {})
+    assert time.monotonic() - began < 0.5 * SILENCES
     resident.close()
 
 
@@ -83,7 +85,6 @@ def test_a_flood_while_we_still_send_is_not_held() -> None:
     answer = resident.call("apply", payload, 5.0, {})
     with pytest.raises(MemberFault, match="more than 1000 bytes"):
         whole("bad", "apply", answer, 1000)
-    assert len(resident._buffer) <= MOST_EARLY + (8 << 20)
     assert peak_mb() - before < 64
     resident.close()
 

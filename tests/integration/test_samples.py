@@ -15,7 +15,7 @@ from multiall_cli.adapters.bounded_read import read_bounded
 from multiall_cli.adapters.local import LocalTransport
 from multiall_cli.adapters.probes.icmp import IcmpProbe
 from multiall_cli.adapters.signing_key import SigningKey, is_signed
-from multiall_cli.adapters.ssh.peer import _triples
+from multiall_cli.adapters.ssh.peer import valid_triples
 from multiall_cli.domain.errors import MemberFault, UsageError
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.remote.ops.neighbours import lldp_chassis
@@ -64,7 +64,7 @@ def test_a_connection_that_cannot_even_be_begun_is_none(listening: int) -> None:
      [["a", "tcp", -1.0]], [[1, "tcp", 1.0]], [["a", 1, 1.0]]],
 )  # fmt: skip
 def test_what_a_member_says_of_others_is_held_against_sense(told: Any) -> None:
-    assert _triples(told) == []
+    assert valid_triples(told) == []
 
 
 def test_pings_where_the_kernel_lets_us() -> None:

@@ -179,7 +179,7 @@ class FileTree:
         """What of these paths is not as wanted (None: not there), and what has to be looked at again next time."""
         tree, unsettled = self._source.tree, self._source.unsettled
         entries, wanted = view.both_sides(found.records, tree, paths)
-        deployed = _recall(self.store.states.get(self.name, session.server.name))
+        deployed = recall_deployed(self.store.states.get(self.name, session.server.name))
         worth = view.worth_hashing(entries, wanted, deployed)
         known = digests(
             session,
@@ -313,7 +313,7 @@ class FileTree:
         wanted = source.desired.snapshot
         digests = {path: item.digest for path, item in wanted.items()}
         told = {path: view.mark(path, item, digests) for path, item in wanted.items() if path != TOP}
-        before = {} if source.moment is Moment.COMPLETE else _recall(source.saved)
+        before = {} if source.moment is Moment.COMPLETE else recall_deployed(source.saved)
         return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
 
 
@@ -392,7 +392,8 @@ def _concerns(action: After, changes: Sequence[Change[FileItem]]) -> bool:
     return any(watched.match_below(change.key.encode("utf-8", "surrogateescape"), False) for change in changes)
 
 
-def _recall(packed: bytes | None) -> Mapping[str, str]:
+def recall_deployed(packed: bytes | None) -> Mapping[str, str]:
+    """The content, by path, that the last sync put there."""
     if packed is None:
         return {}
     try:

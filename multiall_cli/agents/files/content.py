@@ -93,11 +93,18 @@ def split_hashes(told: bytes, count: int, server: str) -> list[list[bytes]]:
 class Content:
     """What members take the source's blocks from. Safe to use from many threads; the session is ours alone."""
 
-    def __init__(self, session: Session, root: str, identity: RootIdentity | None = None) -> None:
-        """`identity`: what the root must still be, None: anything."""
+    def __init__(
+        self,
+        session: Session,
+        root: str,
+        identity: RootIdentity | None = None,
+        sign_of_life: float = SIGN_OF_LIFE,
+    ) -> None:
+        """`identity`: what the root must still be, None: anything. `sign_of_life`: in seconds, as the constant."""
         self._session = session
         self._root = root
         self._identity = None if identity is None else list(identity)
+        self._sign_of_life = sign_of_life
         self._spool = tempfile.TemporaryFile(prefix="multiall-")  # noqa: SIM115  (closed by close)
         self._end = 0
         self._files: dict[str, _Wanted] = {}
@@ -156,7 +163,7 @@ class Content:
         with self._changed:
             wanted = self._files[path]
             if number not in wanted.there and not wanted.failed:
-                self._changed.wait(SIGN_OF_LIFE)  # the reader ends, and then says of each file what became of it
+                self._changed.wait(self._sign_of_life)  # the reader says at its end what became of each file
             if number in wanted.there:
                 return wanted.there[number]
             if wanted.failed:

@@ -53,7 +53,7 @@ def look(
     `identity`: what the root must be, None: anything; `most`: how many entries it may have, 0: any number.
     """
     server = session.server.name
-    before = _recall(server, cache.get(_key(server, root, declared)))
+    before = recall_records(server, cache.get(_key(server, root, declared)))
     known = before.digest if before else ""
     exclude = list(declared.exclude)
     reply = session.call(
@@ -146,7 +146,7 @@ def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) ->
     cache.put(_key(records.server, root, declared), zlib.crc32(value).to_bytes(4, "big") + value)
 
 
-def _recall(server: str, value: bytes | None) -> Records | None:
+def recall_records(server: str, value: bytes | None) -> Records | None:
     """The last look; None where it is lost, broken or of another shape: then all is asked for anew."""
     if value is None or zlib.crc32(value[4:]).to_bytes(4, "big") != value[:4]:
         return None

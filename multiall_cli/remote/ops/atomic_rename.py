@@ -68,11 +68,11 @@ def _replace(stage, staged, parent, name, old):
     if not renameat2.exchange(stage, staged, parent, name):
         _replace_without_exchange(stage, staged, parent, name, old)
     elif signature(lstat(stage, staged)) != signature(old):
-        _restore(stage, staged, parent, name, ours)
+        restore(stage, staged, parent, name, ours)
         raise Stale()
 
 
-def _restore(stage, staged, parent, name, placed):
+def restore(stage, staged, parent, name, placed):
     """Put back what came out. If what comes out now is not what we had put in, it is newer: swap again."""
     for _ in range(MAX_SWAPS):
         back = lstat(stage, staged).st_ino

@@ -31,4 +31,4 @@ def test_a_flood_is_not_stored() -> None:
     capture = Capture(10, 100)
     for _ in range(1000):
         capture.add(bytes(50))
-        assert len(capture._head) + len(capture._tail) <= 10 + 2 * 100
+        assert len(capture) <= 10 + 2 * 100

@@ -225,16 +225,15 @@ def test_an_identity_that_is_none_is_not_remembered(told: object) -> None:
     assert stream.written == {"a": ((1, 2, 3, 4), bytes.fromhex("ab" * 32))}
 
 
-def test_a_source_that_is_slow_is_waited_for_with_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_is_slow_is_waited_for_with_signs_of_life() -> None:
     """The member hears from us meanwhile: what it would take for a lost link is only a slow source."""
-    monkeypatch.setattr("multiall_cli.agents.files.content.SIGN_OF_LIFE", 0.01)
     go = threading.Event()
 
     def late() -> Iterator[bytes]:
         go.wait(10)
         yield _piece(RAW, 0, 0)
 
-    content = Content(Liar({"read_blocks": Told(late(), {})}), "/source")  # type: ignore[arg-type]
+    content = Content(Liar({"read_blocks": Told(late(), {})}), "/source", sign_of_life=0.01)  # type: ignore[arg-type]
     content.want({"a": (FileItem(Kind.FILE, size=3), [0])})
     pieces = content.pieces("a", [0])
     assert [next(pieces), next(pieces)] == [b"", b""]

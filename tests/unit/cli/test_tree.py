@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from typer._click import Context
+from typer import Context
 from typer.main import get_command
 
 from multiall_cli.cli import rounds

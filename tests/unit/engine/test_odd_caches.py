@@ -9,14 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from multiall_cli.agents.files.agent import _recall as agreed
+from multiall_cli.agents.files.agent import recall_deployed
 from multiall_cli.agents.files.digests import load
 from multiall_cli.agents.files.judged import Judged
-from multiall_cli.agents.files.look import _recall
+from multiall_cli.agents.files.look import recall_records
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.engine.desk import members_before, pushed_at
 from multiall_cli.engine.publish import standing
-from multiall_cli.engine.zones import _remembered
+from multiall_cli.engine.zones import recall_zone
 
 ODD = (None, True, 1, 1.5, "x", [], {}, [1], [[]], {"a": 1}, {"a": [1, None]}, ["x", {}, {}], ["0" * 64, 3, []],
        [1, 2, 3, 4], ["a", "b", "c", [1]], {"wish": 1, "at": "x", "serial": [], "ours": None}, [1, "x", 5])  # fmt: skip
@@ -52,13 +52,13 @@ def summed(head: bytes, rest: bytes) -> bytes:
 @example(json.dumps(["0" * 64, 3, []]).encode("ascii"), zlib.compress(b""))
 @given(_odd, st.binary(max_size=30) | st.binary(max_size=30).map(zlib.compress))
 def test_a_look_whose_sum_is_right_and_whose_shape_is_not(head: bytes, rest: bytes) -> None:
-    assert _recall("web1", summed(head, rest)) is None
-    assert _recall("web1", rest) is None
+    assert recall_records("web1", summed(head, rest)) is None
+    assert recall_records("web1", rest) is None
 
 
 def test_a_look_that_is_whole_is_known_again() -> None:
     kept = summed(json.dumps(["0" * 64, {"0": "root"}, {}]).encode("ascii"), zlib.compress(b""))
-    found = _recall("web1", kept)
+    found = recall_records("web1", kept)
     assert found is not None
     assert (found.digest, found.users) == ("0" * 64, {0: "root"})
 
@@ -74,12 +74,12 @@ def test_every_other_memory(value: bytes) -> None:
     Judged.recall("x", held)
     standing(held)  # type: ignore[arg-type]
     pushed_at(held, zone)  # type: ignore[arg-type]
-    assert isinstance(agreed(value), dict)
-    assert _remembered(value) is None or set(json.loads(value)) >= {"wish", "at"}
+    assert isinstance(recall_deployed(value), dict)
+    assert recall_zone(value) is None or set(json.loads(value)) >= {"wish", "at"}
 
 
 @pytest.mark.parametrize("told", ODD)
 def test_what_a_zone_was_like_is_known_or_not(told: object) -> None:
-    assert _remembered(json.dumps(told).encode("ascii")) is None
+    assert recall_zone(json.dumps(told).encode("ascii")) is None
     known = {"serial": 1, "ours": 2, "wish": "x", "at": 1.5}
-    assert _remembered(json.dumps(known).encode("ascii")) == known
+    assert recall_zone(json.dumps(known).encode("ascii")) == known

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from multiall_cli.domain.baseline import Code, Reading
 from multiall_cli.planning.judge import judge
 from multiall_cli.planning.likeness import covers, never_answers, same_listener, same_record
-from multiall_cli.planning.lint import _of_values
+from multiall_cli.planning.lint import values_that_never_are
 from tests.fixtures.certified import key_pem, made, pem
 from tests.fixtures.judging import ruled
 
@@ -121,7 +121,7 @@ def test_values_are_compared_by_their_type(
     ],
 )
 def test_what_can_never_be_so_is_odd(check: str, asked: dict[str, object], todo: str) -> None:
-    found = list(_of_values(ruled(check, **asked)))
+    found = list(values_that_never_are(ruled(check, **asked)))
     assert len(found) == 1
     assert todo in found[0].todo
     assert "can never be" in found[0].what

@@ -314,7 +314,7 @@ def test_guards_are_built_in_ones_by_default(site):
     assert own == {**shipped_ones, "deletions": GuardLimit(0.05, 10), "changes": GuardLimit(0.3, 2)}
 
 
-def test_unreadable_files_are_errors(site, tmp_path, monkeypatch):
+def test_unreadable_files_are_errors(site, tmp_path):
     site("servers: {a: }")
     folder = tmp_path / "inventory"
     (folder / "b.yaml").write_bytes(b"a: 1\nb: \xff\n")
@@ -322,9 +322,9 @@ def test_unreadable_files_are_errors(site, tmp_path, monkeypatch):
     (folder / "d.yaml").mkdir()
     (folder / "e.yaml").symlink_to("nowhere")
     os.mkfifo(folder / "f.yaml")
-    (folder / "g.yaml").write_text("# " + "x" * 3000)
+    (folder / "g.yaml").touch()
+    os.truncate(folder / "g.yaml", read.LIMIT + 1)
     (folder / "h.yaml").write_bytes(b"\xef\xbb\xbfservers: {h: }")
-    monkeypatch.setattr(read, "LIMIT", 2000)
     with pytest.raises(InputFaults) as caught:
         read_site(tmp_path)
     assert [str(fault) for fault in caught.value.faults] == [
@@ -333,7 +333,7 @@ def test_unreadable_files_are_errors(site, tmp_path, monkeypatch):
         "inventory/d.yaml:1:1: is not a regular file; put a file there",
         "inventory/e.yaml:1:1: cannot be read: No such file or directory; fix its path or its permissions",
         "inventory/f.yaml:1:1: is not a regular file; put a file there",
-        "inventory/g.yaml:1:1: has more than 0 MiB; split it into several files",
+        "inventory/g.yaml:1:1: has more than 32 MiB; split it into several files",
     ]
 
 
