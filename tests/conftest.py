@@ -11,15 +11,20 @@ from hypothesis import HealthCheck, settings
 
 from tests.fixtures.bench import Bench
 from tests.fixtures.pipes import Machine
+from tests.scale import SOAK
+
+SOAK_LIMIT = 3600
+"""Seconds that one test may take in a soak."""
 
 # A busy machine is no failure: what hangs is ended by its test's timeout. What failed is printed to be had again.
 settings.register_profile(
-    "multiall",
+    "test",
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("multiall")
+settings.register_profile("soak", settings.get_profile("test"), max_examples=2000)
+settings.load_profile("soak" if SOAK else "test")
 
 
 def pytest_configure() -> None:
@@ -29,7 +34,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`root` tests are skipped for everyone else."""
+    """`root` tests are skipped for everyone else; a soak takes longer than a test may."""
+    if SOAK:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(SOAK_LIMIT), append=False)
     if os.geteuid() == 0:
         return
     for item in items:

@@ -9,11 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz.cases import SOAK
-
-SOAK_LIMIT = 3600
-"""Seconds that one property may take in a soak."""
-
 _COUNTED = "fuzz cases"
 _ran: Counter[str] = Counter()
 
@@ -53,13 +48,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     doors = sum(1 for number in _ran.values() if number)
     if doors:
         terminalreporter.write_line(f"fuzz: {_ran.total():,} cases through {doors} doors")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A soak takes longer than a test may."""
-    if os.environ.get(SOAK) == "soak":
-        for item in items:
-            item.add_marker(pytest.mark.timeout(SOAK_LIMIT))
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.remote.ops.dirfd import PathWalk, make_directory, open_directory
 from multiall_cli.remote.refusal import Refusal
 from tests.fixtures.bench import MEANT, Bench, only
-from tests.fuzz.cases import SOAK
+from tests.scale import share
 
 pytestmark = pytest.mark.root
 
 STRANGER = 12345
-SWAPS = 10_000 if os.environ.get(SOAK) == "soak" else 500
+SWAPS = share(10_000, 500)
 _FORKED = multiprocessing.get_context("fork")
 
 

@@ -1,6 +1,7 @@
 """kill -9 of the admin, of a member's sshd and of the whole member: at every moment of a run, and at random ones.
 
 After each: every file is old or new, never mixed; the store is valid; the next run completes everything.
+`./dev test` draws a sample of the moments, `./dev soak` tests them all.
 """
 
 import random
@@ -23,9 +24,11 @@ from tests.fixtures.bench import ALL_GUARDS, contents
 from tests.lab.ground import Ground, nothing_is_open, states
 from tests.lab.moments import Moments, sync_through
 from tests.lab.mortals import Admin
+from tests.scale import sample, share
 
-TIMES = 5  # at each moment
-AT_RANDOM, SHARES = 300, 6  # per victim; split into tests, so that both cores have work
+TIMES = share(5, 1)  # at each moment
+MOMENTS = 8  # of a run's 34, in a sample
+AT_RANDOM, SHARES = share(300, 12), share(6, 1)  # per victim; split into tests, so that both cores have work
 NEVER = 0
 LATE = 1.2  # times the length of an undisturbed run: some kills come after its end
 
@@ -94,13 +97,13 @@ def mend(lab: RealLab) -> None:
 VICTIMS: dict[str, Callable[[RealLab], None]] = {"sshd": kill_sshd, "member": kill_member}
 
 
-def moments_of(stand: Stand) -> int:
-    """Return the number of moments of a run."""
+def moments_of(stand: Stand, luck: random.Random) -> list[int]:
+    """Return the moments of a whole run, or a sample of them."""
     counted = Moments(NEVER, lambda: None)
     sync_through(stand.site, counted)
     stand.check()
     assert counted.passed > 20
-    return counted.passed
+    return sample(range(1, counted.passed + 1), MOMENTS, luck)
 
 
 Figure = Callable[[str, object], None]
@@ -109,26 +112,26 @@ Figure = Callable[[str, object], None]
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("time", range(TIMES))
 def test_the_admin_at_every_moment(stand: Stand, time: int, record_property: Figure) -> None:
-    last = moments_of(stand)
-    for number in range(1, last + 1):
+    moments = moments_of(stand, random.Random(f"{stand.lab.seed} admin {time}"))
+    for number in moments:
         stand.begin()
         assert Admin(stand.site, dies_at=number).end() == -signal.SIGKILL
         stand.check()
-    record_property("figure", ("kill -9 of the admin at every moment", last))
+    record_property("figure", ("kill -9 of the admin at every moment", len(moments)))
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("time", range(TIMES))
 def test_the_other_side_at_every_moment(stand: Stand, victim: str, time: int, record_property: Figure) -> None:
-    last = moments_of(stand)
-    for number in range(1, last + 1):
+    moments = moments_of(stand, random.Random(f"{stand.lab.seed} {victim} {time}"))
+    for number in moments:
         stand.begin()
         report = sync_through(stand.site, Moments(number, lambda: VICTIMS[victim](stand.lab)))
         assert set(states(report)) == {"web1"}
         mend(stand.lab)
         stand.check()
-    record_property("figure", (f"kill -9 of the {victim} at every moment", last))
+    record_property("figure", (f"kill -9 of the {victim} at every moment", len(moments)))
 
 
 @pytest.mark.timeout(300)

@@ -1,7 +1,6 @@
 """The topology of real hosts under real faults: each server's state, and states that must never occur."""
 
 import json
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from multiall_cli.domain.topology import REST, Downtime, LinkState, Round, Rung,
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import Ground, member, states
+from tests.scale import share
 
 IMPATIENT = {"every": "1s", "confirm_after": "1s", "timeout": "500ms"}
 LIMIT = 90.0  # seconds to wait for an event
@@ -178,10 +178,7 @@ def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
 
 def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
     """Our side is one component, all others are apart from it, and each of us is a witness of each cut."""
-    luck, rounds = (
-        random.Random(pytestconfig.getoption("randomly_seed", 1)),
-        100 if os.environ.get("MULTIALL_FUZZ") == "soak" else 6,
-    )
+    luck, rounds = random.Random(pytestconfig.getoption("randomly_seed", 1)), share(100, 6)
     with eyes(ground) as seen:
         vantage = seen.rounds[0].topology.vantage
         for _ in range(rounds):
