@@ -99,7 +99,6 @@ def test_the_command_line_takes_it_or_tells(own_place: Path, content: bytes, nam
     assert done.exit in (Exit.OK, Exit.USAGE)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -13,6 +13,7 @@ from tests.fixtures.desk import MULTIALL, ROOT, Done, called
 from tests.fuzz.cases import cases
 from tests.fuzz.documents import RANGES, SIGNS
 from tests.fuzz.verdict import ended_well
+from tests.limits import HANG
 
 SITE = """\
 servers:
@@ -142,6 +143,6 @@ def test_a_real_process_ends_the_same(site: Path, line: list[str]) -> None:
     command = [*MULTIALL[:1], "-P", *MULTIALL[1:], *line]
     made = subprocess.run(
         command, cwd=site, env={"HOME": str(site), "PYTHONPATH": str(ROOT), "PATH": sys.exec_prefix},
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=HANG,
     )  # fmt: skip
     ended_well(Done(made.returncode, made.stdout.decode(), made.stderr.decode()))

@@ -93,7 +93,6 @@ def test_any_stream_of_output_is_shown_line_by_line(told: list[Said], code: int)
         assert not line or line.startswith(("web0: ", "--- web0 ")), line
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", [b"x" * 60000, b"\x1b[31m" * 10000, b"\n" * 60000, b"\xff" * 60000])
 def test_a_flood_of_output_is_not_held(piece: bytes) -> None:
     """Of two hundred megabytes, the head and the tail."""
@@ -105,7 +104,6 @@ def test_a_flood_of_output_is_not_held(piece: bytes) -> None:
     assert controls(answer.trouble) == set()
 
 
-@pytest.mark.timeout(60)
 def test_a_line_without_an_end_is_shown_in_parts() -> None:
     """It is not waited for."""
     shown = render.Live()

@@ -139,7 +139,6 @@ BOMBS = {
 }
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_a_fault_and_not_the_end(own_place: Path, bomb: str) -> None:
     """A few kilobytes that stand for gigabytes or for hours."""

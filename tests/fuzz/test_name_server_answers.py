@@ -19,6 +19,7 @@ from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.remote.formats.dns_message import TYPES, encode_query, read_answer, read_records
 from tests.fuzz.cases import cases
 from tests.fuzz.verdict import controls
+from tests.limits import HANG
 
 NAME = "a.test."
 Told = Callable[[bytes], bytes]
@@ -84,7 +85,7 @@ def says() -> Iterator[Says]:
         yield made
         with socket.socket(type=socket.SOCK_DGRAM) as last:
             last.sendto(b"", bound.getsockname())
-        thread.join(10)
+        thread.join(HANG)
 
 
 def _no_key() -> SignedQueries:

@@ -90,7 +90,6 @@ def test_the_command_line_takes_it_or_tells(own_place: Path, content: bytes) -> 
     assert done.exit in (Exit.OK, Exit.USAGE)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "content", [b"Include config\n" * 12, b"Include config config config", b"Include " + b"conf* " * 12]
 )

@@ -56,7 +56,6 @@ def quick_disk() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.timeout(300)
 def test_a_thousand_changes_are_delivered_once_and_in_order(
     quick_disk: Path, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
 ) -> None:

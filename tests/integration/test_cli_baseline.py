@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.fixtures.desk import ROOT, Desk, Gate
+from tests.limits import HANG
 
 PACK = """\
 commands: true
@@ -248,7 +249,7 @@ def test_a_watch_tells_what_turns(desk: Desk) -> None:
     held.unlink()
     assert re.search(r"  web1 gone: 200 ok → 404 missing  not there$", process.stdout.readline().rstrip())
     process.terminate()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, out, "Traceback" in err) == (0, "", False)
 
 
@@ -267,7 +268,7 @@ def test_a_watch_tells_when_a_server_is_lost(desk: Desk) -> None:
     desk.lab.kill("web1")
     assert re.search(r"  web1: 200 ok → 503 unreachable  ", process.stdout.readline())
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=HANG)
     assert process.returncode == 0
 
 
@@ -365,7 +366,7 @@ def interrupted(desk: Desk, *words: str) -> tuple[int, str]:
     process.stderr.readline()
     process.stderr.readline()
     gate.let()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     assert "Traceback" not in err
     return process.returncode, out
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.desk import Desk
+from tests.limits import HANG
 
 AWAY = re.compile(r"not run: nothing listens on 127\.\S+ port \d+; start its sshd, or set `ssh.port`")
 
@@ -89,7 +90,7 @@ def test_a_stream_is_interleaved_line_by_line(desk: Desk) -> None:
     first = {process.stdout.readline(), process.stdout.readline()}
     for name in ("web1", "web2"):
         (desk.folder / name).write_text("x\n")
-    rest, err = process.communicate(timeout=30)
+    rest, err = process.communicate(timeout=HANG)
     assert first == {"web1: half\n", "web2: half\n"}
     assert (sorted(rest.splitlines()), err, process.returncode) == (["web1: end", "web2: end"], "", 0)
 
@@ -115,13 +116,13 @@ def test_a_stream_fits_no_format_that_comes_at_the_end(desk: Desk, options: str,
 
 def test_targets_from_standard_input_and_input_for_the_command(desk: Desk) -> None:
     process = desk.started("exec", "-", "--", "echo", "hi", stdin=subprocess.PIPE)
-    out, _ = process.communicate("web1\nweb[3-4]\n", timeout=30)
+    out, _ = process.communicate("web1\nweb[3-4]\n", timeout=HANG)
     assert out == "--- web[1,3-4] (3 servers)\nhi\n"
     process = desk.started("exec", "web[1-2]", "--stdin", "--", "cat", stdin=subprocess.PIPE)
-    out, _ = process.communicate("one\ttwo\n", timeout=30)
+    out, _ = process.communicate("one\ttwo\n", timeout=HANG)
     assert out == "--- web[1-2] (2 servers)\none\ttwo\n"
     process = desk.started("exec", "-", "--stdin", "--", "cat", stdin=subprocess.PIPE)
-    _, err = process.communicate("", timeout=30)
+    _, err = process.communicate("", timeout=HANG)
     assert err == "exec: - and --stdin both want standard input; name the target, or drop --stdin\n"
 
 
@@ -144,7 +145,7 @@ def test_output_of_members_cannot_steer_the_terminal(desk: Desk, options: list[s
 def test_output_of_members_is_no_command_of_a_runner(desk: Desk, options: list[str]) -> None:
     script = "for to in 1 2; do printf '::error::a\\n ##vso[task.x]b\\n  ::warning::c\\n' >&$to; done; exit 1"
     process = desk.started("exec", *options, "web1", "--", "sh", "-c", script, env={"GITHUB_ACTIONS": "true"})
-    lines = "".join(process.communicate(timeout=30)).splitlines()
+    lines = "".join(process.communicate(timeout=HANG)).splitlines()
     assert process.returncode == 3
     own = [line for line in lines if line.startswith("::error title=")]
     assert len(own) == (options == ["-o", "github"])
@@ -164,7 +165,7 @@ def test_100_mb_of_one_member_cost_the_admin_little(desk: Desk) -> None:
     )
     line = [sys.executable, str(script), "--site", str(desk.site), "exec", "web1", "--", "sh", "-c"]
     done = subprocess.run(
-        [*line, "head -c 100000000 /dev/zero | tr '\\0' x"], env=desk.env, capture_output=True, text=True, timeout=100
+        [*line, "head -c 100000000 /dev/zero | tr '\\0' x"], env=desk.env, capture_output=True, text=True, timeout=HANG
     )
     assert done.returncode == 0
     assert int(done.stderr) < 150  # MB

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.desk import Desk
+from tests.limits import HANG
 
 
 def known_hosts(desk: Desk) -> Path:
@@ -83,7 +84,7 @@ def test_a_shell_is_the_ssh_client_with_the_sites_words(desk: Desk) -> None:
     (programs / "ssh").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (programs / "ssh").chmod(0o755)
     process = desk.started("server", "shell", "web1", env={"PATH": f"{programs}:{desk.env['PATH']}"})
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     address, port = desk.lab.addresses["web1"]
     assert (process.returncode, err) == (0, "")
     assert out.splitlines() == [
@@ -266,11 +267,11 @@ def test_a_fault_of_ours_is_told_as_one(desk: Desk) -> None:
         "show",
         "web",
     ]
-    done = subprocess.run(line, env=desk.env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(line, env=desk.env, capture_output=True, text=True, timeout=HANG)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "multiall: a fault of MultiAll itself (TypeError: 'int' object is not callable); "
         "run it again with --debug and report what it prints\n"
     )
-    done = subprocess.run([*line, "--debug"], env=desk.env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([*line, "--debug"], env=desk.env, capture_output=True, text=True, timeout=HANG)
     assert (done.returncode, "Traceback" in done.stderr) == (1, True)

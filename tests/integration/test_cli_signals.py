@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.desk import MULTIALL, Desk, Gate
+from tests.limits import HANG
 
 AT_ONCE = 3.0  # seconds: 1 s of patience, and what a busy machine adds
 
@@ -70,7 +71,7 @@ def test_sigterm_is_a_ctrl_c(desk: Desk) -> None:
     assert process.stderr.readline() == "\n"
     assert process.stderr.readline().startswith("stopping: ")
     gate.let()
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert '"stopped": "interrupted"' in out
 
@@ -90,7 +91,7 @@ def test_ctrl_c_while_looking_changes_nothing(desk: Desk) -> None:
         process.stderr.readline()
     finally:
         desk.lab.thaw("web2")
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, out) == (130, "")
     assert "interrupted" in err
     assert "Traceback" not in err
@@ -105,7 +106,7 @@ def test_ctrl_c_in_exec_names_the_servers_that_were_not_begun(desk: Desk) -> Non
     process.stderr.readline()
     process.stderr.readline()
     gate.let()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, err) == (130, "")
     assert out == "--- web1 (1 server)\nhi\ninterrupted: web[2-4] (3 servers) not begun\n"
 
@@ -142,7 +143,7 @@ def test_a_signal_that_breaks_no_read_ends_the_question_too(number: int) -> None
     silent, ours = os.pipe()
     try:
         line = [sys.executable, "-c", UNHEARD, str(int(number))]
-        done = subprocess.run(line, stdin=silent, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(line, stdin=silent, capture_output=True, text=True, timeout=HANG)
     finally:
         os.close(silent)
         os.close(ours)
@@ -162,7 +163,7 @@ def test_a_job_in_the_background_does_not_take_a_ctrl_c_meant_for_others(desk: D
         gate.let()
         if turn < 3:
             gate.wait()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, err) == (0, "")
     assert "web: 4 changed; run " in out
 
@@ -177,7 +178,7 @@ def test_a_reader_that_has_enough_is_no_error(desk: Desk, line: str) -> None:
     process.stdout.readline()
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait(30) == 0
+    assert process.wait(HANG) == 0
     process.stderr.close()
 
 
@@ -189,14 +190,14 @@ def test_a_closed_pipe_does_not_change_the_code(desk: Desk) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    assert (process.stderr.read(), process.wait(30)) == ("", 10)
+    assert (process.stderr.read(), process.wait(HANG)) == ("", 10)
     process.stderr.close()
 
 
 def test_no_room_for_the_result_is_told(desk: Desk) -> None:
     with Path("/dev/full").open("w") as full:
         process = desk.started("pool", "list", stdout=full)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=HANG)
     assert process.returncode == 1
     assert err == (
         "stdout: the result could not be written (No space left on device); "
@@ -207,12 +208,12 @@ def test_no_room_for_the_result_is_told(desk: Desk) -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_streams_that_are_closed_from_the_start(desk: Desk, closed: str) -> None:
     line = ["sh", "-c", f'exec "$@" {closed}', "sh", *MULTIALL, "--site", str(desk.site), "pool", "list"]
-    done = subprocess.run(line, env=desk.env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(line, env=desk.env, capture_output=True, text=True, timeout=HANG)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_encoding_that_lacks_our_characters(desk: Desk) -> None:
     process = desk.started("pool", "plan", "web", env={"PYTHONIOENCODING": "ascii"})
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, err) == (10, "")
     assert "plan " in out

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.fixtures.desk import Desk, Terminal
+from tests.limits import HANG
 
 LOADED = """
 import json, sys
@@ -21,7 +22,7 @@ HELP = WORLD | {"rich", "yaml", "msgspec", "sqlite3", "multiall_cli.lab"}
 
 def loaded(desk: Desk, *line: str) -> tuple[int, set[str]]:
     done = subprocess.run(
-        [sys.executable, "-c", LOADED, *line], env=desk.env, capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", LOADED, *line], env=desk.env, capture_output=True, text=True, timeout=HANG, check=True
     )
     code, names = json.loads(done.stderr.splitlines()[-1])
     return code, set(names)
@@ -61,7 +62,7 @@ def asked(desk: Desk, line: str, breaks: str = " \t\n\"'@><=;|&(:") -> list[str]
         env={**env, "COMP_LINE": line, "COMP_BREAKS": breaks},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANG,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
@@ -110,7 +111,7 @@ def test_completion_in_a_real_bash(desk: Desk) -> None:
     (programs / "multiall").chmod(0o755)
     env = {**desk.env, "MULTIALL_SITE": str(desk.site), "PATH": f"{programs}:{desk.env['PATH']}", "PS1": "ready> "}
     shown = subprocess.run(
-        ["bash", "-c", "multiall --show-completion"], env=env, capture_output=True, text=True, timeout=30
+        ["bash", "-c", "multiall --show-completion"], env=env, capture_output=True, text=True, timeout=HANG
     )
     script = desk.folder / "completion.sh"
     script.write_text(shown.stdout)
@@ -132,6 +133,6 @@ def test_a_line_that_is_understood_in_a_fifth_of_a_second(desk: Desk) -> None:
     times = []
     for _ in range(3):
         began = time.perf_counter()
-        assert desk.started("--help", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(30) == 0
+        assert desk.started("--help", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(HANG) == 0
         times.append(time.perf_counter() - began)
     assert min(times) < 1.0  # 0.09 s on the machine where it was written

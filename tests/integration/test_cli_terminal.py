@@ -8,6 +8,7 @@ import pytest
 from multiall_cli.cli.progress import Progress
 from multiall_cli.domain.run import Step
 from tests.fixtures.desk import Desk, Gate
+from tests.limits import HANG
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
 ANY = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -65,14 +66,14 @@ def test_colours_on_a_terminal(desk: Desk, env: dict[str, str], colours: bool, e
     ids=str,
 )
 def test_colours_in_a_pipe(desk: Desk, env: dict[str, str], colours: bool) -> None:
-    out, err = desk.started("pool", "plan", "web", env=env).communicate(timeout=30)
+    out, err = desk.started("pool", "plan", "web", env=env).communicate(timeout=HANG)
     assert bool(COLOUR.search(out)) == colours
     assert err == ""
     assert out.splitlines()[-1].count("plan ") == 1
 
 
 def test_json_has_no_colour_however_much_is_forced(desk: Desk) -> None:
-    out, _ = desk.started("pool", "plan", "web", "--json", env={"FORCE_COLOR": "1"}).communicate(timeout=30)
+    out, _ = desk.started("pool", "plan", "web", "--json", env={"FORCE_COLOR": "1"}).communicate(timeout=HANG)
     assert "\x1b" not in out
 
 
@@ -187,6 +188,6 @@ def test_a_gate_that_stays_closed_is_a_line_per_ten_seconds_not_more(desk: Desk)
     process = desk.started("exec", "web1", "--", "sh", "-c", gate.script)
     gate.wait()
     gate.let()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, out, err) == (0, "--- web1 (1 server)\n", "")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

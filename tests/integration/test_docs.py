@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.bind9 import NAMED, PATH
+from tests.limits import HANG
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -83,7 +84,7 @@ def test_every_command_of_the_page_does_what_the_page_shows(page: Path, shell: d
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=HANG,
         )
     finally:
         play = Path(shell["HOME"]) / "play"

@@ -25,6 +25,7 @@ from multiall_cli.remote.facts.certificate import certificate, openssl_chain
 from multiall_cli.remote.facts.http import http
 from tests.fixtures.certified import Chain, chain, key_pem, made, pem
 from tests.fixtures.judging import judged
+from tests.limits import HANG
 
 NAME = "www.example"
 
@@ -99,7 +100,7 @@ def serving(context: ssl.SSLContext) -> Iterator[int]:
             yield listening.getsockname()[1]
         finally:
             ended.set()
-            thread.join(10)
+            thread.join(HANG)
 
 
 def test_of_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,5 +214,5 @@ def test_the_name_of_a_file_may_be_an_address(tmp_path: Path) -> None:
     )
     argv = [sys.executable, "-c", program, str(tmp_path / "own.pem"), "192.0.2.1", "2001:db8::1", "192.0.2.2", NAME]
     knows = {**os.environ, "SSL_CERT_FILE": str(tmp_path / "root.pem")}
-    told = subprocess.run(argv, env=knows, capture_output=True, text=True, check=True, timeout=30).stdout
+    told = subprocess.run(argv, env=knows, capture_output=True, text=True, check=True, timeout=HANG).stdout
     assert told.split() == ["True", "True", "False", "False"]

@@ -98,7 +98,7 @@ def answering(address: str, port: int = 0) -> Iterator[int]:
             yield server.server_port
         finally:
             server.shutdown()
-            thread.join(10)
+            thread.join(HANG)
 
 
 ASKED: dict[str, Callable[[int], dict[str, object]]] = {

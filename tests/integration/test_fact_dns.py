@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from multiall_cli.remote.facts import dns as dns_fact
 from multiall_cli.remote.facts.sources import CollectError
 from multiall_cli.remote.formats.dns_message import TYPES, encode_query, read_answer
+from tests.limits import HANG
 
 Answer = Callable[[dns.message.Message], bytes | None]
 
@@ -96,7 +97,7 @@ def serving(udp: Answer, tcp: Answer = lambda asked: None) -> Iterator[int]:
         finally:
             ended.set()
             for thread in threads:
-                thread.join(10)
+                thread.join(HANG)
 
 
 def ask(port: int, kind: str = "A", name: str = "www.example") -> dict[str, object]:

@@ -13,6 +13,7 @@ from multiall_cli.remote.facts import file, mount, psutil_fallback
 from multiall_cli.remote.facts.disk import mount_point
 from multiall_cli.remote.facts.sources import MAX_OUTPUT
 from tests.fixtures.judging import judged
+from tests.limits import HANG
 
 
 def test_the_disk_of_a_path_that_is_not_mounted_says_so(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_a_folder_that_is_mounted_on_another_of_the_same_disk(tmp_path: Path) ->
     program = "import sys; from multiall_cli.remote.facts.disk import disk; print(disk(sys.argv[1])['mounted'])"
     script = 'mount --bind "$1/a" "$1/b" && "$2" -c "$3" "$1/b/" && "$2" -c "$3" "$1/a"'
     argv = ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path), sys.executable, program]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=HANG)
     if "ermi" in done.stderr:
         pytest.skip("needs mounts")
     assert done.stdout.split() == ["True", "False"], done.stderr

@@ -22,6 +22,7 @@ from multiall_cli.remote.facts import collect
 from multiall_cli.remote.facts import log as log_fact
 from multiall_cli.remote.facts.collect import FACTS, WITH_MARK, collector, read_fact
 from multiall_cli.remote.formats.package_versions import compare_debian
+from tests.limits import HANG
 
 Told = dict[str, object]
 
@@ -334,7 +335,7 @@ def server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         finally:
             ended.set()
             socket.create_connection(listening.getsockname()).close()
-            thread.join(10)
+            thread.join(HANG)
 
 
 def postgres(kind: bytes, body: bytes) -> Callable[[socket.socket], None]:

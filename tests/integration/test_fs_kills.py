@@ -34,7 +34,6 @@ def _assert_converges(folder: Path) -> None:
         bench.close()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("what", ["step", "piece"])
 def test_the_admin_killed_at_any_point_loses_nothing(tmp_path: Path, what: str) -> None:
     """At each step of the run and before each piece that is sent, until a run lives to its end."""
@@ -59,7 +58,6 @@ def test_the_admin_killed_at_any_point_loses_nothing(tmp_path: Path, what: str) 
     assert number > 8
 
 
-@pytest.mark.timeout(240)
 def test_a_members_loop_killed_before_any_change_to_its_disk_loses_nothing(tmp_path: Path) -> None:
     """Before each write, link, rename, mkdir, …, until a run lives to its end; the member is told as failed."""
     plant_old(tmp_path / "old")

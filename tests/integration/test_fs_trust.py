@@ -20,6 +20,7 @@ from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.remote.ops.dirfd import PathWalk, make_directory, open_directory
 from multiall_cli.remote.refusal import Refusal
 from tests.fixtures.bench import MEANT, Bench, only
+from tests.limits import HANG
 from tests.scale import share
 
 pytestmark = pytest.mark.root
@@ -193,7 +194,7 @@ def test_who_shares_a_folder_with_a_group_of_theirs_may_use_it() -> None:
             open_directory(os.fsencode(path))
         walk = _FORKED.Process(target=_open_as_stranger, args=(path,))
         walk.start()
-        walk.join(30)
+        walk.join(HANG)
         assert walk.exitcode == 0
 
 

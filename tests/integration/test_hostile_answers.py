@@ -20,6 +20,7 @@ from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from multiall_cli.remote.facts.dns import dns as dns_fact
 from tests.fixtures.bind9 import SECRET
+from tests.limits import HANG
 
 ZONE = "a.test."
 KEY = Key("multiall.", "hmac-sha256", Secret("env", "X"))
@@ -77,7 +78,7 @@ def _serving(spoof: Spoof, *, honest: bool = True) -> Iterator[NameServer]:
         yield NameServer("ns1", "127.0.0.1", bound.getsockname()[1])
         with socket.socket(type=socket.SOCK_DGRAM) as last:
             last.sendto(b"", bound.getsockname())
-        thread.join(10)
+        thread.join(HANG)
 
 
 @pytest.mark.parametrize("spoof", SPOOFS)

@@ -20,6 +20,7 @@ from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
 from tests.fixtures.bind9 import SECRET
+from tests.limits import HANG
 
 ZONE = "a.test."
 SOA = "ns1.a.test. h.a.test. {} 3600 600 86400 60"
@@ -55,7 +56,7 @@ def speaking(talk: Talk) -> Iterator[NameServer]:
         thread.start()
         yield NameServer("ns1", "127.0.0.1", bound.getsockname()[1])
         bound.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(HANG)
 
 
 def _framed(message: dns.message.Message) -> bytes:

@@ -23,6 +23,7 @@ from multiall_cli.lab.demo.lab import remove_leftovers
 from multiall_cli.ports.session import Session
 from tests.fixtures.desk import called
 from tests.laws.doubles import Kept
+from tests.limits import HANG
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,7 @@ def test_nothing_stays_behind() -> None:
         session.call("ping").value()
         session.close()
     assert len(all_of_it) == 3
-    assert psutil.wait_procs(all_of_it, 10)[1] == []
+    assert psutil.wait_procs(all_of_it, HANG)[1] == []
     assert not lab.folder.exists()
 
 
@@ -210,7 +211,7 @@ def user(folder: Path, keep: str) -> "subprocess.Popen[bytes]":
 
 
 def done(child: "subprocess.Popen[bytes]") -> None:
-    child.communicate(timeout=30)
+    child.communicate(timeout=HANG)
 
 
 def test_a_folder_in_which_a_lab_runs_is_told_with_what_ends_it(tmp_path: Path) -> None:
@@ -233,7 +234,7 @@ def test_gone_also_after_kill_9_of_its_user(tmp_path: Path) -> None:
     all_of_it = pids(tmp_path / "lab")
     child.kill()
     done(child)
-    assert psutil.wait_procs(all_of_it, 10)[1] == []
+    assert psutil.wait_procs(all_of_it, HANG)[1] == []
     assert not (tmp_path / "lab").exists()
 
 
@@ -244,7 +245,7 @@ def test_gone_also_after_kill_9_of_its_keeper(monkeypatch: pytest.MonkeyPatch, t
     keeper, *members = pids(tmp_path / "multiall-lab-x")
     members[0].suspend()
     keeper.kill()
-    assert psutil.wait_procs(members, 10)[1] == []
+    assert psutil.wait_procs(members, HANG)[1] == []
     done(child)
     assert remove_leftovers() == [tmp_path / "multiall-lab-x"]
     assert not (tmp_path / "multiall-lab-x").exists()
@@ -261,7 +262,7 @@ def test_a_kept_lab_is_found_again_and_ended(tmp_path: Path) -> None:
     session.close()
     again.kill("web1")
     again.down()
-    assert psutil.wait_procs(all_of_it, 10)[1] == []
+    assert psutil.wait_procs(all_of_it, HANG)[1] == []
     assert not folder.exists()
     with pytest.raises(UsageError, match="no lab is running here"):
         DemoLab.attach(folder)
@@ -272,7 +273,7 @@ def test_a_kept_lab_ends_by_its_pid(tmp_path: Path) -> None:
     done(user(folder, "keep"))
     all_of_it = pids(folder)
     os.kill(json.loads((folder / "lab.json").read_text())["supervisor"], signal.SIGTERM)
-    assert psutil.wait_procs(all_of_it, 10)[1] == []
+    assert psutil.wait_procs(all_of_it, HANG)[1] == []
     assert not folder.exists()
 
 

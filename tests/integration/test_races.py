@@ -19,11 +19,12 @@ from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.errors import Locked
 from multiall_cli.domain.run import Holder
 from multiall_cli.domain.scope import pool_scope
+from tests.limits import HANG
 
 WEB = pool_scope("web")
 
 RACES, ADMINS, DEATHS = 300, 3, 25
-LIMIT = 60.0  # seconds that anyone waits for the others
+LIMIT = HANG  # seconds that anyone waits for the others
 _SPAWNING = multiprocessing.get_context("forkserver")
 _SPAWNING.set_forkserver_preload(["tests.integration.test_races"])
 Told = SimpleQueue[tuple[int, str]]

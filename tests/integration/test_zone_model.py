@@ -16,6 +16,7 @@ from multiall_cli.domain.zones import OnFloor, Zone
 from multiall_cli.planning.zones.plan import plan_zone
 from tests.fixtures.bind9 import NAMED, SECRET, servers
 from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZoneModel, marked, topology
+from tests.limits import HANG
 
 STEPS = 400
 AT = ("www.example.net.", "api.example.net.", "*.example.net.")
@@ -47,7 +48,7 @@ class Both:
         values = self.luck.sample(VALUES[kind], self.luck.choice([0, 0, 1, 1 if kind == "CNAME" else 2]))
         message = dns.update.UpdateMessage(NAME, keyring=dns.tsig.Key("multiall", SECRET, "hmac-sha256"))
         message.replace(name, 300, kind, *values) if values else message.delete(name, kind)
-        answer = dns.query.tcp(message, "127.0.0.1", port=self.zone.primary.port, timeout=5)
+        answer = dns.query.tcp(message, "127.0.0.1", port=self.zone.primary.port, timeout=HANG)
         assert answer.rcode() == dns.rcode.NOERROR
         self.model.put(name, kind, *values)
 

@@ -36,6 +36,7 @@ from multiall_cli.planning.zones.plan import marker_of
 from tests.fixtures.bind9 import NAMED, SECRET, ZONE, Named, Servers, ports, servers
 from tests.fixtures.contexts import WithNameServers
 from tests.fixtures.zone_site import ZoneSite, at
+from tests.limits import HANG
 
 pytestmark = pytest.mark.skipif(NAMED is None, reason="there is no named: install bind9")
 
@@ -1035,7 +1036,7 @@ def test_no_client_ever_gets_nothing_or_who_is_out(site: ZoneSite) -> None:
         """Until the client has asked all servers once from now on: the pass that it is in began before."""
         for _ in range(2):
             passed.clear()
-            assert passed.wait(30)
+            assert passed.wait(HANG)
 
     client = threading.Thread(target=ask)
     client.start()

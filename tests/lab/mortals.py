@@ -9,8 +9,9 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
 from tests.lab.moments import Moments, sync_through
+from tests.limits import HANG
 
-LIMIT = 60.0  # seconds for one run of an admin
+LIMIT = HANG  # seconds for one run of an admin
 
 _SPAWNING = multiprocessing.get_context("forkserver")
 _SPAWNING.set_forkserver_preload(["tests.lab.mortals", "multiall_cli.fleet", "multiall_cli.adapters.ssh.transport",

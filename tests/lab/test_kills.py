@@ -109,7 +109,6 @@ def moments_of(stand: Stand, luck: random.Random) -> list[int]:
 Figure = Callable[[str, object], None]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("time", range(TIMES))
 def test_the_admin_at_every_moment(stand: Stand, time: int, record_property: Figure) -> None:
     moments = moments_of(stand, random.Random(f"{stand.lab.seed} admin {time}"))
@@ -120,7 +119,6 @@ def test_the_admin_at_every_moment(stand: Stand, time: int, record_property: Fig
     record_property("figure", ("kill -9 of the admin at every moment", len(moments)))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("time", range(TIMES))
 def test_the_other_side_at_every_moment(stand: Stand, victim: str, time: int, record_property: Figure) -> None:
@@ -134,7 +132,6 @@ def test_the_other_side_at_every_moment(stand: Stand, victim: str, time: int, re
     record_property("figure", (f"kill -9 of the {victim} at every moment", len(moments)))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_the_admin_at_random(stand: Stand, share: int, record_property: Figure) -> None:
     luck = random.Random(f"{stand.lab.seed} admin {share}")
@@ -151,7 +148,6 @@ def test_the_admin_at_random(stand: Stand, share: int, record_property: Figure) 
     record_property("figure", ("kill -9 of the admin at random", AT_RANDOM // SHARES))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_the_other_side_at_random(stand: Stand, victim: str, share: int, record_property: Figure) -> None:

@@ -9,6 +9,7 @@ import pytest
 from multiall_cli.adapters.network_namespace import NetworkNamespace
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.lab.real.lab import RealLab
+from tests.limits import HANG
 
 
 def test_a_namespace_file_and_a_socket_that_sends_one(lab: RealLab) -> None:
@@ -19,7 +20,7 @@ def test_a_namespace_file_and_a_socket_that_sends_one(lab: RealLab) -> None:
         elsewhere = NetworkNamespace(path)
         with elsewhere.entered():
             assert os.readlink("/proc/thread-self/ns/net") == os.readlink(f"/proc/{keeper}/ns/net")
-            visitor = socket.create_connection((lab.addresses["web1"], 22), timeout=5)
+            visitor = socket.create_connection((lab.addresses["web1"], 22), timeout=HANG)
         elsewhere.close()
         assert os.readlink("/proc/thread-self/ns/net") == before
         assert visitor.recv(4) == b"SSH-"

@@ -17,6 +17,7 @@ from multiall_cli.lab.real.faults import FAULTS, FaultKind
 from multiall_cli.lab.real.lab import WHERE, RealLab, remove_leftovers
 from tests.lab.ground import ROOT
 from tests.lab.traces import Traces, traces
+from tests.limits import HANG
 
 
 def ended(pid: int) -> None:
@@ -122,7 +123,7 @@ def killed(which: str, folder: Path) -> Traces:
             os.kill(keeper, signal.SIGKILL)
         ended(keeper)
         ended(parent)
-        child.communicate(timeout=30)
+        child.communicate(timeout=HANG)
         assert [each for each in seen.left() if each != str(folder)] == []
     lab.leave()
     return seen

@@ -16,10 +16,11 @@ from multiall_cli.domain.topology import REST, Downtime, LinkState, Round, Rung,
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import Ground, member, states
+from tests.limits import HANG
 from tests.scale import share
 
 IMPATIENT = {"every": "1s", "confirm_after": "1s", "timeout": "500ms"}
-LIMIT = 90.0  # seconds to wait for an event
+LIMIT = HANG  # seconds to wait for an event
 HOSTS = ("web1", "web2", "web3", "web4")
 
 

@@ -29,12 +29,13 @@ from multiall_cli.lab.real.faults import FaultKind
 from tests.fixtures.bench import ALL_GUARDS
 from tests.fixtures.bind9 import PATH, SECRET
 from tests.lab.ground import ROOT, Ground
+from tests.limits import HANG
 
 pytestmark = pytest.mark.skipif(shutil.which("named", path=PATH) is None, reason="there is no named: install bind9")
 
 PRIMARY, SECONDARY, OTHER = "web1", "web2", "web3"
 IMPATIENT = {"every": "1s", "confirm_after": "1s", "timeout": "500ms", "confirmations": 1}
-LIMIT = 60.0  # seconds to wait for an event
+LIMIT = HANG  # seconds to wait for an event
 CONF = """\
 options {{ directory "/var/cache/bind"; recursion no; dnssec-validation no; listen-on {{ any; }}; }};
 key "multiall" {{ algorithm hmac-sha256; secret "{secret}"; }};
@@ -78,7 +79,7 @@ class Names:
         names = {address: name for name, address in self.ground.lab.addresses.items()}
         query = dns.message.make_query(name, "A")
         with self.network.entered():
-            answer = dns.query.udp(query, self.address(server), timeout=5)
+            answer = dns.query.udp(query, self.address(server), timeout=HANG)
         return {names.get(each.to_text(), each.to_text()) for rrset in answer.answer for each in rrset}
 
     def sync(self) -> ZoneReport:

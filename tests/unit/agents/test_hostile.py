@@ -24,6 +24,7 @@ from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Link, Server
 from multiall_cli.remote.formats import tree_records
 from multiall_cli.remote.formats.transfer import BLOCK, CHANGE, DONE, RAW
 from tests.fixtures.told import Remembered
+from tests.limits import HANG
 
 BAD = Server(name="bad", address="192.0.2.1", link=Link.SSH)
 STAT = SimpleNamespace(st_mode=0o644, st_uid=0, st_gid=0, st_size=3, st_mtime_ns=1, st_ctime_ns=1, st_ino=1)
@@ -182,7 +183,6 @@ def _piece(what: bytes, index: int, number: int, body: bytes = b"abc") -> bytes:
     ],
     ids=["cut off", "nothing", "no block", "another file", "another block", "a change", "more than a block"],
 )
-@pytest.mark.timeout(10)
 def test_a_source_that_sends_nonsense_makes_no_one_wait(pieces: list[bytes]) -> None:
     """Whoever waits for a block hears that it will not come."""
     content = _content(*pieces)
@@ -230,7 +230,7 @@ def test_a_source_that_is_slow_is_waited_for_with_signs_of_life() -> None:
     go = threading.Event()
 
     def late() -> Iterator[bytes]:
-        go.wait(10)
+        go.wait(HANG)
         yield _piece(RAW, 0, 0)
 
     content = Content(Liar({"read_blocks": Told(late(), {})}), "/source", sign_of_life=0.01)  # type: ignore[arg-type]

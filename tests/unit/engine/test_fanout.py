@@ -8,6 +8,7 @@ import pytest
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Unreachable
 from multiall_cli.engine.fanout import Stragglers, fan_out
 from multiall_cli.planning.stragglers import allowance
+from tests.limits import HANG
 
 SOON = 0.05  # seconds of silence; the others end at once
 
@@ -46,7 +47,7 @@ def test_stragglers_are_given_up_and_the_others_go_on(held: threading.Event) -> 
 
     def work(item: str) -> str:
         if item.startswith("slow"):
-            held.wait(30)
+            held.wait(HANG)
         return item.upper()
 
     found = _fan(["a", "b", "c", "d", "slow1", "slow2", "e"], work, 2)
@@ -63,7 +64,7 @@ def test_what_comes_too_late_is_let_go(held: threading.Event) -> None:
 
     def work(item: str) -> str:
         if item == "slow":
-            held.wait(30)
+            held.wait(HANG)
         return item
 
     def discard(result: str) -> None:
@@ -73,7 +74,7 @@ def test_what_comes_too_late_is_let_go(held: threading.Event) -> None:
     found = _fan(["a", "b", "slow"], work, 3, discard)
     assert isinstance(found["slow"], Unreachable)
     held.set()
-    assert late.wait(30)
+    assert late.wait(HANG)
     assert discarded == ["slow"]
 
 

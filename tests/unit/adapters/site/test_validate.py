@@ -8,6 +8,7 @@ import pytest
 from multiall_cli.adapters.site.positions import parse_yaml
 from multiall_cli.adapters.site.schema import InventoryShape, Port, SettingsShape, User, matches
 from multiall_cli.adapters.site.validate import describe, validate
+from tests.limits import HANG
 
 MISFITS = {
     "server: {}": "1:1: unknown key 'server'; did you mean servers? known here: servers, pools",
@@ -138,5 +139,5 @@ def test_the_shapes_do_not_crash_the_interpreter():
         "    except msgspec.ValidationError: pass\n"
         "gc.collect(); print('whole')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=HANG)
     assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr

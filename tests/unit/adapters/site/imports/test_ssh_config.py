@@ -112,7 +112,6 @@ def test_an_impossible_include_is_ignored(imported, pattern):
     assert [server.name for server in imported(f"Host a\nInclude {pattern}\n").servers] == ["a"]
 
 
-@pytest.mark.timeout(30)
 def test_files_that_include_themselves_often_end_soon(imported):
     found = imported("Host a\n" + "Include config config\n" * 20)
     assert any("more than 1,000 files" in one for one in dropped(found))
