@@ -106,20 +106,31 @@ def test_a_disk_that_was_full_is_no_harm_to_the_next_run(bench: Bench) -> None:
         assert contents(bench.member()) == contents(bench.source)
 
 
+SYNC = """
+import json, sys
+from pathlib import Path
+from tests.fixtures.bench import Bench, not_done
+bench = Bench(Path(sys.argv[1]))
+report = bench.sync()
+bench.close()
+print(json.dumps([report.exit, not_done(report)]))
+"""
+"""A sync in a process of its own, which puts its temporary files where TMPDIR says."""
+
+
 @pytest.mark.root
-def test_a_full_spool_of_the_admin_host_is_told_and_changes_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_spool_of_the_admin_host_is_told_and_changes_nothing(bench: Bench) -> None:
     """The admin's temporary folder has no room for what the members need: named as the source's trouble."""
     (bench.source / "large").write_bytes(os.urandom(4 << 20))
     (bench.source / "small").write_text("small")
     with small_disk(bench.folder / "spool", "1m") as disk:
-        monkeypatch.setattr(tempfile, "tempdir", str(disk))
-        report = bench.sync()
-        assert report.exit is Exit.PARTIAL
-        assert "the admin host's temporary folder failed (No space left on device)" in not_done(report)["large"][1]
+        env = {**os.environ, "TMPDIR": str(disk)}
+        line = [sys.executable, "-c", SYNC, str(bench.folder)]
+        done = subprocess.run(line, cwd=Path(__file__).parents[2], env=env, capture_output=True, check=True)
+        code, refused = json.loads(done.stdout)
+        assert code == Exit.PARTIAL
+        assert "the admin host's temporary folder failed (No space left on device)" in refused["large"][1]
         assert "large" not in contents(bench.member())
-    monkeypatch.undo()
     assert bench.sync().exit is Exit.OK
 
 

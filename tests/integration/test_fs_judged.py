@@ -75,10 +75,9 @@ def _found(agent: FileTree, machine: Machine) -> list[Change[FileItem]]:
 @pytest.mark.parametrize("fresh", [digests.FRESH, -(10**18)], ids=["all may change unseen", "nothing does"])
 @pytest.mark.parametrize("delete", list(Delete))
 def test_what_is_remembered_hides_nothing(
-    tmp_path: Path, delete: Delete, fresh: int, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+    tmp_path: Path, delete: Delete, fresh: int, pytestconfig: pytest.Config
 ) -> None:
     """Whatever happens to the source and to the member, between looks, plans and syncs."""
-    monkeypatch.setattr(digests, "FRESH", fresh)
     luck = random.Random(f"{pytestconfig.getoption('randomly_seed', 1)} {delete}")
     declared = FilesDeclaration("", "", delete=delete, times=luck.random() < 0.5)
     bench = Bench(tmp_path, Machine(warm=True), declared=declared)
@@ -89,11 +88,11 @@ def test_what_is_remembered_hides_nothing(
             for root in (bench.source, bench.member()):
                 if luck.random() < 0.5:
                     _change(root, luck, number)
-            remembers = bench.agent()
+            remembers = replace(bench.agent(), fresh=fresh)
             forgets = replace(remembers, store=_Forgetful(bench))
             assert _found(remembers, bench.machine) == _found(forgets, bench.machine), f"after {number} changes"
             if luck.random() < 0.2:
-                bench.sync()
+                bench.sync(agents=[replace(bench.agent(), fresh=fresh)])
 
 
 class _Forgetful(Remembered):

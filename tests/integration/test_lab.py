@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,6 @@ from multiall_cli.domain.inventory import Server, Ssh
 from multiall_cli.lab import DemoLab
 from multiall_cli.lab.demo.lab import remove_leftovers
 from multiall_cli.ports.session import Session
-from tests.fixtures.desk import called
 from tests.laws.doubles import Kept
 from tests.limits import HANG
 
@@ -222,11 +220,12 @@ def test_a_folder_in_which_a_lab_runs_is_told_with_what_ends_it(tmp_path: Path) 
     )
 
 
-def test_an_end_of_nothing_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    done = called(["demo", "--end"])
+def test_an_end_of_nothing_says_so(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path)}
+    line = [sys.executable, "-m", "multiall_cli", "demo", "--end"]
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=HANG)
     words = "no lab was left running in its own folder; name the folder of another: `multiall demo --end --folder DIR`"
-    assert (done.exit, done.out, done.err) == (2, "", f"demo: {words}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"demo: {words}\n")
 
 
 def test_gone_also_after_kill_9_of_its_user(tmp_path: Path) -> None:
@@ -239,15 +238,14 @@ def test_gone_also_after_kill_9_of_its_user(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG")
-def test_gone_also_after_kill_9_of_its_keeper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_gone_also_after_kill_9_of_its_keeper(tmp_path: Path) -> None:
     child = user(tmp_path / "multiall-lab-x", "end")
     keeper, *members = pids(tmp_path / "multiall-lab-x")
     members[0].suspend()
     keeper.kill()
     assert psutil.wait_procs(members, HANG)[1] == []
     done(child)
-    assert remove_leftovers() == [tmp_path / "multiall-lab-x"]
+    assert remove_leftovers(tmp_path) == [tmp_path / "multiall-lab-x"]
     assert not (tmp_path / "multiall-lab-x").exists()
 
 

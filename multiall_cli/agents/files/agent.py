@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from multiall_cli.agents.files import remarks, view
 from multiall_cli.agents.files.asking import MOST_HASHES, batches, whole
 from multiall_cli.agents.files.content import Content, NoContent, block_count, inflate_piece, split_hashes
-from multiall_cli.agents.files.digests import digests, is_settled, remember
+from multiall_cli.agents.files.digests import FRESH, digests, is_settled, remember
 from multiall_cli.agents.files.item import TOP, FileItem, Kind
 from multiall_cli.agents.files.judged import Judged
 from multiall_cli.agents.files.look import keep, listed, look, look_at
@@ -45,8 +45,9 @@ class FileTree:
     """One declared tree. After `read` it knows its source, and all but `observe` and `apply` is pure.
 
     `root` is the tree's path at the source; `members`: the servers that have it; `by`: who changes it, from where;
-    `is_copy`: it is given once, and nothing of it stays beside the tree; `limits`: the guards' own, by name. `looks`:
-    what was observed of each server's tree, by name, so that what is done later is done to that tree and no other.
+    `is_copy`: it is given once, and nothing of it stays beside the tree; `limits`: the guards' own, by name; `fresh`:
+    nanoseconds within which a change may go unseen. `looks`: what was observed of each server's tree, by name, so that
+    what is done later is done to that tree and no other.
     """
 
     declared: FilesDeclaration
@@ -58,6 +59,7 @@ class FileTree:
     was_read: Source | None = None
     by: str = ""
     is_copy: bool = False
+    fresh: int = FRESH
     looks: dict[str, Look] = field(default_factory=dict, compare=False, repr=False)
 
     kind: ClassVar[str] = "files"
@@ -76,7 +78,8 @@ class FileTree:
     def read(self, sessions: Mapping[str, Session]) -> Self:
         """Scan the source once. Refused where it is missing, empty or cannot be read whole."""
         session = sessions[self.source.name]
-        return replace(self, was_read=read_source(session, self.name, self.root, self.declared, self.store.cache))
+        source = read_source(session, self.name, self.root, self.declared, self.store.cache, self.fresh)
+        return replace(self, was_read=source)
 
     def release(self) -> None:
         if self.was_read is not None:
@@ -190,6 +193,7 @@ class FileTree:
             self.store.cache,
             all_of_it=paths is None,
             identity=found.identity,
+            fresh=self.fresh,
         )
         concerned = view.concerned(entries, wanted, deployed, known, self.declared.delete)
         there = {TOP: view.top(found.top, self.declared, tree[TOP], is_owner=found.is_owner)}
@@ -201,7 +205,7 @@ class FileTree:
         differing = view.unshared(unlike, there, wanted)
         differing |= {path: None for path in wanted if path not in there}
         extra = () if self.declared.delete is Delete.NOTHING else (path for path in entries if path not in wanted)
-        fresh = (path for path, item in entries.items() if not is_settled(item, found.now))
+        fresh = (path for path, item in entries.items() if not is_settled(item, found.now, self.fresh))
         return differing, {*unsettled, *differing, *extra, *fresh}
 
     def apply(self, session: Session, changes: Sequence[Change[FileItem]], run: str) -> Iterator[Outcome[FileItem]]:
@@ -227,7 +231,7 @@ class FileTree:
         told = whole(server, "apply", answer, MOST_TOLD * (len(sent) + 1))
         answer.value()
         outcomes = list(stream.outcomes(told))
-        remember(server, self.declared.path, stream.written, self.store.cache)
+        remember(server, self.declared.path, stream.written, self.store.cache, self.fresh)
         return iter(outcomes)
 
     def _prepare(self, session: Session, large: Sequence[str], run: str) -> tuple[list[list[bytes]], list[str]]:

@@ -104,12 +104,14 @@ def digests(
     *,
     all_of_it: bool = True,
     identity: RootIdentity | None = None,
+    fresh: int = FRESH,
 ) -> dict[str, str]:
     """path → sha256 of each file; a file that changes while it is read has none.
 
     The identity (size, times, inode) decides whether a remembered digest still holds; what changed within the last
     two seconds of the server's own clock is not remembered, since it could change again within one tick. `all_of_it`:
     the paths are all whose digest can be of use, so what is remembered of others is let go. `identity`: the root's.
+    `fresh`: in place of FRESH.
     """
     if not paths and not all_of_it:
         return {}
@@ -118,7 +120,7 @@ def digests(
     known = {path: memory.of(as_bytes(path), identity) for path, identity in identities.items()}
     told = read(session, root, entries, [path for path, digest in known.items() if digest is None], identity)
     found = {path: digest for path, digest in known.items() if digest is not None}
-    settled = {path: digest for path, digest in told.items() if is_settled(entries[path], now)}
+    settled = {path: digest for path, digest in told.items() if is_settled(entries[path], now, fresh)}
     if all_of_it:
         memory.only({as_bytes(path): identities[path] + digest for path, digest in (found | settled).items()})
     else:
@@ -126,7 +128,9 @@ def digests(
     return {path: digest.hex() for path, digest in (found | told).items()}
 
 
-def remember(server: str, root: str, written: Mapping[str, tuple[Identity, bytes]], cache: Cache) -> None:
+def remember(
+    server: str, root: str, written: Mapping[str, tuple[Identity, bytes]], cache: Cache, fresh: int = FRESH
+) -> None:
     """Files that we put in their places and whose content was checked on its way: no one needs to read them again.
 
     Only those that we dated long before: whoever writes to one of them gives it another time, even within a tick.
@@ -134,7 +138,7 @@ def remember(server: str, root: str, written: Mapping[str, tuple[Identity, bytes
     dated = {
         as_bytes(path): packed_identity(identity) + digest
         for path, (identity, digest) in written.items()
-        if identity[1] < identity[2] - FRESH
+        if identity[1] < identity[2] - fresh
     }
     if dated:
         Memory(server, root, cache).add(dated)
@@ -162,9 +166,9 @@ def read(
     return {path: told[33 * at + 1 : 33 * at + 33] for at, path in enumerate(paths) if told[33 * at] == 1}
 
 
-def is_settled(item: FileItem, now: float) -> bool:
+def is_settled(item: FileItem, now: float, fresh: int = FRESH) -> bool:
     """Whether it did not change so shortly before it was read that it could change again within the same tick.
 
     Only files have a content that their records do not tell.
     """
-    return item.kind not in (Kind.FILE, Kind.HARDLINK) or item.found.identity[2] < now * 1e9 - FRESH
+    return item.kind not in (Kind.FILE, Kind.HARDLINK) or item.found.identity[2] < now * 1e9 - fresh

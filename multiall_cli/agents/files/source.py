@@ -9,7 +9,7 @@ from zlib import crc32
 from multiall_cli.agents.files import view
 from multiall_cli.agents.files.asking import batches
 from multiall_cli.agents.files.content import Content
-from multiall_cli.agents.files.digests import DIGEST, Known, dump, is_settled, load, read
+from multiall_cli.agents.files.digests import DIGEST, FRESH, Known, dump, is_settled, load, read
 from multiall_cli.agents.files.item import TOP, FileItem, as_bytes, as_text
 from multiall_cli.agents.files.look import keep, look, options_of
 from multiall_cli.agents.files.scanned import Records, Scanned
@@ -86,7 +86,9 @@ class Source:
     content: Content
 
 
-def read_source(session: Session, agent: str, root: str, declared: FilesDeclaration, cache: Cache) -> Source:
+def read_source(
+    session: Session, agent: str, root: str, declared: FilesDeclaration, cache: Cache, fresh: int = FRESH
+) -> Source:
     """Scan a source and know each file's content. Refused where it is missing, empty or cannot be read whole."""
     found = look(session, root, declared, cache)
     if found.missing or not found.size:
@@ -102,7 +104,7 @@ def read_source(session: Session, agent: str, root: str, declared: FilesDeclarat
     known: Callable[[], Known] = partial(load, kept[32:])
     unsettled: Set[str] = frozenset()
     if kept[:32].hex() != found.records.digest:
-        told, unsettled = _contents(session, agent, root, found, load(kept[32:]))
+        told, unsettled = _contents(session, agent, root, found, load(kept[32:]), fresh)
         keep(found, root, declared, cache)
         _remember(cache, key, found, told, unsettled)
         known = told.copy
@@ -125,7 +127,9 @@ def _unbroken(value: bytes | None) -> bytes:
     return value[:-4]
 
 
-def _contents(session: Session, agent: str, root: str, found: Scanned, remembered: Known) -> tuple[Known, Set[str]]:
+def _contents(
+    session: Session, agent: str, root: str, found: Scanned, remembered: Known, fresh: int
+) -> tuple[Known, Set[str]]:
     """The digest of every file of a source, and the files that are not settled.
 
     Errors: Refused where a file cannot be read or changes meanwhile.
@@ -144,8 +148,8 @@ def _contents(session: Session, agent: str, root: str, found: Scanned, remembere
         what = f"the source {root} on {session.server.name} cannot be read whole ({lost[0]!r}: {why}{more})"
         raise Refused(agent, f"{what}; nothing was changed", "mend that or exclude it, and run again")
     known |= {as_bytes(path): files[as_bytes(path)] + digest for path, digest in told.items()}
-    fresh = {path for path, item in items.items() if not is_settled(item, found.now)}
-    return known, fresh | _names_of(fresh, found.records)
+    unsettled = {path for path, item in items.items() if not is_settled(item, found.now, fresh)}
+    return known, unsettled | _names_of(unsettled, found.records)
 
 
 def _why_lost(session: Session, root: str, path: str, item: FileItem) -> str:

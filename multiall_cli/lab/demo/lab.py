@@ -179,9 +179,12 @@ def _start_supervisor(place: Path, name: str, count: int, *, keep: bool) -> "tup
     return supervisor, ours
 
 
-def remove_leftovers() -> list[Path]:
-    """Remove the folders of labs whose supervisor was killed; return them."""
-    return folders.remove_leftovers(Path(tempfile.gettempdir()), PREFIX)
+def remove_leftovers(where: Path | None = None) -> list[Path]:
+    """Remove the folders of labs whose supervisor was killed; return them.
+
+    `where`: the folder they are in; None: the one for temporary files.
+    """
+    return folders.remove_leftovers(where or Path(tempfile.gettempdir()), PREFIX)
 
 
 def persistent_labs() -> list[DemoLab]:
