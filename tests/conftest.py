@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -15,11 +16,17 @@ from tests.scale import SOAK
 
 SOAK_LIMIT = 3600
 """Seconds that one test may take in a soak."""
+LONG = 10.0
+"""Seconds beyond which a test says by its mark `slow` why it takes so long."""
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes of memory that must be free before temporary files lie in it; a whole run takes less than 2 GB."""
 
 # A busy machine is no failure: what hangs is ended by its test's timeout. What failed is printed to be had again.
 settings.register_profile(
     "test",
     deadline=None,
+    max_examples=50,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
@@ -28,13 +35,30 @@ settings.load_profile("soak" if SOAK else "test")
 
 
 def pytest_configure() -> None:
-    """Ctrl-C is tested: who starts the tests in the background hands down that it is ignored."""
+    """Restore Ctrl-C, which is tested: a shell that starts the tests in the background has it ignored.
+
+    Temporary files lie in memory: tests kill processes and cut no power, so nothing is gained by waiting for a disk.
+    A soak uses the disk.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not SOAK and _has_room():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def _has_room() -> bool:
+    if not os.access(MEMORY, os.W_OK | os.X_OK):
+        return False
+    there = os.statvfs(MEMORY)
+    return min(there.f_bavail * there.f_frsize, psutil.virtual_memory().available) >= ROOM
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`root` tests are skipped for everyone else; a soak takes longer than a test may."""
+    """Skip `root` tests for everyone else, allow a soak its time, and let no test be slow without a reason."""
+    for item in items:
+        mark = item.get_closest_marker("slow")
+        if mark is not None and not mark.args:
+            raise pytest.UsageError(f"{item.nodeid}: its mark `slow` gives no reason; write slow('why')")
     if SOAK:
         for item in items:
             item.add_marker(pytest.mark.timeout(SOAK_LIMIT), append=False)
@@ -56,9 +80,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             figures[what] += count
     for what, count in sorted(figures.items()):
         terminalreporter.write_line(f"{count:>6,} × {what}: held")
+    _report_slow(terminalreporter)
     seed = config.getoption("randomly_seed", None)
     if seed is not None:
         terminalreporter.write_line(f"random seed: --randomly-seed={seed}")
+
+
+def _report_slow(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name tests that took long and give no reason. It is no failure: on a busy machine everything takes long."""
+    unexplained = [
+        each
+        for each in terminalreporter.getreports("passed")
+        if each.when == "call" and each.duration > LONG and "slow" not in each.keywords
+    ]
+    for each in sorted(unexplained, key=lambda report: -report.duration):
+        terminalreporter.write_line(f"slow without a reason: {each.nodeid} took {each.duration:.0f} s")
 
 
 @pytest.fixture

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
+from hypothesis import settings
+
 SOAK = os.environ.get("MULTIALL_TESTS") == "soak"
 """Set by `./dev soak`."""
 
 T = TypeVar("T")
+
+
+def examples(number: int) -> settings:
+    """Settings of a property: so many cases in a test run, twenty times as many in a soak."""
+    return settings(max_examples=share(20 * number, number))
 
 
 def share(whole: int, part: int) -> int:

@@ -1,4 +1,7 @@
-"""kill -9 at every point: no file is ever mixed or lost, and the next run makes it all so."""
+"""kill -9 at every point: no file is ever mixed or lost, and the next run makes it all so.
+
+`./dev test` takes some of the points, at random; `./dev soak` takes all.
+"""
 
 import os
 import shutil
@@ -7,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -17,6 +21,16 @@ from tests.fixtures.before_after import assert_old_or_new, assert_store_whole, p
 from tests.fixtures.bench import Bench, contents, rsync_differences
 from tests.fixtures.mortal_admin import declaration
 from tests.fixtures.pipes import MUTATIONS, Cut, mortal_python
+from tests.scale import share
+
+STRIDE = share(1, 4)
+"""A test run takes one point in four."""
+
+
+def _points(most: int, luck: str) -> range:
+    """The numbers of the points, from 1 on; the first is drawn by the seed of the run."""
+    return range(Random(luck).randint(1, STRIDE), most, STRIDE)
+
 
 WEB = pool_scope("web")
 
@@ -35,12 +49,12 @@ def _assert_converges(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["step", "piece"])
-def test_the_admin_killed_at_any_point_loses_nothing(tmp_path: Path, what: str) -> None:
+def test_the_admin_killed_at_any_point_loses_nothing(tmp_path: Path, what: str, pytestconfig: pytest.Config) -> None:
     """At each step of the run and before each piece that is sent, until a run lives to its end."""
     plant_new(tmp_path / "new")
     plant_old(tmp_path / "old")
     old, new = contents(tmp_path / "old"), contents(tmp_path / "new")
-    for number in range(1, 100):
+    for number in _points(100, f"{pytestconfig.getoption('randomly_seed', 1)} {what}"):
         folder = tmp_path / f"{what}{number}"
         shutil.copytree(tmp_path / "new", folder / "source", symlinks=True)
         (folder / "source" / "twin").unlink()
@@ -58,11 +72,13 @@ def test_the_admin_killed_at_any_point_loses_nothing(tmp_path: Path, what: str) 
     assert number > 8
 
 
-def test_a_members_loop_killed_before_any_change_to_its_disk_loses_nothing(tmp_path: Path) -> None:
+def test_a_members_loop_killed_before_any_change_to_its_disk_loses_nothing(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     """Before each write, link, rename, mkdir, …, until a run lives to its end; the member is told as failed."""
     plant_old(tmp_path / "old")
     deaths = 0
-    for number in range(1, 200):
+    for number in _points(200, f"{pytestconfig.getoption('randomly_seed', 1)} loop"):
         bench = Bench(tmp_path / f"at{number}", declared=declaration(tmp_path / f"at{number}"))
         plant_new(bench.source)
         plant_old(bench.member())
@@ -78,7 +94,7 @@ def test_a_members_loop_killed_before_any_change_to_its_disk_loses_nothing(tmp_p
         assert report.exit is Exit.PARTIAL
         assert report.members[0].reason.startswith("the remote loop ended during '")
         deaths += 1
-    assert deaths > 2 * len(MUTATIONS)
+    assert deaths * STRIDE > 2 * len(MUTATIONS)
 
 
 def test_a_link_cut_in_mid_file_goes_on_where_it_was(bench: Bench) -> None:

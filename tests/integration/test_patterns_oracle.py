@@ -5,10 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.remote.formats.patterns import Patterns
+from tests.scale import examples
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def _sane(pattern: str) -> bool:
     return "//" not in pattern and pattern.strip("!/") != "" and not joined
 
 
-@settings(max_examples=250)
+@examples(120)
 @given(st.lists(_patterns.filter(_sane), min_size=1, max_size=3), st.lists(_paths, min_size=1, max_size=8, unique=True))
 def test_patterns_mean_what_git_means(repository: Path, patterns: list[str], paths: list[str]) -> None:
     """Any patterns, any paths, each as a file and as a directory that holds one."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 from multiall_cli.agents.files import FileTree
 from multiall_cli.domain.change import Action, Result
@@ -22,12 +22,13 @@ from multiall_cli.planning.diff import diff
 from tests.fixtures.bench import Bench, contents, not_done, only, rsync_differences, server
 from tests.fixtures.pipes import Machine
 from tests.fixtures.trees import File, Hard, Tree, plant, trees
+from tests.scale import examples
 
 WEB = pool_scope("web")
 
 STRICT = FilesDeclaration("", "", delete=Delete.EVERYTHING, owner="source", times=True, xattrs=True)
 A_FILE = File(0, (0,), 0o644, 10**18, 0, b"")
-FEW = settings(max_examples=120)
+FEW = examples(40)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from multiall_cli.planning.liveness import NORMAL
+from tests.scale import share
 from tests.worlds.detectors import icinga, ours, strikes, swim
 from tests.worlds.world import Score, World, made
 
-SERVERS, HOURS = 1000, 0.5
+SERVERS, HOURS = share(1000, 400), 0.5
 SEED = 1
 """The same worlds each time: a detector that is better by far can still have bad luck in one of a hundred."""
 Figure = Callable[[str, object], None]
@@ -43,7 +44,9 @@ def test_sooner_and_less_often_wrong_than_three_strikes(name: str, record_proper
     assert found["ours"].false <= max(found["strikes"].false, 3)
     if name in ("stalls", "cut"):
         assert found["ours"].false <= max(found["strikes"].false / 50, 3)
-    record_property("figure", (f"false DOWN of ours in half an hour of 1,000 servers ({name})", found["ours"].false))
+    record_property(
+        "figure", (f"false DOWN of ours in half an hour of {SERVERS:,} servers ({name})", found["ours"].false)
+    )
 
 
 def test_an_uplink_that_is_cut_for_ten_minutes_brings_nobody_down() -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.adapters.store.sqlite import SqliteStore
@@ -22,6 +22,7 @@ from multiall_cli.engine.held import pack, unpack
 from multiall_cli.engine.recent import Recent
 from tests.fixtures.contexts import context
 from tests.fixtures.gauged import Facts, Told, Wires
+from tests.scale import examples
 
 SERVERS = tuple(Server(name, "192.0.2.1", Link.SSH) for name in ("web1", "web2"))
 FREE = (Expectation("used", warning=0.8, critical=0.9),)
@@ -119,7 +120,7 @@ def looked(desk: Desk, event: str) -> list[Checked]:
     return desk.look(duties(maintenance="its disk" if event == "maintenance" else "", waived=waived), desk.recent)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_it_comes_out_as_if_nothing_had_been_kept(data: st.DataObject) -> None:
     """What is told, remembered, sampled and noted as a turn: whatever changes, and whoever looks in between."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from multiall_cli.adapters.site.read import read_site
@@ -10,6 +10,7 @@ from multiall_cli.cli.render.baseline import pack_text
 from multiall_cli.engine.learn import survey_of
 from multiall_cli.planning.learning import Learned, Survey, learned, unwritable
 from multiall_cli.planning.rules import is_id, rules_of
+from tests.scale import examples
 
 ONE = Survey(
     "web1",
@@ -69,7 +70,7 @@ _surveys = st.builds(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(_surveys)
 @example(Survey("web1", ODD, tuple((at, (each,)) for at, each in enumerate(ODD, 1)), tuple(zip(ODD, ODD, strict=True))))
 @example(Survey("web1", users=tuple(zip(ODD, ODD, strict=True))))

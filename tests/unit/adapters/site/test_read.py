@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.adapters.site import read
@@ -24,6 +24,7 @@ from multiall_cli.domain.inventory import (
     Window,
 )
 from multiall_cli.domain.values import Amount, Secret
+from tests.scale import examples
 
 
 @pytest.fixture
@@ -450,7 +451,7 @@ signs = st.sampled_from([": ", "\n", "\n  ", "\n    ", ", ", "[", "]", "{", "}",
 texts = st.one_of(st.text(max_size=200), st.lists(st.one_of(words, signs), max_size=60).map("".join))
 
 
-@settings(max_examples=400)
+@examples(100)
 @given(text=texts)
 def test_any_text_is_a_site_or_errors(tmp_path, text):
     (tmp_path / "inventory").mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.domain.inventory import Inventory, Pool, Server
@@ -39,6 +39,7 @@ from tests.fixtures.zone_model import (
     synced,
     topology,
 )
+from tests.scale import examples
 
 RUNS = 10_000
 MEMBERS = ("web1", "web2", "web3")
@@ -206,7 +207,7 @@ def started(values: set[str]) -> ZoneModel:
 
 
 @given(_starts, _steps, _amounts, st.sampled_from([OnFloor.KEEP, OnFloor.ALL, OnFloor.SORRY]))
-@settings(max_examples=150)
+@examples(75)
 def test_no_sequence_of_states_breaks_a_floor(
     start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: OnFloor
 ) -> None:
@@ -223,7 +224,7 @@ def test_no_sequence_of_states_breaks_a_floor(
 
 
 @given(_starts, _steps, _amounts)
-@settings(max_examples=150)
+@examples(75)
 def test_where_a_name_may_be_empty_it_gives_exactly_who_is_in(
     start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount
 ) -> None:
@@ -247,7 +248,7 @@ def test_where_a_name_may_be_empty_it_gives_exactly_who_is_in(
 
 
 @given(_starts, _steps, _amounts, st.sampled_from([OnFloor.KEEP, OnFloor.EMPTY]))
-@settings(max_examples=150)
+@examples(75)
 def test_of_whom_nothing_certain_is_known_is_neither_taken_out_nor_brought_in(
     start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: OnFloor
 ) -> None:
@@ -263,7 +264,7 @@ def test_of_whom_nothing_certain_is_known_is_neither_taken_out_nor_brought_in(
 
 
 @given(_starts, _steps, _amounts, st.sampled_from(list(OnFloor)))
-@settings(max_examples=100)
+@examples(50)
 def test_no_one_is_sent_to_who_is_down_while_others_are_enough(
     start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: OnFloor
 ) -> None:
@@ -324,7 +325,7 @@ _edits = st.tuples(
 
 
 @given(_lucks, st.lists(_edits | st.tuples(_looks, st.sampled_from([1.0, 60.0])), max_size=12))
-@settings(max_examples=100)
+@examples(50)
 def test_what_a_hand_has_done_stands(luck: Random, steps: list[tuple[Any, ...]]) -> None:
     """Whatever is put, edited or taken out by hand stays so through any number of runs, until a hand is at it again."""
     zone, claims, now = ZoneModel(), scene(luck).claims, NOW
@@ -352,7 +353,7 @@ def _by_hand(zone: ZoneModel, place: Place, value: str, hands: dict[Place, tuple
 
 
 @given(_scenes, _scenes, st.sampled_from(["multiall", "other"]))
-@settings(max_examples=100)
+@examples(50)
 def test_of_two_writers_at_once_the_second_changes_nothing_that_the_first_has_changed(
     made: Scene, other: Scene, owner: str
 ) -> None:
@@ -394,7 +395,7 @@ def test_what_a_hand_puts_at_a_name_before_an_alias_comes_there_lets_its_update_
 
 
 @given(st.lists(st.tuples(st.sampled_from(["read", "write"]), st.sampled_from([1, 2]), _looks), max_size=30))
-@settings(max_examples=100)
+@examples(50)
 def test_no_update_is_lost_among_two_writers_in_any_order(steps: list[tuple[str, int, dict[str, str]]]) -> None:
     """One is taken just where the zone still is as its writer has read it."""
     zone, now = started({HOSTS["A"][0]}), NOW
