@@ -88,13 +88,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _report_slow(terminalreporter: pytest.TerminalReporter) -> None:
     """Name tests that took long and give no reason. It is no failure: on a busy machine everything takes long."""
+    load = os.getloadavg()[1] / (os.cpu_count() or 1)
     unexplained = [
         each
         for each in terminalreporter.getreports("passed")
-        if each.when == "call" and each.duration > LONG and "slow" not in each.keywords
+        if each.when == "call" and each.duration > LONG * max(1.0, load) and "slow" not in each.keywords
     ]
     for each in sorted(unexplained, key=lambda report: -report.duration):
-        terminalreporter.write_line(f"slow without a reason: {each.nodeid} took {each.duration:.0f} s")
+        terminalreporter.write_line(
+            f"slow without a reason: {each.nodeid} took {each.duration:.0f} s at a load of {load:.1f} per core"
+        )
 
 
 @pytest.fixture
