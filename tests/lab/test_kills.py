@@ -26,6 +26,7 @@ from tests.lab.moments import Moments, sync_through
 from tests.lab.mortals import Admin
 from tests.scale import sample, share
 
+pytestmark = pytest.mark.slow("each kill is followed by a sync and a check of the whole store")
 TIMES = share(5, 1)  # at each moment
 MOMENTS = 8  # of a run's 34, in a sample
 AT_RANDOM, SHARES = share(300, 12), share(6, 1)  # per victim; split into tests, so that both cores have work

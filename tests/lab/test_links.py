@@ -70,6 +70,7 @@ def test_silence_in_mid_transfer(ground: Ground, fault: FaultKind, number: int, 
     record_property("figure", ("silence of a link in mid-transfer", 1))
 
 
+@pytest.mark.slow("a third of all packets is sent again")
 def test_a_line_that_loses_a_third(ground: Ground, record_property: Figure) -> None:
     """30 % in each direction. Later runs complete what one run does not."""
     ground.timeout = 15.0

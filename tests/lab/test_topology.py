@@ -177,6 +177,7 @@ def test_a_partition_in_the_middle_of_the_pool(ground: Ground) -> None:
         assert links["web1", "web3"] is links["web2", "web4"] is LinkState.FILTERED
 
 
+@pytest.mark.slow("six partitions, each confirmed over several scans")
 def test_random_partitions(ground: Ground, pytestconfig: pytest.Config) -> None:
     """Our side is one component, all others are apart from it, and each of us is a witness of each cut."""
     luck, rounds = random.Random(pytestconfig.getoption("randomly_seed", 1)), share(100, 6)
@@ -220,6 +221,7 @@ def test_an_admin_host_that_lost_its_own_network_decides_nothing(ground: Ground)
         assert seen.never(State.DOWN)
 
 
+@pytest.mark.slow("five scans wait for lost packets")
 def test_a_lossy_link_brings_no_server_down(ground: Ground) -> None:
     """Three in ten packets are lost."""
     with eyes(ground, timeout="2s", confirm_after="15s") as seen:
@@ -283,6 +285,7 @@ def test_errors_of_a_sync_are_evidence(ground: Ground) -> None:
         assert topology.verdicts["web2"].state in (State.SUSPECT, State.DOWN)
 
 
+@pytest.mark.slow("a return is confirmed over several scans")
 def test_a_server_that_is_back_is_up_after_some_rounds(ground: Ground) -> None:
     """Not at its first answer: over ten seconds, with a login."""
     with eyes(ground) as seen:
@@ -338,6 +341,7 @@ def test_the_end_of_a_pooled_connection_starts_a_scan(ground: Ground, fault: Fau
         assert seen.never(State.DOWN)
 
 
+@pytest.mark.slow("a silent session is given its time limit")
 def test_a_pooled_connection_to_a_dead_server_is_closed(ground: Ground) -> None:
     """Its silence decides nothing: it is probed, and peers are asked over their connections."""
     with eyes(ground) as seen:
@@ -349,6 +353,7 @@ def test_a_pooled_connection_to_a_dead_server_is_closed(ground: Ground) -> None:
         seen.sees("web2", State.UP)
 
 
+@pytest.mark.slow("a silent session is given its time limit")
 def test_a_hung_sshd_is_noticed_despite_its_pooled_connection(ground: Ground) -> None:
     """The session's own process answers, but nobody can log in."""
     with eyes(ground, every="10m") as seen:  # so that its banner is read soon
@@ -359,6 +364,7 @@ def test_a_hung_sshd_is_noticed_despite_its_pooled_connection(ground: Ground) ->
         assert {seen.scan().state_of("web2") for _ in range(3)} == {State.DEGRADED}
 
 
+@pytest.mark.slow("each return is confirmed over several scans")
 def test_a_flapping_server_needs_more_good_rounds(ground: Ground) -> None:
     """Down, up and down again within a quarter of an hour: then three good rounds are not enough."""
     with eyes(ground) as seen:

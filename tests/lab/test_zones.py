@@ -165,6 +165,7 @@ def dynamic(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
 ALL = dict.fromkeys(("web1", "web2", "web3", "web4"), State.UP)
 
 
+@pytest.mark.slow("a loss and a return are confirmed over several scans")
 def test_a_member_without_power_leaves_and_comes_back(dynamic: Names) -> None:
     dynamic.until(ALL)
     assert dynamic.sync().exit is Exit.OK
@@ -309,6 +310,7 @@ class Clients(threading.Thread):
         self.join()
 
 
+@pytest.mark.slow("clients see each member out and in again by real TTLs")
 def test_clients_while_members_die_are_cut_off_and_drained(dynamic: Names) -> None:
     dynamic.until(ALL)
     dynamic.sync()
@@ -374,6 +376,7 @@ def test_a_zone_in_files(in_files: Names) -> None:
     assert not ground.lab.run(PRIMARY, ["ls", f"{FILE}.multiall"]).stdout
 
 
+@pytest.mark.slow("a primary is silent for several time limits")
 def test_an_absent_primary_catches_up(in_files: Names) -> None:
     in_files.until(ALL)
     ground = in_files.ground
