@@ -757,5 +757,5 @@ def test_what_is_read_of_more_than_files(desk: Desk) -> None:
     told = {each["rule"]: each for each in done.json()["servers"][0]["statuses"]}
     found = {name: told[name]["code"] for name in ("own", "libc", "old", "name", "maria", "root")}
     assert found == {"own": 200, "libc": 200, "old": 402, "name": 404, "maria": 401, "root": 200}
-    assert re.search(r"^recent false \(it is .*, and 999:1 is wanted\)$", told["old"]["shows"])
+    assert re.search(r"^recent false \(the version is .*; at least 999:1 is required\)$", told["old"]["shows"])
     assert told["clock"]["code"] in (200, 300)
