@@ -1,4 +1,4 @@
-"""What can be checked: by which arguments a subject is found, which values it shows, and which way they grow worse."""
+"""All checks: their arguments, the values that they return, and the direction in which values get worse."""
 
 from collections.abc import Mapping
 

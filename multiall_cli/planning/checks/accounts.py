@@ -1,4 +1,4 @@
-"""Checks of accounts, groups and what they may do."""
+"""Checks of accounts, groups and sudo rights."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Checks of what pools declare: whether a sync would change anything. No rule has to ask for them."""
+"""Drift checks: whether a sync would change what pools declare. They need no rule."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 def drift_rules(inventory: Inventory) -> dict[str, tuple[Rule, ...]]:
-    """server → a rule for each of its declarations, once however many pools make it."""
+    """Return server → a rule for each of its declarations. A declaration of several pools gives one rule."""
     found: dict[str, dict[str, Rule]] = {name: {} for name in inventory.servers}
     for pool in inventory.pools.values():
         for files in pool.files:
@@ -37,12 +37,12 @@ def drift_rules(inventory: Inventory) -> dict[str, tuple[Rule, ...]]:
 
 
 def files_rule(declared: FilesDeclaration) -> str:
-    """The name of its rule."""
+    """Return the name of the rule of a file declaration."""
     return f"files:{declared.path}"
 
 
 def names_rule(declared: NameDeclaration) -> str:
-    """The name of its rule; of a name that several views have, each is one."""
+    """Return the name of the rule of a name declaration. A name in several views has a rule for each."""
     name = declared.name.rstrip(".")
     return f"names:{name}@{declared.zone}" if declared.domain else f"names:{name}"
 

@@ -1,4 +1,4 @@
-"""What a check is made of: subjects, values, and which way those grow worse."""
+"""Building blocks of checks: subjects, values, and the direction in which values get worse."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import field
@@ -10,13 +10,13 @@ from multiall_cli.planning.likeness import same_word
 from multiall_cli.planning.measures import Measure
 
 Alike = Callable[[Mapping[str, object], str, str, Collection[str]], bool]
-"""(subject, what is wanted, what is there, all that is there) → whether they mean the same, however written."""
+"""(subject, wanted, observed, all observed) → whether wanted and observed mean the same, however they are spelled."""
 Never = Callable[[Mapping[str, object], str], str]
-"""(subject, what is wanted) → what to write instead, where that can never be so."""
+"""(subject, wanted) → what to write instead if the wanted value is impossible; '' otherwise."""
 
 
 class Worse(StrEnum):
-    """Which way a value grows worse: only such a value has limits."""
+    """Direction in which a value gets worse. Values without a direction have no limits."""
 
     HIGH = "high"
     LOW = "low"
@@ -25,11 +25,16 @@ class Worse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value that a subject shows. `code`: what it is where another one is wanted; `over`: it is about the time
-    since the look before, so the first look does not have it; `dear`: it is read only where a rule asks for it;
-    `warns`: what it is past its warning limit; `exact`: of words all and no others are wanted;
-    `alike`: compares texts and words that have several spellings; `never`: says of what can never be so; `of`: the
-    value that it is, where that has another name.
+    """One value that a check returns for a subject.
+
+    - `code`: the status if the value is not the wanted one.
+    - `over`: it covers the time since the previous check, so the first check has no value.
+    - `dear`: expensive; it is read only if a rule asks for it.
+    - `warns`: the status past the warning limit.
+    - `exact`: a list must have the wanted words and no others.
+    - `alike`: compares texts and words that have several spellings.
+    - `never`: reports wanted values that are impossible.
+    - `of`: the name of the observed value, if it differs.
     """
 
     measure: Measure
@@ -47,13 +52,17 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`subject`: argument → how it is written; `optional`: those that may be missing; `either`: those of them of which
-    at least one is needed; `implied`: what is expected where a rule does not say so itself; `asks`: argument → the flag
-    that is expected where the argument is given.
+    """One check.
 
-    `marked`: a look leaves a mark, from which the next one goes on (counters, the place in a log); `ours`: it is known
-    on the admin host, and no member is asked; `absent`: values that what is not there has too: a rule that asks for
-    these alone does not ask that it is there; `instead`: flag → what is not implied where a rule wants it.
+    - `subject`: argument → its type.
+    - `optional`: the same, for arguments that may be missing.
+    - `either`: optional arguments of which at least one is needed.
+    - `implied`: expectations that apply unless the rule sets them itself.
+    - `asks`: argument → the flag that is expected if the argument is given.
+    - `marked`: a check leaves a mark from which the next one continues (counters, the position in a log).
+    - `ours`: the admin host knows the value; no member is asked.
+    - `absent`: values that a missing subject has too. A rule that expects only these does not imply `present`.
+    - `instead`: flag → the implied expectations to drop if a rule wants the flag.
     """
 
     means: str

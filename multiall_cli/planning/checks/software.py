@@ -6,7 +6,7 @@ from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, Value, hig
 from multiall_cli.planning.measures import Measure
 
 STOPPED: Mapping[str, object] = {"running": False, "enabled": False, "masked": False}
-"""What is so of a service that is not installed too."""
+"""Values that a service has too if it is not installed."""
 CHECKS: Mapping[str, Check] = {
     "package": Check(
         "A package of dpkg or rpm.",
