@@ -1,4 +1,4 @@
-"""Choosing servers: ranges of names, and the expressions that combine them."""
+"""Targets: ranges of names, and expressions that combine them."""
 
 from multiall_cli.planning.targets.grammar import atoms
 from multiall_cli.planning.targets.ranges import LIMIT, NAME, expand, fold, is_name

@@ -10,7 +10,7 @@ from multiall_cli.domain.errors import UsageError
 from multiall_cli.planning.targets.ranges import shown
 
 DEPTH = 50
-"""How deep parentheses and `!` may stand in each other."""
+"""Maximum nesting depth of parentheses and `!`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,21 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """Every server but those: `!x`."""
+    """All servers except those: `!x`."""
 
     inner: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """Servers that all parts have: `a & b`."""
+    """Servers that are in all parts: `a & b`."""
 
     parts: tuple["Expression", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """Servers that any part has: `a, b`."""
+    """Servers that are in any part: `a, b`."""
 
     parts: tuple["Expression", ...]
 
@@ -74,7 +74,7 @@ _EXAMPLE = "write such as 'web[1-3] & !web2, @db'"
 
 @lru_cache(100)
 def parse(text: str) -> Expression:
-    """The expression that a text means. Errors: UsageError, with the place where it stops making sense."""
+    """Parse an expression. Raises UsageError, which names the first error."""
     tokens = list(_tokens(text))
     reader = _Reader(text, tokens)
     expression = reader.either(0)
@@ -84,7 +84,7 @@ def parse(text: str) -> Expression:
 
 
 def atoms(text: str) -> tuple[Atom, ...]:
-    """The names, groups and labels that an expression mentions, in its order. Errors: UsageError."""
+    """Return the names, groups and labels of an expression, in its order. Raises UsageError if it is invalid."""
     return tuple(_atoms(parse(text)))
 
 
@@ -110,7 +110,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 class _Reader:
-    """Reads tokens by recursive descent; one method for each strength of binding."""
+    """Recursive descent parser of tokens, with one method per precedence level."""
 
     def __init__(self, text: str, tokens: list[str]) -> None:
         self._text = text
@@ -131,7 +131,7 @@ class _Reader:
         if len(parts) == 1:
             return parts[0]
         if any(isinstance(part, Without) for part in parts):
-            # `@web, !web3` reads as a difference and would be a union with nearly every server.
+            # `@web, !web3` looks like a difference, but would be a union with nearly every server.
             self.refuse("has '!' in a list, which adds all servers but some", "write 'a & !b', or 'a, (!b)'")
         return Either(tuple(parts))
 

@@ -8,31 +8,31 @@ from typing import NoReturn
 from multiall_cli.domain.errors import UsageError
 
 LIMIT = 100_000
-"""How many names one pattern may stand for."""
+"""Maximum number of names that one pattern may expand to."""
 
 LONGEST = 1000
-"""How long a name of a pattern may be; what a server may be called is shorter."""
+"""Maximum length of a name in a pattern; server names are shorter."""
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
-"""The allow-list for names of servers and pools: no name can be an option, a path or a terminal's command."""
+"""Allow-list for names of servers and pools: a name can never be an option, a path or a terminal escape."""
 
 _PIECE = re.compile(r"\[(?P<choices>[^\[\]]*)\]|(?P<comma>,)|(?P<text>[^\[\],]+)")
 _STEP = re.compile(r"\s*(?P<first>[0-9]{1,15})(?:-(?P<last>[0-9]{1,15})(?:/(?P<step>[0-9]{1,15}))?)?\s*")
-# Longer rows of digits are text for folding, as they are for expanding.
+# Longer runs of digits are text, in folding as in expanding.
 _NUMBERS = re.compile(r"(?<![0-9])([0-9]{1,15})(?![0-9])")
 
 _Vector = tuple[frozenset[str], ...]
 
 
 def is_name(text: str) -> bool:
-    """Whether a server or a pool may be called so."""
+    """Return whether this is a valid name of a server or a pool."""
     return NAME.fullmatch(text) is not None
 
 
 def expand(pattern: str) -> tuple[str, ...]:
-    """Every name that a pattern stands for, in the order written, each once.
+    """Return every name of a pattern, in the order written, without duplicates.
 
-    Errors: UsageError where the notation is wrong, or stands for more than `LIMIT` names.
+    Raises UsageError if the notation is wrong or has more than `LIMIT` names.
     """
     if "[" not in pattern and "]" not in pattern and "," not in pattern:
         if not pattern:
@@ -47,10 +47,10 @@ def expand(pattern: str) -> tuple[str, ...]:
 
 
 def fold(names: Iterable[str]) -> str:
-    """Names as the shortest patterns that stand for just these: web1, web2, web3 → `web[1-3]`.
+    """Return names as the shortest patterns that expand to exactly these: web1, web2, web3 → `web[1-3]`.
 
-    `expand` of the result gives the same names. Names with several numbers fold in each of them where the
-    names form a full grid.
+    `expand` of the result gives the same names. Names with several numbers fold in each of them if they form a full
+    grid.
     """
     groups: dict[tuple[str, ...], set[_Vector]] = {}
     for name in names:
@@ -71,15 +71,14 @@ def _limit(pattern: str, many: int) -> None:
 
 
 def shown(text: str) -> str:
-    """A text from outside as it may stand in a message: quoted, escaped, and not too long."""
+    """Quote, escape and shorten a text from outside for a message."""
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
 def _alternatives(pattern: str) -> list[list[tuple[str, ...]]]:
-    """The patterns between top-level commas, each as its pieces: a text, or the numbers of a bracket.
+    """Return the patterns between top-level commas, each as its pieces: a text, or the numbers of a bracket.
 
-    What they stand for is counted from bracket to bracket: a few letters must not be turned into millions of numbers
-    before they are refused.
+    Names are counted bracket by bracket: a few letters must not expand to millions of numbers before they are refused.
     """
     alternatives: list[list[tuple[str, ...]]] = [[]]
     before, many, end = 0, 1, 0
@@ -107,7 +106,7 @@ def _alternatives(pattern: str) -> list[list[tuple[str, ...]]]:
 
 
 def _numbers(pattern: str, choices: str) -> tuple[str, ...]:
-    """What stands between one pair of brackets: `1,3,5-7` or `0-9/2`, with its padding."""
+    """Return the numbers of one pair of brackets: `1,3,5-7` or `0-9/2`, with their padding."""
     numbers: dict[str, None] = {}
     for choice in choices.split(","):
         numbers.update(dict.fromkeys(_range(pattern, choice)))
@@ -116,9 +115,10 @@ def _numbers(pattern: str, choices: str) -> tuple[str, ...]:
 
 
 def _same_as_joined(pattern: str, numbers: tuple[str, ...]) -> None:
-    """ClusterShell joins digits before a bracket to its numbers, so `2[8-12]` counts from 28 to 212 there.
+    """Refuse a bracket that ClusterShell would expand to other names.
 
-    That is another set where the numbers go on from 9 to 10, from 99 to 100, and so on.
+    ClusterShell joins digits before a bracket to its numbers, so its `2[8-12]` counts from 28 to 212. That is another
+    set if the numbers go from 9 to 10, from 99 to 100, and so on.
     """
     have = set(numbers)
     over = next((each for each in numbers if set(each) == {"9"} and str(int(each) + 1) in have), None)
@@ -147,7 +147,7 @@ def _padded(number: str) -> bool:
 
 
 def _grids(vectors: set[_Vector], dimensions: int) -> list[_Vector]:
-    """The same grid points as fewer vectors: those that differ in one dimension only are joined there."""
+    """Return the same grid points as fewer vectors: vectors that differ in one dimension only are joined."""
     for dimension in reversed(range(dimensions)):
         joined: dict[_Vector, set[str]] = {}
         for vector in vectors:
@@ -170,10 +170,10 @@ def _counted(number: str) -> tuple[int, int]:
 
 
 def _runs(numbers: frozenset[str]) -> Iterator[str]:
-    """Rows of numbers that follow each other, as `1-3`.
+    """Yield runs of consecutive numbers, as `1-3`.
 
-    Numbers of one width are a family of their own as soon as one of them is padded, as in NodeSet: beside `00`,
-    `99` does not go on to `100`.
+    As in NodeSet, numbers of one width form a family as soon as one of them is padded: beside `00`, `99` does not
+    continue to `100`.
     """
     padded = {len(number) for number in numbers if _padded(number)}
     first = last = ""

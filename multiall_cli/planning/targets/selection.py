@@ -1,4 +1,4 @@
-"""Which servers of a site a target expression means."""
+"""Selection of servers by a target expression."""
 
 import re
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ from multiall_cli.planning.targets.grammar import (
 from multiall_cli.planning.targets.ranges import expand, fold, shown
 
 STATE = "state"
-"""The key that asks for a server's reachability; no label may be called so."""
+"""The key that selects by reachability; it is reserved and cannot be a label."""
 
 STATES = ("up", "suspect", "down", "maintenance", "unknown")
 SPECIAL = ("failed", "deferred")
-"""Sets that a run leaves behind; no pool may be called so."""
+"""Sets that a run leaves behind; these names are reserved and cannot be pools."""
 
 _SERVERS = "`multiall server list` shows all"
 _POOLS = "`multiall pool list` shows all"
@@ -36,10 +36,10 @@ _POOLS = "`multiall pool list` shows all"
 
 @dataclass(frozen=True, slots=True)
 class TargetWorld:
-    """What an expression can choose from: servers in their order, and what is known of them.
+    """Servers that an expression can select, in their order, and their attributes.
 
-    `states` maps a server to its reachability; a server that it lacks is `unknown`. `special` maps a word
-    such as `failed` to the servers of that set, which may be empty.
+    `states` maps a server to its reachability; a server that is not in it is `unknown`. `special` maps a word, for
+    example `failed`, to the servers of that set, which may be empty.
     """
 
     servers: tuple[str, ...]
@@ -54,7 +54,7 @@ def world_of(
     states: Mapping[str, str] | None = None,
     special: Mapping[str, tuple[str, ...]] | None = None,
 ) -> TargetWorld:
-    """An inventory as an expression sees it."""
+    """Return the world of an inventory."""
     return TargetWorld(
         servers=tuple(inventory.servers),
         pools={name: pool.members for name, pool in inventory.pools.items()},
@@ -65,10 +65,10 @@ def world_of(
 
 
 def select(expression: str, world: TargetWorld) -> tuple[str, ...]:
-    """The servers that an expression means, in the order of the inventory; at least one.
+    """Return the servers of an expression, in the order of the inventory; at least one.
 
-    Every name, pool, label and set that the expression mentions must be known. States and special sets that
-    are empty now are refused too, unless they stand below `!`. Errors: UsageError, with the nearest name.
+    Every name, pool, label and set in the expression must be known. A state or special set that is empty now is refused
+    too, unless it is below `!`. Raises UsageError, with the nearest name.
     """
     chosen = _Selector(world).choose(parse(expression))
     if not chosen:
@@ -81,7 +81,7 @@ def _refuse(what: str, todo: str) -> NoReturn:
 
 
 class _Selector:
-    """Evaluates expressions against one world; `negated` says that an atom may mean nobody."""
+    """Evaluator of expressions in one world. `negated`: an atom may match no server."""
 
     def __init__(self, world: TargetWorld) -> None:
         self._world = world
@@ -122,7 +122,7 @@ class _Selector:
         return frozenset(chosen)
 
     def _glob(self, pattern: str) -> set[str]:
-        # Not `.*` for each star: with many of them that tries all ways to share out a name.
+        # Unlike `.*` for each star, `translate` gives a pattern that does not backtrack exponentially.
         return set(filter(re.compile(translate(pattern)).match, self._world.servers))
 
     def _unknown(self, pattern: str, missing: list[str]) -> NoReturn:
@@ -167,7 +167,7 @@ class _Selector:
 
 
 def is_fleeting(atom: Atom) -> bool:
-    """Whether what it means changes from run to run."""
+    """Return whether the servers of an atom change from run to run."""
     match atom:
         case Group(name):
             return name in SPECIAL
