@@ -1,1 +1,1 @@
-"""What zones are to hold: claims of pools, who is in, what changes, and what stops it."""
+"""Planning of zones: claims of pools, members to publish, changes, and brakes."""

@@ -1,4 +1,4 @@
-"""Until when clients may use what a zone no longer gives."""
+"""Time limits until which clients may use records that a zone no longer publishes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,11 +13,11 @@ _Record = tuple[Place, str]
 def held_by_clients(
     known: Iterable[Departure], changes: Iterable[Change[RRset]], at: float, lag: float
 ) -> list[Departure]:
-    """What clients may hold of records that a zone has given, after changes at a time.
+    """Return the records that clients may still hold after changes at time `at`.
 
-    A cache may have asked the slowest server just before it knew, `lag` seconds later. A record that stays with a
-    shorter TTL, or comes back, may be held from before for longer than it is given for now: that is kept too, for when
-    it is taken out next.
+    A cache may have asked the slowest server just before that server had the change, `lag` seconds later. A record that
+    stays with a shorter TTL, or comes back, may be cached for longer than its current TTL. That is recorded too, for
+    its next removal.
     """
     held: dict[_Record, Departure] = {(each.place, each.value): each for each in known if each.until > at}
     for change in changes:
@@ -39,12 +39,12 @@ def _as(each: Departure, *, gone: bool) -> Departure:
 
 
 def while_given(left: Iterable[Departure], at: float) -> list[Departure]:
-    """The same where a server may give still, at a time, what is gone elsewhere."""
+    """Return the same departures if a server may still publish, at time `at`, records that are gone elsewhere."""
     return [replace(each, until=max(each.until, at + each.ttl), noted=at) if each.gone else each for each in left]
 
 
 def settled(left: Iterable[Departure], at: float) -> list[Departure]:
-    """The same where some were noted under a clock that was ahead: their time runs from now on."""
+    """Return the same departures; those recorded by a clock that was ahead count from now."""
     return [
         replace(each, until=end_of(each.until, each.noted, at), noted=at) if is_ahead(each.noted, at) else each
         for each in left
@@ -52,8 +52,9 @@ def settled(left: Iterable[Departure], at: float) -> list[Departure]:
 
 
 def bound(left: Sequence[Departure], values: Iterable[str] | None = None) -> float:
-    """When the last client lets go of what is no longer given; of these records only, where they are named. 0: none
-    holds any.
+    """Return when the last cache drops the records that are no longer published, or 0 if none holds any.
+
+    `values`: only these records.
     """
     chosen = None if values is None else set(values)
     return max((each.until for each in left if each.gone and (chosen is None or each.value in chosen)), default=0.0)

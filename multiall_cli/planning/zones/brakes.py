@@ -1,4 +1,4 @@
-"""What stops a zone's plan that looks like an accident. Each brake can be let go of by its own name, for one run."""
+"""Brakes that stop a zone's plan if it looks like an accident. Each can be overridden by name, for one run."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -11,35 +11,35 @@ from multiall_cli.domain.zones import OnFloor
 
 FROZEN, EMPTIES, CHANGES, HOUR = "frozen", "empties", "changes", "hour"
 UNSEEN = "unseen"
-"""Holds back single names, as a conflict of the plan: those that bear our mark, and that no one saw declared here."""
+"""Holds back single names as conflicts of the plan: those that bear our mark, but were never declared here."""
 NAMES = (FROZEN, EMPTIES, CHANGES, HOUR, UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Brake:
-    """Why a plan is stopped, with the numbers."""
+    """Reason why a plan is stopped, with the numbers."""
 
     name: str
     words: str
 
 
 Losses = Mapping[str, Set[str]]
-"""The keys that lose records, and which."""
+"""key → the records that it loses."""
 
 
 def brakes(plan: ZonePlan, topology: Topology, lately: Losses, forced: Set[str] = frozenset()) -> list[Brake]:
-    """What stops a plan, in order. `lately`: what was lost in the last hour."""
+    """Return the brakes that stop a plan, in order. `lately`: losses of the last hour."""
     found = [*_frozen(plan, topology), *_empties(plan), *_too_many(plan, lately)]
     return [each for each in found if each.name not in forced]
 
 
 def limit(plan: ZonePlan) -> int:
-    """How many names may change in a run, and in an hour."""
+    """Return how many names may lose records in a run, and in an hour."""
     return max(int(plan.zone.share * plan.ours), plan.zone.at_most)
 
 
 def losses_of(changes: Iterable[Change[RRset]]) -> dict[str, set[str]]:
-    """What clients are given now and no longer then; what is only added harms no one."""
+    """Return the records that clients lose. Additions harm no one."""
     lost = {each.key: _values(each.before) - _values(each.after) for each in changes}
     return {key: values for key, values in lost.items() if values}
 
@@ -55,7 +55,7 @@ def _frozen(plan: ZonePlan, topology: Topology) -> list[Brake]:
 
 
 def _empties(plan: ZonePlan) -> list[Brake]:
-    """A name that is declared and would give nothing, or a zone of which nothing of ours would stay."""
+    """Stop a declared name that would become empty, and a zone that would lose all our names."""
     emptied = [
         each.key for each in plan.changes if each.after and not each.after.values and each.before and each.before.values
     ]
@@ -64,7 +64,7 @@ def _empties(plan: ZonePlan) -> list[Brake]:
     if unmeant:
         return [Brake(EMPTIES, f"{unmeant[0]} would give nothing at all{_more(unmeant)}")]
     removed = [each for each in plan.changes if each.after is None]
-    if plan.ours > 1 and len(removed) == plan.ours:  # whatever comes instead: another site may be at work
+    if plan.ours > 1 and len(removed) == plan.ours:  # whatever replaces them: another site may be at work
         return [Brake(EMPTIES, f"all {plan.ours} of our names would be removed")]
     return []
 
@@ -74,8 +74,11 @@ def _more(keys: Sequence[str]) -> str:
 
 
 def _too_many(plan: ZonePlan, lately: Losses) -> list[Brake]:
-    """That one member leaves all of its names, however many, is one event and no accident, and clients must not be sent
-    to it until someone has been woken: it counts as one name. So does each member that left in the hour before.
+    """Stop a plan with too many losses.
+
+    A member that leaves all of its names, however many, is one event and no accident. Its removal must not wait for
+    an operator, since clients would still be sent to it. So it counts as one name, and so does each member that left
+    in the hour before.
     """
     now, owners = losses_of(plan.changes), _owners(plan)
     before = {key: values for key, values in lately.items() if key not in now}
@@ -95,23 +98,23 @@ def _too_many(plan: ZonePlan, lately: Losses) -> list[Brake]:
 
 
 def _whose(lost: Losses, owners: Mapping[tuple[str, str], str]) -> dict[str, str]:
-    """The keys that lose the records of one member and no others, and the member."""
+    """Return the keys that lose records of exactly one member → that member."""
     found = {key: {owners.get((key, value), "") for value in values} for key, values in lost.items()}
     return {key: name for key, names in found.items() if len(names) == 1 for name in names if name}
 
 
 def _events(lost: Losses, whose: Mapping[str, str]) -> int:
-    """How many losses there are, where those of a member are one together."""
+    """Return the number of losses, with all losses of one member counted as one."""
     return len(lost) - len(whose) + len(set(whose.values()))
 
 
 def _owners(plan: ZonePlan) -> dict[tuple[str, str], str]:
-    """(key, record) → the member whose record it is."""
+    """Return (key, record) → the member that it belongs to."""
     claims = [each.claim for each in plan.decisions]
     return {(key_of(claim.place), value): name for claim in claims for name, value in claim.values.items()}
 
 
 def _most_frequent(names: Iterable[str]) -> str:
-    """'' where there is none."""
+    """Return the most frequent name, or '' if there is none."""
     counted = Counter(names)
     return min(counted, key=lambda name: (-counted[name], name), default="")

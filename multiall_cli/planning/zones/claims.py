@@ -1,4 +1,4 @@
-"""What pools ask of zones, folded into one claim for each name and type."""
+"""What pools ask of zones: one claim for each name and type."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -9,22 +9,21 @@ from multiall_cli.domain.records import Claim, Place, key_of
 from multiall_cli.domain.zones import NameDeclaration, OnFloor, Zone
 from multiall_cli.planning.zones.names import address_type, canonical, is_ip, reverse, zone_of
 
-WEIGHT = 10  # of a member in an SRV record, where nothing is said
+WEIGHT = 10  # default weight of a member in an SRV record
 
 
 def addresses_of(server: Server, *, inside: bool = False) -> tuple[str, ...]:
-    """Where clients reach a server: what `public:` says, else its address where that is one; `inside`: only that."""
+    """Return a server's addresses for clients: `public:`, or else its own IP address. `inside`: only its own."""
     own = (server.address,) if is_ip(server.address) else ()
     found = own if inside else server.public or own
     return tuple(canonical(each) for each in found)
 
 
 def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], Mapping[Place, Conflict]]:
-    """The claims of all pools on a zone (on all, where none is named), and the names and types on which they contradict
-    each other.
+    """Return the claims of all pools on a zone ('': on all zones), and the conflicts between them.
 
-    Equal claims are one. Of unequal ones those of the pool with the highest priority hold; where these differ too, it
-    is a conflict, and the name is left as it is.
+    Equal claims become one. Of unequal claims the highest priority wins; with equal priority the name is a conflict and
+    is left as it is.
     """
     rivals: dict[tuple[str, str], list[Claim]] = {}
     for pool in inventory.pools.values():
@@ -49,7 +48,7 @@ def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], 
 
 
 def places_of(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> dict[str, set[tuple[str, Place]]]:
-    """member → the names and types, each with its zone, that give something of it."""
+    """Return member → the names and types, each with its zone, that publish it."""
     found: dict[str, set[tuple[str, Place]]] = {}
     for claim in _claims(declared, pool, inventory):
         for member in claim.values:
@@ -58,15 +57,17 @@ def places_of(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> di
 
 
 def _are_equal(one: Claim, other: Claim) -> bool:
-    """Whoever asks. Where only the first member is given, their order is a part of it; what stays as it is whatever
-    becomes of members lives as long as the shortest of its claims.
+    """Return whether two claims are equal, whoever makes them.
+
+    The order of members counts if only the first one is published. Claims that do not follow health may differ in TTL:
+    the shortest one applies.
     """
     alike = replace(other, pool=one.pool, ttl=other.ttl if one.follows else one.ttl)
     return alike == one and (not one.first or list(other.values) == list(one.values))
 
 
 def _apart(settled: Iterable[Claim]) -> tuple[list[Claim], dict[Place, Conflict]]:
-    """An alias stands alone at its name (RFC 1034, 3.6.2): it holds, or the others do."""
+    """An alias must be alone at its name (RFC 1034, 3.6.2): either it wins, or the other claims do."""
     names: dict[str, list[Claim]] = {}
     for each in settled:
         names.setdefault(each.place[0], []).append(each)
@@ -117,7 +118,7 @@ def _claims(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> Iter
 
 
 def _claim(declared: NameDeclaration, pool: Pool, kind: str, values: Mapping[str, str]) -> Claim:
-    """One that health decides on."""
+    """Return a claim that follows health."""
     return Claim(
         (declared.name, kind),
         declared.zone,
@@ -146,7 +147,7 @@ def _address(server: Server, kind: str, declared: NameDeclaration) -> str:
 
 
 def domain_of(declared: NameDeclaration) -> str:
-    """The name of the zone that a name is in."""
+    """Return the name of the zone that contains a name."""
     return declared.domain or declared.zone
 
 
@@ -166,12 +167,12 @@ def _service(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -
 
 
 def host_of(server: Server, zone: str) -> str:
-    """The name of a member itself, which aliases and services point to."""
+    """Return a member's own host name, the target of aliases and services."""
     return f"{server.name.lower()}.{zone}"
 
 
 def _hosts(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Iterator[Claim]:
-    """The members' own names: there whatever becomes of them."""
+    """Yield the members' own names, which do not depend on health."""
     for server in servers:
         for kind in ("A", "AAAA"):
             if address := _address(server, kind, declared):
@@ -194,7 +195,7 @@ def _pointers(
 def _steady(
     declared: NameDeclaration, pool: Pool, place: tuple[str, str], zone: str, values: Mapping[str, str]
 ) -> Claim:
-    """One that is as it is, whatever becomes of the members."""
+    """Return a claim that does not depend on the health of members."""
     return Claim(
         place,
         zone,

@@ -1,4 +1,4 @@
-"""Who is in a name now: members as the topology shows them, within the name's floor."""
+"""Members to publish in a name now: healthy members by the topology, within the name's floor."""
 
 from collections.abc import Mapping, Sequence, Set
 
@@ -9,14 +9,16 @@ from multiall_cli.domain.topology import Downtime, State, Topology
 from multiall_cli.domain.zones import OnFloor
 
 LOW_TTL = 60
-"""Seconds that a name's records live around an announced absence of a member."""
+"""TTL in seconds around a planned absence of a member."""
 ABSENCES = (Downtime.DRAIN, Downtime.MAINTENANCE)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is there of a claim now. `written`: when we wrote it last, in seconds since the epoch; 0: never; `former`:
-    which places (see `place_of_record`) each member had when the zone was synced before; None: no one knows here.
+    """Current records of a claim.
+
+    `written`: when we last wrote it, in seconds since the epoch (0: never); `former`: the places (see
+    `place_of_record`) of each member at the last sync of the zone, or None if unknown.
     """
 
     rrset: RRset | None = None
@@ -29,12 +31,15 @@ class Found:
 
 
 def place_of_record(value: str) -> str:
-    """Where a record leads to, whatever else it says: an address, or a host."""
+    """Return the target of a record, without its other fields: an address or a host."""
     return value.split()[-1]
 
 
 def standing(topology: Topology, server: str) -> Standing:
-    """In, out, or as it is: only a certain loss takes a member out, and only certain health brings one in."""
+    """Return whether a member goes in, goes out or stays.
+
+    Only a certain loss takes it out, and only certain health brings it in.
+    """
     return Standing(server, *_standing(topology, server))
 
 
@@ -69,7 +74,7 @@ def _by_health(topology: Topology, server: str) -> tuple[Stand, str]:
 
 
 def decide(claim: Claim, found: Found, topology: Topology, now: float, interval: float) -> Decision:
-    """What a claim's records are to be. `interval`: seconds after a change in which nothing is added."""
+    """Return the records that a claim should have. `interval`: seconds after a change in which nothing is added."""
     if not claim.follows:
         steady = RRset(claim.ttl, tuple(sorted(set(claim.values.values()))))
         return Decision(claim, steady, there=found.rrset)
@@ -79,7 +84,8 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     chosen, notes = _chosen(claim, inside, standings, there)
     if (lost := _of_no_one(claim, standings, chosen, found)) - chosen:
         chosen, notes = chosen | lost, (*notes, f"{', '.join(sorted(lost))} may be a member's of whom little is known")
-    early = there and abs(now - found.written) < interval  # a clock that was ahead makes no one wait for hours
+    # `abs`: a time from a clock that was ahead must not delay additions for hours.
+    early = there and abs(now - found.written) < interval
     if early and chosen - there and (staying := _staying(claim, standings, chosen, there)):
         chosen = staying
         notes = (*notes, f"what comes back waits until {interval:g} s after the last change")
@@ -92,8 +98,9 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
 
 
 def _staying(claim: Claim, standings: Sequence[Standing], chosen: set[str], there: set[str]) -> set[str]:
-    """What is given while what comes back waits. Empty: it cannot wait, since there would be fewer than the floor, or
-    only such as must go.
+    """Return the records to publish while additions wait for the interval.
+
+    Empty if they cannot wait: there would be fewer records than the floor, or only those of members that must go.
     """
     gone = {claim.values[each.server] for each in standings if each.stand is Stand.OUT}
     least = max(1, min(_floor(claim), len(there)))
@@ -110,7 +117,7 @@ def _is_in(each: Standing, claim: Claim, found: Found) -> bool:
 
 
 def _is_given(server: str, claim: Claim, found: Found) -> bool:
-    """Whether clients are sent to a member now: by the record that it is to have, or by the one that it had."""
+    """Return whether clients are sent to a member now, by its declared or its former record."""
     given = set(map(place_of_record, found.values))
     declared = set(map(place_of_record, claim.values.values()))
     former = (found.former or {}).get(server, set()) - declared
@@ -118,7 +125,7 @@ def _is_given(server: str, claim: Claim, found: Found) -> bool:
 
 
 def _of_no_one(claim: Claim, standings: Sequence[Standing], chosen: Set[str], found: Found) -> set[str]:
-    """Records that are no member's, which stay while no one knows whether they were a member's who is to stay."""
+    """Return records of no known member, to keep while they may belong to a member that must stay."""
     unknown = [each for each in standings if each.stand is Stand.HOLD and claim.values[each.server] not in chosen]
     if claim.first or found.former is not None or not unknown:
         return set()
@@ -129,7 +136,7 @@ def _of_no_one(claim: Claim, standings: Sequence[Standing], chosen: Set[str], fo
 def _chosen(
     claim: Claim, inside: Sequence[str], standings: Sequence[Standing], there: set[str]
 ) -> tuple[set[str], tuple[str, ...]]:
-    """The records to give, and why they are others than those of who is in."""
+    """Return the records to publish, and notes if they are not simply those of the members that are in."""
     own = set(claim.values.values())
     chosen = {claim.values[name] for name in (inside[:1] if claim.first else inside)}
     floor = _floor(claim)
@@ -152,11 +159,11 @@ def _chosen(
 
 
 def short_lived(claim: Claim, topology: Topology, now: float) -> bool:
-    """Whether an absence is announced that begins before what clients are given now has run out, or has begun."""
+    """Return whether an absence is under way, or begins before the current records expire from caches."""
     said = [each for name in claim.values for each in topology.planned.get(name, ()) if each.what in ABSENCES]
     return any(each.begins - claim.ttl <= now < each.ends for each in said)
 
 
 def _ttl(claim: Claim, topology: Topology, now: float) -> int:
-    """Short in time before an announced absence, so that no client holds a record for long when it begins."""
+    """Return a short TTL ahead of a planned absence, so that no cache holds a record for long when it begins."""
     return min(claim.ttl, LOW_TTL) if short_lived(claim, topology, now) else claim.ttl

@@ -1,6 +1,6 @@
-"""Our records within a zone's file: a block of lines of our own, each set with its mark, and the zone's serial.
+"""Records in a zone file: a block of our own lines, where each record set bears its mark, and the zone's serial.
 
-What stands outside the block is never changed, but for the serial.
+Nothing outside the block ever changes, except the serial.
 """
 
 import re
@@ -15,18 +15,18 @@ BEGIN = "; --- kept by multiall: `multiall dns` writes what follows, edit above 
 END = "; --- end of what multiall keeps ---"
 _MARKED = re.compile(r"(?:; )?(?P<name>\S+) [0-9]+ IN (?P<kind>[A-Z]+)(?: .*)? ; (?P<mark>multiall=1 .+)")
 _BLOCK = re.compile(rf"^{re.escape(BEGIN)}\r?\n(?:.*\n)*?{re.escape(END)}\r?\n?", re.MULTILINE)
-_SOA = re.compile(r"^[^;\n]*\sSOA(?=[\s(;])", re.MULTILINE | re.IGNORECASE)  # in no comment, and no name
+_SOA = re.compile(r"^[^;\n]*\sSOA(?=[\s(;])", re.MULTILINE | re.IGNORECASE)  # not in a comment, and not a name
 _TOKEN = re.compile(r"(?:[\s()]|;[^\n]*)*([^\s();]+)")
 _DIRECTIVE = re.compile(r'^\$INCLUDE\s+"?(?P<path>[^\s"]+)"?', re.MULTILINE | re.IGNORECASE)
 
 Records = Mapping[Place, RRset]
-"""Ours, each with its mark."""
+"""Our records, each with its mark."""
 
 
 def content_of(dump: str, text: str) -> Content:
-    """A zone from the canonical lines of named-checkzone, and our marks from the text that holds our block.
+    """Return a zone from the canonical lines of named-checkzone, with our marks from the text that contains our block.
 
-    Errors: ValueError, where a line is none of such.
+    Raises ValueError if a line is malformed.
     """
     values: dict[Place, list[str]] = {}
     ttls: dict[Place, int] = {}
@@ -45,7 +45,7 @@ def content_of(dump: str, text: str) -> Content:
 
 
 def marks_of(text: str) -> Iterator[tuple[Place, str]]:
-    """The marks within our block; one that stands on a line of its own is about nothing that is there."""
+    """Yield the marks within our block. A mark on a line of its own has no records."""
     for block in _BLOCK.findall(text):
         for line in block.splitlines():
             if found := _MARKED.fullmatch(line):
@@ -53,14 +53,14 @@ def marks_of(text: str) -> Iterator[tuple[Place, str]]:
 
 
 def rendered(text: str, records: Records) -> str:
-    """The text with a block of these records, in the place of the one that it had."""
+    """Return the text with a block of these records, which replaces the old block."""
     block = "".join(f"{line}\n" for line in (BEGIN, *_lines(records), END))
     without = _BLOCK.sub("", text)
     return f"{without}{'' if without.endswith(chr(10)) or not without else chr(10)}{block}"
 
 
 def _lines(records: Records) -> Iterator[str]:
-    """The mark stands behind the first record of each set; of an empty set it is all that there is."""
+    """Yield the lines of the block. The mark follows the first record of each set; an empty set has only its mark."""
     for name, kind in sorted(records):
         rrset = records[name, kind]
         if not rrset.values:
@@ -70,7 +70,7 @@ def _lines(records: Records) -> Iterator[str]:
 
 
 def ours(content: Content) -> dict[Place, RRset]:
-    """All of a zone that bears a mark, whoever's, with it."""
+    """Return all records of a zone that bear a mark of any owner, with the mark."""
     found = {}
     for name, kind in content.rrsets:
         place = markers.marked(name) if kind == "TXT" else None
@@ -82,7 +82,7 @@ def ours(content: Content) -> dict[Place, RRset]:
 
 
 def with_serial(text: str, serial: int) -> str | None:
-    """The text with another serial in its first SOA record; None where there is none."""
+    """Return the text with another serial in its first SOA record, or None if it has none."""
     for found in _SOA.finditer(text):
         token, at = None, found.end()
         for _ in range(3):
@@ -99,8 +99,9 @@ def includes(text: str) -> bool:
 
 
 def including(text: str, fragment: str, other: str, folder: str = "") -> str | None:
-    """The text with another file in the place of a fragment that it includes; None where it does not. `folder`: what
-    relative names go by ('': not known).
+    """Return the text with another file in place of an included fragment, or None if it does not include the fragment.
+
+    `folder`: the base of relative names ('': unknown).
     """
     every, name = list(_DIRECTIVE.finditer(text)), fragment.rpartition("/")[2]
     exact = [each for each in every if normpath(join(folder, each["path"])) == normpath(fragment)]
@@ -110,7 +111,7 @@ def including(text: str, fragment: str, other: str, folder: str = "") -> str | N
 
 
 def lost(before: Content, after: Content, meant: Iterable[Place]) -> list[Place]:
-    """What is not as it was, and was not meant to change: such a file must not be loaded, however right it looks."""
+    """Return places that differ although they were not meant to change: such a file must never be loaded."""
     known = {*meant} | {(marker_name(place), "TXT") for place in meant}
     return sorted(
         place

@@ -1,7 +1,7 @@
-"""Our lease on a zone that takes updates: a TXT record that keeps a second admin host out while one of them writes.
+"""Lease on a zone that takes updates: a TXT record that keeps other admin hosts out during a run.
 
 `_multiall-lock-1f0c2d3e.example.net. TXT "multiall-lock=1 owner=… run=… by=ann@adm1 store=0a1b2c3d lasts=9 expires=…"`.
-It is taken in the first message of a run, whose prerequisites demand that it is free, and ends by itself.
+The first message of a run takes the lease; its prerequisites demand that the lease is free. It expires by itself.
 """
 
 import re
@@ -12,8 +12,8 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import Content, Leasing, Place
 from multiall_cli.domain.zones import Zone
 
-LONGEST = 3600.0  # seconds; a lease that says more blocks nobody for longer
-MARGIN = 20.0  # seconds for the messages of a run, besides those in which all servers must have them
+LONGEST = 3600.0  # seconds; a lease that claims more blocks no longer than this
+MARGIN = 20.0  # seconds for the messages of a run, besides the time until all servers have the changes
 _TEXT = re.compile(
     r"multiall-lock=1 owner=(?P<owner>\S+) run=(?P<run>\S+) by=(?P<by>\S+) store=(?P<store>[0-9a-f]+) "
     r"lasts=(?P<lasts>[0-9]{1,6}) expires=(?P<expires>[0-9]{1,12})"
@@ -23,9 +23,9 @@ _ODD = re.compile(r"[^A-Za-z0-9@_.-]")
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who writes to a zone. `store`: stands for the store of the site there; `expires`: seconds since the epoch.
+    """A run's lease on a zone. `store`: identifies the site's store on that host; `expires`: seconds since the epoch.
 
-    `lasts`: for how many seconds it was taken, by the settings of the host that took it.
+    `lasts`: its length in seconds, from the settings of the host that took it.
     """
 
     owner: str
@@ -43,19 +43,19 @@ class Lease:
 
 
 def place_of_lease(zone: Zone) -> Place:
-    """Return where the lease of a zone's owner stands; other owners have their own."""
+    """Return the name and type of the lease record of a zone's owner; each owner has its own."""
     return f"_multiall-lock-{sha256(zone.owner.encode()).hexdigest()[:8]}.{zone.name}", "TXT"
 
 
 def lasts(zone: Zone) -> float:
-    """Return for how many seconds a lease is taken."""
+    """Return the length of a lease, in seconds."""
     return min(MARGIN + zone.within, LONGEST)
 
 
 def held_by_another(content: Content, zone: Zone, store: str, now: float) -> Lease | None:
-    """Return the lease that keeps us out; None: there is none, it has ended, or a run from here left it.
+    """Return the lease that blocks this run, or None: there is none, it has expired, or this store took it.
 
-    One that ends later than a lease can was written under a clock that is ahead, and blocks nobody.
+    A lease that ends later than possible was written by a clock that is ahead, and blocks nobody.
     """
     there = content.rrsets.get(place_of_lease(zone))
     found = [_TEXT.fullmatch(value.strip('"')) for value in there.values] if there else []
@@ -68,6 +68,6 @@ def held_by_another(content: Content, zone: Zone, store: str, now: float) -> Lea
 
 
 def taking(content: Content, zone: Zone, lease: Lease) -> Leasing:
-    """Return what takes a lease, and what must still be so for that."""
+    """Return the change that takes a lease, with its prerequisites."""
     there = content.rrsets.get(place_of_lease(zone))
     return Leasing(place_of_lease(zone)[0], there.values if there else (), f'"{lease.text}"')

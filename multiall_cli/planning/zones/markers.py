@@ -1,8 +1,8 @@
-"""Our marks in a zone: a TXT record beside each name and type that we keep. What bears none is not touched.
+"""Ownership records: a TXT record beside each name and type that we manage. Records without one are never touched.
 
-`_multiall-a.www.example.net. TXT "multiall=1 owner=multiall pool=web hash=1f0c… epoch=1764150000"`. The hash is of the
-records' data, so that a hand that edits them is seen; the epoch is when we wrote them, so that each mark is new and an
-update that demands the old one fails where another writer came first.
+`_multiall-a.www.example.net. TXT "multiall=1 owner=multiall pool=web hash=1f0c… epoch=1764150000"`. The hash covers the
+records' data, so that manual edits are detected. The epoch is the time of writing, so each mark is new: an update that
+demands the old mark fails if another writer was first.
 """
 
 import re
@@ -21,8 +21,9 @@ _TEXT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Whose records stand beside it, and what they were when they were written. `epoch`: seconds since 1970; `pool` '':
-    no one knows it any longer, since a rollback brought back what had been taken out.
+    """Owner of the records beside it, and their digest when they were written.
+
+    `epoch`: seconds since 1970; `pool` '': unknown, since a rollback restored removed records.
     """
 
     owner: str
@@ -36,13 +37,13 @@ class Marker:
 
 
 def read(text: str) -> Marker | None:
-    """The mark that a TXT record's text is; None where it is something else."""
+    """Parse the text of a TXT record, or return None if it is not a mark."""
     found = _TEXT.fullmatch(text)
     return Marker(found["owner"], found["pool"], found["digest"], int(found["epoch"])) if found else None
 
 
 def digest(values: Iterable[str]) -> str:
-    """Stands for records whatever their order and their TTL."""
+    """Return a digest of records that ignores their order and TTL."""
     return sha256("\n".join(sorted(values)).encode()).hexdigest()[:16]
 
 
@@ -51,8 +52,9 @@ def marker_name(place: Place) -> str:
 
 
 def marked(name: str) -> Place | None:
-    """The name and type that a mark of this name would be about; None where it is no mark's name, or of a type that we
-    never write.
+    """Return the name and type to which a mark's name refers.
+
+    None if it is not a mark's name, or if we never write that type.
     """
     found = _NAME.fullmatch(name)
     kind = found[1].upper() if found else ""

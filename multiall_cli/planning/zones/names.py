@@ -1,4 +1,4 @@
-"""Names of the DNS as text: fully qualified, in lower case, and nothing in them that a zone's file would obey."""
+"""DNS names as text: fully qualified, in lower case, and without characters that are special in a zone file."""
 
 import re
 from collections.abc import Iterable
@@ -10,16 +10,17 @@ from multiall_cli.planning.idn import to_ascii
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 MOST = 253 - len("_multiall-cname.")
-"""Signs of a name, so that its mark fits too (RFC 1035, 2.3.4)."""
+"""Maximum length of a name, so that the name of its mark fits too (RFC 1035, 2.3.4)."""
 
 
 def absolute(name: str, zone: str) -> str:
-    """The fully qualified name, each label as the DNS has it; `@` is the zone itself. A name that ends in a dot, or in
-    the zone, is whole already.
+    """Return the fully qualified name, each label in its DNS form. `@` is the zone itself.
+
+    A name that ends in a dot or in the zone is already complete.
     """
-    with suppress(ValueError):  # `fault_of` says why
+    with suppress(ValueError):  # `fault_of` reports the reason
         name = to_ascii(name)
-    name = name.lower() if name.isascii() else name  # else the Kelvin sign became a k before anyone saw it
+    name = name.lower() if name.isascii() else name  # otherwise the Kelvin sign silently becomes a k
     if name == "@":
         return zone
     if name.endswith("."):
@@ -30,7 +31,7 @@ def absolute(name: str, zone: str) -> str:
 
 
 def fault_of(name: str) -> str:
-    """Why a fully qualified name cannot stand, or ''. A first label of `*` may."""
+    """Return why a fully qualified name is invalid, or ''. The first label may be `*`."""
     bare = name.removesuffix(".").lower()
     if not name.isascii():
         try:
@@ -51,23 +52,23 @@ def is_below(name: str, zone: str) -> bool:
 
 
 def zone_of(name: str, zones: Iterable[str]) -> str:
-    """The nearest zone that holds a name; '' where none does."""
+    """Return the nearest zone that contains a name, or ''."""
     return max((zone for zone in zones if is_below(name, zone)), key=len, default="")
 
 
 def reverse(address: str) -> str:
-    """The name whose PTR record is an address's."""
+    """Return the name of an address's PTR record."""
     return ip_address(address).reverse_pointer + "."
 
 
 def address_type(address: str) -> str:
-    """The type of an address's record; it is one already."""
+    """Return the record type of an IP address."""
     return "AAAA" if ":" in address else "A"
 
 
 @cache
 def canonical(address: str) -> str:
-    """An address as name servers write it (RFC 5952), whatever way it was written here."""
+    """Return an address as name servers write it (RFC 5952), however it is written here."""
     return str(ip_address(address)) if ":" in address else address
 
 

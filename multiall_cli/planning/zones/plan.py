@@ -1,4 +1,4 @@
-"""What a run would change in a zone: only what bears our mark, or what is not there yet."""
+"""Changes to a zone: only records that bear our mark, or that do not exist yet."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
@@ -15,14 +15,15 @@ from multiall_cli.planning.zones.markers import Marker, marker_name
 from multiall_cli.planning.zones.names import is_below
 
 _Problem = tuple[str, str]
-"""What is in the way, and what moves the admin on."""
+"""(problem, what to do)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What this host knows of a zone from before. `held`: names that clients may have been sent to a while ago;
-    `is_seen`: whether the site ever declared a name and type, as far as is known here; `former`: where members were
-    when the zone was synced before, None: no one knows here.
+    """Saved state of a zone on this host.
+
+    `held`: names that clients may have been sent to a while ago; `is_seen`: whether the site is known to have ever
+    declared a name and type; `former`: the places of members at the last sync of the zone, or None if unknown.
     """
 
     held: Set[str] = frozenset()
@@ -42,10 +43,10 @@ def plan_zone(
     now: float,
     before: Remembered = NOTHING,
 ) -> ZonePlan:
-    """The plan for one zone.
+    """Return the plan of one zone.
 
-    `claims`: those of this zone; `contested`: what pools contradict each other on there, which is left as it is;
-    `content`: the zone, whole; `before`: what is known from before.
+    `claims`: those of this zone; `contested`: places where pools conflict, which are left as they are; `content`: the
+    whole zone; `before`: saved state.
     """
     ours = owned(content, zone)
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
@@ -69,7 +70,7 @@ def plan_zone(
             changes.append(change)
     given = {each.claim.place[0] for each in decisions if each.wanted is not None}
     bare = {each[0] for each in (*contested, *(claim.place for claim in claims))} - given
-    # What takes its place is not known, or may not be written, or clients are sent to it still: then it stays.
+    # An orphan stays if its replacement is unknown or cannot be written, or if clients are still sent to it.
     stays = bare | _targets(content, ours, changes) | before.held
     for each in orphans:
         if isinstance(each, Conflict):
@@ -83,7 +84,7 @@ def plan_zone(
 
 
 def _targets(content: Content, ours: Iterable[Place], changes: Iterable[Change[RRset]]) -> set[str]:
-    """The names that aliases and services of ours lead to, now and after the changes."""
+    """Return the targets of our aliases and services, now and after the changes."""
     now = [(place, content.rrsets[place]) for place in ours if place in content.rrsets]
     then = [(place_of(each.key), each.after) for each in changes if each.after]
     leading = (rrset for place, rrset in (*now, *then) if place[1] in ("CNAME", "SRV"))
@@ -93,8 +94,9 @@ def _targets(content: Content, ours: Iterable[Place], changes: Iterable[Change[R
 def of_pool(
     plan: ZonePlan, pool: str, claims: Iterable[Claim], content: Content, contested: Container[Place] = ()
 ) -> ZonePlan:
-    """The part of a plan that is about one pool's names, with what makes room for them. `claims`: those of the zone;
-    `content`: what that has now; `contested`: what pools contradict each other on.
+    """Return the part of a plan for one pool's names, with the removals that make room for them.
+
+    `claims`: those of the zone; `content`: its current records; `contested`: places where pools conflict.
     """
     pools = {key_of(each.place): (each.pool, *each.pools) for each in claims}
     decisions = tuple(each for each in plan.decisions if pool in (each.claim.pool, *each.claim.pools))
@@ -112,13 +114,13 @@ def of_pool(
 
 
 def _marked(conflict: Conflict, content: Content, pool: str) -> tuple[str, ...]:
-    """Whose names a conflict is about that no claim is about: its mark says it, and else it is everyone's."""
+    """Return the pools of a conflict without a claim: the pool of its mark, or else `pool`."""
     marker = marker_of(content, place_of(conflict.subject))
     return (marker.pool or pool,) if marker else (pool,)
 
 
 def _pool_of(change: Change[RRset]) -> str:
-    """Whose names a change is about: of what is taken out, the mark says it."""
+    """Return the pool of a change; of a removal, the pool of its mark."""
     if change.after is not None:
         return change.after.marker
     marker = markers.read(change.before.marker) if change.before else None
@@ -126,14 +128,14 @@ def _pool_of(change: Change[RRset]) -> str:
 
 
 def pools_of(changes: Iterable[Change[RRset]], claims: Iterable[Claim]) -> tuple[str, ...]:
-    """The pools whose names the changes are about, each once, by name."""
+    """Return the pools whose names change, without duplicates, sorted."""
     claiming = {key_of(each.place): (each.pool, *each.pools) for each in claims}
     found = {pool for each in changes for pool in claiming.get(each.key, (_pool_of(each),)) if pool}
     return tuple(sorted(found))
 
 
 def plan_id(zone: str, changes: Iterable[Change[RRset]]) -> str:
-    """Stands for what would be changed: equal plans have equal ids."""
+    """Return the id of a plan. Equal plans have equal ids."""
     told = (f"{each.key}\n{_told(each.before)}\n{_told(each.after)}\n" for each in changes)
     return sha256("\n".join([zone, *told]).encode()).hexdigest()[:12]
 
@@ -143,14 +145,14 @@ def _told(rrset: RRset | None) -> str:
 
 
 def marker_of(content: Content, place: Place) -> Marker | None:
-    """The mark beside a name and type, whoever's it is."""
+    """Return the mark beside a name and type, of any owner."""
     texts = content.rrsets.get((marker_name(place), "TXT"))
     found = [markers.read(each.strip('"')) for each in texts.values] if texts else []
     return found[0] if len(found) == 1 else None
 
 
 def owned(content: Content, zone: Zone) -> Mapping[Place, Marker]:
-    """All names and types of a zone that bear our mark."""
+    """Return all names and types of a zone that bear our mark."""
     found = {}
     for name, kind in content.rrsets:
         place = markers.marked(name) if kind == "TXT" else None
@@ -161,7 +163,7 @@ def owned(content: Content, zone: Zone) -> Mapping[Place, Marker]:
 
 
 def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, leaving: Set[Place]) -> _Problem | None:
-    """Why a claim's records are not ours to write."""
+    """Return why we cannot write a claim's records, or None."""
     there = content.rrsets.get(claim.place)
     name = f"{claim.place[0].rstrip('.')} {claim.place[1]}"
     if cut := _cut_above(claim.place[0], zone, content):
@@ -183,13 +185,15 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
 
 
 def _way_to_own(zone: Zone, name: str) -> str:
-    """A line of a file that is not in our part of it would stand beside what we write there."""
+    """Return how to take a name over. In a zone file, a line outside our block would duplicate ours, so it must go."""
     return f"take it out of {zone.file}, and sync" if zone.file else f"`multiall dns adopt {name}` takes it over"
 
 
 def _cut_above(name: str, zone: Zone, content: Content) -> str:
-    """The record by which a name is no longer this zone's to answer: a delegation at or above it (RFC 1034, 4.2), or a
-    DNAME above it (RFC 6672, 2.3); '' where there is none. BIND takes what lies below, and gives it to no one.
+    """Return the record that takes a name away from this zone, or ''.
+
+    That is a delegation at or above it (RFC 1034, 4.2), or a DNAME above it (RFC 6672, 2.3). BIND accepts records
+    below, but never serves them.
     """
     at = name
     while at and at != zone.name and is_below(at, zone.name):
@@ -202,7 +206,7 @@ def _cut_above(name: str, zone: Zone, content: Content) -> str:
 
 
 def is_covered(place: Place, there: Container[Place]) -> bool:
-    """Whether a wildcard above a name may answer for it where it has no records (RFC 4592). `there`: all that is."""
+    """Return whether a wildcard may answer for a name without records (RFC 4592). `there`: all existing places."""
     name, kind = place
     labels = name.split(".")
     above = {"*." + ".".join(labels[at:]) for at in range(1, len(labels) - 1)}
@@ -215,9 +219,10 @@ def _edited(there: RRset | None, name: str) -> _Problem:
 
 
 def _in_the_way(claim: Claim, content: Content, leaving: Set[Place]) -> _Problem | None:
-    """An alias stands alone at its name (RFC 1034, 3.6.2); BIND says NOERROR to what breaks that, and does nothing.
+    """Return why an alias conflicts with other records: it must be alone at its name (RFC 1034, 3.6.2).
 
-    `leaving`: what of ours is taken out in the same run.
+    BIND answers NOERROR to an update that breaks this rule, and does nothing. `leaving`: our places that the same run
+    removes.
     """
     name, kind = claim.place
     if kind == "CNAME":
@@ -248,7 +253,7 @@ def _change(decided: Decision, there: RRset | None, marker: Marker | None) -> Ch
 
 
 def _orphan(place: Place, marker: Marker, content: Content, *, seen: bool) -> Change[RRset] | Conflict:
-    """Records of ours that nothing declares any longer; or another's, who puts the same mark there."""
+    """Return the change or conflict for marked records that nothing declares; they may be another site's."""
     there = content.rrsets.get(place)
     if not seen:
         what = f"nothing declares it, nor did here before, and it bears our mark (pool {marker.pool}): another site's?"
@@ -263,7 +268,7 @@ def _orphan(place: Place, marker: Marker, content: Content, *, seen: bool) -> Ch
 
 
 def adoption(zone: Zone, place: Place, content: Content, pool: str) -> Change[RRset] | None:
-    """What takes records over as they are: our mark beside them. None where it stands there already."""
+    """Return the change that puts our mark beside existing records, or None if the mark is already there."""
     there, marker = content.rrsets.get(place), marker_of(content, place)
     values = there.values if there else ()
     if marker and marker.owner == zone.owner and marker.digest == markers.digest(values):
@@ -274,7 +279,7 @@ def adoption(zone: Zone, place: Place, content: Content, pool: str) -> Change[RR
 
 
 def beyond(changes: Iterable[Change[RRset]], approved: Iterable[Change[RRset]]) -> list[str]:
-    """Return the keys of changes that are not among the approved ones: what is there now, or is to be, differs."""
+    """Return the keys of changes that were not approved: the current or the desired records differ."""
     known = {(each.key, _values(each.before), each.after) for each in approved}
     return [each.key for each in changes if (each.key, _values(each.before), each.after) not in known]
 
@@ -284,7 +289,7 @@ def _values(rrset: RRset | None) -> tuple[str, ...]:
 
 
 def differing(before: Iterable[Change[RRset]], content: Content) -> Iterator[str]:
-    """The keys of a plan whose records are no longer as the plan found them."""
+    """Yield the keys of a plan whose records have changed since the plan was made."""
     for each in before:
         there = content.rrsets.get(place_of(each.key))
         if (there.values if there else ()) != (each.before.values if each.before else ()):

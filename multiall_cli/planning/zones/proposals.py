@@ -1,4 +1,4 @@
-"""What a zone has already that a pool could declare."""
+"""Existing records of a zone that a pool could declare."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from multiall_cli.planning.zones.plan import owned
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A name of which every address is a member's of a pool. `members`: those; all of the pool's: ()."""
+    """A name whose addresses all belong to members of one pool. `members`: those members, or () for the whole pool."""
 
     pool: str
     zone: str
@@ -24,7 +24,7 @@ class Proposal:
 
 
 def proposals(zone: Zone, content: Content, inventory: Inventory) -> list[Proposal]:
-    """The names of a zone that lead to members and bear no mark of ours, each with the pool that fits best."""
+    """Return the names of a zone that lead to members and bear no mark of ours, each with the pool that fits best."""
     ours = {place[0] for place in owned(content, zone)}
     names = sorted({name for name, kind in content.rrsets if kind in ("A", "AAAA")} - ours)
     found = (_best(zone, content, name, inventory) for name in names if markers.marked(name) is None)
@@ -32,7 +32,7 @@ def proposals(zone: Zone, content: Content, inventory: Inventory) -> list[Propos
 
 
 def _best(zone: Zone, content: Content, name: str, inventory: Inventory) -> Proposal | None:
-    """The pool with the fewest members that has all of a name's addresses; not a server's own name."""
+    """Return the smallest pool that has all addresses of a name; None for a server's own name."""
     there = [rrset for kind in ("A", "AAAA") if (rrset := content.rrsets.get((name, kind)))]
     values = {value for rrset in there for value in rrset.values}
     fitting = sorted(_holding(values, inventory), key=lambda each: (len(each.members), each.name))
@@ -55,7 +55,7 @@ def _holding(values: set[str], inventory: Inventory) -> Iterator[Pool]:
 
 
 def unlisted(zone: Zone, content: Content) -> list[str]:
-    """The zone's own name servers (its NS records) whose addresses it has, and of which none is declared."""
+    """Return the zone's name servers (NS records) with addresses in the zone, none of which is declared."""
     declared = {each.address for each in zone.servers}
     found = []
     for name in content.rrsets[zone.name, "NS"].values if (zone.name, "NS") in content.rrsets else ():

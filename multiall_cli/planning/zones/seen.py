@@ -1,4 +1,4 @@
-"""The names that a site has declared at some time, kept in little room: a name and type is eight bytes of a hash."""
+"""Compact set of names that a site declared at some time: an 8-byte hash for each name and type."""
 
 from collections.abc import Callable, Iterable, Set
 from hashlib import blake2b
@@ -13,7 +13,7 @@ def unpack(kept: bytes) -> Set[bytes]:
 
 
 def noted(kept: bytes, declared: Iterable[Place], owned: Callable[[], Iterable[Place]]) -> bytes:
-    """What is to be kept: what is declared now, and of what was `kept` that which still bears our mark."""
+    """Return the set to save: all names declared now, and those of `kept` that still bear our mark."""
     now, before = {short(place) for place in declared}, unpack(kept)
     left = before & {short(place) for place in owned()} if before - now else set[bytes]()
     return b"".join(sorted(now | left))
