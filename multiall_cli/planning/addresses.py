@@ -1,4 +1,4 @@
-"""Servers that share an address: in a name that is an error, elsewhere perhaps an oversight. Pure."""
+"""Servers that share an address: an error within a name, elsewhere perhaps an oversight. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,8 +9,9 @@ from multiall_cli.planning.zones.names import address_type, canonical, is_ip
 
 
 def shared_in_name(servers: Iterable[Server], types: Sequence[str], *, inside: bool) -> Iterator[tuple[str, str]]:
-    """Yield the members that would give one name the same address, each with what to do. One that is drained would
-    stay in the name through the other.
+    """Yield the members that would give one name the same address, each with what to do.
+
+    If one of them were drained, its address would stay in the name through the other.
     """
     first: dict[str, Server] = {}
     for server in servers:
@@ -22,7 +23,7 @@ def shared_in_name(servers: Iterable[Server], types: Sequence[str], *, inside: b
 
 
 def shared_logins(servers: Iterable[Server]) -> list[Fault]:
-    """Return a warning for each server that is reached at the address and port of an earlier one."""
+    """Return a warning for each server with the same address and port as an earlier one."""
     first: dict[tuple[object, ...], Server] = {}
     found = []
     for server in (each for each in servers if each.link is Link.SSH):

@@ -1,6 +1,6 @@
-"""How a server stands where most of it was read before: only what may differ is judged anew. Pure.
+"""Incremental evaluation: judge only the rules whose result may differ from the last one. Pure.
 
-What comes out is what `evaluate` makes of the same rules and readings; the tests hold the two against each other.
+The result equals that of `evaluate` for the same rules and readings; tests compare the two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ from multiall_cli.planning.evaluate import Circumstances, evaluate, explains, st
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """How a server stood at a look, and what that came from; rules are named by their places among `rules`.
+    """Result of a check of one server, with its inputs. Rules are named by their index in `rules`.
 
-    `lively`: those that are judged at each look; `anew`: those that were judged at this one. What is held of the others
-    is as it was when they were judged last, and they were read at `at` all the same.
+    `lively`: rules that every check judges; `anew`: rules that this check judged. The other states date from when they
+    were last judged, though they were read again at `at`.
     """
 
     at: float
@@ -32,29 +32,29 @@ class Stood:
     anew: Sequence[int]
 
     def held_of(self, place: int) -> Held:
-        """What is held of one rule, as of this look."""
+        """Return the state of one rule, as of this check."""
         held = self.held[self.rules[place].id]
         return held if place in self.lively else replace(held, at=self.at)
 
     def whole(self) -> dict[str, Held]:
-        """What is held of all of them, as of this look."""
+        """Return the states of all rules, as of this check."""
         return {rule.id: self.held_of(place) for place, rule in enumerate(self.rules)}
 
     @property
     def held_anew(self) -> dict[str, Held]:
-        """What is held of those that were judged at this look."""
+        """Return the states of the rules that this check judged."""
         names = [self.rules[place].id for place in self.anew]
         return {name: self.held[name] for name in names}
 
     @property
     def codes(self) -> set[Code]:
-        """Those of its statuses."""
+        """The codes of all statuses."""
         found = {self.statuses[place].code for place in self.lively}
         return found | {Code.OK} if len(self.lively) < len(self.rules) else found
 
 
 def are_same(ones: Sequence[Rule], others: Sequence[Rule]) -> bool:
-    """Whether they are the same objects: rules that are equal may still be of other origin."""
+    """Return whether these are the same objects: equal rules may differ in origin."""
     return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))
 
 
@@ -65,7 +65,7 @@ def stood(
     held: Mapping[str, Held],
     circumstances: Circumstances,
 ) -> Stood:
-    """All of it is judged."""
+    """Judge all rules."""
     statuses, after = evaluate(server, rules, readings, held, circumstances)
     places: dict[Fact, list[int]] = {}
     for place, rule in enumerate(rules):
@@ -76,9 +76,9 @@ def stood(
 
 
 def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], circumstances: Circumstances) -> Stood:
-    """The same rules once more: those are judged whose readings are others, and the lively ones.
+    """Judge again only the lively rules and those whose reading changed.
 
-    The others are well: they explain no failure.
+    The others are good, so they explain no failure.
     """
     now = circumstances.now
     if now < before.at:
@@ -87,7 +87,7 @@ def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], ci
     held, statuses, settled, failed = dict(before.held), list(before.statuses), set[int](), set[str]()
     for place in anew:
         rule = before.rules[place]
-        # When it was read before says something only of what was not read now.
+        # The time of an earlier reading only matters for a rule without a new one.
         known = before.held[rule.id] if rule.fact in readings else before.held_of(place)
         held[rule.id] = found = stands(rule, readings, known, failed, circumstances)
         statuses[place] = status_of(server, rule, found)
@@ -100,14 +100,15 @@ def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], ci
 
 
 def _moved(before: Stood, readings: Mapping[Fact, Reading]) -> list[Sequence[int]]:
-    """The places of rules whose reading is not the one that it was, by fact."""
+    """Return the indices of rules whose reading changed, by fact."""
     facts, known = before.places, before.readings
     return list(compress(facts.values(), map(is_not, map(readings.get, facts), map(known.get, facts))))
 
 
 def _is_settled(rule: Rule, readings: Mapping[Fact, Reading], held: Held, now: float) -> bool:
-    """Whether the same reading leaves it as it is, whenever that comes and under whatever circumstances: it is well,
-    and neither time, earlier looks nor brothers have a say in it.
+    """Return whether the same reading always gives the same state, at any time and under any circumstances.
+
+    That is so if the rule is good and depends on neither time, earlier checks nor peers.
     """
     return (
         held.code is Code.OK

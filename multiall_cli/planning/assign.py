@@ -1,4 +1,4 @@
-"""Which members of a pool hold which of its declarations."""
+"""Assignment of a pool's declarations to its members."""
 
 from collections.abc import Mapping, Set
 
@@ -10,10 +10,10 @@ from multiall_cli.planning.merge import effective_files
 def assign(
     inventory: Inventory, pool: Pool, chosen: Set[str] | None = None, target: str = ""
 ) -> Mapping[FilesDeclaration, tuple[Server, ...]]:
-    """Each declaration with its members, in the order of the inventory.
+    """Return each declaration with its members, in the order of the inventory.
 
-    `chosen`: only these servers (None: all), as `target` names them. Errors: Refused where pools contradict each
-    other on one of them, UsageError where nothing is declared or no member is meant.
+    `chosen`: only these servers (None: all), as `target` names them. Raises Refused if pools contradict each other on
+    one of them, UsageError if nothing is declared or the target has no member of the pool.
     """
     members = [name for name in pool.members if chosen is None or name in chosen]
     if not members:
@@ -29,7 +29,7 @@ def assign(
 
 
 def _of_pool(inventory: Inventory, pool: Pool, server: str) -> list[FilesDeclaration]:
-    """What of this pool holds on this server: a claim of another pool with a higher priority may win."""
+    """Return this pool's declarations on a server. A claim of another pool with a higher priority may win."""
     declarations, conflicts = effective_files(inventory, server)
     if conflicts:
         more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""

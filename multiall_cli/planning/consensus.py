@@ -1,4 +1,4 @@
-"""What most brothers have: a value that more than half of them share. Pure."""
+"""Majority values of peers: a value that more than half of them share. Pure."""
 
 import json
 from collections import Counter
@@ -12,7 +12,7 @@ Readings = Mapping[Fact, Reading]
 
 
 def majority(values: Iterable[str]) -> str | None:
-    """The one of more than half; None where there is none."""
+    """Return the value of more than half, or None if there is none."""
     counts = Counter(values)
     if not counts:
         return None
@@ -21,9 +21,9 @@ def majority(values: Iterable[str]) -> str | None:
 
 
 class Consensus:
-    """What most of groups of servers have; a group that many ask for is gone through once for each rule.
+    """Majority values of groups of servers, computed once for each rule and group.
 
-    `readings`: of who was looked at; of others what is `remembered`.
+    `readings`: of the servers that were checked now; `remembered`: saved states of the others.
     """
 
     def __init__(self, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, Held]]) -> None:
@@ -32,8 +32,10 @@ class Consensus:
         self._found: dict[tuple[object, ...], dict[str, str | None]] = {}
 
     def most(self, rules: Sequence[Rule], group: tuple[str, ...]) -> dict[str, dict[str, str | None]]:
-        """rule → value → what most of the group have, as `judge.comparable` has it, None where they do not agree;
-        nothing of what only one is known of.
+        """Return rule → value → the majority value of the group, or None if there is none.
+
+        Values are compared as `judge.comparable` returns them. A value that only one server of the group reports is
+        left out.
         """
         return {rule.id: self._of_rule(rule, group) for rule in rules if rule.same}
 
@@ -51,8 +53,10 @@ class Consensus:
 def _known(
     rule: Rule, name: str, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, Held]]
 ) -> Mapping[str, str]:
-    """Of a brother that was not looked at, or of whom this was not due, what was seen last: by this very rule, since
-    another of its name may have asked for another subject.
+    """Return the comparable values of a peer: from its reading, or else from its saved state.
+
+    The saved state counts only if its digest is that of this rule: an earlier rule of the same name may have had
+    another subject.
     """
     read = readings.get(name, {}).get(rule.fact)
     if read is not None:

@@ -1,13 +1,13 @@
-"""The one diff, shared by all agents: what is there, what is wanted, what has to change."""
+"""The diff that all agents share: observed state, desired state, and the changes between them."""
 
 from multiall_cli.domain.change import Apart, Change, Item, Snapshot
 
 
 def diff(observed: Snapshot[Item], desired: Snapshot[Item]) -> list[Change[Item]]:
-    """The changes that turn `observed` into `desired`, sorted by key. Equal items need none.
+    """Return the changes that turn `observed` into `desired`, sorted by key. Equal items need none.
 
-    An agent that knows the two to be equal may hand in the same mapping twice: then it is not even looked at. Of a
-    snapshot that is apart from `desired`, only what differs is.
+    An agent that knows the two to be equal may pass the same mapping twice; it is then not read at all. Of an `Apart`
+    snapshot of `desired`, only the differing items are compared.
     """
     if observed is desired:
         return []
@@ -21,7 +21,7 @@ def diff(observed: Snapshot[Item], desired: Snapshot[Item]) -> list[Change[Item]
 
 
 def patch(observed: Snapshot[Item], changes: list[Change[Item]]) -> dict[str, Item]:
-    """What is there once the changes are made; the inverse of `diff`."""
+    """Return the state after the changes; the inverse of `diff`."""
     after = dict(observed)
     for change in changes:
         if change.after is None:

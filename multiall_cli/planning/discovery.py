@@ -1,4 +1,4 @@
-"""Neighbours that nobody declared: made out of what members know, and written as lines of an inventory. Pure."""
+"""Undeclared neighbours: derived from what members see, to propose as lines of an inventory. Pure."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,10 @@ from multiall_cli.planning.targets.ranges import is_name
 
 
 def unknown(sightings: Iterable[Sighting], servers: Mapping[str, Server]) -> tuple[Neighbour, ...]:
-    """Each address that is no server's and no member's own, with all who saw it and how; in order of addresses."""
+    """Return each address that belongs to no declared server and no member, in the order of addresses.
+
+    Each comes with all its observers and how they saw it.
+    """
     told = list(sightings)
     near = _near(told, servers)
     ours = {_same(server.address) for server in servers.values()} | set(servers)
@@ -21,7 +24,7 @@ def unknown(sightings: Iterable[Sighting], servers: Mapping[str, Server]) -> tup
         if each.how == "own" or address in ours or each.name in ours or not _is_a_place(address):
             continue
         if each.how == "connection" and address not in near and _subnet(address) not in near:
-            continue  # whoever else is connected: clients, from anywhere
+            continue  # any other connected host, for example a client
         before = found.get(address, Neighbour(address))
         found[address] = replace(
             before,
@@ -33,13 +36,13 @@ def unknown(sightings: Iterable[Sighting], servers: Mapping[str, Server]) -> tup
 
 
 def _near(told: Iterable[Sighting], servers: Mapping[str, Server]) -> set[str]:
-    """Addresses that a member knows otherwise than by a connection, and the subnets of declared servers."""
+    """Return the addresses that a member knows from more than a connection, and the subnets of declared servers."""
     known = {_same(each.address) for each in told if each.how not in ("own", "connection")}
     return known | {_subnet(server.address) for server in servers.values()}
 
 
 def _subnet(address: str) -> str:
-    """Its /24 or /64; '' where it is no number."""
+    """Return the /24 or /64 of an address, or '' if it is not numeric."""
     try:
         version = ipaddress.ip_address(_same(address)).version
         return str(ipaddress.ip_network((_same(address), 24 if version == 4 else 64), strict=False))
@@ -48,7 +51,7 @@ def _subnet(address: str) -> str:
 
 
 def _same(address: str) -> str:
-    """One way to write an address; an IPv4 address within IPv6 as itself."""
+    """Return an address in canonical form; an IPv4-mapped IPv6 address as IPv4."""
     try:
         number = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -58,7 +61,7 @@ def _same(address: str) -> str:
 
 
 def _is_a_place(address: str) -> bool:
-    """Whether a server could be reached there from elsewhere."""
+    """Return whether other hosts could reach a server at this address."""
     try:
         number = ipaddress.ip_address(address)
     except ValueError:
@@ -68,7 +71,7 @@ def _is_a_place(address: str) -> bool:
         or number.is_multicast
         or number.is_link_local
         or number.is_unspecified
-        or (number.version == 4 and number.is_reserved)  # 255.255.255.255 among them
+        or (number.version == 4 and number.is_reserved)  # includes 255.255.255.255
     )
 
 
@@ -78,7 +81,7 @@ def _order(address: str) -> tuple[int, int]:
 
 
 def named(neighbours: Iterable[Neighbour], servers: Mapping[str, Server]) -> dict[str, Neighbour]:
-    """A name that is free for each: its own, else one made of its address."""
+    """Return each neighbour by a free name: its own, or else one made of its address."""
     found: dict[str, Neighbour] = {}
     for each in neighbours:
         made = f"host-{each.address.replace('.', '-').replace(':', '-')}"

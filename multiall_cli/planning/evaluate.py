@@ -1,4 +1,4 @@
-"""From what was read to statuses: rules, readings, what was held before and the time in, statuses out. Pure."""
+"""Statuses of rules, from readings, saved states and the time. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence, Set
@@ -20,13 +20,15 @@ from multiall_cli.planning.judge import (
 
 LONGEST = 500  # letters of what a status shows
 _CAUSES = (4, 5)
-"""Classes of a rule that explain those that need it: a warning is no reason not to tell what is critical."""
+"""Classes of codes that explain the failure of dependent rules. A warning must not hide a critical failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What else decides how a server's rules stand. `maintenance`: why failures are not to be told; `waived`: by rule;
-    `most`: rule → value → what most brothers have, as `comparable` has it, None where no value is that of most.
+    """Circumstances that decide a server's statuses.
+
+    `maintenance`: why failures are muted, or ''; `waived`: rule → waiver; `most`: rule → value → the majority value of
+    its peers as `comparable`, or None if there is no majority.
     """
 
     now: float
@@ -36,8 +38,9 @@ class Circumstances:
 
 
 def is_due(rule: Rule, held: Held | None, now: float) -> bool:
-    """Whether it is to be read now. What was held of a rule that asked for something else is of no use; a clock that
-    was set back makes it due too.
+    """Return whether a rule is to be read now.
+
+    A saved state of a rule with another digest does not count. A clock that was set back makes the rule due too.
     """
     return held is None or held.digest != rule.digest or not 0 <= now - held.at < rule.every
 
@@ -49,9 +52,9 @@ def evaluate(
     held: Mapping[str, Held],
     circumstances: Circumstances,
 ) -> tuple[tuple[Status, ...], dict[str, Held]]:
-    """The statuses of one server, and what is to be remembered. `rules`: what others need stands before those.
+    """Return the statuses of one server, and the states to save. `rules`: each after the rules that it needs.
 
-    Of a rule that was not due nothing is read: it is as it was, under the circumstances of now.
+    A rule that is not due is not read: its saved state is shown under the current circumstances.
     """
     failed: set[str] = set()
     after: dict[str, Held] = {}
@@ -65,9 +68,9 @@ def evaluate(
 def stands(
     rule: Rule, readings: Mapping[Fact, Reading], before: Held | None, failed: Set[str], circumstances: Circumstances
 ) -> Held:
-    """How one rule stands. `failed`: the rules before it that explain those that need them.
+    """Return the state of one rule. `failed`: earlier rules that explain the failure of rules that need them.
 
-    One that became due only after the reading had begun was not read either.
+    A rule that became due only after the reading had begun was not read either.
     """
     known = before if before is not None and before.digest == rule.digest else None
     reading = readings.get(rule.fact)
@@ -77,7 +80,7 @@ def stands(
 
 
 def explains(held: Held) -> bool:
-    """Whether it is why those that need it fail."""
+    """Return whether this state explains the failure of dependent rules."""
     return (held.hidden or held.code) // 100 in _CAUSES
 
 
@@ -85,7 +88,7 @@ _UNREAD = Reading(trouble="it was not read", code=Code.COLLECT_ERROR)
 
 
 def remembered(rules: Sequence[Rule], held: Mapping[str, Held], circumstances: Circumstances) -> dict[str, Held]:
-    """How rules stood at their last look, under the circumstances of now; nothing of what is not known of them."""
+    """Return the saved states under the current circumstances. Rules without a valid one are left out."""
     failed: set[str] = set()
     found: dict[str, Held] = {}
     for rule in rules:
@@ -99,7 +102,7 @@ def remembered(rules: Sequence[Rule], held: Mapping[str, Held], circumstances: C
 
 
 def under(rule: Rule, before: Held, failed: Set[str], circumstances: Circumstances) -> Held:
-    """What was held of a rule, hidden or told as things are now: a waiver may be over, a downtime may have begun."""
+    """Return a saved state under the current circumstances: a waiver may have ended, a downtime may have begun."""
     bare = before.hidden or before.code
     now = max(circumstances.now, before.at)
     code = _shown_as(rule, bare, failed, circumstances, soft=not _long_enough(rule, before.failing, before.looks, now))
@@ -108,7 +111,7 @@ def under(rule: Rule, before: Held, failed: Set[str], circumstances: Circumstanc
 
 
 def status_of(server: str, rule: Rule, held: Held) -> Status:
-    """What is remembered of a rule, with what the rule says of itself."""
+    """Return the status of a rule from its saved state and its texts."""
     limited = limited_by(rule)
     return Status(
         server,
@@ -130,7 +133,7 @@ def status_of(server: str, rule: Rule, held: Held) -> Status:
 def _after_look(
     rule: Rule, reading: Reading, before: Held | None, failed: Set[str], circumstances: Circumstances
 ) -> Held:
-    """How one rule stands after a look."""
+    """Return the state of one rule after a reading."""
     now = circumstances.now
     judged = _sticky(rule, _among(rule, judge(rule, reading), reading, circumstances), reading, before)
     failing, looks = _failing_since(judged, before, now), _looks(rule, judged, before)
@@ -152,7 +155,7 @@ def _after_look(
 
 
 def _among(rule: Rule, judged: Judgement, reading: Reading, circumstances: Circumstances) -> Judgement:
-    """Who is as wanted may still be other than most of its brothers."""
+    """Return DRIFT if a value is as wanted but differs from the majority of peers."""
     if judged.code is not Code.OK or not rule.same:
         return judged
     most = circumstances.most.get(rule.id, {})
@@ -169,13 +172,16 @@ def _among(rule: Rule, judged: Judgement, reading: Reading, circumstances: Circu
 
 
 def _told(rule: Rule, reading: Reading) -> str:
-    """What brothers are compared by."""
+    """Return the values to compare with peers, as JSON."""
     told = {name: comparable(reading.values[name]) for name in rule.same if name in reading.values}
     return json.dumps(told) if told else ""
 
 
 def _failing_since(judged: Judgement, before: Held | None, now: float) -> float:
-    """A clock that was set back must not make what fails well; what is not known yet changes nothing."""
+    """Return since when the rule fails, 0 if it does not.
+
+    A clock that was set back must not turn a failure into success. A pending result changes nothing.
+    """
     known = min(before.failing, now) if before is not None else 0.0
     if judged.code is Code.PENDING:
         return known
@@ -183,7 +189,7 @@ def _failing_since(judged: Judgement, before: Held | None, now: float) -> float:
 
 
 def _looks(rule: Rule, judged: Judgement, before: Held | None) -> str:
-    """The newest looks, as many as its `often` is about."""
+    """Return the newest results, as many as `often` covers."""
     known = before.looks if before is not None else ""
     if rule.often[1] == 1 or judged.code is Code.PENDING:
         return known
@@ -191,12 +197,12 @@ def _looks(rule: Rule, judged: Judgement, before: Held | None) -> str:
 
 
 def _long_enough(rule: Rule, failing: float, looks: str, now: float) -> bool:
-    """Whether it has failed for so long, and so often, that it is told."""
+    """Return whether a failure is long and frequent enough to report."""
     return now - failing >= rule.lasting and (rule.often[1] == 1 or looks.count("x") >= rule.often[0])
 
 
 def _sticky(rule: Rule, judged: Judgement, reading: Reading, before: Held | None) -> Judgement:
-    """Who failed is well again only past the limit that clears it: a value that hovers must not be told each time."""
+    """Keep a failure until its value passes `clear`: a hovering value must not cause repeated reports."""
     if rule.clear is None or judged.code is not Code.OK or before is None or before.code is Code.SOFT_FAIL:
         return judged
     limited, has = limited_by(rule), measured(rule, reading)
@@ -210,7 +216,7 @@ def _sticky(rule: Rule, judged: Judgement, reading: Reading, before: Held | None
 
 
 def _shown_as(rule: Rule, code: Code, failed: Set[str], circumstances: Circumstances, *, soft: bool) -> Code:
-    """The code that is told."""
+    """Return the code to report."""
     if not code.is_problem:
         return code
     if circumstances.maintenance:

@@ -1,4 +1,4 @@
-"""Finds plans that look like an accident: too many deletions, too much replaced, everything gone."""
+"""Guards against accidents: plans with too many deletions, too many replacements, or nothing left."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ DEFAULTS: Mapping[str, GuardLimit] = {
 
 
 def _replaces(change: Change[Describable]) -> bool:
-    """Whether content is lost; new attributes on the same content are no accident."""
+    """Return whether content is lost. New attributes of the same content are harmless."""
     before, after = change.before, change.after
     if before is None or after is None:
         return False
@@ -27,7 +27,7 @@ def _replaces(change: Change[Describable]) -> bool:
 
 
 def alarms(part: AgentPlan[Any], limits: Mapping[str, GuardLimit]) -> list[Alarm]:
-    """What looks like an accident in the plan of one agent."""
+    """Return the alarms that the plan of one agent raises."""
     deletions = sum(1 for change in part.changes if change.action is Action.DELETE)
     replaced = sum(1 for change in part.changes if _replaces(change))
     created = sum(1 for change in part.changes if change.action is Action.CREATE)
@@ -50,7 +50,7 @@ def _alarm(part: AgentPlan[Any], guard: str, count: int) -> Alarm:
 
 
 def check(plan: Plan) -> None:
-    """Let a plan without alarms pass. Raises Refused, with the numbers and the options that let it pass."""
+    """Accept a plan without alarms. Raises Refused, with the numbers and the options that override the guards."""
     if not (found := plan.alarms):
         return
     flags = " ".join(dict.fromkeys(flag(each.guard) for each in found))

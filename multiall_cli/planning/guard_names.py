@@ -9,27 +9,27 @@ FILES, NAMES = "files", "names"
 
 
 def flag(guard: str) -> str:
-    """Return the option that lets a guard pass. `guard`: its whole name."""
+    """Return the option that overrides a guard. `guard`: its full name."""
     return f"--force-guard {guard}"
 
 
 def whole_names(part: str, guards: Iterable[str]) -> frozenset[str]:
-    """Return the whole names of guards of one part."""
+    """Return the full names of the guards of one part."""
     return frozenset(f"{part}.{guard}" for guard in guards)
 
 
 def flags(part: str, guards: Sequence[str]) -> str:
-    """Return the options that let guards of one part pass."""
+    """Return the options that override guards of one part."""
     return " ".join(f"--force-guard {part}.{guard}" for guard in guards)
 
 
 def by_part(
     given: Sequence[str], known: Mapping[str, Sequence[str]], concerned: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the guards to pass of each part of a command. `known`: part → its guards.
+    """Return part → the guards to override. `known`: part → all its guards.
 
-    A name without its part counts only where no other part that is `concerned` has a guard of that name. Raises
-    UsageError.
+    A short name, without its part, is valid only if exactly one of the `concerned` parts has a guard of that name.
+    Raises UsageError if a name is unknown or ambiguous.
     """
     found: dict[str, list[str]] = {part: [] for part in known}
     for name in given:

@@ -1,12 +1,13 @@
-"""Internationalized names by IDNA 2008 (RFC 5891): `straße` is a name of its own, not `strasse`. Pure."""
+"""Internationalized names by IDNA 2008 (RFC 5891), where `straße` and `strasse` are different names. Pure."""
 
 import unicodedata
 
 
 def to_ascii(name: str) -> str:
-    """Return a name with each label as the DNS has it (A-labels); labels in ASCII stay as they are.
+    """Return a name with each label in its DNS form (A-labels). ASCII labels do not change.
 
-    Python's own codec is IDNA 2003, by which a lookup goes to another domain. Raises ValueError, with the reason.
+    Python's own codec implements IDNA 2003, which maps some names to another domain. Raises ValueError, with the
+    reason.
     """
     return name if name.isascii() else ".".join(map(_label, name.split(".")))
 
@@ -14,7 +15,7 @@ def to_ascii(name: str) -> str:
 def _label(label: str) -> str:
     if label.isascii():
         return label
-    import idna  # not at the start of every command
+    import idna  # deferred: not every command needs it
 
     try:
         return idna.alabel("".join(map(_lower, label))).decode("ascii")
@@ -23,5 +24,5 @@ def _label(label: str) -> str:
 
 
 def _lower(sign: str) -> str:
-    """A letter in lower case; not one that only looks like another, such as the Kelvin sign."""
+    """Return a letter in lower case, except a letter that only looks like another, for example the Kelvin sign."""
     return sign.lower() if sign.isascii() or unicodedata.normalize("NFKC", sign) == sign else sign

@@ -1,4 +1,4 @@
-"""What one reading says of one rule, before time and circumstances are looked at. Pure."""
+"""Judgement of one reading by one rule, without time and circumstances. Pure."""
 
 import hashlib
 import json
@@ -9,16 +9,16 @@ from multiall_cli.domain.baseline import Code, Expectation, Range, Reading, Rule
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 
-COMPARED = 100  # letters of a value beyond which brothers are compared by its digest
+COMPARED = 100  # letters; peers compare longer values by digest
 NEEDED = ("present", "open", "count", "why")
-"""Values by which a subject is judged, though its rule may not ask for them."""
-LONGEST = 300  # letters of what explains a value
-MOST = 2.0**63  # what a value of a server may be; a member may say anything
+"""Values that are needed to judge a subject, even if its rule does not mention them."""
+LONGEST = 300  # letters of the explanation of a value
+MOST = 2.0**63  # largest number to accept: a server may return anything
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one reading says, before time and circumstances are looked at."""
+    """Result of one reading, without time and circumstances."""
 
     code: Code
     shows: str = ""
@@ -26,13 +26,13 @@ class Judgement:
 
 
 def judge(rule: Rule, reading: Reading) -> Judgement:
-    """The worst of what the rule asks for."""
+    """Return the worst result of the rule's expectations."""
     if reading.trouble:
         return Judgement(reading.code, reading.trouble)
     values = CHECKS[rule.check].values
     found = [_compared(rule, each, values[each.value], reading) for each in rule.expects]
     absent = next((each for each in found if each.code in (Code.MISSING, Code.UNWANTED)), None)
-    found.reverse()  # where all is well, what the rule itself asks for is shown, not what its check implies
+    found.reverse()  # if all is good, show the rule's own expectation, not an implied one
     worst = absent or max(found, key=_weight, default=Judgement(Code.OK))
     if worst.code // 100 == 4 and rule.most == 3:
         return replace(worst, code=Code.WARN_LIMIT)
@@ -40,7 +40,7 @@ def judge(rule: Rule, reading: Reading) -> Judgement:
 
 
 def _weight(judged: Judgement) -> tuple[float, int]:
-    """What is not known yet is more than what is well, and less than anything that is not."""
+    """Return the sort key of a result. Pending is worse than good, but better than any failure."""
     return (1.5 if judged.code is Code.PENDING else judged.code.rank), -judged.code
 
 
@@ -60,14 +60,14 @@ def _compared(rule: Rule, wanted: Expectation, value: Value, reading: Reading) -
 
 
 def why_of(values: Mapping[str, object], name: str) -> str:
-    """What explains a value: words for it alone, or for all that are not as wanted; '' where there are none."""
+    """Return the explanation of a value, or ''. It is for this value alone, or for all that are not as wanted."""
     why = values.get("why")
     told = why.get(name) if isinstance(why, Mapping) else why
     return str(told)[:LONGEST] if told else ""
 
 
 def _without(rule: Rule, name: str, value: Value, reading: Reading) -> Judgement:
-    """Of a value that was not told: there may be nothing that has it, and that is told by another value."""
+    """Judge a missing value. Perhaps its subject does not exist, which another value reports."""
     if reading.values.get("present") is False or reading.values.get("open") is False:
         return Judgement(Code.OK)
     if reading.values.get("count") == 0:
@@ -133,12 +133,12 @@ def _past(has: float, limit: float, worse: Worse) -> bool:
 
 
 def limited_by(rule: Rule) -> Expectation | None:
-    """What it is about as a number: the first value that has limits."""
+    """Return the first expectation with limits: the number that the rule is about."""
     return next((each for each in rule.expects if CHECKS[rule.check].values[each.value].worse), None)
 
 
 def measured(rule: Rule, reading: Reading) -> float | None:
-    """The number that it is about; None where there is none of use."""
+    """Return the number that the rule is about, or None if there is no usable one."""
     limited = limited_by(rule)
     has = reading.values.get(limited.value) if limited is not None else None
     usable = isinstance(has, int | float) and not isinstance(has, bool) and -MOST <= has <= MOST
@@ -146,17 +146,17 @@ def measured(rule: Rule, reading: Reading) -> float | None:
 
 
 def is_past(has: float, limit: float, rule: Rule) -> bool:
-    """Whether the number that a rule is about is past a limit of its own."""
+    """Return whether the number that a rule is about is past a limit."""
     limited = limited_by(rule)
     return limited is not None and _past(has, limit, CHECKS[rule.check].values[limited.value].worse)
 
 
 def comparable(value: object) -> str:
-    """A value as short text, equal for equal ones."""
+    """Return a short text that is equal for equal values."""
     text = json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= COMPARED else f"sha256:{hashlib.sha256(text.encode('utf-8')).hexdigest()}"
 
 
 def compared_as_words(text: str, measure: Measure) -> str:
-    """What brothers have, as people read it."""
+    """Format the value of peers for people."""
     return "another value" if text.startswith("sha256:") else shown(measure, json.loads(text))

@@ -1,4 +1,4 @@
-"""From what servers run and hold to a pack of rules: what most of them share. Pure."""
+"""A pack of rules, learned from what most servers have in common. Pure."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import TypeVar
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.planning.likeness import address_of
 
-EPHEMERAL = 32768  # ports from here on are given out by the kernel: they are others each time
+EPHEMERAL = 32768  # the kernel assigns ports from here on: they differ each time
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 WILD = ("0.0.0.0", "::")  # noqa: S104  (addresses that are compared, nothing is bound)
 Words = Mapping[str, object]
@@ -17,7 +17,7 @@ Thing = TypeVar("Thing", str, tuple[str, str], tuple[int, tuple[str, ...]])
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one server told: services that run and are enabled, (port, addresses), (path, type), (name, shell)."""
+    """Findings on one server: running and enabled services, (port, addresses), (path, type), (name, shell)."""
 
     server: str
     services: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Rules as a pack's file has them; `servers`: of whom they were learnt; `troubles`: server → what was not told."""
+    """Rules for a pack's file. `servers`: their sources; `troubles`: server → what it did not report."""
 
     rules: Mapping[str, Words]
     servers: tuple[str, ...]
@@ -36,14 +36,14 @@ class Learned:
 
 
 def learned(surveys: Sequence[Survey]) -> dict[str, Words]:
-    """What more than half of them have; of one server, all of it."""
+    """Return rules for what more than half of the servers have; of one server, for everything."""
     services = filter(is_writable, _shared(each.services for each in surveys))
     found: list[tuple[str, str, Words]] = [
         ("service", name, {"check": "service", "name": name, "enabled": True}) for name in services
     ]
     for port, addresses in _shared(each.ports for each in surveys):
         if port < EPHEMERAL:
-            # Who listens everywhere may listen on one address less tomorrow; who does not must not be seen elsewhere.
+            # A service on all addresses may use fewer tomorrow; a service on some must not appear on others.
             known = all(address_of(each) is not None for each in addresses)
             where = {} if set(addresses) & set(WILD) or not known else {"addresses": list(addresses)}
             found.append(("port", str(port), {"check": "port", "port": port, **where}))
@@ -60,25 +60,25 @@ def learned(surveys: Sequence[Survey]) -> dict[str, Words]:
 
 
 def is_writable(text: str) -> bool:
-    """Whether a site's file can hold it: such files have no hidden characters."""
+    """Return whether a site's file can contain this text: such files have no hidden characters."""
     return bool(text) and _HIDDEN.search(text) is None
 
 
 def unwritable(survey: Survey) -> list[str]:
-    """What a server has, and no rule can name."""
+    """Return the names on a server that no rule can contain."""
     names = [*survey.services, *(path for path, _ in survey.mounts), *(name for name, _ in survey.users)]
     return sorted({each for each in names if not is_writable(each)})
 
 
 def _shared(things: Iterable[Sequence[Thing]]) -> list[Thing]:
-    """Those of more than half, in order."""
+    """Return the things that more than half have, sorted."""
     own = [set(each) for each in things]
     counts = Counter(thing for each in own for thing in each)
     return sorted(thing for thing, count in counts.items() if 2 * count > len(own))
 
 
 def _named(found: Iterable[tuple[str, str, Words]]) -> dict[str, Words]:
-    """Each by a name of its own: others with the same letters are numbered."""
+    """Return rules by unique names: equal names are numbered."""
     named: dict[str, Words] = {}
     for kind, thing, words in found:
         name = _id(kind, thing)
@@ -89,6 +89,6 @@ def _named(found: Iterable[tuple[str, str, Words]]) -> dict[str, Words]:
 
 
 def _id(kind: str, thing: str) -> str:
-    """The name of a rule: `mount.var.lib` of /var/lib; `mount.root` of /."""
+    """Return the name of a rule: `mount.var.lib` for /var/lib; `mount.root` for /."""
     words = re.sub("[^A-Za-z0-9_-]+", ".", thing).strip(".") or "root"
     return f"{kind}.{words}"[:64].rstrip(".")

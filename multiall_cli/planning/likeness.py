@@ -1,4 +1,4 @@
-"""Values with several spellings, compared by what they mean. Pure."""
+"""Comparison of values that have several spellings. Pure."""
 
 import posixpath
 import re
@@ -11,17 +11,19 @@ from multiall_cli.planning.idn import to_ascii
 Subject = Mapping[str, object]
 """The arguments of the check whose values are compared."""
 Others = Collection[str]
-"""All words that are there, of a list of them."""
-IPV6_ONLY = " (IPv6 only)"  # what a member puts behind an address that takes no IPv4
+"""All observed words of a list."""
+IPV6_ONLY = " (IPv6 only)"  # suffix that a member adds to an address that takes no IPv4
 EVERY4, EVERY6 = "0.0.0.0", "::"  # noqa: S104  (addresses that are compared, nothing is bound)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*')
 _NUMBERS = {"MX": 1, "SRV": 3}
-"""How many numbers stand before the name in a record."""
+"""How many numbers precede the name in a record."""
 
 
 def covers(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
-    """Whether a certificate's name stands for a wanted one (RFC 6125): a `*` is the whole leftmost label and one label
-    of the other name; addresses match addresses only. A wanted name with `*` must be there as it is.
+    """Return whether a certificate's name covers a wanted one (RFC 6125).
+
+    A `*` is the whole leftmost label and covers one label. Addresses match addresses only. A wanted name with `*` must
+    be there literally.
     """
     if (address := address_of(wanted)) is not None:
         return address_of(has) == address
@@ -32,14 +34,14 @@ def covers(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
 
 
 def name_of(text: str) -> str:
-    """A name of the DNS without its final dot, in small letters, each label as the DNS has it."""
-    with suppress(ValueError):  # what is no name in the DNS equals no other
+    """Return a DNS name in lower case without its final dot, each label in its DNS form."""
+    with suppress(ValueError):  # a text that is not a DNS name equals no other
         text = to_ascii(text.strip())
     return text.strip().removesuffix(".").lower()
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
-    """The address that a text is, one of IPv4 within IPv6 as IPv4, without an interface; None where it is none."""
+    """Return the address in a text, or None. Without the interface; IPv4-mapped IPv6 as IPv4."""
     try:
         found = ip_address(text.strip().partition("%")[0])
     except ValueError:
@@ -53,9 +55,9 @@ def same_address(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
 
 
 def same_listener(subject: Subject, wanted: str, has: str, others: Others) -> bool:
-    """Whether a port is listened on there.
+    """Return whether a port listens on the wanted address.
 
-    `::` takes IPv4 too, but not beside `0.0.0.0`, and not where the member says that it takes IPv6 only.
+    `::` takes IPv4 too, but not beside `0.0.0.0`, and not if the member reports IPv6 only.
     """
     if name_of(has) == EVERY6 and address_of(wanted) == ip_address(EVERY4):
         return EVERY4 not in others
@@ -67,7 +69,7 @@ def same_word(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
 
 
 def same_spaces(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
-    """Of numbers that stand in a row, however they are set apart."""
+    """Compare numbers in a row, however they are separated."""
     return wanted.split() == has.split()
 
 
@@ -76,13 +78,13 @@ def same_path(_: Subject, wanted: str, has: str, __: Others = ()) -> bool:
 
 
 def same_record(subject: Subject, wanted: str, has: str, _: Others = ()) -> bool:
-    """Whether two records are the same to the DNS, by their type."""
+    """Return whether the DNS treats two records as equal, by their type."""
     kind = str(subject.get("type", "A")).upper()
     return _record(kind, wanted) == _record(kind, has)
 
 
 def _record(kind: str, text: str) -> object:
-    """What is equal for equal records."""
+    """Return a key that is equal for equal records."""
     if kind in ("A", "AAAA"):
         return address_of(text) or text.strip()
     if kind == "TXT":
@@ -92,7 +94,7 @@ def _record(kind: str, text: str) -> object:
 
 
 def _unquoted(text: str) -> str:
-    """As zone files have it: strings in quotes that follow each other are one."""
+    """Join strings in quotes that follow each other, as zone files do."""
     found = _QUOTED.findall(text.strip())
     if found and not _QUOTED.sub("", text.strip()):
         return "".join(re.sub(r"\\(.)", r"\1", each) for each in found)
@@ -100,12 +102,12 @@ def _unquoted(text: str) -> str:
 
 
 def never_listens(_: Subject, wanted: str) -> str:
-    """What to write instead of an address that no port can ever be seen on; '' where it can."""
+    """Return what to write instead of an address that no port can listen on, or ''."""
     return "" if address_of(wanted) is not None else "write an IP address such as 127.0.0.1 or ::1"
 
 
 def never_answers(subject: Subject, wanted: str) -> str:
-    """The same of a record that is never the answer to a question of this type."""
+    """Return what to write instead of a record that can never answer this type of query, or ''."""
     kind = str(subject.get("type", "A")).upper()
     address, words = address_of(wanted), wanted.split()
     if kind in ("A", "AAAA"):

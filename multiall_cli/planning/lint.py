@@ -1,4 +1,4 @@
-"""What is odd about a site's baseline rules, though it can be used. Pure."""
+"""Warnings about valid but odd baseline rules. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ from multiall_cli.planning.rules import Packs, RuleBook
 
 
 def found_odd(inventory: Inventory, packs: Packs, holding: Sequence[Waiver], now: float, longest: float) -> list[Fault]:
-    """In the order of their places. `longest`: seconds that an exception may last."""
+    """Return all warnings, in the order of their origins. `longest`: seconds that an exception may last."""
     book = RuleBook(inventory, packs, lambda origin, what, todo: None)
     rules = {name: book.of(name) for name in inventory.servers}
     every = {rule.id for own in rules.values() for rule in own}
@@ -44,7 +44,7 @@ def _of_rule(rule: Rule, every: set[str]) -> Iterator[Fault]:
 
 
 def values_that_never_are(rule: Rule) -> Iterator[Fault]:
-    """What can never be so, whatever a server shows."""
+    """Yield a fault for each expected value that no server can ever have."""
     for each in rule.expects:
         never = CHECKS[rule.check].values[each.value].never
         for word in each.wanted if never is not None and isinstance(each.wanted, tuple) else ():
@@ -53,7 +53,7 @@ def values_that_never_are(rule: Rule) -> Iterator[Fault]:
 
 
 def _clears(rule: Rule) -> bool:
-    """Whether the limit that makes it well again is no looser than the one that warns."""
+    """Return whether `clear` is at least as strict as the limit that warns."""
     for each in rule.expects:
         worse = CHECKS[rule.check].values[each.value].worse
         limit = each.warning if each.warning is not None else each.critical
@@ -67,7 +67,7 @@ def _where(rule: Rule, key: str) -> Origin:
 
 
 def _left_out(inventory: Inventory, packs: Packs) -> Iterator[Fault]:
-    """`without:` that leaves out what is not there."""
+    """Yield a fault for each name under `without:` that the pool would not have anyway."""
     for pool in inventory.pools.values():
         known = {rule for name in pool.baseline for rule in packs.get(name, {})} | set(pool.rules)
         for name in pool.without:

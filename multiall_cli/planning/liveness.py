@@ -1,18 +1,20 @@
-"""Which servers live: a pure state machine that is given evidence and the time, and says what changed.
+"""Failure detector: a pure state machine that turns evidence and the time into events.
 
-Evidence is only kept by `observe`; all decisions are made by `tick`, from what is known then. So the order in which
-testimonies of one moment come never matters. Nothing here knows a clock, a socket or a store.
+`observe` only stores evidence; `tick` makes all decisions, from the evidence at that time. So the order of testimonies
+of one moment never matters. This module uses no clock, socket or store.
 
-The rules, by the names that events carry:
-- *lag*: a sample taken while the prober itself was late says nothing.
-- *first failure*: who was up and does not answer is suspect; the window opens and brothers are asked.
-- *answered*: who is suspect and shows life is up again at once.
-- *window*: a suspect is down once its window has passed *and* enough observers deny it; unreachable where a brother
-  of ours reaches it, partitioned where only others do.
-- *powered*: who shows life is never down, whatever else is wrong with it; it is degraded.
-- *isolation*: where the vantage lost much of what it saw, it is itself the suspect, and nothing is decided.
-- *recovery*: who was down is up after several good rounds over some time, one of them a login; more with each flap.
-- *group*: where all that share a label went down, that is told once, and each carries it as its cause.
+The rules, by the names in events:
+
+- *lag*: a sample is ignored if the prober itself was late.
+- *first failure*: a server that was up and does not answer is suspect; its window opens and peers are asked.
+- *answered*: a suspect that shows life is up again at once.
+- *window*: a suspect is down once its window has passed *and* enough observers deny it. It is unreachable if one of our
+  peers reaches it, partitioned if only other observers do.
+- *powered*: a server that shows life is never down, whatever else is wrong with it; it is degraded.
+- *isolation*: a vantage that lost much of what it saw suspects itself, and decides nothing.
+- *recovery*: a server that was down is up after several good rounds over some time, one of them with a login. Each flap
+  raises the number.
+- *group*: if all servers with one label went down, one event reports it, and each server names it as its cause.
 """
 
 import math
@@ -23,21 +25,23 @@ from dataclasses import field, replace
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.topology import REST, Event, Evidence, Rung, State, Verdict
 
-LAG = 0.1  # seconds that a prober may be late before its sample is thrown away
-SILENCES = 50  # suspicions that ended well, kept for a server's own window
-OTHERS = 8  # observers besides us whose testimony about a silent server is kept, or twice as many as must deny it
+LAG = 0.1  # seconds that a prober may be late before its sample is discarded
+SILENCES = 50  # suspicions that ended well, saved to learn a server's own window
+OTHERS = 8  # other observers whose testimony about a silent server is stored, or twice `denials` if that is more
 NO_ONE = "no brother can be asked about it (with `confirmations: 0` our own word would be enough)"
 SILENT = (State.SUSPECT, State.UNREACHABLE, State.PARTITIONED)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How patient we are; times in seconds.
+    """Patience of the failure detector; times in seconds.
 
-    `every`: between two probes of a server; `again`: between two of a suspect; `window`: least length of a suspicion,
-    `longest`: its most; `denials`: other observers that must deny a server before it is down (fewer where there are
-    fewer); `rounds`, `over`: good rounds of a recovery, and over how long; `share`, `span`: of first probes that fail
-    within a time before the vantage suspects itself; `quorum`: of those last up that it must reach.
+    - `every`: between two probes of a server; `again`: between two probes of a suspect.
+    - `window`: minimum length of a suspicion; `longest`: its maximum.
+    - `denials`: other observers that must deny a server before it is down (fewer if fewer exist).
+    - `rounds`, `over`: good rounds of a recovery, and their minimum duration.
+    - `share`, `span`: share of first probes that must fail within `span` before the vantage suspects itself.
+    - `quorum`: share of the servers last up that the vantage must reach.
     """
 
     every: float = 2.0
@@ -56,7 +60,7 @@ class Profile:
 
     @property
     def bound(self) -> float:
-        """Seconds within which a loss is seen, if it is looked for as often as this says."""
+        """Seconds within which a loss is detected, if servers are probed this often."""
         return self.every + self.window
 
 
@@ -66,10 +70,10 @@ FAST = Profile(every=0.5, again=0.5, window=3.0)
 
 @dataclass(slots=True)
 class Remembered:
-    """What is kept of a server between two runs; plain values only.
+    """Saved state of a server between two runs; plain values only.
 
-    `heard`: of when its newest sample was; `depth`: the rung at which its trouble was met, which only a higher one
-    can refute.
+    `heard`: time of its newest sample; `depth`: the rung where its trouble was found, which only a higher rung can
+    refute.
     """
 
     state: State = State.UNKNOWN
@@ -92,10 +96,10 @@ class Remembered:
 
 @dataclass(slots=True)
 class Memory:
-    """What is kept between two runs: of each server, and of the whole.
+    """Saved state of a failure detector between two runs.
 
-    `frozen`: why nothing is decided, since `frozen_at`; `answered`: the sentinels that ever did; `mute`: the servers
-    that cannot be asked about others.
+    `frozen`: why nothing is decided, since `frozen_at`; `answered`: the sentinels that have ever answered; `mute`: the
+    servers that cannot be asked about others.
     """
 
     servers: dict[str, Remembered] = field(default_factory=dict)
@@ -106,10 +110,10 @@ class Memory:
 
 
 class Liveness:
-    """What is held of each server of a vantage.
+    """State of each server, as one vantage sees it.
 
-    `domains`: server → failure domain; `labels`: server → the labels (`site=b`) that it shares with others;
-    `memory`: what an earlier run kept.
+    `domains`: server → failure domain; `labels`: server → the labels (`site=b`) that it shares with others; `memory`:
+    saved state of an earlier run.
     """
 
     def __init__(
@@ -132,7 +136,7 @@ class Liveness:
         self._labels = {name: tuple(each) for name, each in (labels or {}).items()}
         self._of = {name: kept.servers.get(name) or Remembered() for name in domains}
         self._own: dict[str, Evidence] = {}
-        self._told: dict[str, dict[str, Evidence]] = {}  # others' testimonies: target → observer → the newest
+        self._told: dict[str, dict[str, Evidence]] = {}  # testimonies of others: target → observer → the newest
         self._fresh: set[str] = set()
         self._restless = {name for name, one in self._of.items() if one.state not in REST}
         self._unseen = {name for name, one in self._of.items() if one.state is State.UNKNOWN}
@@ -142,10 +146,10 @@ class Liveness:
         self._there = sum(1 for one in self._of.values() if one.state in REST)
         self._up = sum(1 for one in self._of.values() if one.state is State.UP)
 
-    # --- what comes in ----------------------------------------------------------------------------------------
+    # --- input ------------------------------------------------------------------------------------------------
 
     def observe(self, evidence: Evidence, t: float) -> None:
-        """Keep a testimony. What was taken by a late prober, or is of a stranger, says nothing."""
+        """Store a testimony. Ignores samples of a late prober and of unknown servers."""
         if evidence.lag > LAG or evidence.target not in self._of:
             return
         if evidence.observer == self.vantage:
@@ -159,8 +163,9 @@ class Liveness:
             self._bound(evidence.target, told)
 
     def _bound(self, name: str, told: dict[str, Evidence]) -> None:
-        """Of a silent server, which many may be asked about for long, the best testimonies are enough: those since the
-        silence began before all older ones, which say nothing of it.
+        """Limit the testimonies about a silent server, since many peers may be asked about it for long.
+
+        The best ones stay: those since the silence began come before all older ones, which say nothing about it.
         """
         if self._of[name].state in REST or len(told) <= max(OTHERS, 2 * self.profile.denials):
             return
@@ -173,9 +178,9 @@ class Liveness:
         del told[min(told, key=worth)]
 
     def sentinel(self, name: str, *, answers: bool) -> None:
-        """Whether something answers that is there as long as our own network is: a gateway, a name server.
+        """Record whether a sentinel answers: a gateway or name server that is up as long as our own network is.
 
-        One that never did shows nothing by its silence.
+        A sentinel that has never answered proves nothing by its silence.
         """
         if answers:
             self._answered.add(name)
@@ -183,19 +188,22 @@ class Liveness:
             self._sentinels[name] = answers
 
     def asked(self, name: str, *, speaks: bool) -> None:
-        """Whether a server could be asked about others at all. Who cannot denies no one, and is not waited for."""
+        """Record whether a server can be asked about others.
+
+        A mute server denies nothing, and no verdict waits for its word.
+        """
         (self._mute.discard if speaks else self._mute.add)(name)
 
     def pass_over(self, names: Iterable[str]) -> None:
-        """No one can try these as things are: no verdict waits for a first look at them."""
+        """Exclude servers that cannot be probed now: no verdict waits for a first sample of them."""
         self._unseen.difference_update(names)
 
-    # --- what comes out ---------------------------------------------------------------------------------------
+    # --- output -----------------------------------------------------------------------------------------------
 
     def tick(self, t: float, *, judge: bool = True) -> list[Event]:
-        """Decide what is known now; what changed, in the order of the servers' names.
+        """Decide from the current evidence, and return the changes in the order of server names.
 
-        `judge`: whether silences may end in a verdict; not while those who were asked are still answering.
+        `judge`: whether silences may end in a verdict; False while asked peers are still answering.
         """
         events: list[Event] = []
         fresh, self._fresh = self._fresh, set()
@@ -207,15 +215,15 @@ class Liveness:
         return events
 
     def suspects(self) -> list[str]:
-        """Those that more observers should be asked about, by name."""
+        """Return the servers that more observers should be asked about, by name."""
         return sorted(name for name in self._restless if self._of[name].state in SILENT)
 
     def due(self, name: str, t: float) -> float:
-        """When a server should be probed next (at once: `t` or before)."""
+        """Return when to probe a server next: `t` or earlier means at once."""
         own = self._own.get(name)
         if own is None:
             return t
-        patient = self._of[name].state in REST or self.frozen  # who is cut off need not hurry
+        patient = self._of[name].state in REST or self.frozen  # a vantage that is cut off need not hurry
         return own.at + (self.profile.every if patient else self.profile.again)
 
     def verdict(self, name: str) -> Verdict:
@@ -229,15 +237,15 @@ class Liveness:
         return {name: self.verdict(name) for name in self._of}
 
     def held(self, name: str) -> Remembered:
-        """What is held of a server now."""
+        """Return the current state of a server."""
         return self._of[name]
 
     def memory(self) -> Memory:
-        """For the next run."""
+        """Return the state to save for the next run."""
         return Memory(self._of, self.frozen, self._frozen_at, self._answered, self._mute)
 
     def window_of(self, name: str) -> float:
-        """Seconds that this server may be silent: learnt from silences that ended well, within limits."""
+        """Return the seconds that this server may be silent: learned, within limits, from silences that ended well."""
         silences = sorted(self._of[name].silences)
         if not silences:
             return self.profile.window
@@ -247,7 +255,7 @@ class Liveness:
     # --- one server -------------------------------------------------------------------------------------------
 
     def _hear(self, name: str, t: float) -> list[Event]:
-        """What the vantage's own newest sample makes of a server. Others' testimony only counts in `_expire`."""
+        """Apply the vantage's own newest sample of a server. Testimony of others only counts in `_expire`."""
         own = self._own.get(name)
         one = self._of[name]
         if own is None or own.at <= one.heard:
@@ -273,16 +281,16 @@ class Liveness:
             one.silences = (*one.silences, max(0.0, own.at - one.suspected))[-SILENCES:]
         one.suspected = 0.0
         if one.state is State.DEGRADED and state is State.UP and own.rung <= one.depth:
-            return []  # it did not get as far as the trouble
+            return []  # the probe did not get as far as the trouble
         met, one.depth = one.depth, -1 if state is State.UP else int(own.rung)
         if one.state is state and (one.reason == reason or one.depth == met):
-            one.reason = reason  # the same trouble, in other words: no news
+            one.reason = reason  # the same trouble in other words is no change
             return []
         rule = "answered" if state is State.UP else "powered"
         return [self._become(name, state, rule, reason, t)]
 
     def _recover(self, name: str, one: Remembered, own: Evidence, t: float) -> list[Event]:
-        """Good rounds are counted; a login shows that more than a kernel answers."""
+        """Count good rounds. A login proves that more than a kernel answers."""
         state, reason = _health(own)
         if state is not State.UP:
             one.good, one.login, one.depth = 0, False, int(own.rung)
@@ -313,7 +321,7 @@ class Liveness:
         one.state, one.rule, one.reason, one.cause = state, rule, reason, cause
         one.good = 0
         (self._restless.discard if state in REST else self._restless.add)(name)
-        if state in REST and before not in REST:  # what was told of its silence is over with it
+        if state in REST and before not in REST:  # testimony about the silence ends with the silence
             told, own = self._told.pop(name, {}), self._own.get(name)
             recent = {who: each for who, each in told.items() if own is None or each.at >= own.at}
             if recent:
@@ -323,7 +331,7 @@ class Liveness:
         return Event(t, name, before.value, state.value, rule, words, cause, evidence)
 
     def _penalty(self, one: Remembered, t: float) -> float:
-        """Flaps, each worth half as much after `half_life`."""
+        """Return the flap count, in which each flap loses half its weight per `half_life`."""
         return one.penalty * math.exp2(-max(0.0, t - one.penalty_at) / self.profile.half_life)
 
     # --- the vantage itself -----------------------------------------------------------------------------------
@@ -341,14 +349,14 @@ class Liveness:
         self._frozen_at = t
         if why:
             return [Event(t, "", "free", "frozen", "isolation", f"nothing is decided: {why}")]
-        for name in self._restless:  # their silence may have been ours: it begins anew
+        for name in self._restless:  # their silence may have been ours, so it starts again
             if self._of[name].state is State.SUSPECT:
                 self._of[name].suspected = t
         self._firsts.clear()
         return [Event(t, "", "frozen", "free", "isolation", "the vantage has its network back")]
 
     def _isolated(self, t: float) -> str:
-        """Why the vantage suspects itself; '' where it does not."""
+        """Return why the vantage suspects itself, or ''."""
         gone = sorted(name for name, answers in self._sentinels.items() if not answers)
         if gone and len(gone) == len(self._sentinels):
             return f"{', '.join(gone)} cannot be reached from here"
@@ -358,10 +366,11 @@ class Liveness:
         return self._much_at_once(t, held)
 
     def _much_at_once(self, t: float, held: int) -> str:
-        """Many first probes failed within a short time, in more than one place; and since then not much came back.
+        """Return why the vantage suspects itself, or ''.
 
-        For so long as brothers need to be heard: if those that we reach deny them too, it was not us. Where our own
-        word is enough, it is not enough for this.
+        It does if many first probes failed within a short time, in several failure domains. The vantage stays frozen
+        until enough servers are back, at most for the time that peers need to answer: if peers that we reach deny those
+        servers too, the fault is not ours. Without `denials`, our own word never ends the freeze.
         """
         many = len(self._away) > self.profile.share * held
         if self.frozen:
@@ -378,7 +387,7 @@ class Liveness:
         while self._firsts and next(iter(self._firsts.values()))[0] < before:
             self._firsts.popitem(last=False)
 
-    # --- the end of a suspicion -------------------------------------------------------------------------------
+    # --- end of a suspicion -----------------------------------------------------------------------------------
 
     def _expire(self, t: float) -> list[Event]:
         events = []
@@ -392,11 +401,11 @@ class Liveness:
         return events
 
     def _judge(self, name: str, one: Remembered, t: float) -> tuple[State, str, str]:
-        """What a silent server is held to be now."""
+        """Return the state, rule and reason of a silent server."""
         recent = self._testimony(name, one)
         living = sorted(each.observer for each in recent if each.rung.shows_life)
         ours = [each for each in living if each in self._of]
-        if ours and one.heard > one.suspected:  # a probe of ours has failed since: not one lost packet
+        if ours and one.heard > one.suspected:  # a probe of ours has failed since: not just one lost packet
             return State.UNREACHABLE, "window", f"{self.vantage} does not reach it, and {len(ours)} of its brothers do"
         if ours:
             return one.state, one.rule, one.reason
@@ -416,7 +425,7 @@ class Liveness:
         return State.DOWN, "window", words
 
     def _testimony(self, name: str, one: Remembered) -> list[Evidence]:
-        """What others told since the silence began: not long before the newest, and not by brothers who are away."""
+        """Return what others reported since the silence began, without stale reports and reports of absent peers."""
         told, own = self._told.get(name, {}).values(), self._own.get(name)
         newest = max((each.at for each in told), default=0.0)
         oldest = max(one.suspected, max(newest, own.at if own else 0.0) - self.profile.longest)
@@ -424,12 +433,12 @@ class Liveness:
         return [each for each in others if each.observer not in self._of or self._of[each.observer].state in REST]
 
     def _could_be_asked(self, name: str) -> int:
-        """Brothers that are up, and speak: only such are asked."""
+        """Return the number of peers that are up and not mute: only those are asked."""
         mute = sum(1 for each in self._mute if each != name and self._of[each].state is State.UP)
         return self._up - (self._of[name].state is State.UP) - mute
 
     def _blame(self, events: list[Event]) -> list[Event]:
-        """One event where the last of those that share a label went down, and that as the cause of each."""
+        """Add one event for each label whose servers are now all down, and set it as their cause."""
         went = {event.server for event in events if event.after == State.DOWN}
         if not went:
             return events
@@ -448,7 +457,7 @@ class Liveness:
 
 
 def _lost(label: str, count: int) -> str:
-    """In words: a server with what hangs on it, or all that share a label."""
+    """Describe a lost group: a server with its dependents, or all servers with a label."""
     key, _, value = label.partition("=")
     if key != "on":
         return f"{label} is lost ({count} servers)"
@@ -456,12 +465,12 @@ def _lost(label: str, count: int) -> str:
 
 
 def _is_newer(evidence: Evidence, before: Evidence | None) -> bool:
-    """Whether it says more than what was told before; of one moment, what got further does."""
+    """Return whether evidence is newer than `before`. Of one moment, the higher rung wins."""
     return before is None or (before.at, before.rung, before.trouble) < (evidence.at, evidence.rung, evidence.trouble)
 
 
 def _health(own: Evidence) -> tuple[State, str]:
-    """What a server that shows life is."""
+    """Return the state and reason of a server that shows life."""
     if own.trouble:
         return State.DEGRADED, own.trouble
     if own.rung is Rung.REFUSED:

@@ -1,4 +1,4 @@
-"""How values are written, compared and shown."""
+"""Types of values: parse, compare and format them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from multiall_cli.planning.moments import span
 
 
 class Measure(StrEnum):
-    """How a value is written and compared."""
+    """Type of a value: how it is written and compared."""
 
     FLAG = "true or false"
     TEXT = "text"
@@ -31,19 +31,19 @@ class Measure(StrEnum):
     URL = "an address such as https://host:8443/path"
 
 
-LARGEST = 1e300  # of a number that is shown in units
-LONGEST = 500  # letters of any other
+LARGEST = 1e300  # numbers beyond this are shown without units
+LONGEST = 500  # letters shown of a value without a unit
 _BYTES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
 _LABEL = "[A-Za-z0-9_-]{1,63}"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]"
 _URL = rf'https?://(?:{_HOST})(?::[0-9]*)?(?:/[!"$-~]*)?'
-"""What the gauge can ask for: it tells no one a name and password, and no server a fragment."""
+"""URLs that a check can request: it sends no user name, password or fragment."""
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z%]*)")
 
 
 def read(measure: Measure, text: str) -> object:
-    """The value that a text means. Errors: ValueError."""
+    """Return the value of a text. Raises ValueError if the text is not of this type."""
     if measure not in _READERS:
         raise ValueError(text)
     return _READERS[measure](text)
@@ -76,10 +76,10 @@ def _url(text: str) -> str:
         host, colon, port = place.partition(":")
         text = f"{head}{mark}{to_ascii(host)}{colon}{port}{slash}{path}"
     found = urlsplit(_like(_URL, text))
-    if found.port == 0:  # what is no port at all raises ValueError itself
+    if found.port == 0:  # `port` itself raises ValueError if it is not a port
         raise ValueError(text)
     if "[" in found.netloc:
-        IPv6Address(found.hostname)  # so does what is no address
+        IPv6Address(found.hostname)  # raises ValueError if it is not an address
     return text
 
 
@@ -101,7 +101,7 @@ def _amount(text: str, units: Mapping[str, float]) -> float:
     found = _AMOUNT.fullmatch(text.strip())
     if found is None or found[2] not in units:
         raise ValueError(text)
-    return round(float(found[1]) * units[found[2]], 12)  # 70% is 0.7
+    return round(float(found[1]) * units[found[2]], 12)  # 70% must be exactly 0.7
 
 
 _READERS: Mapping[Measure, Callable[[str], object]] = {
@@ -123,13 +123,13 @@ _READERS: Mapping[Measure, Callable[[str], object]] = {
 
 
 def shown(measure: Measure, value: object) -> str:
-    """A value as people read it."""
+    """Format a value for people."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     if not isinstance(value, int | float) or not -LARGEST <= value <= LARGEST:
-        return str(value)[:LONGEST]  # a member may say anything
+        return str(value)[:LONGEST]  # a server may return anything
     match measure:
         case Measure.SHARE:
             return f"{_rounded(100 * value)} %"
@@ -147,5 +147,5 @@ def _largest(value: float, units: Mapping[str, float]) -> str:
 
 
 def _rounded(value: float) -> str:
-    """Three digits, and those before the point in any case."""
+    """Round to three digits; keep all digits before the point."""
     return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""What holds for one server: the declarations of all its pools, folded into one."""
+"""Effective declarations of one server, merged from all its pools."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,17 +13,17 @@ from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.planning.zones.claims import claims_of
 
 _KEYS = {"group": "owner", "from_member": "source", "file_mode": "mode.files", "dir_mode": "mode.dirs"}
-"""Fields of a declaration that a site's file writes under another key."""
+"""Fields of a declaration that have another key in the site's file."""
 
 _FIELDS = tuple(field.name for field in fields(FilesDeclaration) if field.compare)
 
 _SPECIAL = re.compile(r"[*?\[\\]")
-"""What a pattern of `exclude` would read as more than itself."""
+"""Characters that a pattern of `exclude` would not read literally."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One effective value of a server, the pool that gave it ('': the server's own), and where it is written."""
+    """One effective value of a server, its pool ('': the server's own), and its origin."""
 
     key: str
     value: str
@@ -32,11 +32,11 @@ class Explained:
 
 
 def effective_files(inventory: Inventory, server: str) -> tuple[tuple[FilesDeclaration, ...], tuple[Conflict, ...]]:
-    """The file trees of a server, and the paths on which its pools contradict each other.
+    """Return the file trees of a server, and conflicts between its pools.
 
-    Equal claims on a path become one, which names all their pools. Of unequal claims those of the highest
-    priority hold; where these differ too, the path is a conflict and is left out. A tree below another one is
-    carved out of it: the outer one excludes it, anchored at its own root.
+    Equal claims on a path become one, which names all their pools. Of unequal claims the highest priority wins; with
+    equal priority the path is a conflict and is left out. A tree below another one is carved out of it: the outer tree
+    excludes it, anchored at its own root.
     """
     claims: dict[str, list[tuple[int, FilesDeclaration]]] = {}
     for pool in inventory.pools_of(server):
@@ -54,7 +54,7 @@ def effective_files(inventory: Inventory, server: str) -> tuple[tuple[FilesDecla
 
 
 def explain(inventory: Inventory, server: str) -> tuple[Explained, ...]:
-    """Every effective value of a server with the pool and the place that gave it; conflicts are left out."""
+    """Return every effective value of a server with its pool and origin. Conflicts are left out."""
     found = inventory.servers[server]
     return (
         *_of_server(found),
@@ -71,7 +71,7 @@ def _highest(claims: Sequence[tuple[int, FilesDeclaration]]) -> list[FilesDeclar
 
 def _conflict(server: str, one: FilesDeclaration, other: FilesDeclaration) -> Conflict:
     differing = [name for name in _FIELDS if getattr(one, name) != getattr(other, name)]
-    # Keys, not fields: owner and group are one key, and so are source and from_member.
+    # Keys, not fields: owner and group share one key, and so do source and from_member.
     keys = ", ".join(dict.fromkeys(_key(name) for name in differing))
     return Conflict(
         f"{server} files:{one.path}",
@@ -85,7 +85,7 @@ def _key(field: str) -> str:
 
 
 def _carved(declaration: FilesDeclaration, paths: Iterable[str]) -> FilesDeclaration:
-    """The declaration without the trees that are claimed below it, contested ones among them."""
+    """Return the declaration without the trees claimed below it, including those in conflict."""
     root = declaration.path + "/"
     below = sorted(path for path in paths if path.startswith(root))
     tops = [path for path in below if not any(path.startswith(other + "/") for other in below)]
@@ -105,7 +105,7 @@ def _of_server(server: Server) -> Iterator[Explained]:
         value = getattr(ssh, key)
         yield told(f"ssh.{key}", "as ~/.ssh/config says" if value is None else value)
     become = server.become
-    # `become: sudo` is short for its method.
+    # `become: sudo` is short for `become.method`.
     written = server.where.get("become.method") or server.where.get("become", NOWHERE)
     yield Explained("become.method", become.method.value, "", written)
     yield told("become.user", become.user)
@@ -140,7 +140,7 @@ def _of_files(declarations: Iterable[FilesDeclaration]) -> Iterator[Explained]:
 
 
 def _of_names(claims: Iterable[Claim], server: str) -> Iterator[Explained]:
-    """What each name gives of it, while it can serve."""
+    """Yield the record of this server in each name, which it has while it can serve."""
     for claim in claims:
         if server in claim.values:
             pools = ", ".join(claim.pools or (claim.pool,))

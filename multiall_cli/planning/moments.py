@@ -1,4 +1,4 @@
-"""Spans, and moments with their zone: one that is read on two machines must mean the same on both. Pure."""
+"""Time spans, and times with a zone, so that a time means the same on two machines. Pure."""
 
 import re
 from datetime import datetime
@@ -10,14 +10,14 @@ ZONED = "write it with its zone, as 2026-12-31T18:00+01:00 or 2026-12-31T17:00Z"
 
 
 def span(text: str) -> float:
-    """Seconds of `500ms`, `90s` or `1d12h`. Errors: ValueError."""
+    """Return the seconds of `500ms`, `90s` or `1d12h`. Raises ValueError if the text is not a span."""
     if not re.fullmatch(f"(?:{_PIECE})+", text):
         raise ValueError(text)
     return round(sum(float(number) * _SCALE[unit] for number, unit in re.findall(_PIECE, text)), 6)
 
 
 def zoned(text: str) -> float:
-    """Seconds since the epoch. Errors: ValueError where it is no date with a time and a zone."""
+    """Return seconds since the epoch. Raises ValueError if the text is not a date with a time and a zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""What follows from who reached whom: links, components, hinges, relays, ways. Pure; the newest evidence decides."""
+"""Network graph from evidence: links, components, hinges, relays and paths. Pure; the newest evidence decides."""
 
 import math
 from collections import deque
@@ -18,14 +18,14 @@ from multiall_cli.domain.topology import (
 )
 
 OPEN = (LinkState.OK, LinkState.ASYMMETRIC)
-"""Links over which a connection can be opened."""
+"""States of links over which a connection can be opened."""
 
 Graph = Mapping[str, Iterable[str]]
-"""Who reaches whom, each way."""
+"""server → the servers that it reaches."""
 
 
 def edges(evidence: Iterable[Evidence]) -> tuple[Edge, ...]:
-    """The links that the newest evidence of each observer shows, by name."""
+    """Return the links that the newest evidence of each observer shows, sorted by name."""
     newest: dict[tuple[str, str], Evidence] = {}
     for each in evidence:
         key = (each.observer, each.target)
@@ -59,7 +59,7 @@ def _asymmetric(observer: str, target: str, states: Mapping[tuple[str, str], Lin
 
 
 def outward(found: Iterable[Edge]) -> dict[str, set[str]]:
-    """Who can open a connection to whom."""
+    """Return server → the servers to which it can open a connection."""
     graph: dict[str, set[str]] = {}
     for edge in found:
         graph.setdefault(edge.observer, set())
@@ -70,7 +70,7 @@ def outward(found: Iterable[Edge]) -> dict[str, set[str]]:
 
 
 def reached(found: Iterable[Edge]) -> dict[str, set[str]]:
-    """Who is linked with whom, in either direction: an open way one way carries what is asked over it."""
+    """Return the undirected graph of links: a connection that is open one way carries requests and answers."""
     ways = outward(found)
     graph = {name: set(ends) for name, ends in ways.items()}
     for name, ends in ways.items():
@@ -80,7 +80,10 @@ def reached(found: Iterable[Edge]) -> dict[str, set[str]]:
 
 
 def components(graph: Graph, first: str) -> tuple[tuple[str, ...], ...]:
-    """Groups that reach each other: `first`'s own, then the larger ones before the smaller. Names in order."""
+    """Return the groups of servers that reach each other: the group of `first`, then larger groups first.
+
+    Names within a group are sorted.
+    """
     left, found = set(graph), []
     while left:
         group = {left.pop()}
@@ -95,9 +98,9 @@ def components(graph: Graph, first: str) -> tuple[tuple[str, ...], ...]:
 
 
 def hinges(graph: Graph, root: str) -> tuple[str, ...]:
-    """The servers, but for `root`, through which alone others of its component are reached (Tarjan's low links).
+    """Return the articulation points, except `root`: servers through which alone others are reached.
 
-    Without recursion: a chain of a hundred thousand servers is a graph too.
+    Uses Tarjan's low links, without recursion: the graph may be a chain of a hundred thousand servers.
     """
     if root not in graph:
         return ()
@@ -122,7 +125,10 @@ def hinges(graph: Graph, root: str) -> tuple[str, ...]:
 
 
 def way(graph: Graph, start: str, end: str) -> tuple[str, ...]:
-    """The shortest way from one to another, both included; empty where there is none. Of equals the first by name."""
+    """Return the shortest path between two servers, both included.
+
+    Empty if there is none. Of equal paths the first by name.
+    """
     before: dict[str, str] = {start: ""}
     todo = deque([start])
     while todo and end not in before:
@@ -140,21 +146,21 @@ def way(graph: Graph, start: str, end: str) -> tuple[str, ...]:
 
 
 def relays(verdicts: Mapping[str, Verdict], found: Sequence[Edge]) -> dict[str, str]:
-    """unreachable server → the brother that is up and has reached it soonest since we lost it."""
+    """Return unreachable server → its relay: the fastest peer that is up and has reached it since we lost it."""
     best: dict[str, tuple[float, str]] = {}
     for edge in found:
         target, through = verdicts.get(edge.target), verdicts.get(edge.observer)
         if target is None or through is None or edge.state not in OPEN or not edge.carries:
             continue
         if target.state is State.UNREACHABLE and through.state is State.UP and edge.at >= target.seen:
-            # To a tenth of a second: of those that are about as near, always the same one.
+            # Round to 0.1 s, so that peers at about the same distance always give the same relay.
             offer = (round(edge.rtt, 1) if edge.rtt is not None else float("inf"), edge.observer)
             best[edge.target] = min(best.get(edge.target, offer), offer)
     return {target: through for target, (_, through) in best.items()}
 
 
 def _is_old(each: Evidence, verdicts: Mapping[str, Verdict]) -> bool:
-    """Whether it is what a server told before we lost it: the cut may go through what it told of."""
+    """Return whether the observer sent this before we lost the observer: the cut may affect the links that it saw."""
     observer = verdicts.get(each.observer)
     return observer is not None and observer.state not in REST and each.at <= observer.since
 
@@ -168,7 +174,7 @@ def picture(
     at: float,
     stale_after: float = math.inf,
 ) -> Topology:
-    """All of it put together."""
+    """Return the topology of all this evidence."""
     found = edges(each for each in evidence if not _is_old(each, verdicts))
     graph = reached(found)
     words: dict[str, list[Planned]] = {}

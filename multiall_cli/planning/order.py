@@ -1,4 +1,4 @@
-"""In which order members are changed, and when too many have failed to go on."""
+"""Order in which members are changed, and the limit of failures that stops a run."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from multiall_cli.domain.plan import AgentPlan
 
 
 def grouped(parts: Sequence[AgentPlan[Any]]) -> tuple[AgentPlan[Any], ...]:
-    """Parts with equal changes as one, with all their subjects, in the order of the first of each."""
+    """Merge parts with equal changes into one with all their subjects, in the order of the first of each."""
     alike: dict[tuple[object, ...], list[AgentPlan[Any]]] = {}
     for part in parts:
         words = (part.handlers, part.conflicts, part.unmet, part.notes)
@@ -22,7 +22,7 @@ def grouped(parts: Sequence[AgentPlan[Any]]) -> tuple[AgentPlan[Any], ...]:
 
 
 def plan_id(parts: Iterable[AgentPlan[Any]], pending: Iterable[tuple[str, str]] = ()) -> str:
-    """A hash of all changes and handlers: equal plans have equal ids, whatever their order. 12 hex digits."""
+    """Return a hash of all changes and handlers, as 12 hex digits. Equal plans have equal ids, whatever their order."""
     lines = [*map(repr, pending)]
     for part in parts:
         changes = [(change.key, change.before, change.after) for change in part.changes]
@@ -36,14 +36,17 @@ def plan_id(parts: Iterable[AgentPlan[Any]], pending: Iterable[tuple[str, str]] 
 
 
 def joint_id(files: str, names: Sequence[tuple[str, str]]) -> str:
-    """Stand for the plan of a pool's files ('': it has none) and those of its zones: (zone, id) each. 12 hex digits."""
+    """Return the id of the plans of a pool's files and zones, as 12 hex digits.
+
+    `files`: id of the plan of the files, '' if there are none; `names`: (zone, id) of each plan of a zone.
+    """
     if not names:
         return files
     return hashlib.sha256(repr((files, sorted(names))).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def batches(servers: Sequence[str], rollout: Rollout) -> list[tuple[str, ...]]:
-    """The members in turn: the declared sizes one after the other (canary first), the last one again and again."""
+    """Split the members into batches of the declared sizes (canary first); the last size repeats."""
     out, place, turn = [], 0, 0
     while place < len(servers):
         size = rollout.batch[min(turn, len(rollout.batch) - 1)].of(len(servers))
@@ -54,9 +57,9 @@ def batches(servers: Sequence[str], rollout: Rollout) -> list[tuple[str, ...]]:
 
 
 def too_many_failed(failed: int, total: int, rollout: Rollout) -> bool:
-    """Whether the run must stop: more than `max_fail` of all members failed or could not be reached.
+    """Return whether the run must stop: more than `max_fail` of all members failed or were unreachable.
 
-    A share is rounded down here, so that `10%` of 8 members tolerates none.
+    A percentage is rounded down here, so that `10%` of 8 members tolerates no failure.
     """
     if rollout.max_fail is None:
         return False

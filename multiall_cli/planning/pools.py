@@ -1,4 +1,4 @@
-"""How a pool stands, from how its members stand. Pure."""
+"""Health of a pool, from the health of its members. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,17 +7,19 @@ from multiall_cli.domain.health import PoolHealth
 from multiall_cli.domain.inventory import Pool
 
 _WORKS = (Code.EXEMPT, Code.SUPPRESSED, Code.PENDING)
-"""Neutral codes of a server that still does its work."""
+"""Neutral codes of a server that still works."""
 
 
 def works(code: Code) -> bool:
-    """Whether a server serves its purpose, as far as is known: good, or no worse than a warning."""
+    """Return whether a server works, as far as is known: good, or no worse than a warning."""
     return code // 100 in (2, 3) or code in _WORKS
 
 
 def pool_health(pool: Pool, servers: Mapping[str, Checked]) -> PoolHealth:
-    """The worst of its members; with a quorum critical only where fewer than that can be working, unknown where it
-    hangs on those of which nothing is known, else no more than a warning.
+    """Return the health of a pool: the worst code of its members, unless it has a quorum.
+
+    With a quorum, the pool is critical only if fewer members can be working. It is unknown if the quorum depends on
+    members in an unknown state, and otherwise no worse than a warning.
     """
     codes = [servers[name].code for name in pool.members if name in servers]
     working = sum(1 for code in codes if works(code))
@@ -34,5 +36,5 @@ def pool_health(pool: Pool, servers: Mapping[str, Checked]) -> PoolHealth:
 
 
 def pools_health(pools: Iterable[Pool], servers: Mapping[str, Checked]) -> tuple[PoolHealth, ...]:
-    """Of those pools all of whose members are known."""
+    """Return the health of those pools that have a result for every member."""
     return tuple(pool_health(pool, servers) for pool in pools if all(name in servers for name in pool.members))

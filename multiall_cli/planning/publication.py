@@ -1,4 +1,4 @@
-"""The topology as members are given it: what it says, when it is due, and whether a copy holds. Pure."""
+"""The topology as published to members: content, schedule and verification. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from multiall_cli.domain.topology import REST, Round, Topology
 from multiall_cli.planning.ahead import is_ahead
 
 FORMAT, VERSION = "multiall/topology", 1
-LAST = 2.0**37  # seconds since the epoch that a clock may show
-MOST = 1 << 26  # bytes of a publication
+LAST = 2.0**37  # latest time that a clock may show, in seconds since the epoch
+MOST = 1 << 26  # bytes of a publication, at most
 
 
 def snapshot(topology: Topology, ttl: float) -> dict[str, object]:
-    """Plain values. `expires`: seconds since the epoch, after which nobody should act on it."""
+    """Return the topology as plain values. `expires`: seconds since the epoch; nobody should act on it afterwards."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -38,17 +38,17 @@ def _server(topology: Topology, name: str) -> dict[str, object]:
 
 
 def canonical(told: object) -> bytes:
-    """The bytes that are signed: keys in order, no spaces, ASCII."""
+    """Return the bytes to sign: JSON with sorted keys, no spaces, ASCII."""
     return json.dumps(told, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def written(told: Mapping[str, object], key: str, signature: str) -> bytes:
-    """The file. `key`, `signature`: base64 of the public key and of what it signs, the canonical `snapshot`."""
+    """Return the file. `key`, `signature`: base64, of the public key and of its signature of the `snapshot`."""
     return canonical({"snapshot": told, "key": key, "signature": signature}) + b"\n"
 
 
 def read(content: bytes) -> tuple[Mapping[str, object], str, str] | None:
-    """(snapshot, key, signature) of a file; None where it is none of ours."""
+    """Return (snapshot, key, signature) of a file, or None if it is not a publication."""
     try:
         told = json.loads(content)
         found, key, signature = told["snapshot"], told["key"], told["signature"]
@@ -64,7 +64,7 @@ def _is_time(value: object) -> bool:
 
 
 def verified(found: Mapping[str, object], *, ours: bool, signed: bool, now: float) -> Verified:
-    """`ours`: it has our key; `signed`: by the key that it has."""
+    """Return the result of verifying a copy. `ours`: it has our key; `signed`: its key matches its signature."""
     at, expires = float(str(found["at"])), float(str(found["expires"]))
     why = ""
     if not signed:
@@ -77,9 +77,10 @@ def verified(found: Mapping[str, object], *, ours: bool, signed: bool, now: floa
 
 
 def due(round_: Round, before: LastPublished, path: str, ttl: float) -> bool:
-    """Whether members should be given it now: something changed, it grows old, or one who was away is back.
+    """Return whether to publish now: something changed, the last copy grows old, or an absent member is back.
 
-    Who was there and could not be given it gets it once it grows old: it must not make all others be given it always.
+    A member that is up but could not be updated waits until the copy grows old: it must not cause constant publishing
+    to all others.
     """
     topology = round_.topology
     if topology.frozen:
@@ -90,7 +91,7 @@ def due(round_: Round, before: LastPublished, path: str, ttl: float) -> bool:
 
 
 def said(topology: Topology, path: str, ttl: float) -> str:
-    """What of it members act on, apart from its date, and where they find it for how long."""
+    """Return the part that members act on, without its date, and the path and lifetime of the file."""
     servers = [
         [name, topology.state_of(name).value, str(topology.planned_of(name)), topology.health_of(name)]
         for name in topology.verdicts

@@ -1,4 +1,4 @@
-"""Which remedies are to be applied now: of rules that fail and declare one, not again too soon. Pure."""
+"""Remedies to apply now: those of failing rules, after their cool-down. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,14 +8,14 @@ from multiall_cli.domain.remedy import Cooling, Remedy
 
 
 def remedies(checked: Iterable[Checked], rules: Mapping[str, Iterable[Rule]]) -> list[Remedy]:
-    """Of what is bad for certain: not of what is unknown, waived, muted, or has not failed for long enough.
+    """Return the remedies of rules that certainly fail: not of unknown, waived, muted or soft failures.
 
-    One action on one server once, however many rules call for it: the first of them.
+    If several rules call for the same action on a server, only the first one counts.
     """
     found: dict[tuple[str, After], Remedy] = {}
     for each in checked:
         if each.trouble:
-            continue  # how it stands now is not known
+            continue  # its current state is unknown
         by_id = {rule.id: rule for rule in rules.get(each.server, ())}
         for status in each.statuses:
             words = by_id[status.rule].remedy if status.rule in by_id else ()
@@ -30,6 +30,6 @@ def remedies(checked: Iterable[Checked], rules: Mapping[str, Iterable[Rule]]) ->
 def cooling(
     chosen: Iterable[Remedy], last: Mapping[Remedy, float], now: float, cool_down: float
 ) -> tuple[Cooling, ...]:
-    """Those that were applied too recently. What was applied in times to come was so under a wrong clock."""
+    """Return the remedies that were applied too recently. A time in the future (wrong clock) is ignored."""
     recent = ((each, last[each]) for each in chosen if each in last and 0 <= now - last[each] < cool_down)
     return tuple(Cooling(each, at, at + cool_down) for each, at in recent)

@@ -1,6 +1,6 @@
-"""From what packs, pools and servers say of rules to the rules of one server. Pure.
+"""The rules of one server, from packs, pools and the server itself. Pure.
 
-The most specific word on a key wins: a pack's, then a pool's, then the server's own.
+The most specific value of a key wins: the server's own, then a pool's, then a pack's.
 """
 
 import re
@@ -20,17 +20,17 @@ from multiall_cli.planning.nearest import did_you_mean
 
 Tell = Callable[[Origin, str, str], None]
 Packs = Mapping[str, Mapping[str, Saying]]
-"""pack → rule → what it says."""
+"""pack → rule → its keys and values."""
 
 ABOUT = ("check", "title", "do", "severity", "for", "clear", "needs", "often", "every", "same", "remedy")
-"""Keys of a rule that are of none of its values."""
+"""Keys of a rule that are not values of its check."""
 _PLAIN = ("check", "title", "do", "severity", "for", "clear", "often", "every")
 _OFTEN = re.compile(r"([0-9]{1,2}) of ([0-9]{1,2})")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 def rules_of(inventory: Inventory, packs: Packs, server: str, tell: Tell) -> tuple[Rule, ...]:
-    """The rules of one server, in the order in which they are to be judged: what others need before those."""
+    """Return the rules of one server in the order of evaluation: a rule comes after the rules that it needs."""
     own, pools = inventory.servers[server], inventory.pools_of(server)
     without = set(own.without).union(*(pool.without for pool in pools))
     said = {rule: words for rule, words in merged(layers(inventory, packs, server)).items() if rule not in without}
@@ -40,8 +40,9 @@ def rules_of(inventory: Inventory, packs: Packs, server: str, tell: Tell) -> tup
 
 @dataclass(slots=True)
 class RuleBook:
-    """The rules of many servers; those of the same pools that say nothing of their own share them. Whoever asks again
-    is given the same.
+    """Cache of the rules of many servers.
+
+    Servers in the same pools share their rules, unless they set rules of their own. Each call returns the same objects.
     """
 
     inventory: Inventory
@@ -52,7 +53,7 @@ class RuleBook:
     _declared: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
 
     def declared(self, server: str) -> tuple[Rule, ...]:
-        """Those that no one has to write: of what its pools declare."""
+        """Return the drift rules of what its pools declare."""
         if not self._declared:
             self._declared.update(drift_rules(self.inventory))
         return self._declared[server]
@@ -70,14 +71,14 @@ class RuleBook:
 
 
 def layers(inventory: Inventory, packs: Packs, server: str) -> list[Mapping[str, Saying]]:
-    """What speaks of a server's rules, the most specific last; of pools, that of the highest priority."""
+    """Return all layers of a server's rules, the most specific last; among pools, the highest priority last."""
     pools = sorted(inventory.pools_of(server), key=lambda pool: pool.priority)
     chosen = [packs.get(name, {}) for pool in pools for name in pool.baseline]
     return [*chosen, *(pool.rules for pool in pools), inventory.servers[server].rules]
 
 
 def merged(said: Iterable[Mapping[str, Saying]]) -> dict[str, dict[str, Said]]:
-    """Rule → key → the last word on it."""
+    """Return rule → key → the last value set."""
     found: dict[str, dict[str, Said]] = {}
     for layer in said:
         for rule, words in layer.items():
@@ -86,8 +87,10 @@ def merged(said: Iterable[Mapping[str, Saying]]) -> dict[str, dict[str, Said]]:
 
 
 def conflicts(inventory: Inventory, packs: Packs) -> dict[tuple[Origin, Origin], str]:
-    """Two places that say different things of one value of a rule, with equal weight, to a server of both pools that
-    does not decide itself → what it is about.
+    """Return pairs of origins that conflict → the key, rule and server in question.
+
+    A conflict: two pools of a server set different values for one key of a rule, with equal priority, and the server
+    does not decide itself.
     """
     found: dict[tuple[Origin, Origin], str] = {}
     seen: set[tuple[str, ...]] = set()
@@ -110,7 +113,7 @@ def conflicts(inventory: Inventory, packs: Packs) -> dict[tuple[Origin, Origin],
 
 
 def _words_of(pools: Iterable[Pool], packs: Packs) -> dict[tuple[str, str], list[tuple[int, Said]]]:
-    """(rule, key) → the last word of each pool on it, with its weight."""
+    """Return (rule, key) → the last value of each pool, with its priority."""
     found: dict[tuple[str, str], list[tuple[int, Said]]] = {}
     for pool in pools:
         own = merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules])
@@ -121,8 +124,9 @@ def _words_of(pools: Iterable[Pool], packs: Packs) -> dict[tuple[str, str], list
 
 
 def build(rule: str, said: Saying, tell: Tell, known: Mapping[str, Saying] | None = None) -> Rule | None:
-    """One rule, of which something is said; every fault of it is told, and then there is none. `known`: all that is
-    said of the same servers, for whoever meant another rule.
+    """Build one rule. Reports every error; returns None if there is any.
+
+    `known`: all rules of the same servers, to suggest the nearest name.
     """
     place = next(iter(said.values())).origin
     check = CHECKS.get(_text(said, "check"))
@@ -156,7 +160,7 @@ def build(rule: str, said: Saying, tell: Tell, known: Mapping[str, Saying] | Non
 
 
 def _without_check(rule: str, said: Saying, known: Mapping[str, Saying]) -> tuple[str, str]:
-    """What is wrong with a rule whose check is not known, and what to do."""
+    """Return (problem, what to do) for a rule without a known check."""
     if wrong := _text(said, "check"):
         return f"there is no check {wrong!r}", f"{did_you_mean(wrong, CHECKS)}`multiall baseline checks` shows all"
     what = f"the rule {rule} names no check"
@@ -168,7 +172,7 @@ def _without_check(rule: str, said: Saying, known: Mapping[str, Saying]) -> tupl
 
 
 def keys_of(check: Check) -> set[str]:
-    """All that a rule with this check may say."""
+    """Return all keys that a rule with this check may set."""
     return {*check.subject, *check.optional, *check.values, *ABOUT}
 
 
@@ -184,7 +188,7 @@ def _texts(said: Saying, key: str) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Work:
-    """One rule being built."""
+    """Builder of one rule."""
 
     rule: str
     said: Saying
@@ -198,7 +202,7 @@ class _Work:
         self.tell(origin, what, todo)
 
     def plain(self) -> None:
-        """What is one word is no list."""
+        """Report lists where a single word is expected."""
         for key in _PLAIN:
             if key in self.said and not isinstance(self.said[key].value, str):
                 self._fault(key, f"{key!r} is a list", "write one value")
@@ -271,7 +275,7 @@ class _Work:
         return Expectation(name, warning=warning, critical=critical)
 
     def _ranges(self, name: str, value: Value, said: tuple[str, ...]) -> Expectation:
-        """`2..8`, `2..` or `..8`: the critical one, or [warning, critical]."""
+        """Parse `2..8`, `2..` or `..8`: the critical range, or [warning, critical]."""
         if len(said) > 2:
             self._fault(name, f"{name!r} has {len(said)} ranges", "write [warning, critical], or one range")
             return Expectation(name)
@@ -311,7 +315,7 @@ class _Work:
         return float(found) if isinstance(found, int | float) else 0.0
 
     def often(self) -> tuple[int, int]:
-        """`3 of 5`: in how many of how many looks it must fail."""
+        """Parse `3 of 5`: the number of failures, and of checks, before the rule fails."""
         if "often" not in self.said:
             return 1, 1
         text = _text(self.said, "often")
@@ -322,7 +326,7 @@ class _Work:
         return int(found[1]), int(found[2])
 
     def same(self) -> tuple[str, ...]:
-        """The values that are to be those of most brothers."""
+        """Return the values that must equal those of most peers."""
         names = _texts(self.said, "same")
         for name in names:
             if name not in self.check.values:
@@ -331,7 +335,7 @@ class _Work:
         return names
 
     def remedy(self) -> tuple[str, ...]:
-        """A verb and its arguments."""
+        """Return the verb and its arguments."""
         words = _texts(self.said, "remedy")
         enough = len(words) == 2 if words and words[0] in ("restart", "reload") else len(words) > 1
         if "remedy" in self.said and (words[:1] not in (("restart",), ("reload",), ("run",)) or not enough):
@@ -340,7 +344,7 @@ class _Work:
         return words
 
     def clear(self) -> float | None:
-        """Of the one value that has limits."""
+        """Return the clear limit of the one value that has limits."""
         if "clear" not in self.said:
             return None
         limited = [name for name, value in self.check.values.items() if name in self.said and value.worse]
@@ -357,13 +361,16 @@ def _implied(name: str, wanted: object) -> Expectation:
 
 
 def _in_order(rules: Mapping[str, Rule], tell: Tell) -> tuple[Rule, ...]:
-    """What others need before those; needs that lead in a circle are told, and those of its first rule do not count."""
+    """Return the rules so that each comes after the rules that it needs.
+
+    Reports a cycle of needs, and ignores the needs of its first rule.
+    """
     needs = {name: [each for each in rule.needs if each in rules] for name, rule in rules.items()}
     while True:
         try:
             return tuple(rules[name] for name in TopologicalSorter(needs).static_order())
         except CycleError as error:
-            circle = list(reversed(error.args[1]))  # graphlib lists each before the one that needs it
+            circle = list(reversed(error.args[1]))  # graphlib lists each rule before the one that needs it
             first = rules[circle[0]]
             place = first.where.get("needs", first.origin)
             tell(place, f"the rule {first.id} needs itself: {' → '.join(circle)}", "take one of them out")

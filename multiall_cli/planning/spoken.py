@@ -1,4 +1,4 @@
-"""What a rule says, key by key, in words: for whoever asks where a value came from."""
+"""The text of a rule's values, key by key, to show with their origins."""
 
 from multiall_cli.domain.baseline import Expectation, Rule
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
@@ -6,7 +6,7 @@ from multiall_cli.planning.judge import in_words, limited_by
 
 
 def spoken(rule: Rule) -> dict[str, str]:
-    """key → its value, of all that is written of a rule."""
+    """Return key → value, as text, for every key that the rule sets."""
     return {key: _said(rule, key) for key in rule.where}
 
 

@@ -1,18 +1,18 @@
-"""Decides how long the last members are waited for, once most of the others have ended."""
+"""Time limit for the last members, once most of the others have finished."""
 
 from collections.abc import Sequence
 
 TIMES = 10.0
-"""So many times as long as the slowest of the others a member may take."""
+"""A member may take this many times as long as the slowest finished one."""
 
 SILENCES = 2.0
-"""At least so many silences (`--timeout`): two minutes where a silence is a minute."""
+"""The limit is at least this many silences (`--timeout`): two minutes for a silence of one minute."""
 
 
 def allowance(ended: Sequence[float], items: int, silence: float) -> float | None:
-    """Seconds that each of the others may take; None as long as fewer than half of all items have ended.
+    """Return the seconds that each remaining item may take, or None until half of all items have finished.
 
-    `ended`: the seconds that each of those took; `silence`: seconds of silence that are waited for.
+    `ended`: seconds that each finished item took; `silence`: the silence limit, in seconds.
     """
     if 2 * len(ended) < items or not ended:
         return None

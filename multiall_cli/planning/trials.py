@@ -1,4 +1,4 @@
-"""Rules tried on values that are written down for them: what is good must be well, what is bad must not. Pure."""
+"""Tests of rules against example values: a good example must pass, a bad one must fail. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -14,7 +14,7 @@ from multiall_cli.planning.nearest import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One rule on one example. `fault`: what is wrong with the example itself, '' where nothing is."""
+    """Result of one rule on one example. `fault`: an error in the example itself, or ''."""
 
     pack: str
     rule: str
@@ -27,7 +27,7 @@ class Trial:
 
 
 def trials(pack: str, rules: Mapping[str, Rule], examples: Mapping[str, Example]) -> Iterator[Trial]:
-    """Every rule of a pack on its examples; a rule that has none, and an example of no rule, are told."""
+    """Run every rule of a pack on its examples. Reports rules without examples and examples without a rule."""
     for name, rule in rules.items():
         if name not in examples:
             yield Trial(
@@ -61,13 +61,13 @@ def _tried(pack: str, rule: Rule, example: str, said: Saying, origin: Origin, *,
 
 
 def _implied(rule: Rule) -> dict[str, object]:
-    """What its check expects without a word of the rule: no example has to write it."""
+    """Return the expectations that the check implies, so that examples need not repeat them."""
     implied = CHECKS[rule.check].implied
     return {name: wanted for name, wanted in implied.items() if not isinstance(wanted, tuple)}
 
 
 def _value(rule: Rule, key: str, said: str | tuple[str, ...]) -> object:
-    """What the member would have told. Errors: KeyError, ValueError."""
+    """Return the value as a member would return it. Raises KeyError or ValueError if it is invalid."""
     measure = CHECKS[rule.check].values[key].measure
     if measure is Measure.WORDS:
         return [said] if isinstance(said, str) else list(said)
@@ -77,7 +77,7 @@ def _value(rule: Rule, key: str, said: str | tuple[str, ...]) -> object:
 
 
 def _number(measure: Measure, text: str) -> float:
-    """What is over (`left: -3d`) is written with a sign."""
+    """Parse a number without its sign; expired times are negative (`left: -3d`)."""
     found = read(measure, text)
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""Exceptions: which rules may fail on which servers, until when. Pure."""
+"""Exceptions: which rules may fail on which servers, and until when. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 from multiall_cli.domain.health import DAY, Waiver
 from multiall_cli.domain.inventory import Inventory
 
-SOON = 7 * DAY  # seconds before its end in which a waiver's end is announced
+SOON = 7 * DAY  # seconds before its end when a waiver counts as ending soon
 Names = Callable[[str], Iterable[str]]
-"""target → the servers that it means now; none where it means nobody."""
+"""target → the servers that it matches now, possibly none."""
 
 
 def holding(waivers: Iterable[Waiver], now: float) -> list[Waiver]:
@@ -16,7 +16,7 @@ def holding(waivers: Iterable[Waiver], now: float) -> list[Waiver]:
 
 
 def waived(server: str, rules: Iterable[str], waivers: Sequence[tuple[Waiver, frozenset[str]]]) -> dict[str, Waiver]:
-    """rule → the waiver that lets it fail on a server: of several the one that lasts longest."""
+    """Return rule → its waiver on a server; of several, the one that lasts longest."""
     own = [waiver for waiver, servers in waivers if server in servers]
     found: dict[str, Waiver] = {}
     for rule in rules:
@@ -27,21 +27,21 @@ def waived(server: str, rules: Iterable[str], waivers: Sequence[tuple[Waiver, fr
 
 
 def with_servers(waivers: Iterable[Waiver], names: Names) -> list[tuple[Waiver, frozenset[str]]]:
-    """Each with the servers that its target means now: it follows the inventory."""
+    """Return each waiver with the servers that its target matches now: waivers follow the inventory."""
     return [(each, frozenset(names(each.target))) for each in waivers]
 
 
 def declared(inventory: Inventory) -> list[Waiver]:
-    """What pools and servers say under `except:`."""
+    """Return the waivers of pools and servers under `except:`."""
     pools = [each for pool in inventory.pools.values() for each in pool.waivers]
     return [*pools, *(each for server in inventory.servers.values() for each in server.waivers)]
 
 
 def ending_soon(waivers: Iterable[Waiver], now: float) -> list[Waiver]:
-    """Those that end before long, the first to end first."""
+    """Return the waivers that end soon, the earliest end first."""
     return sorted((each for each in waivers if now < each.ends <= now + SOON), key=lambda each: each.ends)
 
 
 def unused(waiver: Waiver, rules: Mapping[str, Iterable[str]], servers: Iterable[str]) -> bool:
-    """Whether none of these servers has a rule that it is about. `rules`: server → its rules."""
+    """Return whether no rule of these servers matches the waiver. `rules`: server → its rules."""
     return not any(fnmatchcase(rule, waiver.rule) for server in servers for rule in rules.get(server, ()))

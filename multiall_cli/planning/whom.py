@@ -1,4 +1,4 @@
-"""Who fails together, who is asked about whom, and whom no work is to try. Pure."""
+"""Failure domains, observers of suspects, and servers to skip. Pure."""
 
 import ipaddress
 import re
@@ -10,20 +10,20 @@ from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.topology import Downtime, Planned, State, Topology
 
-ASKED = 3  # brothers that are asked about a suspect
-INVENTORY = "the inventory"  # who says what windows say
+ASKED = 3  # peers that are asked about a suspect
+INVENTORY = "the inventory"  # the author of downtimes from windows
 HANDED_DOWN = (Downtime.DRAIN, Downtime.MAINTENANCE)
 _IPV4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 PLACES = ("rack", "site")
-"""Labels that say what fails together, the narrowest first."""
+"""Labels of failure domains, the narrowest first."""
 
 
 def domain_of(server: Server) -> str:
-    """What fails together with it, as far as is known: its rack, its site, else its subnet (/24, /64)."""
+    """Return the failure domain of a server: its rack, its site, or else its subnet (/24, /64)."""
     for label in PLACES:
         if label in server.labels:
             return f"{label}={server.labels[label]}"
-    if _IPV4.fullmatch(server.address):  # ten times quicker than what follows, and a scan asks for thousands
+    if _IPV4.fullmatch(server.address):  # ten times faster than `ip_network`; a scan asks for thousands
         return f"{server.address.rpartition('.')[0]}.0/24"
     try:
         return str(ipaddress.ip_network((server.address, 64), strict=False))
@@ -32,7 +32,7 @@ def domain_of(server: Server) -> str:
 
 
 def labels_of(servers: Mapping[str, Server]) -> dict[str, list[str]]:
-    """server → what it shares with others: its labels, and the server that both hang on (`on=hv1`)."""
+    """Return server → its shared labels: its own, and `on=hv1` for the parent and all servers that depend on it."""
     found = {name: [f"{key}={value}" for key, value in server.labels.items()] for name, server in servers.items()}
     for name, server in servers.items():
         for parent in parents_of(server, servers):
@@ -43,7 +43,7 @@ def labels_of(servers: Mapping[str, Server]) -> dict[str, list[str]]:
 
 
 def parents_of(server: Server, servers: Mapping[str, Server]) -> tuple[str, ...]:
-    """The servers without which it is not there, or cannot be reached: those it depends on, and its jump hosts."""
+    """Return the servers that a server needs to run or to be reached: its dependencies and its jump hosts."""
     jumps = server.ssh.jump.split(",") if server.ssh.jump else []
     return tuple(
         dict.fromkeys(name for name in (*server.depends_on, *jumps) if name in servers and name != server.name)
@@ -51,7 +51,7 @@ def parents_of(server: Server, servers: Mapping[str, Server]) -> tuple[str, ...]
 
 
 def circle_of(name: str, servers: Mapping[str, Server]) -> tuple[str, ...]:
-    """The way from a server over what it depends on back to itself; empty where there is none."""
+    """Return a dependency cycle from a server back to itself, or () if there is none."""
     ways: list[tuple[str, ...]] = [(name,)]
     seen = {name}
     for way in ways:
@@ -65,7 +65,7 @@ def circle_of(name: str, servers: Mapping[str, Server]) -> tuple[str, ...]:
 
 
 def inherited(promised: Iterable[Planned], servers: Mapping[str, Server]) -> list[Planned]:
-    """What was said of servers, and of those that hang on them: without its hypervisor, no guest serves."""
+    """Return all downtimes, with copies for dependent servers: a guest cannot serve without its hypervisor."""
     own: dict[str, list[Planned]] = {}
     for each in promised:
         own.setdefault(each.server, []).append(each)
@@ -81,7 +81,7 @@ def inherited(promised: Iterable[Planned], servers: Mapping[str, Server]) -> lis
 
 
 def _elders(name: str, servers: Mapping[str, Server]) -> list[str]:
-    """All that a server depends on, the nearest first. Not its jump hosts: clients do not pass those."""
+    """Return all dependencies of a server, the nearest first. Jump hosts are left out: clients do not pass them."""
     found: list[str] = []
     todo = [name]
     for each in todo:
@@ -93,9 +93,10 @@ def _elders(name: str, servers: Mapping[str, Server]) -> list[str]:
 
 
 def serving(topology: Topology, members: Sequence[str]) -> tuple[str, ...]:
-    """Those that clients and work may be given to: up, not critical by their rules, and no one said otherwise.
+    """Return the members that can serve clients and get work.
 
-    Of whose health nothing is known, or nothing new, its reachability decides.
+    They are up, not critical by their rules, and not drained, in maintenance or pinned down. Without a current health
+    status, reachability decides.
     """
     return tuple(
         name
@@ -107,7 +108,7 @@ def serving(topology: Topology, members: Sequence[str]) -> tuple[str, ...]:
 
 
 def through(servers: Iterable[Server], relays: Mapping[str, str]) -> list[Server]:
-    """The servers as they are reached now: who cannot be reached straight, through the brother who reaches it."""
+    """Return the servers with their current routes: an unreachable server gets its relay as jump host."""
     return [
         replace(server, ssh=replace(server.ssh, jump=relays[server.name]))
         if server.name in relays and not server.ssh.jump
@@ -117,9 +118,9 @@ def through(servers: Iterable[Server], relays: Mapping[str, str]) -> list[Server
 
 
 def ring(names: Sequence[str], observers: Sequence[str], each: int, turn: int) -> list[tuple[str, str]]:
-    """(observer, target) pairs of one round: every target is asked about by `each` observers, or by all there are.
+    """Return the (observer, target) pairs of one round: `each` observers per target, or all if there are fewer.
 
-    A permutation that `turn` shifts: over the rounds everyone meets everyone, and no one is forgotten by luck.
+    `turn` shifts the permutation: over the rounds every observer meets every target, and chance leaves no pair out.
     """
     pairs = []
     for place, target in enumerate(names):
@@ -135,7 +136,7 @@ def ring(names: Sequence[str], observers: Sequence[str], each: int, turn: int) -
 
 
 def about(silent: Sequence[str], able: Sequence[str], domains: Mapping[str, str], turn: int) -> list[tuple[str, str]]:
-    """Who is asked about each silent server: others of its place and of another, whoever's turn it is."""
+    """Return the (observer, silent server) pairs: peers of the same failure domain and of another, in turn."""
     pairs = []
     for place, target in enumerate(silent):
         at = (turn + place) % max(len(able), 1)
@@ -149,14 +150,14 @@ def about(silent: Sequence[str], able: Sequence[str], domains: Mapping[str, str]
 
 
 def _end_of(planned: Planned) -> str:
-    """What ends it."""
+    """Return how this downtime ends."""
     if planned.who == INVENTORY:
         return "it is a window of the inventory, and ends by itself"
     return f"`multiall topology undrain {planned.said_of or planned.server}` ends it"
 
 
 def away(topology: Topology) -> dict[str, Unreachable]:
-    """Whom no work is to try: by an operator's word, or because it was down when it was last looked at, just now."""
+    """Return the servers to skip: by an operator's downtime, or because the latest scan found them down."""
     found = {}
     for name in {*topology.verdicts, *topology.planned}:
         planned = topology.planned_of(name)

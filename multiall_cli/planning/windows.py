@@ -1,4 +1,4 @@
-"""Windows of the inventory: times that come again, in which servers are in maintenance or drained. Pure."""
+"""Windows of the inventory: recurring times in which servers are in maintenance or drained. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from multiall_cli.domain.inventory import Inventory, Window
 from multiall_cli.domain.topology import Downtime, Planned
 from multiall_cli.planning.whom import INVENTORY
 
-LOOKED_AT = 40  # beginnings: hours of a day, days of a month
+LOOKED_AT = 40  # starts to check: covers the hours of a day and the days of a month
 
 
 def fault_of(window: Window) -> tuple[str, str, str] | None:
-    """(key, what is wrong with it, what to write) of a window that cannot be; None where it can."""
+    """Return (key, problem, what to write) of an invalid window, or None if it is valid."""
     try:
         ZoneInfo(window.zone)
     except (KeyError, ValueError, OSError):
@@ -31,22 +31,22 @@ def fault_of(window: Window) -> tuple[str, str, str] | None:
 
 
 def spells(window: Window, now: float) -> Iterator[tuple[float, float]]:
-    """(begin, end) in seconds since the epoch: of the one that holds, where one does, and of the next."""
+    """Yield (begin, end) of the current window, if there is one, and of the next. Seconds since the epoch."""
     zone = ZoneInfo(window.zone)
-    # Of a moment that is not a whole second, the search backwards begins with that second itself.
+    # From a moment that is not a whole second, CronSim's backward search starts with that very second.
     moment = datetime.fromtimestamp(int(now), zone).replace(microsecond=1)
     before = next(CronSim(window.at, moment, reverse=True), None)
     if before is not None and (begins := before.timestamp()) + window.lasts > now:
         yield begins, begins + window.lasts
     coming = (each.timestamp() for each in CronSim(window.at, datetime.fromtimestamp(now, zone)))
-    # In an hour that comes twice, what is found first may be over.
+    # In the hour that a clock change repeats, the first result may be in the past.
     begins = next((each for each in coming if each > now), 0.0)
     if begins:
         yield begins, begins + window.lasts
 
 
 def promised(inventory: Inventory, now: float) -> list[Planned]:
-    """What the inventory says of each server, for itself and for its pools: now, and the next time."""
+    """Return the current and the next window of each server, from its own windows and those of its pools."""
     return [
         Planned(name, Downtime(window.what), begins, ends, INVENTORY, window.because)
         for names, window in _windows(inventory)
@@ -56,7 +56,7 @@ def promised(inventory: Inventory, now: float) -> list[Planned]:
 
 
 def _windows(inventory: Inventory) -> Iterable[tuple[Sequence[str], Window]]:
-    """Each with the servers for which it holds."""
+    """Yield each window with its servers."""
     for server in inventory.servers.values():
         for window in server.windows:
             yield (server.name,), window
