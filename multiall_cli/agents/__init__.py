@@ -1,1 +1,1 @@
-"""The sync agents, one room each; none knows another."""
+"""The sync agents, one package each. No agent imports another."""

@@ -1,4 +1,4 @@
-"""FS-SA, the file system sync agent."""
+"""The file sync agent (FS-SA)."""
 
 from multiall_cli.agents.files.agent import FileTree, file_tree
 from multiall_cli.agents.files.item import FileItem, Kind

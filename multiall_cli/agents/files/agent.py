@@ -1,4 +1,4 @@
-"""FS-SA: keeps a file tree of a pool's members as its source has it. Only differences travel."""
+"""File sync agent (FS-SA): syncs a file tree of a pool's members with its source. Only differences travel."""
 
 import json
 import zlib
@@ -33,7 +33,7 @@ from multiall_cli.remote.formats.patterns import Patterns
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was observed of a server's tree: its root, the last run that changed it, and what a plan cannot do."""
+    """Observed facts of a server's tree: its root, the last run that changed it, and the limits of a plan."""
 
     identity: RootIdentity | None = None
     run: str = ""
@@ -42,12 +42,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class FileTree:
-    """One declared tree. After `read` it knows its source, and all but `observe` and `apply` is pure.
+    """Declared file tree. After `read` it has its source; all methods except `observe` and `apply` are pure.
 
-    `root` is the tree's path at the source; `members`: the servers that have it; `by`: who changes it, from where;
-    `is_copy`: it is given once, and nothing of it stays beside the tree; `limits`: the guards' own, by name; `fresh`:
-    nanoseconds within which a change may go unseen. `looks`: what was observed of each server's tree, by name, so that
-    what is done later is done to that tree and no other.
+    `root`: the tree's path at the source; `members`: the servers that have it; `by`: who changes it, and from where;
+    `is_copy`: a one-off copy, which leaves nothing beside the tree; `limits`: guard limits by name; `fresh`:
+    nanoseconds within which a change may go unseen; `looks`: the observation of each server's tree, by server name, so
+    that later operations act on that tree and no other.
     """
 
     declared: FilesDeclaration
@@ -76,7 +76,7 @@ class FileTree:
         return (self.source,)
 
     def read(self, sessions: Mapping[str, Session]) -> Self:
-        """Scan the source once. Refused where it is missing, empty or cannot be read whole."""
+        """Scan the source once. Raises Refused if it is missing, empty or not fully readable."""
         session = sessions[self.source.name]
         source = read_source(session, self.name, self.root, self.declared, self.store.cache, self.fresh)
         return replace(self, was_read=source)
@@ -87,7 +87,7 @@ class FileTree:
 
     @property
     def tree(self) -> Snapshot[FileItem]:
-        """The source's tree, which every member should have."""
+        """Return the source's tree, which every member should have."""
         return self._source.tree
 
     @property
@@ -96,10 +96,10 @@ class FileTree:
             raise RuntimeError(f"{self.name} is used before its source was read")
         return self.was_read
 
-    # --- what every agent answers -----------------------------------------------------------------------------
+    # --- what every agent implements ---------------------------------------------------------------------------
 
     def subjects(self) -> list[Subject]:
-        """Every member but the one that is the source."""
+        """Return every member except the source."""
         return [Subject(each.name, each.name) for each in self.members if each.name != self.source.name]
 
     def open(self, subject: Subject, known: Known, ports: Ports) -> "TreeSession":
@@ -107,7 +107,7 @@ class FileTree:
         return TreeSession(self, ports.session(server))
 
     def desired(self, view: PoolView[FileItem]) -> dict[str, Desired[FileItem]]:
-        """The source's tree, the same on every member."""
+        """Return the source's tree, the same for every member."""
         return {name: Desired(self._source.tree, notes=self._remarks(name)) for name in view.observed}
 
     def alarms(self, part: AgentPlan[FileItem], known: Known, recent: Callable[[], Iterable[Entry]]) -> list[Alarm]:
@@ -116,10 +116,10 @@ class FileTree:
     # --- one member -------------------------------------------------------------------------------------------
 
     def observe(self, session: Session, only: Collection[str] | None = None) -> Snapshot[FileItem]:
-        """What the server has of what this declaration is about.
+        """Return the part of the server's tree that this declaration covers.
 
-        Only what has changed since the last look, on the server or at the source, is compared. A tree that is as
-        wanted is told as the desired snapshot itself.
+        Compares only entries that changed since the last observation, on the server or at the source. If the tree is as
+        desired, returns the desired snapshot object itself.
         """
         tree, server = self._source.tree, session.server.name
         before = self.looks.get(server) if only is not None else None
@@ -152,7 +152,7 @@ class FileTree:
         return Apart(tree, differing) if differing else tree
 
     def _observe_only(self, session: Session, only: Set[str], before: Look | None) -> Snapshot[FileItem]:
-        """Of hard links this would not do: only a whole look knows which name of a file comes first."""
+        """Observe only these paths. Not for hard links: only a full scan shows which name of a file comes first."""
         identity, run = (before.identity, before.run) if before else (None, "")
         found = look_at(session, self.declared.path, self.declared, only - {TOP}, identity, run)
         if found.missing:
@@ -162,12 +162,12 @@ class FileTree:
 
     @property
     def _wish(self) -> str:
-        """Stands for all that is declared of the tree."""
+        """Return a hash of all settings of the declaration."""
         declared = replace(self.declared, origin=NOWHERE, where={}, pools=())
         return sha256(repr(declared).encode("utf-8", "surrogateescape")).hexdigest()
 
     def _doubtful(self, found: Scanned, last: Judged | None) -> Set[str] | None:
-        """The paths that may not be as wanted; None: any."""
+        """Return the paths that may differ from the source; None: any path may."""
         if last is None or last.wanted != self._wish:
             return None
         source, member = self._source.scan, found
@@ -179,7 +179,7 @@ class FileTree:
     def _compare(
         self, session: Session, found: Scanned, paths: Set[str] | None
     ) -> tuple[Mapping[str, FileItem | None], Set[str]]:
-        """What of these paths is not as wanted (None: not there), and what has to be looked at again next time."""
+        """Return which of these paths differ (None: absent), and the paths to compare again next time."""
         tree, unsettled = self._source.tree, self._source.unsettled
         entries, wanted = view.both_sides(found.records, tree, paths)
         deployed = recall_deployed(self.store.states.get(self.name, session.server.name))
@@ -209,7 +209,7 @@ class FileTree:
         return differing, {*unsettled, *differing, *extra, *fresh}
 
     def apply(self, session: Session, changes: Sequence[Change[FileItem]], run: str) -> Iterator[Outcome[FileItem]]:
-        """One stream: all that is new is staged and made durable, then path by path takes its place."""
+        """Apply all changes in one stream: stage all new content durably, then move it into place path by path."""
         tree, content = self._source.tree, self._source.content
         ordered = commit_order(changes)
         large = [change.key for change in large_updates(ordered)]
@@ -235,9 +235,9 @@ class FileTree:
         return iter(outcomes)
 
     def _prepare(self, session: Session, large: Sequence[str], run: str) -> tuple[list[list[bytes]], list[str]]:
-        """The block hashes of the member's large files, and the names of what an interrupted run has staged.
+        """Return the block hashes of the member's large files, and the names of files that an interrupted run staged.
 
-        From here on the tree is this run's: whoever observed it before has to observe it again.
+        From here on the tree belongs to this run: any other run that observed it before must observe it again.
         """
         server, declared = session.server.name, self.declared
         look = self.looks.get(server, Look())
@@ -260,27 +260,27 @@ class FileTree:
 
     @property
     def _is_alone(self) -> bool:
-        """Whether only one run at a time may change the tree, from its look to its verification."""
+        """Return whether only one run at a time may change the tree, from its observation to its verification."""
         return not (self.is_copy or self._shares_top)
 
     @property
     def _most(self) -> int:
-        """How many entries a member's tree may have: a lie must not cost more than the truth could."""
+        """Return how many entries a member's tree may have. The bound limits the cost of a false answer."""
         return self.declared.entries or max(FEWEST_ALLOWED, TIMES_ALLOWED * len(self._source.tree))
 
     @property
     def _shares_top(self) -> bool:
-        """Whether the tree's own directory is not ours to date: only some of its entries are looked at."""
+        """Return whether the tree shares its root directory with other entries; then the root's time is not set."""
         return "/*" in self.declared.exclude
 
     def _remark(self, server: str, more: tuple[str, ...]) -> None:
         look = self.looks[server]
         self.looks[server] = replace(look, remarks=look.remarks + more)
 
-    # --- what else the engine may ask -----------------------------------------------------------------------
+    # --- optional parts of an agent --------------------------------------------------------------------------
 
     def _remarks(self, server: str) -> tuple[str, ...]:
-        """What the plan of a server cannot do, and what to do about it; known once it was observed."""
+        """Return the limits of the server's plan, each with its fix. Empty before the first observation."""
         look = self.looks.get(server)
         return look.remarks if look is not None else ()
 
@@ -289,11 +289,11 @@ class FileTree:
         return self.declared.after
 
     def handlers(self, changes: Sequence[Change[FileItem]]) -> Sequence[After]:
-        """The handlers that watch one of the changed paths, in the order in which they are declared."""
+        """Return the handlers that watch one of the changed paths, in the order of declaration."""
         return [action for action in self.declared.after if _concerns(action, changes)]
 
     def texts(self, session: Session, changes: Sequence[Change[FileItem]]) -> Iterator[tuple[str, bytes, bytes]]:
-        """(path, content on the member, content at the source) of each changed file that is not too large to read."""
+        """Yield (path, content on the member, content at the source) of each changed file that is not too large."""
         tree, content = self._source.tree, self._source.content
         chosen = [change for change in changes if _readable(change)]
         wanted = {each.key: _whole(tree[each.key]) for each in chosen if each.after is not None}
@@ -309,8 +309,9 @@ class FileTree:
             there.close()
 
     def state(self, source: StateInput[FileItem]) -> bytes | None:
-        """What was deployed, for `delete: deployed`: a mark of each path. Until all is as desired, what was deployed
-        before may still be there.
+        """Return a mark of each deployed path, for `delete: deployed`.
+
+        Until all is as desired, earlier deployed entries may still be on the member, so their marks stay.
         """
         if self.declared.delete is not Delete.DEPLOYED or source.moment is Moment.INTENDED:
             return None
@@ -322,7 +323,7 @@ class FileTree:
 
 
 class TreeSession:
-    """A tree at work on one member."""
+    """Session of a tree on one member."""
 
     def __init__(self, tree: FileTree, session: Session) -> None:
         self._tree, self._session = tree, session
@@ -337,7 +338,7 @@ class TreeSession:
         return self._tree.texts(self._session, changes)
 
     def close(self) -> None:
-        """The session is the engine's."""
+        """Do nothing: the engine owns the session."""
 
 
 def file_tree(
@@ -350,17 +351,18 @@ def file_tree(
     *,
     is_copy: bool = False,
 ) -> FileTree:
-    """The agent of a declaration: its source is a folder of the admin host, or the same path on a member."""
+    """Return the agent of a declaration. Its source is a folder of the admin host, or the same path on a member."""
     source = servers[declared.source] if declared.from_member else ADMIN
     root = declared.path if declared.from_member else declared.source
     return FileTree(declared, source, root, store, tuple(members), limits or {}, by=by, is_copy=is_copy)
 
 
-FEWEST_ALLOWED, TIMES_ALLOWED = 50_000, 4  # entries of a member's tree, however few and as many times as the source's
+# entries of a member's tree: at least this many, and this many times the source's
+FEWEST_ALLOWED, TIMES_ALLOWED = 50_000, 4
 
-MOST_TOLD = 1 << 12  # bytes that a member may tell of one change
+MOST_TOLD = 1 << 12  # bytes that a member may send per change
 
-MOST_TEXT = 1 << 20  # bytes of a file that `pool diff` still shows
+MOST_TEXT = 1 << 20  # bytes; `pool diff` shows no larger file
 
 
 def _is_hard_link(item: FileItem | None) -> bool:
@@ -378,7 +380,7 @@ def _whole(item: FileItem) -> tuple[FileItem, Sequence[int]]:
 
 
 def _text(content: Content, path: str, wanted: Mapping[str, tuple[FileItem, Sequence[int]]]) -> bytes:
-    """A file's content; a word about it where it cannot be read."""
+    """Return a file's content, or a note if it cannot be read."""
     if path not in wanted:
         return b""
     try:
@@ -397,11 +399,11 @@ def _concerns(action: After, changes: Sequence[Change[FileItem]]) -> bool:
 
 
 def recall_deployed(packed: bytes | None) -> Mapping[str, str]:
-    """The content, by path, that the last sync put there."""
+    """Return the marks that the last sync saved, by path."""
     if packed is None:
         return {}
     try:
         told = json.loads(zlib.decompress(packed))
     except (ValueError, RecursionError, zlib.error):
-        return {}  # of another shape: nothing that a sync put there is known, and nothing is deleted for it
+        return {}  # an unknown format: no deployed entry is known, so nothing is deleted for it
     return told if isinstance(told, dict) else {}

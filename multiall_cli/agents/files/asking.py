@@ -1,15 +1,15 @@
-"""What is asked in lines, and how much a member may answer: what it sends is counted, whoever it is."""
+"""Line-based requests, and a bound on the size of every answer, because any member may be hostile."""
 
 from collections.abc import Iterable
 
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.ports.session import Reply
 
-MOST_HASHES = 1 << 28  # bytes; the blocks of two terabytes
+MOST_HASHES = 1 << 28  # bytes; the block hashes of 2 TB
 
 
 def whole(server: str, operation: str, reply: Reply, most: int) -> bytes:
-    """All pieces of an answer. Errors: MemberFault where they are more than `most` bytes: no one holds any number."""
+    """Return all pieces of an answer. Raises MemberFault if they exceed `most` bytes, because memory is limited."""
     told = bytearray()
     for piece in reply.pieces():
         told += piece
@@ -20,7 +20,7 @@ def whole(server: str, operation: str, reply: Reply, most: int) -> bytes:
 
 
 def batches(lines: Iterable[str], size: int = 1 << 18) -> list[bytes]:
-    """Lines of JSON as payload pieces of about `size` bytes."""
+    """Yield JSON lines as payload pieces of about `size` bytes."""
     out, piece = [], bytearray()
     for line in lines:
         piece += line.encode("ascii")

@@ -1,7 +1,7 @@
-"""The source's content: read once for all members, block by block, however many of them want it.
+"""Content of the source: each block is read once, however many members need it.
 
-One thread reads from the source and puts the pieces, as they come and still compressed, into an unnamed file of the
-admin host; every member's stream takes them from there at its own pace.
+One thread reads from the source and appends the pieces, still compressed, to an unnamed file on the admin host. Every
+member's stream reads them from there at its own pace.
 """
 
 import json
@@ -31,16 +31,16 @@ from multiall_cli.remote.formats.transfer import (
     unpack_piece,
 )
 
-SIGN_OF_LIFE = 0.5  # seconds of waiting for the source after which a member is told that we still do
+SIGN_OF_LIFE = 0.5  # seconds of waiting for the source, after which the member gets an empty piece
 
 
 class NoContent(Exception):
-    """The source could not give a file's content; the text says why."""
+    """Failure to read a file's content from the source; the text gives the reason."""
 
 
 @dataclass(slots=True)
 class _Wanted:
-    """One file of the source: which blocks were asked for, where those lie that have come, and how it ended."""
+    """One file of the source: the requested blocks, the place of each received block, and the final result."""
 
     item: FileItem
     asked: set[int] = field(default_factory=set)
@@ -50,9 +50,9 @@ class _Wanted:
 
 
 def _is_due(file: _Wanted, what: bytes, number: int, body: bytes) -> bool:
-    """Whether this may come now: the end of a file, or a block of it that was asked for and has not come yet.
+    """Return whether this piece is expected: the end of a file, or a requested block that has not arrived yet.
 
-    Pieces go on to the members as they came: nothing else may be among them, nor may a source fill our disk.
+    Pieces go on to the members unchanged, so no other piece may pass. This also keeps a source from filling our disk.
     """
     if what in (DONE, FAILED):
         return True
@@ -64,7 +64,7 @@ def block_count(size: int) -> int:
 
 
 def inflate_piece(piece: bytes, size: int) -> bytes:
-    """The bytes of a block of a file of this size, as `read` gave it; at most a block, whatever the source sent."""
+    """Return the bytes of a block from its piece, for a file of this size: never more than one block."""
     what, _, number, body = unpack_piece(piece)
     if what == HOLE:
         return bytes(max(0, min(BLOCK, size - number * BLOCK)))
@@ -77,7 +77,7 @@ def inflate_piece(piece: bytes, size: int) -> bytes:
 
 
 def split_hashes(told: bytes, count: int, server: str) -> list[list[bytes]]:
-    """Block hashes of `count` files, as `blocks` and `prepare` tell them."""
+    """Return the block hashes of `count` files, from an answer of `blocks` or `prepare`."""
     out, place = [], 0
     for _ in range(count):
         if place + 4 > len(told):
@@ -91,7 +91,7 @@ def split_hashes(told: bytes, count: int, server: str) -> list[list[bytes]]:
 
 
 class Content:
-    """What members take the source's blocks from. Safe to use from many threads; the session is ours alone."""
+    """Blocks of the source, for all members. Safe to use from many threads; owns its session."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Content:
         identity: RootIdentity | None = None,
         sign_of_life: float = SIGN_OF_LIFE,
     ) -> None:
-        """`identity`: what the root must still be, None: anything. `sign_of_life`: in seconds, as the constant."""
+        """`identity`: the expected identity of the root, None: any. `sign_of_life`: seconds, default SIGN_OF_LIFE."""
         self._session = session
         self._root = root
         self._identity = None if identity is None else list(identity)
@@ -115,7 +115,7 @@ class Content:
         self._broken = ""
 
     def hashes(self, paths: Sequence[str]) -> Mapping[str, list[bytes]]:
-        """The block hashes of the source's files."""
+        """Return the block hashes of the source's files."""
         with self._reading:
             if self._broken:
                 raise MemberFault(self._session.server.name, self._broken, "mend that and run again")
@@ -135,7 +135,7 @@ class Content:
         return {path: self._hashes[path] for path in paths}
 
     def want(self, needs: Mapping[str, tuple[FileItem, Sequence[int]]]) -> None:
-        """Ask for blocks of files; they are read in this order, none of them twice."""
+        """Request blocks of files. They are read in this order, each at most once."""
         with self._changed:
             fresh = False
             for path, (item, blocks) in needs.items():
@@ -148,9 +148,9 @@ class Content:
             threading.Thread(target=self._read, name=f"content of {self._root}", daemon=True).start()
 
     def pieces(self, path: str, blocks: Sequence[int]) -> Iterator[bytes]:
-        """The asked-for blocks of one file, in order, as `read` gave them. Errors: NoContent.
+        """Yield the requested blocks of one file, in order, as `read` sent them. Raises NoContent.
 
-        While the source is waited for an empty piece comes now and then: whoever is sent them hears that we live.
+        Yields an empty piece now and then while the source is slow, so that the receiver knows that we are alive.
         """
         for number in blocks:
             while (found := self._found(path, number)) is None:
@@ -159,11 +159,11 @@ class Content:
             yield os.pread(self._spool.fileno(), length, place)
 
     def _found(self, path: str, number: int) -> tuple[int, int] | None:
-        """Where a block is in the spool; None where it has not come yet. Errors: NoContent."""
+        """Return where a block is in the spool; None if it has not arrived yet. Raises NoContent."""
         with self._changed:
             wanted = self._files[path]
             if number not in wanted.there and not wanted.failed:
-                self._changed.wait(self._sign_of_life)  # the reader says at its end what became of each file
+                self._changed.wait(self._sign_of_life)  # at its end, the reader reports the result of each file
             if number in wanted.there:
                 return wanted.there[number]
             if wanted.failed:
@@ -171,13 +171,13 @@ class Content:
             return None
 
     def close(self) -> None:
-        """Let go of the spool; what nobody waits for any more is not read. The session may be left in mid-answer."""
+        """Release the spool. Blocks that no member waits for are not read. The session may end in mid-answer."""
         self._closed = True
         with self._reading:
             self._spool.close()
 
     def _read(self) -> None:
-        """Read what is asked for until nothing is left; one thread at a time speaks with the source."""
+        """Read requested blocks until none is left. One thread at a time uses the source's session."""
         with self._reading:
             while batch := self._next():
                 try:
@@ -187,9 +187,9 @@ class Content:
                     self._broken = f"the source failed ({fault.subject}: {fault.what})"
                 except OSError as fault:
                     self._broken = f"the admin host's temporary folder failed ({fault.strerror})"
-                except Exception as fault:  # noqa: BLE001  (a fault of ours; whoever waits must hear of it)
+                except Exception as fault:  # noqa: BLE001  (a defect of ours; every waiting thread must see it)
                     self._broken = f"reading the source failed ({fault!r})"
-                if self._broken:  # its session may hold the rest of an answer: nothing more is asked of it
+                if self._broken:  # its session may contain the rest of an answer: send no more requests over it
                     self._fail(batch, self._broken)
 
     def _next(self) -> list[tuple[str, _Wanted, list[int]]]:
@@ -233,13 +233,13 @@ class Content:
             self._end += len(piece)
 
     def _write(self, piece: bytes) -> None:
-        """All of it: on a disk that is getting full a write may be short."""
+        """Write all of the body: on an almost full disk a single write may be short."""
         done = 0
         while done < len(piece):
             done += os.pwrite(self._spool.fileno(), piece[done:], self._end + done)
 
     def _fail(self, batch: Sequence[tuple[str, _Wanted, list[int]]], why: str) -> None:
-        """Say of each file that has not come whole why it will not."""
+        """Record the failure of each file that has not arrived in full."""
         with self._changed:
             for _, file, blocks in batch:
                 if not all(number in file.there for number in blocks) and not file.failed:

@@ -1,4 +1,4 @@
-"""Knows the content of files that have not changed since it was last read, on any server."""
+"""Cache of file digests, on any server, for files that have not changed since they were last read."""
 
 import json
 import struct
@@ -14,7 +14,7 @@ from multiall_cli.ports.store import Cache
 
 FRESH = 2_000_000_000  # ns; a file that changed less than this before it was read may change again unseen
 
-MOST_RECENT = 2000  # digests in the small part of a tree's memory
+MOST_RECENT = 2000  # digests in the recent part of a tree's cache
 
 _IDENTITY = struct.Struct(">QqqQ")
 _LENGTH = struct.Struct(">H")
@@ -25,12 +25,12 @@ Known = dict[bytes, bytes]
 
 
 def packed_identity(identity: Identity) -> bytes:
-    """An identity as records have it."""
+    """Return an identity in the format of records."""
     return _IDENTITY.pack(*identity)
 
 
 def load(packed: bytes | None) -> Known:
-    """What is remembered; anything unreadable is as good as nothing."""
+    """Return the cached digests. Unreadable data counts as none."""
     known: Known = {}
     if packed is None:
         return known
@@ -51,13 +51,13 @@ def load(packed: bytes | None) -> Known:
 
 
 def dump(known: Mapping[bytes, bytes]) -> bytes:
-    """The opposite of `load`."""
+    """Pack digests; the inverse of `load`."""
     out = [told + _LENGTH.pack(len(path)) + path for path, told in known.items()]
     return zlib.compress(b"".join(out), 1)
 
 
 class Memory:
-    """The digests of one tree's files that are remembered: a large part that is seldom read, and a small recent one."""
+    """Cached digests of one tree's files: a large part that is seldom read, and a small recent part."""
 
     def __init__(self, server: str, root: str, cache: Cache) -> None:
         self._cache = cache
@@ -73,7 +73,7 @@ class Memory:
         return self._all
 
     def of(self, path: bytes, identity: bytes) -> bytes | None:
-        """The file's digest, if it is still the same file."""
+        """Return the file's digest if it is still the same file."""
         one = self._recent.get(path) or self._known.get(path)
         return one[-DIGEST:] if one is not None and one[:-DIGEST] == identity else None
 
@@ -87,7 +87,7 @@ class Memory:
             self._cache.put(self._small, dump(self._recent))
 
     def only(self, known: Known) -> None:
-        """Let go of everything else."""
+        """Replace the cache with these entries."""
         if known != load(self._cache.get(self._large)):
             self._cache.put(self._large, dump(known))
         if self._recent:
@@ -106,12 +106,12 @@ def digests(
     identity: RootIdentity | None = None,
     fresh: int = FRESH,
 ) -> dict[str, str]:
-    """path → sha256 of each file; a file that changes while it is read has none.
+    """Return path → sha256 of each file; a file that changes while it is read has none.
 
-    The identity (size, times, inode) decides whether a remembered digest still holds; what changed within the last
-    two seconds of the server's own clock is not remembered, since it could change again within one tick. `all_of_it`:
-    the paths are all whose digest can be of use, so what is remembered of others is let go. `identity`: the root's.
-    `fresh`: in place of FRESH.
+    A cached digest is valid as long as the identity (size, times, inode) is the same. Files that changed within the
+    last two seconds by the server's own clock are not cached, because they could change again within one clock tick.
+    `all_of_it`: the paths are all whose digest can be of use, so other cached digests are dropped. `identity`: that of
+    the root. `fresh`: replaces FRESH.
     """
     if not paths and not all_of_it:
         return {}
@@ -131,9 +131,9 @@ def digests(
 def remember(
     server: str, root: str, written: Mapping[str, tuple[Identity, bytes]], cache: Cache, fresh: int = FRESH
 ) -> None:
-    """Files that we put in their places and whose content was checked on its way: no one needs to read them again.
+    """Cache the digests of files that we put in place and whose content was checked on its way. They need no new read.
 
-    Only those that we dated long before: whoever writes to one of them gives it another time, even within a tick.
+    Only files whose time we set well in the past: any later write changes their time, even within one tick.
     """
     dated = {
         as_bytes(path): packed_identity(identity) + digest
@@ -151,7 +151,7 @@ def read(
     paths: Sequence[str],
     identity: RootIdentity | None,
 ) -> dict[str, bytes]:
-    """path → sha256 of each file, read now; a file that changes meanwhile, or cannot be read, has none."""
+    """Read each file now and return path → sha256; a file that changes meanwhile, or cannot be read, has none."""
     if not paths:
         return {}
     lines = (json.dumps([path, entries[path].found.identity]) + "\n" for path in paths)
@@ -167,8 +167,8 @@ def read(
 
 
 def is_settled(item: FileItem, now: float, fresh: int = FRESH) -> bool:
-    """Whether it did not change so shortly before it was read that it could change again within the same tick.
+    """Return whether its last change was so long before the read that a later change cannot hide in the same tick.
 
-    Only files have a content that their records do not tell.
+    Only files have content beyond their records.
     """
     return item.kind not in (Kind.FILE, Kind.HARDLINK) or item.found.identity[2] < now * 1e9 - fresh

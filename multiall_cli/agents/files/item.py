@@ -1,4 +1,4 @@
-"""One entry of a file tree, as wanted or as found."""
+"""One entry of a file tree, desired or observed."""
 
 from dataclasses import field
 from datetime import UTC, datetime
@@ -8,16 +8,16 @@ from functools import lru_cache
 from multiall_cli.domain.dataclass import dataclass
 
 TOP = "."
-"""The key of the tree's own directory."""
+"""Key of the tree's root directory."""
 
 
 def as_bytes(path: str) -> bytes:
-    """A path as the disk has it."""
+    """Return a path as the bytes on disk."""
     return path.encode("utf-8", "surrogateescape")
 
 
 def as_text(path: bytes) -> str:
-    """The opposite; bytes that are no text are kept."""
+    """Return bytes from the disk as text; bytes that are not valid text survive the round trip."""
     return path.decode("utf-8", "surrogateescape")
 
 
@@ -29,16 +29,15 @@ class Kind(StrEnum):
 
 
 Identity = tuple[int, int, int, int]
-"""(size, mtime ns, ctime ns, inode) of a file: what changes whenever its content may have."""
+"""(size, mtime ns, ctime ns, inode) of a file: changes whenever its content may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the disk says beyond what is compared; carried along, never part of a comparison.
+    """Facts from the disk that are not compared, but carried along.
 
-    `holds_more`: a directory with entries that no scan takes in;
-    `linked`: a file with several names; `shared`: some of them are not in the tree;
-    `uid`, `gid`: the numbers of its owner and its group.
+    `holds_more`: a directory with entries that no scan includes; `linked`: a file with several names; `shared`: some of
+    these names are outside the tree; `uid`, `gid`: the numbers of its owner and its group.
     """
 
     mode: int = 0
@@ -53,10 +52,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FileItem:
-    """Equal items need no change. None means: not looked at here.
+    """One entry of a tree. Equal items need no change. None means: not compared here.
 
-    `digest` is the sha256 of a file's content ('' where it was not needed: its size differs already), `target`
-    is a link's text or the path of the first name of a hard-linked file, `mtime` is in nanoseconds.
+    `digest`: the sha256 of a file's content ('' if it was not needed, because its size already differs); `target`: a
+    link's text, or the path of the first name of a hard-linked file; `mtime`: in nanoseconds.
     """
 
     kind: Kind
@@ -88,13 +87,13 @@ class FileItem:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What cannot be changed in place: equal content means that new attributes are enough."""
+        """Return the part that cannot be changed in place. If it is equal, new attributes are enough."""
         return (self.kind, self.size, self.digest, self.target if self.kind is not Kind.DIRECTORY else "")
 
 
 @lru_cache(1 << 16)  # every member of a pool gets the same files
 def _moment(nanoseconds: int) -> str:
-    """A time of change in UTC, to the second; one that no calendar knows as it is."""
+    """Return a time of change in UTC, to the second; a number outside the calendar is printed as it is."""
     try:
         return datetime.fromtimestamp(nanoseconds // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):

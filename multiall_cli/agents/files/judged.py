@@ -1,4 +1,4 @@
-"""What a member's tree was found to be the last time: what has not changed since, there or at the source, still is."""
+"""Cached result of the last comparison of a member's tree; it is valid for all that has not changed since."""
 
 import json
 import zlib
@@ -11,9 +11,9 @@ from multiall_cli.ports.store import Cache
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A comparison and what it left open; all other paths were as wanted.
+    """Cached comparison and its open paths; all other paths were as desired.
 
-    `wanted` stands for the declaration, `source` and `member` for the two trees. `open`: paths that differed, that
+    `wanted`: hash of the declaration; `source`, `member`: hashes of the two trees; `open`: paths that differed, that
     the source lacks, or that changed so shortly before that they may have changed again unseen.
     """
 
@@ -28,7 +28,7 @@ class Judged:
 
     @classmethod
     def recall(cls, key: str, cache: Cache) -> Self | None:
-        """None where it is lost or broken."""
+        """Return the cached comparison; None if it is missing or damaged."""
         try:
             wanted, source, member, left = json.loads(zlib.decompress(cache.get(key) or b""))
             return cls(wanted, source, member, frozenset(left))

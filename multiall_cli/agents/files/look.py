@@ -1,4 +1,4 @@
-"""Looks at a tree over a session; what was seen before is not sent again."""
+"""Scan of a tree over a session. The member sends only what changed since the last scan."""
 
 import json
 import re
@@ -28,11 +28,11 @@ from multiall_cli.ports.store import Cache
 from multiall_cli.remote.formats import tree_records
 
 MOST_PACKED = 1 << 29  # bytes of compressed records
-MOST_WORDS = 500  # letters of a path or a reason that a member tells
+MOST_WORDS = 500  # characters of a path or a reason that a member sends
 
 
 def options_of(declared: FilesDeclaration) -> str:
-    """What a scan depends on beside the tree, as part of a cache's key."""
+    """Return the options that a scan depends on besides the tree, as part of a cache key."""
     return f"{zlib.crc32(repr((declared.exclude, declared.xattrs)).encode('utf-8', 'surrogateescape')):08x}"
 
 
@@ -48,9 +48,9 @@ def look(
     identity: RootIdentity | None = None,
     most: int = 0,
 ) -> Scanned:
-    """The tree at `root`. Errors: MemberFault where it is no directory, cannot be read whole, or is garbage.
+    """Scan the tree at `root`. Raises MemberFault if it is no directory, not fully readable, or garbage.
 
-    `identity`: what the root must be, None: anything; `most`: how many entries it may have, 0: any number.
+    `identity`: the expected identity of the root, None: any; `most`: how many entries it may have, 0: any number.
     """
     server = session.server.name
     before = recall_records(server, cache.get(_key(server, root, declared)))
@@ -72,7 +72,7 @@ def look_at(
     identity: RootIdentity | None = None,
     run: str = "",
 ) -> Scanned:
-    """As `look`, but only at these paths, and at nothing below them. `run`: the last that may have changed the tree."""
+    """Scan these paths only, without their descendants. `run`: the last run that may have changed the tree."""
     server = session.server.name
     lines = (json.dumps(path) + "\n" for path in paths)
     reply = session.call(
@@ -83,7 +83,7 @@ def look_at(
 
 
 def listed(identity: RootIdentity | None) -> list[int] | None:
-    """A root's identity as an operation takes it."""
+    """Return a root's identity in the format of an operation."""
     return None if identity is None else list(identity)
 
 
@@ -118,12 +118,12 @@ def _scanned(
 
 
 def _is_owner(uid: object, top: object) -> bool:
-    """Whether the session's user may change the mode of the tree's own directory."""
+    """Return whether the session's user may change the mode of the tree's root directory."""
     return uid == 0 or (isinstance(top, list) and len(top) == 4 and top[1] == uid)
 
 
 def _run_of(told: object) -> str:
-    """The id of the last run that changed a tree; '' where the member knows of none."""
+    """Return the id of the last run that changed a tree; '' if the member knows of none."""
     run = told.get("run") if isinstance(told, dict) else None
     return run if isinstance(run, str) and len(run) <= MOST_WORDS else ""
 
@@ -136,7 +136,7 @@ def _digest(server: str, told: Mapping[str, object]) -> str:
 
 
 def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) -> None:
-    """Remember a look. Errors: MemberFault where it is garbage: that must not come back as what is known."""
+    """Cache a scan. Raises MemberFault if it is garbage, which must not enter the cache."""
     records = found.records
     if records is found.before:
         return
@@ -147,7 +147,7 @@ def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) ->
 
 
 def recall_records(server: str, value: bytes | None) -> Records | None:
-    """The last look; None where it is lost, broken or of another shape: then all is asked for anew."""
+    """Return the last scan; None if it is missing, damaged or in another format, then a full scan follows."""
     if value is None or zlib.crc32(value[4:]).to_bytes(4, "big") != value[:4]:
         return None
     start = 8 + int.from_bytes(value[4:8], "big")
@@ -156,14 +156,15 @@ def recall_records(server: str, value: bytes | None) -> Records | None:
         if not (isinstance(users, dict) and isinstance(groups, dict)):
             return None
         found = Records(server, digest if isinstance(digest, str) else "", value[start:], names(users), names(groups))
-        next(iter(tree_records.unpack(inflate(server, [found.packed]))), None)  # all of them would cost a run too much
+        # checks the first record only: a check of all would slow each run too much
+        next(iter(tree_records.unpack(inflate(server, [found.packed]))), None)
     except (ValueError, TypeError, RecursionError, MemberFault, tree_records.BadRecord):
         return None
     return found if re.fullmatch("[0-9a-f]{64}", found.digest) else None
 
 
 def _check(server: str, root: str, told: Mapping[str, object]) -> None:
-    """Errors: MemberFault, naming what cannot be read and why."""
+    """Raise MemberFault that names the unreadable paths and the reason."""
     if told.get("root") != "directory":
         raise MemberFault(server, f"{root} is not a directory", "move what is there, or name another path")
     problems = told.get("problems")

@@ -1,4 +1,4 @@
-"""Says in a plan what a sync cannot do: special files, mounts, directories that hold what no sync takes in."""
+"""Notes in a plan on entries that a sync cannot handle: special files, mounts, directories with unscanned entries."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ def on_source(source: Scanned) -> tuple[str, ...]:
 
 
 def on_member(member: Scanned, tree: Mapping[str, FileItem]) -> tuple[str, ...]:
-    """Return the entries of a member that are in the way of the wanted tree."""
+    """Return the entries of a member that are in the way of the desired tree."""
     special = [
         f"{path}: a {kind} is there, where a {tree[path].kind.value} belongs; remove it, or exclude it"
         for path, kind in member.special.items()
@@ -37,7 +37,7 @@ def on_member(member: Scanned, tree: Mapping[str, FileItem]) -> tuple[str, ...]:
 def on_directories(
     member: Scanned, tree: Mapping[str, FileItem], differing: Mapping[str, FileItem | None]
 ) -> tuple[str, ...]:
-    """Directories that must become something else, but hold what no sync takes in, at whatever depth."""
+    """Return the directories to be replaced by another kind although they contain unscanned entries, at any depth."""
     ending = [
         path
         for path, item in differing.items()

@@ -1,4 +1,4 @@
-"""A scanned tree, unpacked and checked: what a member sends is data, never a path to trust."""
+"""Scanned tree, unpacked and checked: data from a member is never trusted as a path."""
 
 import re
 import zlib
@@ -11,13 +11,13 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.remote.formats import tree_records
 
-MOST_BYTES = 1 << 31  # of packed records; some thirty million entries
+MOST_BYTES = 1 << 31  # bytes of packed records; some thirty million entries
 
-MOST_SHOWN = 4096  # letters of a path that a member names
+MOST_SHOWN = 4096  # characters of a path that a member names
 
-BYTES_EACH = 1 << 11  # of a packed record, on the average of those of one tree
+BYTES_EACH = 1 << 11  # bytes of a packed record, on average over one tree
 
-MOST_SECONDS = 1e11  # since the epoch; a clock that says more is not asked
+MOST_SECONDS = 1e11  # seconds since the epoch; larger clock values are rejected
 
 _KINDS = {
     tree_records.FILE: Kind.FILE,
@@ -29,10 +29,10 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Records:
-    """A tree's entries as a server told them, packed and compressed. `digest` stands for all of it.
+    """Entries of a tree as a server sent them, packed and compressed. `digest`: a hash of them all.
 
-    `users`, `groups`: what the numbers in the records are called on that server; `most`: how many entries are
-    unpacked, 0: any number.
+    `users`, `groups`: the names of the numeric ids on that server; `most`: how many entries are unpacked, 0: any
+    number.
     """
 
     server: str
@@ -44,7 +44,7 @@ class Records:
 
     @cached_property
     def by_path(self) -> Mapping[bytes, bytes]:
-        """path → record. Errors: MemberFault for what cannot be records."""
+        """Return path → record. Raises MemberFault if the data cannot be records."""
         try:
             by_path: Mapping[bytes, bytes] = tree_records.split(self._inflated(), self.most)
         except tree_records.BadRecord as bad:
@@ -52,7 +52,7 @@ class Records:
         return by_path
 
     def items(self, paths: Iterable[str] | None = None) -> dict[str, FileItem]:
-        """The entries, or those of these paths that are there. Errors: MemberFault for what cannot be a tree."""
+        """Return the entries, or those of these paths that exist. Raises MemberFault if the data cannot be a tree."""
         if paths is None:
             return self._all_items
         chosen = b"".join(self.by_path.get(as_bytes(path), b"") for path in paths)
@@ -63,11 +63,11 @@ class Records:
         return unpack(self.server, self._inflated(), self.users, self.groups)
 
     def _inflated(self) -> bytes:
-        """The packed records. A few kilobytes may unpack to gigabytes: they are bounded before."""
+        """Return the packed records. The size is bounded, because a few kilobytes may unpack to gigabytes."""
         return inflate(self.server, [self.packed], min(MOST_BYTES, BYTES_EACH * self.most or MOST_BYTES))
 
     def full_directories(self) -> Sequence[str]:
-        """The directories that hold entries of which there are no records."""
+        """Return the directories that contain entries without records."""
         return [
             as_text(path)
             for path, record in self.by_path.items()
@@ -75,7 +75,7 @@ class Records:
         ]
 
     def differs_from(self, other: "Records") -> Set[str] | None:
-        """The paths whose records are not the same; None where names of owners changed, so that any may be another."""
+        """Return the paths whose records differ; None if names of owners changed, because then any path may differ."""
         if _renamed(self.users, other.users) or _renamed(self.groups, other.groups):
             return None
         return {as_text(path) for path, _ in self.by_path.items() ^ other.by_path.items()}
@@ -86,17 +86,17 @@ def _renamed(now: Mapping[int, str], then: Mapping[int, str]) -> bool:
 
 
 RootIdentity = tuple[int, int]
-"""Device and inode of a tree's own directory."""
+"""Device and inode of a tree's root directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """One look at a tree: its records, and those of the look before where they are known.
+    """One scan of a tree: its records, and those of the scan before if they are known.
 
-    `size` counts the entries, `now` is the server's own clock in seconds, `top` the tree's own directory,
-    `identity` its device and inode. `run`: the last run that changed the tree. `special`: path → what it is, of
-    entries without a record; `mounts`: paths at which another file system is mounted; `ours`: paths whose names begin
-    as those of our own files do; `is_owner`: whether the session's user may change the mode of the tree's root.
+    `size`: number of entries; `now`: the server's own clock in seconds; `top`: the tree's root directory; `identity`:
+    its device and inode; `run`: the last run that changed the tree; `special`: path → kind, of entries without a
+    record; `mounts`: mount points of other file systems; `ours`: paths whose names begin like those of our own files;
+    `is_owner`: whether the session's user may change the mode of the root.
     """
 
     records: Records
@@ -113,7 +113,7 @@ class Scanned:
     is_owner: bool = True
 
     def since(self, digest: str) -> Set[str] | None:
-        """The paths that changed since the tree had this digest; None: not known."""
+        """Return the paths that changed since the tree had this digest; None: not known."""
         if digest == self.records.digest:
             return frozenset()
         if self.before is None or self.before.digest != digest:
@@ -121,7 +121,7 @@ class Scanned:
         return self.records.differs_from(self.before)
 
     def check(self) -> None:
-        """Errors: MemberFault where something that is new since the look before cannot be in a tree."""
+        """Raise MemberFault if an entry that is new since the last scan cannot be part of a tree."""
         self.records.items(self.since(self.before.digest) if self.before else None)
 
 
@@ -132,7 +132,7 @@ def garbage(server: str, what: str) -> MemberFault:
 
 
 def inflate(server: str, pieces: Iterable[bytes], most: int = MOST_BYTES) -> bytes:
-    """The packed records; a member cannot make us hold more than `most` bytes."""
+    """Return the packed records. Reads at most `most` bytes, so a member cannot exhaust our memory."""
     unpacker, out, size, begun = zlib.decompressobj(), [], 0, False
     try:
         for piece in pieces:
@@ -150,7 +150,7 @@ def inflate(server: str, pieces: Iterable[bytes], most: int = MOST_BYTES) -> byt
 
 
 def _checked(server: str, raw: bytes) -> str:
-    """The path as text. Refused where it could lead out of the tree."""
+    """Return the path as text. Raises Refused if it could lead out of the tree."""
     parts = raw.split(b"/")
     if not raw or len(raw) > 4096 or b"\0" in raw or b"" in parts or b"." in parts or b".." in parts:
         raise garbage(server, f"the path {raw[:80]!r}")
@@ -158,14 +158,14 @@ def _checked(server: str, raw: bytes) -> str:
 
 
 def names(told: object) -> dict[int, str]:
-    """Users or groups by number, as a scan tells them."""
+    """Return users or groups by number, from a scan's answer."""
     if not isinstance(told, dict):
         return {}
     return {int(number): str(name) for number, name in told.items() if re.fullmatch("[0-9]{1,10}", str(number))}
 
 
 def unpack(server: str, packed: bytes, users: Mapping[int, str], groups: Mapping[int, str]) -> dict[str, FileItem]:
-    """Every entry with all its attributes."""
+    """Return every entry with all its attributes."""
     entries: dict[str, FileItem] = {}
     try:
         for record in tree_records.unpack(packed):
@@ -202,12 +202,12 @@ def _target(server: str, kind: bytes, raw: bytes) -> str:
 
 
 def number(told: object) -> float:
-    """A number that was told, or 0 where it cannot be one of ours."""
+    """Return a number from a member, or 0 if it is out of range."""
     return float(told) if isinstance(told, (int, float)) and 0 <= told < MOST_SECONDS else 0.0
 
 
 def top_of(told: object, users: Mapping[int, str], groups: Mapping[int, str]) -> FileItem:
-    """The tree's own directory, as a scan tells it."""
+    """Return the tree's root directory, from a scan's answer."""
     if not (isinstance(told, list) and len(told) == 4 and all(isinstance(part, int) for part in told)):
         return FileItem(Kind.DIRECTORY)
     if not all(-(1 << 63) <= part < 1 << 63 for part in told):
@@ -223,7 +223,7 @@ def top_of(told: object, users: Mapping[int, str], groups: Mapping[int, str]) ->
 
 
 def root_identity(told: object) -> RootIdentity | None:
-    """The device and inode of a root as a member reports them; None where that is no pair of numbers."""
+    """Return the device and inode of a root as a member reports them; None if that is no pair of numbers."""
     if not (isinstance(told, list) and len(told) == 2 and all(isinstance(part, int) for part in told)):
         return None
     device, inode = told
@@ -231,12 +231,12 @@ def root_identity(told: object) -> RootIdentity | None:
 
 
 def paths_of(told: object) -> tuple[str, ...]:
-    """A list of paths, each cut to a length that can be shown; anything else in it is left out."""
+    """Return a list of paths, each cut to a printable length; other values are left out."""
     return tuple(path[:MOST_SHOWN] for path in told if isinstance(path, str)) if isinstance(told, list) else ()
 
 
 def special_of(told: object) -> dict[str, str]:
-    """path → kind of each special file that a member names."""
+    """Return path → kind of each special file that a member names."""
     pairs = told if isinstance(told, list) else []
     return {
         pair[0][:MOST_SHOWN]: pair[1][:MOST_SHOWN]

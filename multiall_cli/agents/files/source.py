@@ -1,4 +1,4 @@
-"""The source's tree as members are to have it: read once, unpacked only where someone looks."""
+"""Source tree in the form that members should have: read once, unpacked only on access."""
 
 import json
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Set
@@ -25,7 +25,7 @@ _MAY_CHANGE = bytes(32)  # in place of a tree's digest: some of its files may ch
 
 
 class Wanted(Mapping[str, FileItem]):
-    """The tree that all members are to have. Each entry is made when it is first asked for."""
+    """Desired tree of all members. Each entry is created on first access."""
 
     def __init__(
         self, top: FileItem, records: Records, declared: FilesDeclaration, digests: Callable[[], Known]
@@ -78,7 +78,7 @@ class Wanted(Mapping[str, FileItem]):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source that was read. `unsettled`: files that changed so shortly before that they may change again unseen."""
+    """Source that was read. `unsettled`: files that changed so shortly before that they may change again unseen."""
 
     scan: Scanned
     tree: Mapping[str, FileItem]
@@ -89,7 +89,7 @@ class Source:
 def read_source(
     session: Session, agent: str, root: str, declared: FilesDeclaration, cache: Cache, fresh: int = FRESH
 ) -> Source:
-    """Scan a source and know each file's content. Refused where it is missing, empty or cannot be read whole."""
+    """Scan a source and get each file's digest. Raises Refused if it is missing, empty or not fully readable."""
     found = look(session, root, declared, cache)
     if found.missing or not found.size:
         where = "" if session.server == ADMIN else f" on {session.server.name}"
@@ -121,7 +121,7 @@ def _remember(cache: Cache, key: str, found: Scanned, known: Known, unsettled: S
 
 
 def _unbroken(value: bytes | None) -> bytes:
-    """What was kept, without its sum; nothing where it is lost or broken: then all is read anew."""
+    """Return the cached data without its checksum; empty if it is missing or damaged, then all is read again."""
     if value is None or crc32(value[:-4]).to_bytes(4, "big") != value[-4:]:
         return b""
     return value[:-4]
@@ -130,9 +130,9 @@ def _unbroken(value: bytes | None) -> bytes:
 def _contents(
     session: Session, agent: str, root: str, found: Scanned, remembered: Known, fresh: int
 ) -> tuple[Known, Set[str]]:
-    """The digest of every file of a source, and the files that are not settled.
+    """Return the digest of every file of a source, and the files that are not settled.
 
-    Errors: Refused where a file cannot be read or changes meanwhile.
+    Raises Refused if a file cannot be read or changes meanwhile.
     """
     files = {path: record[IDENTITY] for path, record in found.records.by_path.items() if record[:1] == FILE}
     known = {
@@ -153,7 +153,7 @@ def _contents(
 
 
 def _why_lost(session: Session, root: str, path: str, item: FileItem) -> str:
-    """Why a file gave no digest, in the source's own words."""
+    """Return why a file gave no digest, as the source reports it."""
     request = json.dumps([path, item.found.identity, []]) + "\n"
     reply = session.call("read_blocks", batches([request]), root=root)
     why = ""
@@ -165,7 +165,7 @@ def _why_lost(session: Session, root: str, path: str, item: FileItem) -> str:
 
 
 def _names_of(files: Set[str], records: Records) -> Set[str]:
-    """The other names of these files."""
+    """Return the other names of these files."""
     if not files:
         return frozenset()
     links = [as_text(path) for path, record in records.by_path.items() if record[:1] == HARDLINK]

@@ -1,4 +1,4 @@
-"""Turns a member's changes into the stream that `apply` reads, and its answer into outcomes."""
+"""Conversion of a member's changes into the stream that `apply` reads, and of its answer into outcomes."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,9 +9,9 @@ from multiall_cli.domain.change import Action, Change, Outcome, Result
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.remote.formats.transfer import BLOCK, BLOCK_HASH, CHANGE, SETTLE
 
-LARGE = 2 * BLOCK  # bytes; from here on, an old file's equal blocks are not sent again
+LARGE = 2 * BLOCK  # bytes; from this size on, equal blocks of an old file are not sent again
 
-SETTLED = 500  # directories in one piece; with the longest of paths it is still a frame
+SETTLED = 500  # directories in one piece; fits a frame even with the longest paths
 
 FileChange = Change[FileItem]
 
@@ -21,10 +21,10 @@ def _parts(path: str) -> list[str]:
 
 
 def commit_order(changes: Sequence[FileChange]) -> list[FileChange]:
-    """The order in which a tree can be changed path by path.
+    """Return the changes in an order in which the tree can be changed path by path.
 
-    First what lies below a directory that becomes something else, deepest first; then all that is new or different,
-    directories before what they hold and hard links after what they name; last the other deletions, deepest first.
+    First the entries below a directory that becomes another kind, deepest first; then all new and changed entries,
+    directories before their content and hard links after their targets; last all other deletions, deepest first.
     """
     replaced = {change.key for change in changes if _ends_directory(change)}
     in_the_way, puts, deletes = [], [], []
@@ -55,7 +55,7 @@ def _above(path: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """How one change travels: the blocks that are sent, what the rest is built from, what is staged already."""
+    """How one change travels: the blocks to send, the base for the rest, and what is already staged."""
 
     change: FileChange
     blocks: tuple[int, ...] = ()
@@ -64,7 +64,7 @@ class Transfer:
 
 
 def is_dress(change: FileChange) -> bool:
-    """Whether new attributes are enough. A link is made anew: it cannot be changed by a handle."""
+    """Return whether new attributes are enough. A link is made anew: it cannot be changed by a handle."""
     if change.before is None or change.after is None or change.after.kind is Kind.LINK:
         return False
     return change.before.content == change.after.content
@@ -75,7 +75,7 @@ def needs_content(change: FileChange) -> bool:
 
 
 def large_updates(changes: Iterable[FileChange]) -> list[FileChange]:
-    """The changes for which it pays to compare blocks first."""
+    """Return the changes for which a block comparison pays off."""
     return [
         change
         for change in changes
@@ -93,7 +93,7 @@ def transfers(
     there: Mapping[str, Sequence[bytes]],
     wanted: Mapping[str, Sequence[bytes]],
 ) -> list[Transfer]:
-    """What has to travel for each change. `there`, `wanted`: block hashes of large files, on the member and wanted."""
+    """Return what to send for each change. `there`, `wanted`: hashes of large files, on the member and desired."""
     left = {name.partition("-")[0]: name for name in staged}
     moved = {
         change.before.digest: (change.key, change.before)
@@ -134,7 +134,7 @@ def expect(item: FileItem) -> dict[str, object]:
 
 
 def attributes(item: FileItem) -> dict[str, object]:
-    """What the entry is dressed in; the time is always set, compared or not."""
+    """Return the attributes of an entry. The time is always set, even if it is not compared."""
     plain = item.kind in (Kind.FILE, Kind.DIRECTORY)
     mode = item.mode if item.mode is not None else item.found.mode
     told: dict[str, object] = {"owner": item.owner, "group": item.group, "mtime": item.found.mtime}
@@ -172,9 +172,9 @@ def _header(index: int, transfer: Transfer) -> bytes:
 def settling(
     changes: Sequence[FileChange], desired: Mapping[str, FileItem], *, shares_top: bool = False
 ) -> list[dict[str, object]]:
-    """The directories that are dressed at the end: those that change, and the times of those that are changed in.
+    """Return the directories whose attributes are set last: changed ones, and the times of parents of changed entries.
 
-    `shares_top`: the tree's own directory is not ours to date.
+    `shares_top`: the root's time is not set.
     """
     told: dict[str, dict[str, object]] = {}
     for change in changes:
@@ -187,12 +187,12 @@ def settling(
             path = "" if change.key == TOP else change.key
             told[path] = {"path": path, "index": index} | attributes(change.after)
             if change.before is not None and change.before.kind is Kind.DIRECTORY:
-                told[path]["mode"] = change.after.mode  # one that is not looked at stays as it is
+                told[path]["mode"] = change.after.mode  # a mode that is not compared is left unchanged
     return list(told.values())
 
 
 class Stream:
-    """One member's apply: the pieces to send, and what became of each change."""
+    """Apply stream of one member: the pieces to send, and the result of each change."""
 
     def __init__(
         self, sent: Sequence[Transfer], content: Content, desired: Mapping[str, FileItem], *, shares_top: bool = False
@@ -203,7 +203,7 @@ class Stream:
         self._shares_top = shares_top
         self._lost: dict[int, str] = {}
         self.written: dict[str, tuple[Identity, bytes]] = {}
-        """Path → identity and digest of each file that was put in its place, once `outcomes` has been read."""
+        """Path → identity and digest of each file that was put in place; complete once `outcomes` was read."""
 
     def payload(self) -> Iterator[bytes]:
         for index, transfer in enumerate(self._sent):
@@ -220,7 +220,7 @@ class Stream:
             yield SETTLE + json.dumps(settle[at : at + SETTLED]).encode("ascii")
 
     def outcomes(self, told: bytes) -> Iterator[Outcome[FileItem]]:
-        """Exactly one outcome per change, whatever the member told."""
+        """Yield exactly one outcome per change, whatever the member answered."""
         verdicts = _verdicts(told, len(self._sent))
         for index, transfer in enumerate(self._sent):
             missing = (
@@ -249,7 +249,7 @@ def _verdicts(told: bytes, count: int) -> dict[int, Verdict]:
             if 0 <= index < count:
                 out.setdefault(index, (Result(result), str(detail)[:500], _identity(written)))
         except (ValueError, TypeError, RecursionError):
-            continue  # not a verdict: the change that it was meant for counts as untold
+            continue  # not a verdict: its change counts as one without an answer
     return out
 
 

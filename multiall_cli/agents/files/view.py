@@ -1,4 +1,4 @@
-"""What of a tree a declaration looks at: pure functions from what a disk has to items that can be compared."""
+"""Declared view of a tree: pure functions from disk entries to items that can be compared."""
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
@@ -7,7 +7,7 @@ from multiall_cli.agents.files.item import TOP, FileItem, Kind
 from multiall_cli.agents.files.scanned import Records
 from multiall_cli.domain.inventory import Delete, FilesDeclaration
 
-FROM_SOURCE = "source"  # as `owner:` — owner and group by name as the source has them
+FROM_SOURCE = "source"  # as `owner:` — owner and group by name as at the source
 
 
 def _mode(item: FileItem, declared: FilesDeclaration) -> int | None:
@@ -27,9 +27,9 @@ def _owner(item: FileItem, declared: FilesDeclaration) -> tuple[str | None, str 
 
 
 def _time(item: FileItem, declared: FilesDeclaration) -> int | None:
-    """The time of change, where it is compared.
+    """Return the time of change if it is compared.
 
-    That of a directory which holds more than the tree is not: whatever goes on in there changes it.
+    A directory with more entries than the tree has none: any change of those entries would change it.
     """
     if not declared.times or item.kind is Kind.HARDLINK or item.found.holds_more:
         return None
@@ -37,7 +37,7 @@ def _time(item: FileItem, declared: FilesDeclaration) -> int | None:
 
 
 def wanted(item: FileItem, declared: FilesDeclaration, digest: str = "") -> FileItem:
-    """A source's entry as members are to have it."""
+    """Return a source's entry as members should have it."""
     owner, group = _owner(item, declared)
     mtime, xattrs = _time(item, declared), item.xattrs if declared.xattrs else None
     mode = _mode(item, declared)
@@ -45,7 +45,7 @@ def wanted(item: FileItem, declared: FilesDeclaration, digest: str = "") -> File
 
 
 def observed(item: FileItem, declared: FilesDeclaration, digest: str = "") -> FileItem:
-    """A member's entry, without what the declaration does not look at."""
+    """Return a member's entry, without attributes that the declaration does not cover."""
     keeps_owner = declared.owner is not None and item.kind is not Kind.HARDLINK
     keeps_group = (declared.group is not None or declared.owner == FROM_SOURCE) and item.kind is not Kind.HARDLINK
     owner, group = item.owner if keeps_owner else None, item.group if keeps_group else None
@@ -54,10 +54,10 @@ def observed(item: FileItem, declared: FilesDeclaration, digest: str = "") -> Fi
 
 
 def compared(there: FileItem, wanted: FileItem) -> FileItem:
-    """The member's entry in the terms in which the wanted one is given.
+    """Return the member's entry in the terms of the desired one.
 
-    An owner that is wanted by number is compared by number, whatever the member calls it. The time of a directory is
-    compared only where both sides are looked at.
+    An owner that is declared by number is compared by number, whatever its name on the member. The time of a directory
+    is compared only if both sides have one.
     """
     owner = wanted.owner if wanted.owner == str(there.found.uid) and there.owner is not None else there.owner
     group = wanted.group if wanted.group == str(there.found.gid) and there.group is not None else there.group
@@ -71,9 +71,9 @@ def compared(there: FileItem, wanted: FileItem) -> FileItem:
 def unshared(
     differing: Mapping[str, FileItem | None], there: Mapping[str, FileItem], tree: Mapping[str, FileItem]
 ) -> dict[str, FileItem | None]:
-    """The differing entries; of files with names outside the tree as if their content differed, with all their names.
+    """Return the differing entries. Files with names outside the tree count as different, with all their names.
 
-    Such a file may be someone else's: it is replaced by a new one, its attributes are never changed in place.
+    Such a file may belong to another tree. It is replaced by a new one, and its attributes are never changed in place.
     """
     foreign = {
         content_of(path, item)
@@ -87,9 +87,9 @@ def unshared(
 
 
 def top(item: FileItem, declared: FilesDeclaration, wanted: FileItem, *, is_owner: bool) -> FileItem:
-    """The tree's own directory: what is compared of it. See `_owns_top`.
+    """Return the compared attributes of the tree's root directory. See `_owns_top`.
 
-    A mode that nobody declared is not asked of a session that may not change it: to write in the tree is enough.
+    An undeclared mode is not compared if the session may not change it: write access to the tree is enough.
     """
     mode = item.mode if _owns_top(declared) else None
     return FileItem(
@@ -109,9 +109,9 @@ def wanted_top(item: FileItem, declared: FilesDeclaration) -> FileItem:
 
 
 def _owns_top(declared: FilesDeclaration) -> bool:
-    """Whether the mode of the tree's own directory is the source's, or the declared one.
+    """Return whether the root directory's mode is set, from the source or the declaration.
 
-    A tree that deletes nothing shares its directory with others: a home must not be opened by accident.
+    A tree that deletes nothing shares its directory with others: a home directory must not be opened by accident.
     """
     return declared.dir_mode is not None or declared.delete is not Delete.NOTHING
 
@@ -119,7 +119,7 @@ def _owns_top(declared: FilesDeclaration) -> bool:
 def both_sides(
     found: Records, tree: Mapping[str, FileItem], paths: Set[str] | None
 ) -> tuple[Mapping[str, FileItem], Mapping[str, FileItem]]:
-    """What is there and what is wanted of these paths (None: all), and of what hard links among them name first."""
+    """Return both sides of these paths (None: all), and of the first names of their hard links."""
     if paths is None:
         return found.items(), tree
     there, wanted = found.items(paths), _of(tree, {*paths, TOP})
@@ -139,12 +139,11 @@ def concerned(
     digests: Mapping[str, str],
     delete: Delete,
 ) -> Set[str]:
-    """The paths of a member that a plan is about: the source's, and those that may be deleted.
+    """Return the paths of a member that a plan covers: the source's, and those that may be deleted.
 
-    All that the source lacks has to be in `found`; of the rest, what is to be compared.
+    `found` must contain every path that the source lacks; of the rest, the paths to compare.
 
-    A directory that holds something which no scan takes in (excluded files, sockets) is never to be deleted, nor is
-    one above it.
+    A directory with unscanned entries (excluded files, sockets) is never deleted, nor are its parents.
     """
     kept = {path for path in found if path in source}
     if delete is Delete.NOTHING:
@@ -159,12 +158,12 @@ def concerned(
 
 
 def content_of(path: str, item: FileItem) -> str:
-    """Where the content of an entry is: a hard link has that of the first name."""
+    """Return the path that has an entry's content: for a hard link, its first name."""
     return item.target if item.kind is Kind.HARDLINK else path
 
 
 def mark(path: str, item: FileItem, digests: Mapping[str, str]) -> str:
-    """What is remembered of a deployed entry, to know later whether it still is what was deployed."""
+    """Return the saved mark of a deployed entry, which shows later whether it is unchanged."""
     if item.kind is Kind.DIRECTORY:
         return "/"
     if item.kind is Kind.LINK:
@@ -173,7 +172,7 @@ def mark(path: str, item: FileItem, digests: Mapping[str, str]) -> str:
 
 
 def _with_parents(paths: Iterable[str]) -> set[str]:
-    """The paths and every directory above each."""
+    """Return the paths and every directory above each."""
     out: set[str] = set()
     for path in paths:
         while path and path not in out:
@@ -185,10 +184,10 @@ def _with_parents(paths: Iterable[str]) -> set[str]:
 def worth_hashing(
     found: Mapping[str, FileItem], source: Mapping[str, FileItem], deployed: Mapping[str, str]
 ) -> list[str]:
-    """The member's files whose digest can decide something.
+    """Return the member's files whose digest can affect the plan.
 
-    Those of the size that is wanted; those that may be deleted only as long as they are what was deployed, by any of
-    their names; and large ones that the source has under a name which is missing here (they may have been renamed).
+    These are files of the desired size; files that may be deleted only while unchanged since their deployment, by any
+    of their names; and large files that the source has under a name that is missing here (possible renames).
     """
     leaves = deployed.keys() - source.keys()
     named = {content_of(path, item) for path, item in found.items() if path in leaves}
@@ -200,7 +199,7 @@ def worth_hashing(
     ]
 
 
-WORTH_FINDING = 1 << 16  # bytes; a smaller file is sent again quicker than its old name is looked for
+WORTH_FINDING = 1 << 16  # bytes; a smaller file is sent again faster than its old name is found
 
 
 def _decides(
