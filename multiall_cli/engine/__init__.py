@@ -1,1 +1,1 @@
-"""Loops over members; knows only ports."""
+"""Orchestration of work over members. Imports ports only, never adapters."""

@@ -1,4 +1,4 @@
-"""Asks a member for the facts that rules need, and for what changed of those that it has told before."""
+"""Requests to a member: the facts that rules need, or only those that changed since the last answer."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +13,12 @@ from multiall_cli.planning.judge import MOST, NEEDED
 from multiall_cli.ports.clock import Clock
 from multiall_cli.ports.session import Session
 
-WITHIN = 5.0  # seconds that the reading of one subject may take
-ENDING = 0.3  # seconds that the end of one that hangs may take there
-SILENCE = 20.0  # seconds that a member may say nothing: it gives a sign of life with each second
-TOKEN = 100  # letters by which a member may call an answer
+WITHIN = 5.0  # seconds that the reading of one subject may take on the member
+ENDING = 0.3  # seconds that the member may take to end a reading that hangs
+SILENCE = 20.0  # seconds without data from a member; it sends a sign of life every second
+TOKEN = 100  # characters of a member's token for an answer
 _DATED = ("clock", "certificate")
-"""Checks of which a member tells what makes values only with the time at which it came."""
+"""Checks whose answers become values only together with the time at which they came."""
 _CODES = {
     "timeout": Code.TIMEOUT,
     "rights": Code.NO_PRIVILEGE,
@@ -26,26 +26,26 @@ _CODES = {
     "collect": Code.COLLECT_ERROR,
 }
 Refine = Callable[[str, Mapping[str, object]], Mapping[str, object]]
-"""check, what a member told → its values: what is better known here than there (certificates)."""
+"""check, a member's answer → its values, completed with knowledge of the admin host (certificates)."""
 Readings = Mapping[Fact, Reading]
 During = tuple[float, float]
-"""When a request was sent, and when its answer had come."""
+"""The time at which a request was sent, and the time at which its answer was complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A session with a member, and what its answers are read by."""
+    """Session with a member, and the means to read its answers."""
 
     session: Session
     clock: Clock
     refine: Refine
 
     def is_there(self) -> None:
-        """Errors: Unreachable, MemberFault where it does not answer."""
+        """Ask for a sign of life. Raises Unreachable, MemberFault."""
         self.session.call("ping", timeout=SILENCE, ends=SILENCE).value()
 
     def gauge(self, count: int, **arguments: Any) -> tuple[Mapping[str, object], During]:
-        """`count`: of facts."""
+        """Collect facts and return the answer with the time of the call. `count`: number of facts."""
         ends = (WITHIN + ENDING) * (count + 2)
         began = self.clock.now()
         told = self.session.call("collect", timeout=SILENCE, ends=ends, within=WITHIN, **arguments).value()
@@ -54,9 +54,10 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What rules ask of a member, and what it answered last. `by_fact`: a rule of each, in the order in which they are
-    asked; `token`: what the member calls that answer, '' where there is none to go on from; `dated`: the answers that
-    mean something else each time, by the places of their facts.
+    """Facts that rules need from a member, and its last answer.
+
+    `by_fact`: one rule per fact, in the order of the request; `token`: the member's name for its last answer, '' if it
+    has none to continue from; `dated`: answers whose meaning depends on the time, by the place of their fact.
     """
 
     rules: tuple[Rule, ...]
@@ -68,20 +69,20 @@ class Asked:
 
 
 def to_ask(rules: Sequence[Rule]) -> Asked:
-    """Nothing of it is known yet."""
+    """Return a request for the facts of these rules, without an answer yet."""
     by_fact = {rule.fact: rule for rule in rules}
     return Asked(tuple(rules), by_fact, {fact_key(fact): place for place, fact in enumerate(by_fact)})
 
 
 def ask(asker: Asker, wanted: Asked, marks: Mapping[str, str]) -> Asked:
-    """One call for all of it, of which the member remembers nothing."""
+    """Ask for all facts in one call. The member saves nothing of it."""
     asked = [[rule.check, dict(rule.subject), mark_of(marks, fact)] for fact, rule in wanted.by_fact.items()]
     told, during = asker.gauge(len(asked), wanted=asked)
     return _told(asker, wanted, told, during)
 
 
 def ask_again(asker: Asker, before: Asked, marks: Mapping[str, str]) -> Asked:
-    """One call for what changed since; a second one for all of it, where the member cannot tell that."""
+    """Ask for the changes since the last answer in one call. If the member no longer has that answer, ask for all."""
     if before.token:
         changed = [[place, mark] for place, mark in _marks(before, marks) if mark is not None]
         told, during = asker.gauge(len(before.by_fact), since=before.token, marks=changed)
@@ -106,7 +107,7 @@ def _marks(before: Asked, marks: Mapping[str, str]) -> Iterable[tuple[int, objec
 
 
 def _names(rules: Sequence[Rule]) -> dict[Fact, list[str] | None]:
-    """The values by which each fact is judged: what else changes there is of no interest."""
+    """Return the values that rules judge, per fact. Changes of other values are of no interest."""
     found: dict[Fact, set[str]] = {}
     for rule in rules:
         known = CHECKS[rule.check].values
@@ -121,7 +122,7 @@ def _token(told: Mapping[str, object]) -> str:
 
 
 def _answers(changed: object, count: int) -> dict[int, object] | None:
-    """place → answer; None where that is not what the member told."""
+    """Return place → answer; None if the data has another format."""
     if not isinstance(changed, list):
         return None
     found: dict[int, object] = {}
@@ -136,7 +137,7 @@ def _answers(changed: object, count: int) -> dict[int, object] | None:
 
 
 def _told(asker: Asker, wanted: Asked, told: Mapping[str, object], during: During) -> Asked:
-    """All of it was asked for."""
+    """Return the request with a complete answer."""
     read = told.get("read")
     answers = read if isinstance(read, list) else []
     missing = [None] * (len(wanted.by_fact) - len(answers))
@@ -144,7 +145,7 @@ def _told(asker: Asker, wanted: Asked, told: Mapping[str, object], during: Durin
 
 
 def _merged(asker: Asker, before: Asked, token: str, answers: Mapping[int, object], during: During) -> Asked:
-    """What was known, and what came instead of it."""
+    """Return the last answer, updated with the new one."""
     rules = list(before.by_fact.items()) if answers or before.dated else []
     readings = dict(before.readings)
     dated = {**before.dated, **{place: each for place, each in answers.items() if rules[place][0][0] in _DATED}}
@@ -155,7 +156,7 @@ def _merged(asker: Asker, before: Asked, token: str, answers: Mapping[int, objec
 
 
 def _reading(rule: Rule, told: object, during: During, refine: Refine) -> Reading:
-    """What a member said of one subject, held against sense: it may be hostile."""
+    """Return a checked reading from a member's answer. The member may be hostile."""
     if not isinstance(told, dict):
         return Reading(trouble="the member told nothing of it", code=Code.BAD_OUTPUT)
     if "trouble" in told:
@@ -175,7 +176,7 @@ def _reading(rule: Rule, told: object, during: During, refine: Refine) -> Readin
 
 
 def _offset(now: object, during: During) -> dict[str, object]:
-    """By how much its clock is surely wrong: it told its time at some moment of the call."""
+    """Return the least possible clock offset: the member read its clock at some moment of the call."""
     if isinstance(now, bool) or not isinstance(now, int | float) or not 0 <= now <= MOST:
         return {}
     began, ended = during

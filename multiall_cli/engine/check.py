@@ -1,4 +1,4 @@
-"""SBM: reads what the rules of servers ask for, one call each, and says how each stands."""
+"""Health checks (SBM): read the facts that rules need, one call per server, and return the status of each rule."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
@@ -25,9 +25,11 @@ Most = Mapping[str, Mapping[str, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What is to be looked at on one server. `maintenance`: why its failures are not to be told; `waived`: by rule;
-    `group`: who shares a pool with it, itself too; `known`: what has been read of it already; `aside`: rules that are
-    not looked at now and stand as they did.
+    """Work of a check on one server.
+
+    `maintenance`: why its failures are not reported; `waived`: waivers by rule; `group`: servers that share a pool with
+    it, itself included; `known`: readings that exist already; `aside`: rules that are not checked now and keep their
+    status.
     """
 
     server: Server
@@ -47,17 +49,17 @@ class Duty:
 
     @property
     def compares(self) -> bool:
-        """Whether it can be judged only when its brothers were looked at too."""
+        """Return whether its rules need readings of its peers first."""
         return len(self.group) > 1 and any(rule.same for rule in self.rules)
 
 
 def check(
     context: Context, duties: Sequence[Duty], refine: Refine, keep: float, recent: Recent | None = None
 ) -> Iterator[Checked]:
-    """How each server stands, as they answer; what is held of them is remembered, and history for `keep` seconds.
+    """Check servers and yield each result as it arrives. Saves states, and history for `keep` seconds.
 
-    Those that are compared with their brothers come last. `recent`: where what the next look can go on from is kept;
-    members are then asked to keep it too.
+    Servers that are compared with their peers come last. `recent`: cache that the next check continues from; members
+    then save their last answer too.
     """
     by_name = {duty.server.name: duty for duty in duties}
     ledger = _Ledger(context.store, keep, recent)
@@ -92,13 +94,13 @@ def check(
 
 
 def _seen_last(store: Store, others: Sequence[str], known: Mapping[str, Past]) -> dict[str, Mapping[str, Held]]:
-    """What was held of servers, and of others that are not looked at now."""
+    """Return the saved states of these servers, and of peers that are not checked now."""
     found = {name: memory.rules for name, memory in recall(store, others).items()} if others else {}
     return {**found, **{name: past.held for name, past in known.items()}}
 
 
 class _Ledger:
-    """Judges, and writes down what came of it, many servers in one transaction."""
+    """Judge of readings, and writer of the results of many servers in one transaction."""
 
     def __init__(self, store: Store, keep: float, recent: Recent | None) -> None:
         self._store = store
@@ -130,23 +132,24 @@ class _Ledger:
             self.close()
 
     def frozen(self, duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
-        """Who cannot be asked is as it was, and not known to be well; that is remembered too."""
+        """Return and save the last known statuses of a server that cannot be asked, with the failure."""
         found = _frozen(duty, fault, memory, now)
         if duty.all_rules and not duty.maintenance:
             kept = replace(memory, lost=_lost(found.code, fault.what))
-            code = worst([found.code, *(each.code for each in found.statuses)])  # what was critical is so still
+            # a rule that was critical still counts as critical
+            code = worst([found.code, *(each.code for each in found.statuses)])
             self._records.append(HealthRecord(found.server, now, code, pack(kept), Samples()))
         return found
 
     def close(self) -> None:
-        """Write what has not been written."""
+        """Write the records that are still in memory."""
         records, self._records = self._records, []
         if records:
             self._store.health.save_checks(records, records[-1].at - self._keep)
 
 
 def changes(server: str, before: Mapping[str, Held], after: Mapping[str, Held], now: float) -> list[Change]:
-    """The rules that went into another class; not those that are well from the first."""
+    """Return the rules that went into another class. A rule that is good at its first check is no change."""
     found = []
     for rule, each in after.items():
         was = before[rule].code if rule in before else None
@@ -156,14 +159,15 @@ def changes(server: str, before: Mapping[str, Held], after: Mapping[str, Held], 
 
 
 def recall(store: Store, servers: Sequence[str]) -> dict[str, Memory]:
-    """What was held of servers when they were last looked at."""
+    """Return the saved states of servers at their last check."""
     kept = store.health.servers(servers)
     return {name: unpack(kept.get(name)) for name in servers}
 
 
 def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> Iterator[Checked]:
-    """How servers stood when they were last looked at; no server is asked. `stale`: the age in seconds from which that
-    is not how they stand.
+    """Yield the results of servers' last checks. Asks no server.
+
+    `stale`: the age in seconds from which a result no longer counts as the current state.
     """
     memories = recall(store, [duty.server.name for duty in duties])
     for duty in duties:
@@ -188,12 +192,12 @@ def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> 
 
 
 def _lost(code: Code, why: str) -> str:
-    """What is remembered of a look that failed."""
+    """Return the text that is saved of a failed check."""
     return f"{code.word}: {why}"[:LONGEST]
 
 
 def _why_lost(words: str) -> tuple[Code, str]:
-    """Its code and its reason again."""
+    """Return the code and the reason of a saved text."""
     word, _, why = words.partition(": ")
     known = {code.word: code for code in (Code.UNREACHABLE, Code.COLLECT_ERROR)}
     return (known[word], why) if word in known else (Code.UNREACHABLE, words)
@@ -211,7 +215,7 @@ def _grown_stale(held: Held) -> Held:
 
 
 def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
-    """Who cannot be asked is as it was, and not known to be well."""
+    """Return the last known statuses of a server that cannot be asked, with the failure."""
     held = remembered(duty.all_rules, memory.rules, duty.circumstances(now))
     name = duty.server.name
     statuses = tuple(status_of(name, rule, held[rule.id]) for rule in duty.all_rules if rule.id in held)
@@ -232,7 +236,7 @@ def _read(context: Context, duty: Duty, past: Past, refine: Refine, *, keeps: bo
     try:
         asker = Asker(session, context.clock, refine)
         if not due:
-            asker.is_there()  # of a server of which nothing is asked it is known now that it answers
+            asker.is_there()  # there is no fact to read, but this shows that the server answers
             return wanted
         return ask_again(asker, wanted, past.marks) if keeps else ask(asker, wanted, past.marks)
     finally:
@@ -240,7 +244,7 @@ def _read(context: Context, duty: Duty, past: Past, refine: Refine, *, keeps: bo
 
 
 def _due(duty: Duty, past: Past, now: float) -> Sequence[Rule]:
-    """The rules that are to be read now."""
+    """Return the rules whose facts are due."""
     due: Sequence[Rule] = duty.rules
     if any(rule.every for rule in due):
         known = past.of(due)
@@ -252,7 +256,7 @@ def _due(duty: Duty, past: Past, now: float) -> Sequence[Rule]:
 def _stood(
     duty: Duty, asked: Asked, held: Mapping[str, Held], before: Written | None, circumstances: Circumstances
 ) -> Stood:
-    """`before`: what was written of the same rules."""
+    """Return the statuses of all rules. `before`: the last result of the same rules."""
     read = {**duty.known, **asked.readings} if duty.known else asked.readings
     if before is not None:
         return stood_again(duty.server.name, before.stood, read, circumstances)

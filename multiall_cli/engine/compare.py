@@ -1,4 +1,4 @@
-"""Shows as text what a sync would change: unified diffs, equal ones told once for all members that share them."""
+"""Unified diffs of the changes that a sync would make. Equal diffs are shown once for all members that share them."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ from multiall_cli.engine.observe import Observation
 from multiall_cli.engine.subjects import SubjectWork
 from multiall_cli.ports.agent import HasText, Known
 
-MOST_LINES = 2000  # of one file's diff
+MOST_LINES = 2000  # lines of one file's diff
 
 
 def differences(found: Observation) -> tuple[Difference, ...]:
-    """One entry per file and wording, in the order of the plan."""
+    """Return one entry per file and diff, in the order of the plan."""
     shared: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for work in found.works.values():
         for agent, key, lines in _of_member(work, found.known):

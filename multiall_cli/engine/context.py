@@ -1,4 +1,4 @@
-"""What every verb works with: the site, its adapters, the clock, and how the verb is watched and stopped."""
+"""Common input of every verb: the site, its adapters, the clock, and callbacks to watch and stop the verb."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,24 +28,24 @@ Agent = SyncAgent[Any]
 
 @dataclass(slots=True)
 class ProcessCache:
-    """What a process saves from one verb to the next. Losing it costs time, never a decision."""
+    """Cache of a process between verbs. Losing it costs time, never a decision."""
 
     rules: "tuple[RuleBook, list[Fault]] | None" = None
-    """The rules of all servers, and what is wrong with them: a site does not change while it is open."""
+    """Rules of all servers and their faults: a site does not change while it is open."""
     checks: "Recent | None" = None
-    """The last check of each server, while connections stay open."""
+    """Last check of each server, while connections stay open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Passed to every function of the engine and of the fleet, in place of the Fleet.
+    """Context of every function of the engine and of the fleet, in place of the Fleet.
 
-    `vantage`: the admin host's name as an observer; `parallel`: how many servers are worked on at once; `silence`:
-    seconds that a server may be silent; `watch` gets each step; `stop` says whether to begin no further member; `warn`
-    gets what the operator should know besides the result; `pause` waits for so many seconds.
+    `vantage`: the admin host's name as an observer; `parallel`: number of servers worked on at once; `silence`: seconds
+    that a server may be silent; `watch`: called with each step; `stop`: returns whether to begin no further member;
+    `warn`: called with warnings for the operator; `pause`: waits for so many seconds.
 
     `away`: servers to which no connection is tried, because the topology has them in maintenance or down; `relays`:
-    server -> the peer that it is reached through. Both are empty until `fleet.topology.informed` fills them in.
+    server -> the peer through which it is reached. Both are empty until `fleet.topology.informed` fills them in.
     """
 
     site: Site
@@ -55,7 +55,7 @@ class Context:
     parallel: int = 32
     silence: float = 60.0
     timeout: float | None = None
-    """Seconds of silence that the operator set for this call; None: the site's settings hold."""
+    """Seconds of silence that the operator set for this call; None: the site's settings apply."""
     watch: Callable[[Step], None] = lambda step: None
     stop: Callable[[], bool] = lambda: False
     warn: Callable[[str], None] = lambda words: None
@@ -63,7 +63,7 @@ class Context:
     away: Mapping[str, Unreachable] = field(default_factory=dict)
     relays: Mapping[str, str] = field(default_factory=dict)
     topology: Topology = UNKNOWN
-    """The picture that `away` and `relays` are from."""
+    """Picture from which `away` and `relays` come."""
     is_reading: bool = False
     """Whether `transport` is the adapters' `reading`: for calls that change nothing."""
     cache: ProcessCache = field(default_factory=ProcessCache)
@@ -82,9 +82,12 @@ class Context:
 
     @property
     def reading(self) -> Self:
-        """The same context for calls that change nothing: over sessions that stay open, where they are to."""
+        """Return the same context for calls that change nothing.
+
+        Its sessions stay open between calls during a watch.
+        """
         return replace(self, is_reading=True)
 
     def observer_of(self, server: str) -> str:
-        """Who meets a server when we work on it: ourselves, or the peer that relays."""
+        """Return the observer of a server during our work on it: the admin host, or the peer that relays."""
         return self.relays.get(server, self.vantage)

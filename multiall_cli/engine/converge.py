@@ -1,4 +1,4 @@
-"""Brings one member as desired: intent, apply, verify, outcome, handlers; each journalled before the next."""
+"""Convergence of one member: intent, apply, verify, outcome, handlers. Each step is journalled before the next."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
@@ -36,21 +36,21 @@ class Convergence:
     work: SubjectWork
     known: Mapping[str, Known]
     fresh: Callable[[Agent], Known]
-    """What an agent is given to decide on, read anew."""
+    """Read the input of an agent's decisions anew."""
     outcomes: list[Outcome[Any]] = field(default_factory=list)
 
 
 def converge(job: Convergence) -> SubjectReport:
-    """Make the approved changes on one member and see that they hold. Trouble with the member is in the report."""
+    """Make the approved changes on one member and verify them. The report includes any trouble with the member."""
     work, reopens = job.work, job.work.needs_session and not job.work.is_open
     try:
-        if reopens:  # it was closed after the plan was made, so it may have changed since
+        if reopens:  # the session was closed after the plan was made, so the member may have changed since
             _observe_again(job)
         for agent in work.agents.values():
             _apply(job, agent)
         return _ended(job)
     except Unreachable as fault:
-        if fault.subject in _sources(work):  # it went away meanwhile: no reason to think that the member did
+        if fault.subject in _sources(work):  # the source went away, which says nothing about the member
             return _report(job, MemberState.FAILED, f"{fault.subject}: {fault.what}", fault.todo)
         return _report(job, MemberState.DEFERRED, fault.what, fault.todo)
     except (MemberFault, Refused) as fault:
@@ -77,7 +77,7 @@ def _report(
 
 
 def _sources(work: SubjectWork) -> set[str]:
-    """The other servers that the member's agents read from."""
+    """Return the other servers that the member's agents read from."""
     sources = (
         source.name for agent in work.agents.values() if isinstance(agent, HasSources) for source in agent.sources
     )
@@ -122,7 +122,7 @@ def _apply(job: Convergence, agent: Agent) -> None:
     made: dict[str, Outcome[Any]] = {}
     try:
         _attempt(job, agent, part, made)
-    except MemberFault as fault:  # the member answered that it could not: what has no outcome did not happen
+    except MemberFault as fault:  # the member answered with an error: changes without an outcome did not happen
         left = [each for each in part.changes if each.key not in made]
         _record(job, part, [*made.values(), *(Outcome(each, Result.FAILED, fault.what) for each in left)])
         job.outcomes += made.values()
@@ -139,9 +139,9 @@ def _apply(job: Convergence, agent: Agent) -> None:
 
 
 def _attempt(job: Convergence, agent: Agent, part: AgentPlan[Any], made: dict[str, Outcome[Any]]) -> None:
-    """Apply, and again what other writers overtook, as long as the agent allows: of what was approved, and no more.
+    """Apply the approved changes; retry those that other writers overtook, as often as the agent allows.
 
-    `made` is filled as outcomes become known: what was told before an error is not lost.
+    `made` is filled as outcomes become known, so outcomes before an error are not lost.
     """
     todo, overtaken = list(part.changes), 0
     while todo:
@@ -164,7 +164,7 @@ def _attempt(job: Convergence, agent: Agent, part: AgentPlan[Any], made: dict[st
 
 
 def _replanned(job: Convergence, agent: Agent, stale: Mapping[str, Change[Any]]) -> list[Change[Any]]:
-    """The approved changes as they are now. Raises Refused if they look like an accident."""
+    """Return the approved changes that are still needed. Raises Refused if they look like an accident."""
     work = job.work
     work.observed[agent.name] = work.sessions[agent.name].observe(list(stale))
     newer = diff(work.observed[agent.name], work.desired[agent.name].snapshot)
@@ -176,7 +176,7 @@ def _replanned(job: Convergence, agent: Agent, stale: Mapping[str, Change[Any]])
 
 
 def _verified(job: Convergence, agent: Agent, outcomes: list[Outcome[Any]]) -> list[Outcome[Any]]:
-    """The outcomes as another observation shows them: a change that is still needed was not made."""
+    """Return the outcomes after a second observation: a change that is still needed has failed."""
     done = [each.change.key for each in outcomes if each.result is Result.DONE]
     now = job.work.sessions[agent.name].observe(done)
     left = {change.key for change in diff(now, job.work.desired[agent.name].snapshot)}
@@ -209,7 +209,7 @@ def _entry(job: Convergence, part: AgentPlan[Any], change: Change[Any], stage: S
 
 
 def _record(job: Convergence, part: AgentPlan[Any], outcomes: Sequence[Outcome[Any]]) -> None:
-    """How intents came out; what they were is in the journal already."""
+    """Write the results of intents. The journal already has the intents themselves."""
     for batch in _in_batches(outcomes):
         now = job.context.clock.now()
         entries = [_entry(job, part, each.change, _STAGES[each.result], each.detail, now) for each in batch]
@@ -243,7 +243,7 @@ def _run_handlers(job: Convergence) -> tuple[HandlerOutcome, ...]:
     done = []
     for pending in handlers.of(job.scope, work.name):
         if (pending.verb, pending.arguments) not in declared:
-            handlers.complete(pending)  # it is not declared any more, so it is not run
+            handlers.complete(pending)  # it is no longer declared, so it does not run
             continue
         outcome = _run_handler(work, After(pending.verb, pending.arguments))
         if outcome.result is Result.DONE:
@@ -263,7 +263,7 @@ def _run_handler(work: SubjectWork, handler: After) -> HandlerOutcome:
 
 
 def _complete(job: Convergence) -> int:
-    """The member is as desired: settle what cut-off runs left open, save state, deliver the backlog."""
+    """Finish a member that is as desired: settle open intents of cut-off runs, save state, deliver the backlog."""
     store, now, work = job.context.store, job.context.clock.now(), job.work
     agents = list(work.agents)
     store.journal.settle(job.scope, work.name, agents, now)

@@ -1,4 +1,4 @@
-"""`multiall cp` as declarations: a copy is a sync of one tree that deletes nothing."""
+"""Declarations for `multiall cp`: a copy is a sync of one tree that deletes nothing."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ _SPECIAL = "\\*?[]!"
 
 
 def exactly(name: str) -> tuple[str, ...]:
-    """Patterns that leave out everything at the root but this one name."""
+    """Return patterns that exclude everything at the root except this name."""
     quoted = "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in name)
     return ("/*", f"!/{quoted}")
 
@@ -35,7 +35,7 @@ def _checked(path: str) -> PurePosixPath:
 
 @contextmanager
 def outgoing(source: Path, path: str) -> Iterator[FilesDeclaration]:
-    """The declaration that copies `source` to `path` (into it, where it ends with a slash)."""
+    """Yield the declaration that copies `source` to `path` (into it, if it ends with a slash)."""
     if not os.path.lexists(source):
         raise UsageError("cp", f"{source} does not exist here", "look at the path")
     there = _checked(path)
@@ -48,14 +48,14 @@ def outgoing(source: Path, path: str) -> Iterator[FilesDeclaration]:
         if there.name == source.name and not source.is_symlink():
             folder = str(source.parent.resolve())
         else:
-            shutil.copy2(source, Path(folder) / there.name)  # what a link leads to, as cp does
+            shutil.copy2(source, Path(folder) / there.name)  # follows a link, like cp
         yield FilesDeclaration(path=str(there.parent), source=folder, exclude=exactly(there.name))
 
 
 def incoming(server: str, path: str, folder: Path) -> tuple[FilesDeclaration, str]:
-    """The declaration that fetches `path` of a server into `folder`/SERVER, and the root to read there.
+    """Return the declaration that fetches `path` of a server into `folder`/SERVER, and the root to read there.
 
-    A path that ends with a slash is a folder; any other is taken by its name, be it a file or a folder.
+    A path that ends with a slash is a folder. Any other path is copied by its name, as a file or a folder.
     """
     there = _checked(path)
     place = str((folder / server).absolute())
@@ -66,13 +66,13 @@ def incoming(server: str, path: str, folder: Path) -> tuple[FilesDeclaration, st
 
 
 def of_server(server: str, report: Report) -> Report:
-    """The report of a copy from a server as that server's: the admin host is the member that was changed."""
+    """Return the report of a copy from a server under that server's name: the changed member is the admin host."""
     subject = Subject(server, server)
     return replace(report, members=tuple(replace(each, subject=subject) for each in report.members))
 
 
 def not_fetched(server: str, fault: MultiAllError | None, scope: Scope) -> Report:
-    """The report on a server from which nothing was copied; `fault` None: it was not begun."""
+    """Return the report on a server from which nothing was copied; `fault` None: the copy did not begin."""
     subject = Subject(server, server)
     if fault is None:
         plan, left = Plan(scope, (subject,), (), ()), SubjectReport(subject, MemberState.LEFT)

@@ -1,4 +1,4 @@
-"""What zones are synced with, and what is saved of each between runs."""
+"""Common input of zone syncs, and the values that are saved of each zone between runs."""
 
 import json
 import re
@@ -30,7 +30,7 @@ _STORE_ID = re.compile(rb"[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What zones are kept with. `claims`: zone → what pools ask of it, and what they contradict each other on there."""
+    """Common input of zone syncs. `claims`: zone → the claims of pools there, and the conflicts between them."""
 
     context: Context
     servers: NameServers
@@ -45,7 +45,7 @@ class Desk:
 
 
 def scope_of(zone: Zone) -> Scope:
-    """What the zone's lock, runs and backlog are saved under."""
+    """Return the scope of the zone's lock, runs and backlog."""
     return zone_scope(zone.shown)
 
 
@@ -58,17 +58,17 @@ def _saved(store: Store, zone: Zone, part: str) -> bytes | None:
 
 
 def save(store: Store, zone: Zone, part: str, value: bytes) -> None:
-    """Save one of the values that decide on a zone."""
+    """Save one of the values that affect decisions on a zone."""
     store.states.put([SavedState(agent_of(zone), zone.shown, value, part)])
 
 
 def seen_before(store: Store, zone: Zone) -> Set[bytes]:
-    """The names that were declared in a zone when it was synced from here, as `seen.short` has them."""
+    """Return the names that were declared in a zone at its last sync from here, in the format of `seen.short`."""
     return seen.unpack(_saved(store, zone, "names") or b"")
 
 
 def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> None:
-    """Save all names that are declared now. `owned`: what bears our mark in the zone."""
+    """Save all names that are declared now. `owned`: returns the names and types in the zone with our marker."""
     store = desk.context.store
     before = _saved(store, zone, "names") or b""
     declared = [*(claim.place for claim in desk.of(zone)), *desk.contested(zone)]
@@ -77,18 +77,18 @@ def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> N
 
 
 def members_before(store: Store, zone: Zone) -> Mapping[str, Set[str]] | None:
-    """Where the members of a zone's names were when it was synced from here; None: it never was."""
+    """Return the places of the zone's members at its last sync from here; None: there was no sync."""
     try:
         found = json.loads(_saved(store, zone, "members") or b"")
         return {str(name): set(map(str, [*places])) for name, places in found.items() if not isinstance(places, str)}
     except (ValueError, TypeError, AttributeError, RecursionError):
-        return None  # there is none, or it has another shape
+        return None  # missing, or in another format
 
 
 def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> None:
-    """Save where they are now, and where they were while clients are still sent there.
+    """Save the members' current places, and former places as long as the zone still gives them.
 
-    `given`: the places of all our records.
+    `given`: returns the places in all our records.
     """
     former, now = members_before(desk.context.store, zone) or {}, dict[str, set[str]]()
     for claim in desk.of(zone):
@@ -103,7 +103,7 @@ def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> 
 
 
 def is_late(store: Store, zone: Zone) -> bool:
-    """Whether a server of the zone was behind when we looked last, or could not be asked."""
+    """Return whether a server of the zone was behind or unreachable at the last check."""
     return bool(_saved(store, zone, "late"))
 
 
@@ -112,18 +112,18 @@ def note_late(store: Store, zone: Zone, *, late: bool) -> None:
 
 
 def pushed_at(store: Store, zone: Zone) -> float:
-    """When the zone's file was last pushed to a primary that served an older one; 0: never."""
+    """Return when the zone's file was last pushed to a primary that served an older one; 0: never."""
     try:
         return float(_saved(store, zone, "pushed") or 0.0)
     except ValueError:
-        return 0.0  # it has another shape
+        return 0.0  # in another format
 
 
 def store_id(store: Store, host: str) -> str:
-    """The id of this store on this host in leases.
+    """Return the id of this store on this host in leases.
 
-    The next run from here may take over the lease of a run that was killed here. A copy of the state folder on
-    another host is another store.
+    The next run from here may take over the lease of a run that was killed here. A copy of the state folder on another
+    host is another store.
     """
     saved = store.states.get("store", "site", "id")
     if saved is None or _STORE_ID.fullmatch(saved) is None:
@@ -133,15 +133,16 @@ def store_id(store: Store, host: str) -> str:
 
 
 def departed(store: Store, zone: Zone, now: float) -> list[Departure]:
-    """What clients may hold of what a zone gave: gone, or given for a shorter time now. While a server is late it may
-    give all of it still.
+    """Return the records that clients may still have cached: removed, or now given with a shorter TTL.
+
+    As long as a server is late, it may still serve all of them.
     """
     packed = _saved(store, zone, "departures")
     told = json.loads(packed) if packed else []
     stored = [Departure((name, kind), value, *more) for name, kind, value, *more in told]
     left = settled(stored, now)
     if [each.noted for each in left] != [each.noted for each in stored]:
-        remember(store, zone, left)  # else their time would begin anew at each look
+        remember(store, zone, left)  # otherwise their time would begin anew at each call
     return while_given(left, now) if is_late(store, zone) else left
 
 

@@ -1,4 +1,4 @@
-"""Asks members whom they know, and tries whether those that nobody declared speak SSH. Reads only."""
+"""Discovery: ask members for their neighbours, and test whether undeclared ones speak SSH. Reads only."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,15 +13,18 @@ from multiall_cli.engine.fanout import fan_out
 from multiall_cli.planning.discovery import named, unknown
 
 Knock = Callable[[Sequence[Server], frozenset[str]], Sequence[Evidence]]
-ENDS = 60.0  # seconds in which a member must have told all
-MOST = 2000  # things that are taken of one member, and neighbours that are proposed in all
+ENDS = 60.0  # seconds in which a member's whole answer must arrive
+MOST = 2000  # sightings used per member, and neighbours proposed in all
 _LISTS = {"own": "own", "neighbours": "neighbour", "connections": "connection"}
 
 
 def discover(
     context: Context, asked: Sequence[Server], servers: Mapping[str, Server], ours: Sequence[str], knock: Knock
 ) -> Discovery:
-    """`asked`: the members that are asked; `servers`: all that are declared; `ours`: the admin host's addresses."""
+    """Return the neighbours that the inventory does not have.
+
+    `asked`: the members to ask; `servers`: all declared servers; `ours`: the admin host's addresses.
+    """
     sightings = [Sighting(context.vantage, "own", address) for address in ours]
     failed: dict[str, str] = {}
     for server, result in fan_out(asked, lambda each: _ask(context, each), context.parallel, context.stop):
@@ -45,7 +48,7 @@ def _ask(context: Context, server: Server) -> list[Sighting]:
 
 
 def _sightings(observer: str, told: Mapping[str, object]) -> Iterator[Sighting]:
-    """What a member said; whatever is not as it should be is passed over."""
+    """Yield sightings from a member's answer; malformed parts are skipped."""
     for key, how in _LISTS.items():
         for address in _list(told.get(key)):
             if isinstance(address, str):
@@ -59,7 +62,7 @@ def _sightings(observer: str, told: Mapping[str, object]) -> Iterator[Sighting]:
 
 
 def _together(observer: str, words: Sequence[str]) -> Iterator[Sighting]:
-    """A line of known_hosts: its addresses, with the name that stands beside them."""
+    """Yield the addresses of one line of known_hosts, with the name beside them."""
     names = [word for word in words if not word.replace(".", "").isdigit() and ":" not in word]
     for word in words:
         if word not in names:

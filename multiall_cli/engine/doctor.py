@@ -1,4 +1,4 @@
-"""Looks at every connection from the outside in, and says of each trouble what mends it."""
+"""Checks of every connection from the outside in. Each finding names its fix."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,13 +10,13 @@ from multiall_cli.domain.run import Step
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 
-MOST_SKEW = 2.0  # seconds between a member's clock and ours before it is worth a word
-MOST_SECONDS = 1e11  # since the epoch; no clock says more
+MOST_SKEW = 2.0  # seconds between a member's clock and ours before it is reported
+MOST_SECONDS = 1e11  # seconds since the epoch; no clock reports more
 OLDEST_PYTHON = (3, 6)
 
 
 def examine(context: Context, servers: Sequence[Server], trees: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    """At least one finding per server, in the order in which they answer. `trees`: server → its trees' roots."""
+    """Yield at least one finding per server, in the order in which they answer. `trees`: server → its trees' roots."""
 
     def work(server: Server) -> list[Finding]:
         return list(_examine(context, server, trees.get(server.name, ())))
@@ -70,7 +70,7 @@ def _rights(server: Server, uid: object) -> Iterator[Finding]:
 def _clock(server: Server, told: object, asked: float, answered: float) -> Iterator[Finding]:
     if not isinstance(told, (int, float)):
         return
-    told = max(-MOST_SECONDS, min(told, MOST_SECONDS))  # JSON knows numbers that no float holds
+    told = max(-MOST_SECONDS, min(told, MOST_SECONDS))  # JSON has numbers that do not fit a float
     skew = told - asked if told < asked else max(0.0, told - answered)
     if abs(skew) > MOST_SKEW:
         yield Finding(

@@ -1,4 +1,4 @@
-"""Runs one command, or asks for facts, on many servers at once."""
+"""One command, or one request for facts, on many servers at once."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,7 +10,7 @@ from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 
 OnLine = Callable[[str, str, bytes], None]
-"""Told output as it comes: server, "stdout" | "stderr", bytes."""
+"""Called with output as it arrives: server, "stdout" | "stderr", bytes."""
 
 
 def execute(
@@ -21,7 +21,7 @@ def execute(
     timeout: float | None = None,
     on_output: OnLine | None = None,
 ) -> Iterator[Executed]:
-    """The command's result on each server, in the order in which they end."""
+    """Yield the command's result on each server, in the order in which they end."""
 
     def run(server: Server) -> Executed:
         def told(stream: str, piece: bytes) -> None:
@@ -51,7 +51,7 @@ def _text(output: bytes) -> str:
 
 
 def facts(context: Context, servers: Sequence[Server]) -> Iterator[Facts]:
-    """What each server says of itself, in the order in which they answer."""
+    """Yield each server's facts about itself, in the order in which they answer."""
 
     def ask(server: Server) -> Facts:
         session = context.transport.open(server)

@@ -1,4 +1,4 @@
-"""One bounded fan-out over threads: results as they come, one slow item never delays the others."""
+"""Bounded fan-out over threads: results arrive as they end, and a slow item never delays the others."""
 
 import threading
 import time
@@ -17,8 +17,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Stragglers(Generic[Item, Result]):
-    """How the last ones are given up. `silence`: seconds that a server may be silent; `name`: an item's, for words;
-    `discard`: lets go of a result that comes after all.
+    """Limits for stragglers.
+
+    `silence`: seconds that a server may be silent; `name`: returns an item's name for messages; `discard`: releases a
+    result that arrives too late.
     """
 
     silence: float
@@ -33,11 +35,11 @@ def fan_out(
     stop: Callable[[], bool] = lambda: False,
     stragglers: Stragglers[Item, Result] | None = None,
 ) -> Iterator[tuple[Item, Result | MultiAllError]]:
-    """Each item with its result, or with the error that ended it, in the order in which they end.
+    """Yield each item with its result or its error, in the order in which they end.
 
-    Once `stop` says so, or nobody takes results any more, no further item is begun; those that were begun are waited
-    for. What is not a MultiAllError is a fault of ours and is raised here, once the others have ended. `stragglers`:
-    those that take much longer than the others are given up, as Unreachable (slow).
+    Once `stop` returns true, or the consumer stops, no further item begins; items in progress are waited for. An
+    exception other than MultiAllError is a defect of ours, and is raised here once the others have ended. `stragglers`:
+    items that take much longer than the others are given up as Unreachable (slow).
     """
     if len(items) == 1:
         return _here(items[0], work, stop)
@@ -47,7 +49,7 @@ def fan_out(
 def _here(
     item: Item, work: Callable[[Item], Result], stop: Callable[[], bool]
 ) -> Iterator[tuple[Item, Result | MultiAllError]]:
-    """A thread for one item would only be waited for."""
+    """Work on a single item in this thread: another thread would only be waited for."""
     if stop():
         return
     try:
@@ -58,7 +60,7 @@ def _here(
 
 
 class _Fan(Generic[Item, Result]):
-    """Items by their places; a place is `running` from the moment it is begun until it ends or is given up."""
+    """Fan-out over items by place. A place is `running` from its begin until it ends or is given up."""
 
     def __init__(
         self,
@@ -86,11 +88,11 @@ class _Fan(Generic[Item, Result]):
         try:
             yield from self._as_they_end()
         except KeyboardInterrupt:
-            raise  # at once: nobody is waited for
+            raise  # at once: waits for no thread
         except BaseException:
             self._left.set()
             for thread in self._threads:
-                thread.join()  # each wait of theirs has a limit; what they work with is not taken away under them
+                thread.join()  # each of their waits has a limit; their resources must not be closed under them
             raise
 
     def _start(self) -> None:
@@ -115,7 +117,7 @@ class _Fan(Generic[Item, Result]):
         self._done.put(None)
 
     def _end(self, place: int, result: Result | BaseException) -> bool:
-        """Hand the result on; False where nobody waits for it any more."""
+        """Hand the result on; return False if the place was given up."""
         with self._lock:
             begun = self._running.pop(place, None)
             if begun is not None:
@@ -143,7 +145,7 @@ class _Fan(Generic[Item, Result]):
             yield self._items[place], result
 
     def _wait(self) -> float | None:
-        """Seconds until the next one would be given up; None: for ever."""
+        """Return the seconds until the next straggler is given up; None: never."""
         if self._stragglers is None:
             return None
         with self._lock:
@@ -154,8 +156,11 @@ class _Fan(Generic[Item, Result]):
             return max(0.0, first + limit - time.monotonic())
 
     def _given_up(self) -> list[tuple[int, Unreachable]]:
-        """Those that have had their time. Their threads end by themselves; new ones go on with what is left."""
-        assert self._stragglers is not None  # noqa: S101  (nobody waits with a limit otherwise)
+        """Give up the items over the limit.
+
+        Their threads end by themselves; new threads take over the remaining items.
+        """
+        assert self._stragglers is not None  # noqa: S101  (only a fan-out with stragglers waits with a limit)
         with self._lock:
             limit = allowance(self._took, len(self._items), self._stragglers.silence)
             over = time.monotonic() - (limit or 0.0)

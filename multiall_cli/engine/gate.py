@@ -1,4 +1,4 @@
-"""The gate of a rollout: no further batch before the members of this one are well, several looks in a row."""
+"""Rollout gate: the next batch waits until the members of this one are healthy several times in a row."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,7 +12,7 @@ INTERRUPTED = "interrupted"
 
 
 def closed(gate: Gate, context: Context, look: Callable[[], Iterable[Checked]]) -> str:
-    """'' once all that are looked at were green `stable` times in a row; else, after `within`, who is not and why."""
+    """Return '' once all members were green `stable` times in a row; after `within`, return the first failures."""
     until = context.clock.monotonic() + gate.within
     green = 0
     while not context.stop():
@@ -28,14 +28,14 @@ def closed(gate: Gate, context: Context, look: Callable[[], Iterable[Checked]]) 
 
 
 def _wait(context: Context, seconds: float) -> None:
-    """In short steps: whoever interrupts does not wait for the next look."""
+    """Wait in short steps, so that an interruption does not wait for the next check."""
     until = context.clock.monotonic() + seconds
     while not context.stop() and (left := until - context.clock.monotonic()) > 0:
         context.pause(min(left, STEP))
 
 
 def is_green(checked: Checked) -> bool:
-    """Whether it was looked at now, and nothing of it fails, be it for no longer than a moment yet."""
+    """Return whether it was checked now and nothing fails, not even a soft failure."""
     soft = any(each.code is Code.SOFT_FAIL for each in checked.statuses)
     return not checked.trouble and works(checked.code) and not soft
 

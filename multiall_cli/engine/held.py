@@ -1,4 +1,4 @@
-"""What is kept of a server's health between two looks, as bytes: plain values, and nothing of what is broken."""
+"""Saved health of a server between two checks, as bytes: plain values; damaged data counts as none."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,24 +6,24 @@ from collections.abc import Iterable, Mapping
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.health import Held, Memory
 
-MARK = 2000  # letters of what a fact may leave for the next look
+MARK = 2000  # characters that a fact may save for the next check
 
 
 _ENCODED = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def pack(memory: Memory, at: float = 0.0) -> bytes:
-    """`at`: when most rules were read; it is kept once for all of them."""
+    """Pack a server's saved health. `at`: when most rules were read; it is stored once for all of them."""
     return joined(at, rows(memory.rules, at).values(), memory.marks, memory.lost)
 
 
 def rows(held: Mapping[str, Held], at: float) -> dict[str, str]:
-    """What is kept of each rule, as text that stays the same for as long as nothing but the time of a look changes."""
+    """Return the saved row of each rule as text. A row is stable as long as only the time of the check changes."""
     return {rule: f"{_ENCODED(rule)}:{_ENCODED(_row(each, at))}" for rule, each in held.items()}
 
 
 def joined(at: float, kept: Iterable[str], marks: Mapping[str, str], lost: str) -> bytes:
-    """What `pack` makes of the same rows."""
+    """Return the result of `pack` for the same rows."""
     more = f'"marks":{_ENCODED(marks)},"lost":{_ENCODED(lost)}'
     return f'{{"at":{_ENCODED(at)},"rules":{{{",".join(kept)}}},{more}}}'.encode("ascii")
 
@@ -35,7 +35,7 @@ def _row(held: Held, at: float) -> list[object]:
 
 
 def unpack(packed: bytes | None) -> Memory:
-    """Whatever of it makes sense."""
+    """Return all of it that is valid."""
     try:
         told = json.loads(packed or b"{}")
         at = float(str(told.get("at", 0.0)))
@@ -65,7 +65,7 @@ def _held(row: list[object], when: float) -> Held:
 
 
 def mark_of(marks: Mapping[str, str], fact: tuple[str, str]) -> object:
-    """What the last look at a fact left."""
+    """Return the mark that the last reading of a fact left."""
     try:
         return json.loads(marks.get(fact_key(fact), "null"))
     except (ValueError, RecursionError):

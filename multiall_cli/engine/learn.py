@@ -1,4 +1,4 @@
-"""Asks servers what they run and hold, so that rules can be written of it. Reads only."""
+"""Survey of servers' services and resources, from which rules can be written. Reads only."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,13 +9,13 @@ from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.planning.learning import Learned, Survey, learned, unwritable
 
-ENDS = 60.0  # seconds in which a server must have told all
-MOST = 2000  # things of one kind that are taken of one server
-LONGEST = 255  # letters of a name
+ENDS = 60.0  # seconds in which a server's whole answer must arrive
+MOST = 2000  # items of one kind that are used per server
+LONGEST = 255  # characters of a name
 
 
 def learn(context: Context, servers: Sequence[Server]) -> Learned:
-    """What most of those who answer have."""
+    """Return rules for the things that most of the answering servers have."""
     surveys, troubles = [], {}
     for server, result in fan_out(servers, lambda each: _ask(context, each), context.parallel, context.stop):
         context.watch(Step("asked", server.name))
@@ -30,7 +30,7 @@ def learn(context: Context, servers: Sequence[Server]) -> Learned:
 
 
 def _troubles(survey: Survey, told: object) -> str:
-    """What could not be read there, and what no rule can name."""
+    """Return what the server could not read, and names that no rule can contain."""
     found = [f"{key}: {words}" for key, words in told.items()] if isinstance(told, dict) else []
     odd = unwritable(survey)
     if odd:
@@ -49,7 +49,7 @@ def _ask(context: Context, server: Server) -> Mapping[str, object]:
 
 
 def survey_of(server: str, told: Mapping[str, object]) -> Survey:
-    """What a server said; whatever is not as it should be is passed over."""
+    """Return a survey from a server's answer; malformed parts are skipped."""
     return Survey(
         server,
         tuple(each for each in _list(told.get("services")) if isinstance(each, str) and len(each) <= LONGEST),

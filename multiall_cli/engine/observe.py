@@ -25,9 +25,9 @@ HOUR = 3600.0  # seconds of the journal that guards look at
 
 @dataclass(slots=True)
 class Observation:
-    """A scope as it was found. Close it: it holds sessions and sources open.
+    """Observed scope. Close it: it has open sessions and sources.
 
-    `works`: the subjects that answered, by name; `agents`: server -> the names of its agents, of absent ones too.
+    `works`: the subjects that answered, by name; `agents`: server -> the names of its agents, also of absent ones.
     """
 
     scope: Scope
@@ -50,8 +50,8 @@ def observe(
 ) -> Observation:
     """Observe every member with each of its agents. Reads only.
 
-    `members`: all that the scope is about, also those on which no agent is at work. Raises Refused or Unreachable if a
-    source cannot be read.
+    `members`: all members of the scope, also those without an agent. Raises Refused or Unreachable if a source cannot
+    be read.
     """
     stack = ExitStack()
     try:
@@ -99,7 +99,10 @@ def _works(context: Context, agents: Sequence[Agent], members: Sequence[Server])
 def _visit_all(
     context: Context, works: Mapping[str, SubjectWork], known: Mapping[str, Known], stack: ExitStack
 ) -> dict[str, MultiAllError]:
-    """Why each that failed did. Sessions stay open as long as there are no more of them than work at once."""
+    """Visit all subjects and return the error of each that failed.
+
+    Sessions stay open if there are no more of them than servers worked on at once.
+    """
     failed: dict[str, MultiAllError] = {}
     visited: set[str] = set()
     stays_open = len(works) <= context.parallel
@@ -123,7 +126,7 @@ def _visit_all(
 
 
 def _report_evidence(context: Context, reached: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
-    """What we met on the way is evidence for the topology that costs nothing."""
+    """Save evidence for the topology from the sessions of this run, at no extra cost."""
     now = context.clock.now()
     met = [Evidence(context.observer_of(name), name, Rung.AUTH, now) for name in sorted(reached)]
     for name, fault in failed.items():
@@ -134,7 +137,7 @@ def _report_evidence(context: Context, reached: Iterable[str], failed: Mapping[s
 
 
 def _decide(agent: Agent, known: Known, here: Mapping[str, SubjectWork], failed: Mapping[str, MultiAllError]) -> None:
-    """The one pool-wide question, then the difference of each subject."""
+    """Ask an agent for the desired state of all its subjects, and compute each difference."""
     works = [work for work in here.values() if agent.name in work.agents]
     if not works:
         return
@@ -171,7 +174,7 @@ def _absence(work: SubjectWork, fault: MultiAllError) -> Absence:
 
 
 def alarms_of(context: Context, agent: Agent, part: AgentPlan[Any], known: Known) -> list[Alarm]:
-    """Why a part looks like an accident, less the guards that are open."""
+    """Return why a part looks like an accident, without the guards that are open."""
     if not part.changes:
         return []
     found = agent.alarms(part, known, recent_entries(context, agent.name))
@@ -179,7 +182,7 @@ def alarms_of(context: Context, agent: Agent, part: AgentPlan[Any], known: Known
 
 
 def recent_entries(context: Context, agent: str) -> Callable[[], Iterable[Entry]]:
-    """What an agent did in the last hour on purpose SYNC, whichever run did it; reads the journal when called."""
+    """Return a reader of an agent's journal entries of the last hour, of any run, with purpose SYNC."""
 
     def entries() -> Iterable[Entry]:
         found = context.store.journal.recent(agent, context.clock.now() - HOUR)
@@ -189,10 +192,10 @@ def recent_entries(context: Context, agent: str) -> Callable[[], Iterable[Entry]
 
 
 def observe_again(work: SubjectWork, known: Mapping[str, Known]) -> list[tuple[str, str]]:
-    """Observe a member just before its batch; (agent, key) of each approved change that no longer holds.
+    """Observe a member just before its batch; return (agent, key) of each approved change that no longer holds.
 
-    What the member should have was approved and stays as it is: a majority of one is no majority. An approved change
-    holds if it is still needed as it was approved; one that is not needed any more is dropped.
+    The approved desired state does not change: a majority of one is no majority. An approved change holds if it is
+    still needed as it was approved. A change that is no longer needed is dropped.
     """
     approved = {name: {each.key: each for each in part.changes} for name, part in work.parts.items()}
     work.visit(known)

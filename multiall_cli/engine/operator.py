@@ -1,4 +1,4 @@
-"""Who runs MultiAll, and the ids of runs."""
+"""Identity of the operator, and ids of runs."""
 
 import getpass
 import os
@@ -11,12 +11,12 @@ from multiall_cli.engine.context import Context
 
 
 def holder(context: Context, verb: str) -> Holder:
-    """Who we are, for locks and the journal."""
+    """Return the operator and this process, for locks and the journal."""
     return Holder(who(), socket.gethostname(), os.getpid(), context.clock.now(), verb)
 
 
 def who() -> str:
-    """The person at the keyboard, also behind sudo."""
+    """Return the person at the keyboard, also behind sudo."""
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
@@ -24,10 +24,10 @@ def who() -> str:
 
 
 def here() -> str:
-    """Who we are, for members: they show it to whoever comes second."""
+    """Return the operator and this host, for members: a member shows it to a second run."""
     return f"{who()}@{socket.gethostname()}"
 
 
 def new_run_id(now: float) -> str:
-    """Sorts by time; unique among admins."""
+    """Return a new run id, sortable by time and unique among admins."""
     return time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)

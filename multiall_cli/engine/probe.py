@@ -1,4 +1,4 @@
-"""One round of the topology: who answers us, whom brothers reach, and what follows from both."""
+"""One round of the topology: probe servers, ask peers, and derive verdicts from the evidence."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,18 +19,18 @@ from multiall_cli.ports.store import Store
 
 _Asked = tuple[Sequence[Evidence], Sequence[Evidence], bool | None]
 
-MATRIX = 32  # servers up to which each is asked about each other
-NEIGHBOURS = 4  # observers of each server in a round beyond that
-STALE = 3  # times `every` after which what we saw of a server is too old to act on
-SLOWLY = 20  # rounds in which every server is logged in to, and its banner read, once
-SELDOM = 600.0  # seconds in which that is done at most once: it leaves lines in the server's log
+MATRIX = 32  # up to this number of servers, each is asked about every other
+NEIGHBOURS = 4  # observers per server and round with more servers than that
+STALE = 3  # times `every`, after which our own evidence of a server is too old to act on
+SLOWLY = 20  # rounds in which every server gets one login and one banner read
+SELDOM = 600.0  # seconds; the least interval of those, because each leaves lines in the server's log
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """What a round is made with. `vantage`: our own name as an observer; `parallel`: logins at once.
+    """Settings and adapters of a round. `vantage`: our own name as an observer; `parallel`: logins at once.
 
-    `promised`: what operators say of servers, in the store and in the inventory, that has not ended by then.
+    `promised`: returns the operators' downtimes, of the store and the inventory, that have not ended by then.
     """
 
     vantage: str
@@ -45,10 +45,10 @@ class Watcher:
 
 
 def scan(watcher: Watcher, servers: Sequence[Server], *, links: bool | None = None, logins: bool = True) -> Round:
-    """Look at every server once, at silent ones twice and through brothers, and remember what came of it.
+    """Probe every server once, silent ones twice and through peers, and save the result.
 
-    `links`: whether brothers are asked about each other too; None: where there are few servers. `logins`: whether
-    anyone is logged in to who is not silent; without, no one is asked about links either.
+    `links`: whether to ask peers about each other too; None: only if there are few servers. `logins`: whether to log in
+    to servers that are not silent; if not, links are not asked about either.
     """
     began = watcher.clock.monotonic()
     round_ = _Round(watcher, servers)
@@ -58,7 +58,7 @@ def scan(watcher: Watcher, servers: Sequence[Server], *, links: bool | None = No
 
 
 class _Round:
-    """What one round has found so far."""
+    """State of a round in progress."""
 
     def __init__(self, watcher: Watcher, servers: Sequence[Server]) -> None:
         self._watcher = watcher
@@ -77,18 +77,18 @@ class _Round:
             labels=labels_of(self._servers),
             memory=memory,
         )
-        self._asked_at = 0.0  # when the newest word of a brother about another is from
+        self._asked_at = 0.0  # time of the newest evidence from a peer about another server
         for (
             each
-        ) in watcher.store.topology.evidence():  # what syncs met since the last round, and what other vantages saw
+        ) in watcher.store.topology.evidence():  # evidence from syncs since the last round, and from other vantages
             if each.at <= watcher.clock.now():
                 self._liveness.observe(each, each.at)
                 self._asked_at = max(self._asked_at, each.at if each.observer in self._servers else 0.0)
 
     def knock(self) -> None:
-        """Everyone once; whoever has just fallen silent again, and with an ear for the banner.
+        """Probe every server once, and newly silent ones again with a banner read.
 
-        Where brothers were asked a moment ago, a silence may end in a verdict before they are asked again.
+        If peers were asked a moment ago, a silence may end in a verdict before they are asked again.
         """
         self._sentinels()
         known = set(self._liveness.suspects())
@@ -102,7 +102,7 @@ class _Round:
             self._take(self._watcher.prober.probe(silent, {server.name for server in silent}))
 
     def _listens(self, at: int, name: str) -> bool:
-        """At first sight, where something is amiss, and now and then."""
+        """Return whether to read the banner: at the first probe, if something is wrong, and in rotation."""
         one = self._liveness.held(name)
         return one.state is not State.UP or self._is_its_turn(at)
 
@@ -110,13 +110,13 @@ class _Round:
         return at % self._seldom == self._turn % self._seldom
 
     def _sentinels(self) -> None:
-        """What answers as long as our own network is there."""
+        """Probe the sentinels, which answer as long as our own network is up."""
         places = [Server(name=each, address=each) for each in self._watcher.settings.sentinels]
         for each in self._watcher.prober.probe(places, frozenset()) if places else ():
             self._liveness.sentinel(each.target, answers=each.rung.shows_life)
 
     def ask(self, *, links: bool, rotation: bool) -> None:
-        """Log in to those who are due or are to be asked about others, and ask them."""
+        """Log in to servers that are due or serve as observers, and ask the observers."""
         pairs = self._pairs(links=links)
         due = set(self._due() if rotation else ())
         names = sorted({observer for observer, _ in pairs} | due)
@@ -133,7 +133,7 @@ class _Round:
             self._watcher.stop,
         ):
             if isinstance(found, MultiAllError):
-                continue  # no sample: nothing is known
+                continue  # no sample, so no evidence
             login, told, speaks = found
             self._take(login)
             if asked[name] and speaks is not None:
@@ -141,8 +141,10 @@ class _Round:
             self._take(told)
 
     def _due(self) -> list[str]:
-        """Who is logged in to in this round: in slow rotation, whoever is on the way back or in trouble above TCP,
-        those whom no knock reaches (they are behind jump hosts), and those whose sessions are to be kept open.
+        """Return the servers to log in to in this round.
+
+        These are servers in slow rotation; servers that are recovering or have trouble above TCP; servers that no probe
+        reaches, because they are behind jump hosts; and servers whose sessions are to stay open.
         """
         memory, prober = self._liveness.memory().servers, self._watcher.prober
         well = [name for name in self._servers if memory[name].state is State.UP]
@@ -170,9 +172,9 @@ class _Round:
         return sorted(pairs)
 
     def _ask(self, name: str, targets: Sequence[Server], *, login: bool) -> _Asked:
-        """Its login, where there was one; what it told of others; whether it can be asked at all, None: who knows.
+        """Return evidence of its login, its evidence about others, and whether it can be asked (None: unknown).
 
-        Who has a session open is logged in to only where that is what is wanted.
+        A server with an open session is logged in to only if `login` is set.
         """
         prober, server = self._watcher.prober, self._servers[name]
         met: Sequence[Evidence] = ()
@@ -180,7 +182,7 @@ class _Round:
         if observer is None:
             met, observer = prober.login(server)
         if observer is None:
-            return met, (), None if met else False  # behind a jump host that cannot be used, it speaks to no one
+            return met, (), None if met else False  # behind an unusable jump host, so it cannot be asked
         try:
             told = observer.reach(targets) if targets else ()
             return met, told or (), told is not None
@@ -199,7 +201,7 @@ class _Round:
         self._events += self._liveness.tick(now, judge=judge)
 
     def end(self, took: float) -> Round:
-        """Write down what changed; the picture."""
+        """Save the changes of the round, and return it with the new picture."""
         watcher, now = self._watcher, self._watcher.clock.now()
         patience = STALE * watcher.settings.every
         self._liveness.pass_over(self._servers.keys() - self._sampled)
@@ -221,8 +223,9 @@ class _Round:
 
 
 def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Evidence]:
-    """The newest evidence of each observer, of this round or before, about and by what the inventory still has, and
-    by other vantages.
+    """Return the newest evidence of each observer, of this round or before.
+
+    Observers are servers of the inventory and vantages; targets are servers of the inventory.
     """
     there = {vantage, *servers, *store.topology.vantages()}
     return [each for each in store.topology.evidence() if each.observer in there and each.target in servers]
@@ -231,9 +234,9 @@ def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Ev
 def recalled(
     vantage: str, store: Store, now: float, servers: Sequence[Server], promised: Iterable[Planned], every: float
 ) -> Topology:
-    """The picture as the last round left it, with what operators said since; no server is asked.
+    """Return the picture as the last round left it, with downtimes set since. Asks no server.
 
-    `every`: seconds between two rounds, as they are meant to be.
+    `every`: intended seconds between two rounds.
     """
     names = {server.name: server for server in servers}
     evidence = _known(store, names, vantage)

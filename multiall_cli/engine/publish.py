@@ -1,4 +1,4 @@
-"""Gives members the topology, so that what runs on them can read it when the admin host is gone."""
+"""Publication of the topology to members, where programs can read it while the admin host is down."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from multiall_cli.ports.store import AgentStates
 
 SAVED_AS = ("topology", "site", "published")  # agent, subject, part
 PIECE = 1 << 15
-ENDS = 60.0  # seconds in which a member must have taken it
+ENDS = 60.0  # seconds in which a member must accept it
 
 
 def publish(context: Context, servers: Sequence[Server], path: str, content: bytes) -> Published:
@@ -43,7 +43,7 @@ def _give(session: Session, path: str, content: bytes) -> bool:
 
 
 def standing(states: AgentStates) -> LastPublished:
-    """What was published last, as far as is known."""
+    """Return the last publication, as far as it is known."""
     try:
         at, said, away = json.loads(states.get(*SAVED_AS) or b"")
         return LastPublished(float(at), str(said), tuple(map(str, away)))

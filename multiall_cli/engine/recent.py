@@ -1,4 +1,4 @@
-"""What a process that checks again and again keeps of each server, so that what did not change costs it little."""
+"""Cache of a process that checks repeatedly, so that unchanged servers cost little."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
@@ -12,14 +12,15 @@ from multiall_cli.engine.held import fact_key, joined, rows, unpack
 from multiall_cli.planning.again import Stood, are_same
 from multiall_cli.ports.store import Store
 
-MOST_RULES = 100_000  # of which something is kept: of each it is 2 kB
-MOST_ASKED = 4  # requests of one server that are kept: not all of its rules are due each time
+MOST_RULES = 100_000  # rules in the cache; each takes 2 kB
+MOST_ASKED = 4  # cached requests per server: not all of its rules are due each time
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the store was given of a look: kept as text, and the samples. `aside`: what was held of rules that were not
-    looked at.
+    """Last result that was written to the store: its rows as text, and its samples.
+
+    `aside`: saved states of rules that were not checked.
     """
 
     stood: Stood
@@ -33,14 +34,14 @@ class Written:
 
 
 def written(stood: Stood, aside: Mapping[str, Held], before: Written | None) -> Written:
-    """`before`: of the look that came before, where the same rules were looked at."""
+    """Return the result to write. `before`: the last result, if the same rules were checked."""
     kept = {} if before is None else dict(before.rows)
     kept.update(rows(stood.held_anew, stood.at))
     return Written(stood, aside, kept, _samples(stood, aside, before))
 
 
 def _samples(stood: Stood, aside: Mapping[str, Held], before: Written | None) -> Samples:
-    """Of a rule that was not read there is none."""
+    """Return the samples. A rule that was not read has none."""
     if before is None or [*before.aside] != [*aside]:
         names = (*(rule.id for rule in stood.rules), *aside)
         codes: list[int] = [0] * len(names)
@@ -57,7 +58,10 @@ def _samples(stood: Stood, aside: Mapping[str, Held], before: Written | None) ->
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Of one server. `packed`: what the store was given; whoever finds something else there has to read that."""
+    """Cached data of one server.
+
+    `packed`: the bytes in the store; if the store has other bytes, those are read instead.
+    """
 
     packed: bytes
     written: Written
@@ -66,13 +70,14 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """How many rules it is about."""
+        """Return the number of rules."""
         return len(self.written.stood.rules) + len(self.written.aside)
 
 
 class Recent:
-    """What is kept of servers, with `most` rules of theirs together. Safe to use from many threads: what one has taken,
-    another does not find.
+    """Cached data of servers, with at most `most` rules in all.
+
+    Safe to use from many threads: an entry can be taken once.
     """
 
     def __init__(self, most: int = MOST_RULES) -> None:
@@ -87,7 +92,7 @@ class Recent:
             return kept
 
     def put(self, server: str, kept: Kept) -> None:
-        """Of a server for which there is no room left, nothing is kept: it is asked for everything."""
+        """Cache a server's data. If there is no room left, it is dropped, and the next check asks for everything."""
         self.take(server)
         with self._lock:
             if kept.size <= self._room and server not in self._kept:
@@ -97,9 +102,7 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known of a server from before: as we kept it, where the store holds just what we wrote, else as that has
-    it.
-    """
+    """Earlier data of a server: from the cache if the store still has the bytes that we wrote, else from the store."""
 
     marks: Mapping[str, str] = field(default_factory=dict)
     asked: Sequence[Asked] = ()
@@ -114,13 +117,13 @@ class Past:
 
     @property
     def held(self) -> Mapping[str, Held]:
-        """As `memory` has it, but for the times at which rules were read that are read each time."""
+        """Return the states as in `memory`, except the read times of rules that are read each time."""
         if self.written is None:
             return self.read.rules
         return {**self.written.stood.held, **self.written.aside}
 
     def of(self, rules: Sequence[Rule]) -> Written | None:
-        """What was written of just these rules."""
+        """Return the last result of exactly these rules."""
         known = self.written
         return known if known is not None and are_same(known.stood.rules, rules) else None
 
@@ -128,12 +131,12 @@ class Past:
         return next((each for each in self.asked if are_same(each.rules, rules)), None)
 
     def asked_with(self, asked: Asked) -> Sequence[Asked]:
-        """The newest first."""
+        """Return the cached requests with this one first."""
         others = [each for each in self.asked if not are_same(each.rules, asked.rules)]
         return [asked, *others][:MOST_ASKED]
 
     def marks_with(self, asked: Asked, rules: Sequence[Rule]) -> Mapping[str, str]:
-        """What its facts left for the next look; of facts that nobody asks for any more nothing."""
+        """Return the marks of facts for the next check, without facts that no rule needs any more."""
         marks = {**self.marks, **{fact_key(fact): each.mark for fact, each in asked.readings.items() if each.mark}}
         if self.of(rules) is not None:
             return marks
@@ -142,7 +145,7 @@ class Past:
 
 
 def pasts(store: Store, servers: Sequence[str], recent: Recent | None) -> dict[str, Past]:
-    """What is known of servers."""
+    """Return the earlier data of servers."""
     packed = store.health.servers(servers)
     return {name: _past(packed.get(name), recent.take(name) if recent is not None else None) for name in servers}
 

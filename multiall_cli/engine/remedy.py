@@ -1,4 +1,4 @@
-"""Applies remedies: one after the other, journalled as any change, and looks again whether they helped."""
+"""Remedies: apply them one after the other, journalled like any change, and check again whether they helped."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -15,7 +15,7 @@ from multiall_cli.engine.converge import HANDLER_TIMEOUT
 from multiall_cli.engine.operator import holder, new_run_id
 from multiall_cli.planning.remedies import cooling
 
-SCOPE = site_scope("remedies")  # what remedies are journalled and locked as
+SCOPE = site_scope("remedies")  # scope of remedies in the journal and for locks
 AGENT = "baseline"
 Look = Callable[[Server], Iterable[Checked]]
 
@@ -23,8 +23,10 @@ Look = Callable[[Server], Iterable[Checked]]
 def applied(
     context: Context, chosen: Sequence[Remedy], servers: Sequence[Server], look: Look, cool_down: float
 ) -> tuple[Remedied, ...]:
-    """What became of each, until one does not help: what it was to mend is not what was thought, so the others are
-    left alone; and not what another run has applied meanwhile. Errors: Locked.
+    """Apply remedies and return each result, until one does not help. Raises Locked.
+
+    After a remedy that does not help, the assumed cause is wrong, so the others are left alone. Remedies that another
+    run has applied meanwhile are skipped.
     """
     me = holder(context, "baseline remedy")
     with context.store.locks.hold(SCOPE, me, 0.0):
@@ -76,7 +78,7 @@ def _one(context: Context, run: str, remedy: Remedy, server: Server, look: Look)
 
 
 def _done(context: Context, remedy: Remedy, server: Server) -> str:
-    """'' where the action ended well; else why not."""
+    """Run the action; return '' if it succeeded, otherwise the reason."""
     try:
         if remedy.server in context.away:
             raise context.away[remedy.server]
@@ -101,7 +103,7 @@ def _entry(run: str, remedy: Remedy, stage: Stage, detail: str, at: float) -> En
 
 
 def last_applied(context: Context, chosen: Iterable[Remedy]) -> dict[Remedy, float]:
-    """When each was applied last; nothing of those that never were."""
+    """Return when each remedy was last applied; those that never were are absent."""
     found = {}
     for each in chosen:
         try:

@@ -1,4 +1,4 @@
-"""What the topology keeps between two rounds, as bytes in the store: plain values, and nothing of what is broken."""
+"""Saved topology between two rounds, as bytes in the store: plain values; damaged data counts as none."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from multiall_cli.domain.topology import State
 from multiall_cli.planning.liveness import Memory, Remembered
 
 WHOLE = ""
-"""Under this name is kept what is held of no single server."""
-# A server's are kept as a list: new fields come last, and are as from the start where an earlier release kept none.
+"""Key of values that belong to no single server."""
+# A server's values are a list: new fields come last, and have their initial value if an earlier release saved none.
 _FIELDS = tuple(each.name for each in fields(Remembered))
 _TIMES = ("since", "seen", "heard", "suspected", "good_since", "penalty_at")
 
 
 def pack(memory: Memory, rounds: int) -> dict[str, bytes]:
-    """name → what is kept under it; `rounds`: how many there were."""
+    """Return name → saved bytes; `rounds`: number of rounds so far."""
     packed = {name: _packed([getattr(one, key) for key in _FIELDS]) for name, one in memory.servers.items()}
     packed[WHOLE] = _packed([rounds, memory.frozen, memory.frozen_at, sorted(memory.answered), sorted(memory.mute)])
     return packed
@@ -26,7 +26,7 @@ def _packed(told: object) -> bytes:
 
 
 def recall(kept: Mapping[str, bytes], now: float) -> tuple[Memory, int]:
-    """The memory, and how many rounds there were. A time that is yet to come was told by a wrong clock."""
+    """Return the memory and the number of rounds. Times in the future, from a wrong clock, count as now."""
     servers = {name: one for name, value in kept.items() if name and (one := _server(value, now)) is not None}
     try:
         rounds, frozen, at, answered, mute = json.loads(kept.get(WHOLE, b""))

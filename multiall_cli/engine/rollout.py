@@ -1,4 +1,4 @@
-"""Batch after batch of members, between stages: a drain, a gate."""
+"""Rollout of members batch by batch, with stages around each batch: a drain, a gate."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -15,33 +15,33 @@ from multiall_cli.planning.order import batches, too_many_failed
 from multiall_cli.planning.targets import fold
 
 Converge = Callable[[str], SubjectReport]
-"""Brings the member of a name as desired."""
+"""Bring the named member to its desired state."""
 Gone = Callable[[SubjectReport], None]
-"""Told of a member that went away meanwhile."""
+"""Called for a member that went away meanwhile."""
 
 
 class RolloutStage(Protocol):
-    """What happens around a batch: a gate, or a drain. Each method returns why the rollout must stop, or ''.
+    """Stage around a batch: a gate, or a drain. Each method returns why the rollout must stop, or ''.
 
-    `before` is called in order, `after` in reverse. If `before` refuses, `undo` is called for the stages whose
-    `before` was called. Members that need no change are a batch of their own without `before`: what harmed one of
-    them goes no further, however often it is tried.
+    `before` is called in order, `after` in reverse. If `before` refuses, `undo` is called for the stages whose `before`
+    was called. Members that need no change are a batch of their own without `before`, so harm to one of them goes no
+    further, even over repeated runs.
     """
 
     def before(self, batch: Sequence[str]) -> str: ...
 
     def after(self, batch: Sequence[str], converged: Sequence[str]) -> str:
-        """`converged`: those of the batch that are as desired; members that failed stay drained."""
+        """`converged`: members of the batch that are as desired; members that failed stay drained."""
         ...
 
     def undo(self, batch: Sequence[str]) -> None: ...
 
 
 class GateStage:
-    """No further batch before the members of this one are healthy."""
+    """Gate: the next batch waits until the members of this one are healthy."""
 
     def __init__(self, gate: Gate, wait: Callable[[Gate, Sequence[str]], str]) -> None:
-        """`wait`: waits until members are healthy; why they are not, or ''."""
+        """`wait`: waits until members are healthy; returns why they are not, or ''."""
         self._gate, self._wait = gate, wait
 
     def before(self, batch: Sequence[str]) -> str:
@@ -56,10 +56,10 @@ class GateStage:
 
 
 class DrainStage:
-    """A batch leaves its names first, and comes back after it was changed."""
+    """Drain: a batch leaves its names before its change, and comes back afterwards."""
 
     def __init__(self, drain: Callable[[Sequence[str]], str], restore: Callable[[Sequence[str]], str]) -> None:
-        """Both: why that cannot be, or ''."""
+        """Both return why that is not possible, or ''."""
         self._drain, self._restore = drain, restore
 
     def before(self, batch: Sequence[str]) -> str:
@@ -67,7 +67,7 @@ class DrainStage:
         return f"{fold(batch)} could not be drained: {why}" if why else ""
 
     def after(self, batch: Sequence[str], converged: Sequence[str]) -> str:
-        """As long as members are missing from names, the next batch must not leave too."""
+        """Put the members back. While members are missing from names, the next batch must not leave too."""
         why = self._restore(converged) if batch else ""
         return f"{fold(converged)} could not be put back into names: {why}" if why else ""
 
@@ -77,7 +77,7 @@ class DrainStage:
 
 @dataclass(slots=True)
 class RolledOut:
-    """How far a rollout came. `stopped`: why it ended before its last batch; `exit` None: as the members came out."""
+    """Progress of a rollout. `stopped`: why it ended before its last batch; `exit` None: derived from the members."""
 
     reports: dict[str, SubjectReport]
     stopped: str = ""
@@ -86,7 +86,7 @@ class RolledOut:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Members by whether they need a change. `absent`: how many are not dealt with; `total`: of all."""
+    """Members by whether they need a change. `absent`: number of absent members; `total`: number of all."""
 
     idle: tuple[str, ...]
     busy: tuple[str, ...]
@@ -97,9 +97,9 @@ class Members:
 def roll_out(
     context: Context, members: Members, rollout: Rollout, stages: Sequence[RolloutStage], converge: Converge, gone: Gone
 ) -> RolledOut:
-    """Bring members as desired, batch after batch, until all are done or too many failed.
+    """Bring members to their desired state, batch by batch, until all are done or too many failed.
 
-    Members that need nothing come first and make no batch: a canary that is as desired would try nothing out.
+    Members without changes come first and form no batch: a canary that is already as desired would test nothing.
     """
     done = RolledOut({})
     if members.idle:
@@ -128,7 +128,7 @@ def _too_many(done: RolledOut, members: Members, rollout: Rollout) -> str:
 
 
 def _enter(stages: Sequence[RolloutStage], batch: Sequence[str]) -> str:
-    """Why a stage refuses the batch; then those that were entered are left again."""
+    """Enter all stages; return why one refuses the batch, after undoing those that were entered."""
     for place, stage in enumerate(stages):
         if why := stage.before(batch):
             for entered in reversed(stages[: place + 1]):
@@ -146,7 +146,7 @@ def _batch(
     converge: Converge,
     gone: Gone,
 ) -> None:
-    """Converge the members of one batch at the same time. `entered`: those for which stages were entered."""
+    """Converge the members of one batch at the same time. `entered`: members for which stages were entered."""
     for report in _converged(context, batch, converge):
         done.reports[report.subject.name] = report
         if report.state is MemberState.DEFERRED:
@@ -167,7 +167,7 @@ def _converged(context: Context, batch: Sequence[str], converge: Converge) -> li
     broken: list[MultiAllError] = []
     for _, result in fan_out(batch, converge, context.parallel, lambda: bool(broken) or context.stop()):
         if isinstance(result, MultiAllError):
-            broken.append(result)  # the store or the admin host itself failed: no member's fault
+            broken.append(result)  # the store or the admin host itself failed, not the member
         else:
             done.append(result)
     if broken:
@@ -176,7 +176,7 @@ def _converged(context: Context, batch: Sequence[str], converge: Converge) -> li
 
 
 def _overtaken(reports: Iterable[SubjectReport]) -> str:
-    """The other run that has what this one was to change; '' if there is none."""
+    """Return the reason if another run has overtaken this one on a member; '' otherwise."""
     return next((f"{each.subject.name}: {each.reason}" for each in reports if each.overtaken), "")
 
 

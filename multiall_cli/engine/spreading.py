@@ -1,4 +1,4 @@
-"""Whether all servers of a zone have it: they are told of a change, asked, and waited for."""
+"""Propagation of a zone's change to all its servers: notify them, ask them, and wait."""
 
 from dataclasses import replace
 
@@ -16,12 +16,12 @@ from multiall_cli.engine.fanout import fan_out
 from multiall_cli.planning.zones import serials
 
 POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
-"""Seconds between two looks at a secondary: the last repeats."""
+"""Seconds between two polls of a secondary: the last repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spreading:
-    """A change on its way to all servers of a zone. `began`: of a monotonic clock, when the primary had it."""
+    """Propagation of a change to all servers of a zone. `began`: monotonic time at which the primary had it."""
 
     desk: Desk
     zone: Zone
@@ -30,7 +30,7 @@ class Spreading:
     began: float
 
     def everywhere(self) -> list[Served]:
-        """How each server came to have it, the primary first; what lags is evidence for the topology."""
+        """Return the result of each server, the primary first. Servers that lag are evidence for the topology."""
         found = dict(fan_out(self.zone.servers, self._arrived, len(self.zone.servers)))
         served = [each for server in self.zone.servers if isinstance(each := found[server], Served)]
         late = [each for each in served if each.trouble and each.serial is not None]
@@ -41,7 +41,7 @@ class Spreading:
         return served
 
     def followed(self) -> None:
-        """Wait until each server has the serial, or a while has passed; who lags is not reported."""
+        """Wait until each server has the serial, or the time limit has passed. Servers that lag are not reported."""
         for _ in fan_out(self.zone.servers, self._arrived, len(self.zone.servers)):
             continue
 
@@ -59,7 +59,7 @@ class Spreading:
             if not found.trouble or late or self.desk.context.stop():
                 break
             self.desk.context.pause(next(polls, POLLS[-1]))
-        if found.trouble and deaf and found.serial is not None:  # else it is not our notification that is amiss
+        if found.trouble and deaf and found.serial is not None:  # otherwise the notification is not the cause
             return replace(found, trouble=f"{found.trouble} ({deaf})", todo=todo)
         return found
 
@@ -77,7 +77,7 @@ class Spreading:
             return Served(server.name, serial, None, fault.what, fault.todo)
 
     def _told(self, server: NameServer) -> tuple[str, str]:
-        """Notify it ourselves: BIND waits for up to five seconds between two (`notify-delay`)."""
+        """Send the notification ourselves: BIND waits for up to five seconds between two (`notify-delay`)."""
         try:
             self.desk.servers.notify(self.zone, server)
         except (Unreachable, MemberFault) as fault:
@@ -102,7 +102,7 @@ _LOOK = "look at its log: perhaps it may not transfer the zone"
 
 
 def stands(desk: Desk, zone: Zone) -> list[Served]:
-    """How each server of a zone stands to its primary, the primary first. Reads only."""
+    """Return the serial of each server of a zone and its lag behind the primary, the primary first. Reads only."""
 
     def serial_of(server: NameServer) -> Served:
         try:

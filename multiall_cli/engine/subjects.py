@@ -1,4 +1,4 @@
-"""A subject at work: its sessions, and what was observed and decided of it."""
+"""Subjects during a run: their sessions, observations and desired states."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,14 +20,14 @@ from multiall_cli.ports.store import AgentStates
 
 
 class SubjectSessions:
-    """The sessions of one thread: one per server, shared by all agents of a subject, closed together."""
+    """Sessions of one thread: one per server, shared by all agents of a subject, closed together."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._open: dict[str, Session] = {}
 
     def session(self, server: Server) -> Session:
-        """Raises Unreachable, also for a server that is away; MemberFault."""
+        """Return the session of a server. Raises Unreachable, also for a server that is away; MemberFault."""
         if server.name in self._context.away:
             raise self._context.away[server.name]
         if server.name not in self._open:
@@ -54,7 +54,7 @@ class SubjectSessions:
 
 @dataclass(slots=True)
 class SubjectWork:
-    """A member with all its agents. `server`: how it is reached; `parts`: what each agent would change."""
+    """Member with all its agents. `server`: the way to reach it; `parts`: the changes of each agent."""
 
     subject: Subject
     server: Server
@@ -78,7 +78,7 @@ class SubjectWork:
 
     @property
     def needs_session(self) -> bool:
-        """Whether there is something to do on the member: a change, or a handler of an earlier run."""
+        """Return whether there is work on the member: a change, or a handler of an earlier run."""
         return self.has_pending or any(part.changes for part in self.parts.values())
 
     def visit(self, known: Mapping[str, Known]) -> None:
@@ -95,7 +95,7 @@ class SubjectWork:
             raise
 
     def close(self) -> None:
-        """Close all sessions; what was observed and decided stays."""
+        """Close all sessions; observations and desired states remain."""
         while self.sessions:
             _, session = self.sessions.popitem()
             with suppress(MultiAllError):
@@ -104,7 +104,7 @@ class SubjectWork:
 
 
 def part_of(agent: Agent, subject: Subject, observed: Snapshot[Any], desired: Desired[Any]) -> AgentPlan[Any]:
-    """What one agent would change on one subject."""
+    """Return the changes of one agent on one subject."""
     changes = tuple(diff(observed, desired.snapshot))
     handlers = tuple(map(str, agent.handlers(changes))) if isinstance(agent, HasHandlers) else ()
     size = len(observed) if changes else 0
@@ -113,7 +113,7 @@ def part_of(agent: Agent, subject: Subject, observed: Snapshot[Any], desired: De
 
 
 class SavedStates(Mapping[str, bytes]):
-    """subject -> what an agent saved there. Each value is read from the store when it is asked for."""
+    """Saved agent state: subject -> value. Each value is read from the store on access."""
 
     def __init__(self, states: AgentStates, agent: Agent) -> None:
         self._states, self._agent = states, agent
@@ -133,6 +133,6 @@ class SavedStates(Mapping[str, bytes]):
 
 
 def known_to(context: Context, agent: Agent, open_guards: frozenset[str] = frozenset()) -> Known:
-    """What an agent is given to decide on, as it is now."""
+    """Return the current input of an agent's decisions."""
     states = SavedStates(context.store.states, agent)
     return Known(context.topology, context.clock.now(), states, Purpose.SYNC, open_guards=open_guards)

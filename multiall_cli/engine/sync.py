@@ -1,4 +1,4 @@
-"""A sync of all kinds: one plan, one question, one run, one report."""
+"""Sync of all kinds: one plan, one question, one run, one report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
@@ -23,11 +23,11 @@ from multiall_cli.planning import guard
 
 @dataclass(frozen=True, slots=True)
 class SyncOptions:
-    """What the operator asked for.
+    """Options of the operator.
 
-    `plan`: the id that must still hold ('': any); `id_of`: the id of a plan, where that stands for more than the plan
-    itself; `open_guards`: guards to pass, whole names; `confirm` sees the whole plan, once; `defers`: whether absent
-    members get a backlog entry (a one-off copy is owed to nobody); `stages`: what happens around each batch.
+    `plan`: the id that the plan must have ('': any); `id_of`: returns the id of a plan, if it covers more than the plan
+    itself; `open_guards`: guards to pass, by full name; `confirm`: called once with the whole plan; `defers`: whether
+    absent members get a backlog entry (a one-off copy leaves none); `stages`: stages around each batch.
     """
 
     verb: str = "sync"
@@ -44,10 +44,10 @@ class SyncOptions:
 def sync(
     context: Context, scope: Scope, agents: Sequence[Agent], members: Sequence[Server], options: SyncOptions
 ) -> Report:
-    """Lock the scope, plan, refuse or confirm, then one run: batch after batch of members.
+    """Lock the scope, plan, refuse or confirm, then run once: batch after batch of members.
 
-    `members`: all that the scope is about, in the order of the inventory, also those on which no agent is at work.
-    Raises Locked, Refused, Unreachable (a source).
+    `members`: all members of the scope, in the order of the inventory, also those without an agent. Raises Locked,
+    Refused, Unreachable (a source).
     """
     me = holder(context, f"{options.verb} {scope.name}")
     with context.store.locks.hold(scope, me, options.lock_wait):
@@ -61,7 +61,7 @@ def sync(
 
 @dataclass(slots=True)
 class _Sync:
-    """One sync of a scope that is locked and was observed."""
+    """Sync of a locked and observed scope."""
 
     context: Context
     scope: Scope
@@ -86,7 +86,10 @@ class _Sync:
         return self._journalled()
 
     def _check(self) -> None:
-        """Raises Refused if the plan is not the approved one, or looks like an accident. Nothing was written yet."""
+        """Raise Refused if the plan is not the approved one, or looks like an accident.
+
+        Nothing is written before this.
+        """
         options = self.options
         if options.plan and options.plan != (now := options.id_of(self.plan)):
             what = f"the plan is now {now}, not {options.plan}: something changed since"
@@ -95,7 +98,7 @@ class _Sync:
         guard.check(self.plan)
 
     def _has_work(self) -> bool:
-        """Whether there is something that the journal must know of."""
+        """Return whether there is something to journal."""
         store = self.context.store
         away = {each.subject.name for each in self.plan.absent}
         here = {each.name for each in self.plan.subjects} - away
@@ -112,7 +115,7 @@ class _Sync:
         context.store.journal.begin(Run(self.id, self.options.verb, (self.scope,), targets, plan.id, *who, now))
         context.watch(Step("begun"))
         self._defer_absent()
-        ended = Exit.ERROR  # what the journal says if the store or the admin host itself gives out
+        ended = Exit.ERROR  # the journal's result if the store or the admin host itself fails
         try:
             report = self._saved(self._roll_out())
             ended = report.exit
@@ -142,7 +145,10 @@ class _Sync:
     # --- the backlog and results --------------------------------------------------------------------------------
 
     def _defer_absent(self) -> None:
-        """Note what absent members miss: again only if this run changes something that they do not have yet."""
+        """Add absent members to the backlog.
+
+        A member that waits already is added again only if this run has changes.
+        """
         waiting = {entry.subject for entry in self.context.store.backlog.entries(self.scope)}
         for each in self.plan.absent if self.options.defers else ():
             if each.subject.name not in waiting or self.plan.changes:
@@ -158,7 +164,7 @@ class _Sync:
         self.context.store.backlog.add(self.scope, name, name, agents, self.id, reason, now)
 
     def _saved(self, done: RolledOut) -> Report:
-        """The report; how each member came out is saved."""
+        """Save each member's result and return the report."""
         report, now = self._report(done), self.context.clock.now()
         dealt_with = (each for each in report.members if each.state is not MemberState.LEFT)
         results = [
@@ -168,7 +174,7 @@ class _Sync:
         return report
 
     def _report(self, done: RolledOut) -> Report:
-        """Every subject once, in the order of the inventory."""
+        """Return the report with every subject once, in the order of the inventory."""
         absent = {each.subject.name: each for each in self.plan.absent}
         members = tuple(
             done.reports.get(each.name) or _not_done(SubjectReport(each, MemberState.LEFT), absent.get(each.name))
@@ -179,14 +185,14 @@ class _Sync:
         )
 
     def _code(self, members: Sequence[SubjectReport]) -> Exit:
-        """As the members came out; what is left alone because of a conflict is a refusal."""
+        """Return the exit code from the members' results; a change left alone because of a conflict is a refusal."""
         codes = [Exit.OK if each.state.is_good else Exit.PARTIAL for each in members]
         codes += [Exit.PARTIAL for part in self.plan.parts if part.unmet]
         return worst([*codes, *(Exit.REFUSED for part in self.plan.parts if part.conflicts)])
 
 
 def _not_done(left: SubjectReport, absence: Absence | None) -> SubjectReport:
-    """The report of a member that was not begun, or is absent."""
+    """Return the report of a member that was not begun, or is absent."""
     if absence is None:
         return left
     state = MemberState.FAILED if absence.reason == "fault" else MemberState.DEFERRED

@@ -1,4 +1,4 @@
-"""One zone: read it, plan, brake, write with prerequisites, tell the secondaries, and look whether all have it."""
+"""Sync of one zone: read, plan, check guards, write with prerequisites, notify the secondaries, and verify them all."""
 
 import json
 import random
@@ -63,19 +63,21 @@ from multiall_cli.planning.zones.plan import (
 )
 from multiall_cli.planning.zones.seen import short
 
-TRIES = 3  # plans of one run, where others write to the zone at the same time
+TRIES = 3  # plans of one run, if others write to the zone at the same time
 HOUR = 3600.0
-ROLLOUT = "dns rollout"  # the verb of runs that take members out for a while, and put them back
-FOLLOW = 2.0  # seconds in which servers should hear that a lease was given back
-HELD_AGAIN = 0.5  # seconds between two looks whether another host has ended
-READ_AGAIN = 600.0  # seconds after which a zone is read though its serial is as it was
-PUSHED_AGAIN = 3600.0  # seconds after which a file is pushed anew to a primary that serves an older one
+ROLLOUT = "dns rollout"  # verb of runs that drain members for a while, and restore them
+FOLLOW = 2.0  # seconds in which servers should learn of a released lease
+HELD_AGAIN = 0.5  # seconds between two checks whether another host has ended
+READ_AGAIN = 600.0  # seconds after which a zone is read even though its serial is unchanged
+PUSHED_AGAIN = 3600.0  # seconds after which a file is pushed again to a primary that serves an older one
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneWish:
-    """What the admin asked for; as a pool's Wish. `pool`: only its names; '': all. `approved`: zone → the plan that was
-    approved as a part of a larger one; None: there is none.
+    """Options of the operator; the same as for a pool.
+
+    `pool`: only its names; '': all. `approved`: zone → the plan that was approved as part of a larger one; None: no
+    such plan.
     """
 
     verb: str = "dns sync"
@@ -89,17 +91,17 @@ class ZoneWish:
 
 
 def look(desk: Desk, zone: Zone, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
-    """What a sync would change, of one pool's names or of all. Reads only. Errors: Unreachable, MemberFault."""
+    """Return what a sync would change, of one pool's names or of all. Reads only. Raises Unreachable, MemberFault."""
     return planned(desk, zone, _read(desk, zone), pool, forced)
 
 
 def sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
-    """Make a zone as the pools and the topology want it. Errors: Locked, Refused, Unreachable, MemberFault."""
+    """Bring a zone to the state that pools and topology ask for. Raises Locked, Refused, Unreachable, MemberFault."""
     return _locked(desk, zone, wish, lambda: _sync(desk, zone, wish))
 
 
 def put(desk: Desk, zone: Zone, wish: ZoneWish, wanted: Callable[[Content], Iterable[Change[RRset]]]) -> ZoneReport:
-    """Make certain changes: an adoption, the way back from a run. Errors: as of `sync`."""
+    """Make given changes, for example an adoption or a rollback. Raises as `sync` does."""
 
     def made() -> ZoneReport:
         content = _read(desk, zone)
@@ -148,7 +150,7 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
 
 
 def _free(desk: Desk, zone: Zone, wish: ZoneWish, content: Content) -> Content:
-    """The zone once no other host writes to it, read anew if that took a while. Errors: Locked."""
+    """Return the zone once no other host writes to it, read again after a wait. Raises Locked."""
     until = desk.context.clock.monotonic() + wish.lock_wait
     while True:
         try:
@@ -162,7 +164,7 @@ def _free(desk: Desk, zone: Zone, wish: ZoneWish, content: Content) -> Content:
 
 
 def refuse_held(desk: Desk, zone: Zone, content: Content) -> None:
-    """Errors: Locked, where another admin host has the lease of the zone."""
+    """Raise Locked if another admin host has the lease of the zone."""
     now, me = desk.context.clock.now(), holder(desk.context, "")
     held = None if zone.file else leases.held_by_another(content, zone, store_id(desk.context.store, me.host), now)
     if held is not None:
@@ -171,7 +173,7 @@ def refuse_held(desk: Desk, zone: Zone, content: Content) -> None:
 
 
 def _hold(zone: Zone, plan: ZonePlan, wish: ZoneWish) -> None:
-    """Raises Refused where a plan is not the approved one. A drain may have done a part of that already."""
+    """Raise Refused if a plan is not the approved one. A drain may already have done part of the approved plan."""
     if wish.plan and wish.plan != plan.id:
         what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
         raise Refused(f"zone {zone.shown}", what, "look at `multiall dns plan` again")
@@ -188,7 +190,7 @@ def _planned(desk: Desk, zone: Zone, content: Content, wish: ZoneWish) -> ZonePl
 
 
 def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
-    """What a sync would change in a zone that was read."""
+    """Return what a sync would change in a zone that was read."""
     now, seen = desk.context.clock.now(), seen_before(desk.context.store, zone)
     held = {each.value.split()[-1] for each in departed(desk.context.store, zone, now) if each.until > now}
 
@@ -201,7 +203,7 @@ def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Se
 
 
 def _places_given(content: Content, zone: Zone) -> set[str]:
-    """Where records of ours lead to."""
+    """Return the places that our records point to."""
     ours = (content.rrsets.get(place) for place in owned(content, zone))
     return {place_of_record(value) for rrset in ours if rrset for value in rrset.values}
 
@@ -216,7 +218,7 @@ def _read(desk: Desk, zone: Zone) -> Content:
 
 
 def braked(desk: Desk, plan: ZonePlan, forced: Set[str] = frozenset()) -> tuple[str, str]:
-    """Why a plan looks like an accident, and the options that let it pass all the same; '' where it does not."""
+    """Return why a plan looks like an accident, and the options that override the guards; '' if it does not."""
     if not plan.changes:
         return "", ""
     found = brakes(plan, desk.topology, lost_lately(desk, plan.zone), forced)
@@ -224,7 +226,7 @@ def braked(desk: Desk, plan: ZonePlan, forced: Set[str] = frozenset()) -> tuple[
 
 
 def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
-    """Errors: Refused, where the plan looks like an accident."""
+    """Raise Refused if the plan looks like an accident."""
     words, flags = braked(desk, plan, wish.forced)
     if words:
         todo = f"look at `multiall dns plan {plan.zone.shown}`, and if it is meant: {flags}"
@@ -232,8 +234,9 @@ def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
 
 
 def lost_lately(desk: Desk, zone: Zone) -> dict[str, set[str]]:
-    """The names and types that lost records in the last hour, and which, as the journal has it; rollouts take one batch
-    at a time out on purpose, and do not count.
+    """Return the names and types that lost records in the last hour, with the records, from the journal.
+
+    Rollouts do not count: they take out one batch at a time on purpose.
     """
     entries = desk.context.store.journal.recent(agent_of(zone), desk.context.clock.now() - HOUR)
     made = (each for each in entries if each.stage is Stage.DONE and each.purpose is Purpose.SYNC)
@@ -248,8 +251,9 @@ def lost_lately(desk: Desk, zone: Zone) -> dict[str, set[str]]:
 
 
 def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
-    """Whether a primary serves an older zone than its file has: it was away, or did not reload. Where that did not help
-    a while ago, it is not tried again each time.
+    """Return whether a primary serves an older zone than its file has: it was away, or did not reload.
+
+    If a push a while ago did not help, it is not repeated each time.
     """
     if not zone.file:
         return False
@@ -266,8 +270,9 @@ def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
 
 
 def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
-    """Where the zone and all that decides on it are as when nothing was to be done: one query, and no more. Now and
-    then it is read all the same: a zone that was restored may have other records under the same serial.
+    """Return an empty report if the zone and all its inputs are as at the last sync without changes. Costs one query.
+
+    Now and then the zone is read all the same: a restored zone may have other records under the same serial.
     """
     context = desk.context
     if zone.file or zone.primary.name in context.away or _open(desk, zone) or is_late(context.store, zone):
@@ -282,7 +287,7 @@ def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
 
 
 def recall_zone(kept: bytes | None) -> dict[str, Any] | None:
-    """What was found when nothing was to be done; None where there is none, or it has another shape."""
+    """Return the result of the last sync without changes; None if it is missing or has another format."""
     try:
         told = json.loads(kept or b"")
         shapes: dict[str, Any] = {"at": (int, float), "serial": int, "ours": int, "wish": str}
@@ -297,10 +302,10 @@ def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> Zo
     if is_late(store, zone):
         served = Spreading(desk, zone, plan.serial, {}, clock.monotonic()).everywhere()
         late = any(each.trouble for each in served)
-        remember(store, zone, departed(store, zone, clock.now()))  # until now it may have been given there
+        remember(store, zone, departed(store, zone, clock.now()))  # until now a late server may have given it
         note_late(store, zone, late=late)
         code = max(code, Exit.PARTIAL) if late else code
-    if not pool and not any(each.trouble for each in served):  # else, of the other names nothing is known
+    if not pool and not any(each.trouble for each in served):  # otherwise the state of other names is unknown
         _close_books(desk, zone, "")
         if not plan.conflicts and not plan.notes:
             told = {"serial": plan.serial, "ours": plan.ours, "wish": _wish(desk, zone), "at": clock.now()}
@@ -309,7 +314,7 @@ def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> Zo
 
 
 def _wish(desk: Desk, zone: Zone) -> str:
-    """Stands for all that decides on what a zone is to hold, but for the zone."""
+    """Return a hash of all inputs of a zone's desired records, except the zone itself."""
     claims, now = desk.of(zone), desk.context.clock.now()
     members = sorted({name for each in claims if each.follows for name in each.values})
     stands = [(name, standing(desk.topology, name).stand.value) for name in members]
@@ -319,13 +324,13 @@ def _wish(desk: Desk, zone: Zone) -> str:
 
 
 def _open(desk: Desk, zone: Zone) -> bool:
-    """Whether the journal or the outbox still has something of this zone."""
+    """Return whether the journal or the backlog has open entries of this zone."""
     store, scope = desk.context.store, scope_of(zone)
     return bool(store.journal.pending(scope) or store.backlog.entries(scope))
 
 
 def _close_books(desk: Desk, zone: Zone, run: str) -> None:
-    """The zone is as wanted: settle what cut-off runs left open, deliver what its primary missed."""
+    """Finish a zone that is as desired: settle open intents of cut-off runs, deliver its primary's backlog."""
     store, now = desk.context.store, desk.context.clock.now()
     if _open(desk, zone):
         store.journal.settle(scope_of(zone), zone.shown, [agent_of(zone)], now)
@@ -333,7 +338,7 @@ def _close_books(desk: Desk, zone: Zone, run: str) -> None:
 
 
 def _deferred(desk: Desk, zone: Zone, wish: ZoneWish, fault: Unreachable) -> ZoneReport:
-    """Its primary is away: the next sync that reaches it plans anew; nothing is replayed."""
+    """Defer the zone, because its primary is away. The next sync that reaches it plans anew; nothing is replayed."""
     context = desk.context
     plan = ZonePlan(zone, ())
     store, scope = context.store, scope_of(zone)
@@ -367,7 +372,7 @@ class _Writing:
     """One run that changes a zone."""
 
     def __init__(self, desk: Desk, zone: Zone, wish: ZoneWish, again: Callable[[Content], ZonePlan | None]) -> None:
-        """`again`: plans anew where the zone changed under us; None: such a plan makes no sense then."""
+        """`again`: plans anew if the zone changed during the run; returns None if a new plan makes no sense."""
         self._desk, self._zone, self._wish, self._again = desk, zone, wish, again
         self._context = desk.context
         self._done: list[Change[RRset]] = []
@@ -376,21 +381,21 @@ class _Writing:
         self._late = is_late(desk.context.store, zone)
         self._lease: Leasing | None = None
         self._current: set[str] = set()
-        """The servers that had all changes."""
+        """Servers that had all changes."""
 
     def run(self, content: Content, plan: ZonePlan) -> ZoneReport:
         run = _begun(self._desk, self._zone, self._wish, plan)
         ended = Exit.ERROR
         try:
             self._intend(run.id, plan.changes)
-            # Before the first message: should we end before the last one is answered, the bound is right all the same.
+            # Before the first message, so that the bound is right even if we end before the last answer.
             self._depart(plan.changes, self._zone.within)
             report = self._written(run.id, content, plan)
             ended = report.exit
         except MultiAllError as fault:
             ended = fault.exit_code
             self._note(run.id, self._done, Stage.DONE, "")
-            if isinstance(fault, Refused):  # else no one knows how far the primary came
+            if isinstance(fault, Refused):  # otherwise the progress of the primary is unknown
                 self._depart(self._done, self._zone.within)
             raise
         finally:
@@ -399,8 +404,9 @@ class _Writing:
         return report
 
     def _release(self) -> None:
-        """Give the lease back, and let the servers that had the changes have that too. Where it fails, it ends by
-        itself.
+        """Release the lease, and propagate that to the servers that had the changes.
+
+        If this fails, the lease expires.
         """
         if self._lease is None:
             return
@@ -414,7 +420,7 @@ class _Writing:
                 Spreading(self._desk, near, serial, {}, began).followed()
 
     def _written(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
-        """Until all is done or refused, or others come in between too often: what is done is not lost by that."""
+        """Write until all changes are done or refused, or others write in between too often. Finished changes count."""
         before, tries, foreign = content, 0, list[str]()
         while tries < TRIES:
             made = self._write(run, plan, content)
@@ -436,7 +442,7 @@ class _Writing:
         raise Refused(f"zone {self._zone.shown}", what, "find the other writer, and run it again")
 
     def _refuse(self, run: str, changes: Iterable[Change[RRset]], made: Written) -> None:
-        """Note what the primary does not do."""
+        """Record the changes that the primary refuses."""
         for each in changes:
             if each.key in made.refused:
                 what, todo = made.refused[each.key]
@@ -448,7 +454,7 @@ class _Writing:
         return _nothing_to_do(self._desk, self._zone, plan, self._wish.pool)
 
     def _replanned(self, run: str, before: ZonePlan, content: Content) -> ZonePlan:
-        """The plan for the zone as it is now: of what was asked about, and no more. Errors: Refused."""
+        """Return a new plan for the zone as it is now, with approved changes only. Raises Refused."""
         newly = self._again(content)
         if newly is None:
             self._note(run, before.changes, Stage.CONFLICT, _RACE)
@@ -467,7 +473,7 @@ class _Writing:
         pool, digest = change.after.marker, markers.digest(change.after.values)
         before = markers.read(change.before.marker) if change.before else None
         if change.before and change.before.values == change.after.values:
-            now = before.epoch if before else 0.0  # nothing comes or goes: what comes next need not wait
+            now = before.epoch if before else 0.0  # the values stay the same, so the next change need not wait
         return Marker(self._zone.owner, pool, digest, int(now)).text
 
     def _refuse_held(self, run: str, left: Sequence[Change[RRset]], content: Content) -> None:
@@ -499,7 +505,7 @@ class _Writing:
             raise
 
     def _spread(self, run: str, before: Content, plan: ZonePlan) -> ZoneReport:
-        """The primary has said that it is done: is it, and do all others have it?"""
+        """Verify that the primary has the changes, and that they reach all other servers."""
         zone, began = self._zone, self._context.clock.monotonic()
         done = tuple(self._done)
         self._context.watch(Step("written", zone.primary.name, len(done)))
@@ -522,7 +528,7 @@ class _Writing:
         return ZoneReport(told, run, len(done), tuple(served), until, tuple(self._refused), exit=code)
 
     def _moved(self, before: int, began: float) -> int | None:
-        """The primary's new serial, which a zone that is signed in line has a moment later; None: it stays."""
+        """Return the primary's new serial, which takes a moment with inline signing; None: it does not change."""
         polls = iter(POLLS)
         while True:
             serial = self._desk.servers.serial(self._zone, self._zone.primary)
@@ -533,7 +539,7 @@ class _Writing:
             self._context.pause(next(polls, POLLS[-1]))
 
     def _depart(self, changes: Sequence[Change[RRset]], lag: float) -> float:
-        """Note what clients may still hold besides what they held before this run; until when, of what is taken out."""
+        """Save the records that clients may have cached in addition; return until when, for the removed ones."""
         store, zone, now = self._context.store, self._zone, self._context.clock.now()
         known = bounds.while_given(self._held, now) if self._late else self._held
         held = bounds.held_by_clients(known, changes, now, lag)
@@ -565,7 +571,7 @@ _RACE = "someone else wrote to it at the same time"
 
 
 def _expected(changes: Iterable[Change[RRset]], content: Content) -> dict[Place, RRset | None]:
-    """What servers must answer; of what is gone nothing is asked where a wildcard answers for it."""
+    """Return the expected answers. A removed name is not asked for if a wildcard answers for it."""
     wanted = {place_of(each.key): each.after if each.after and each.after.values else None for each in changes}
     there = content.rrsets.keys() | {place for place, found in wanted.items() if found}
     return {place: found for place, found in wanted.items() if found or not is_covered(place, there)}
