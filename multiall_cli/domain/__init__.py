@@ -1,1 +1,1 @@
-"""The words: what a site, a change and a run are. Standard library only, immutable, no I/O."""
+"""Data types of the trade: sites, changes, runs. Standard library only, immutable, no I/O."""

@@ -1,4 +1,4 @@
-"""What the verbs that only look answer with."""
+"""Results of verbs that only read."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,9 +9,11 @@ from multiall_cli.domain.run import BacklogEntry, Entry, LastResult, PendingHand
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A command on one server. `exit_code` None: there is no result; `trouble` and `todo` say why.
+    """Result of a command on one server.
 
-    `begun`: there was a session, so that the command may have run, or still run.
+    `exit_code` None: there is no result; `trouble` and `todo` give the reason and the fix.
+
+    `begun`: there was a session, so the command may have run, or may still run.
     """
 
     server: str
@@ -25,7 +27,7 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a server says of itself, or why it says nothing."""
+    """Facts of a server about itself, or the reason why there are none."""
 
     server: str
     facts: Mapping[str, object]
@@ -35,7 +37,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class MemberStatus:
-    """A member as the store knows it, without asking it."""
+    """Saved status of a member, read without asking it."""
 
     server: str
     result: LastResult | None
@@ -46,7 +48,7 @@ class MemberStatus:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """A pool as the store knows it. `last` is its last run that had something to do."""
+    """Saved status of a pool. `last`: its last run that had something to do."""
 
     pool: str
     members: tuple[MemberStatus, ...]
@@ -55,7 +57,7 @@ class PoolStatus:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One changed file as text: what the members in `servers` have, and what they are to have."""
+    """One changed file as text: its content on the members in `servers`, and the desired content."""
 
     servers: tuple[str, ...]
     agent: str
@@ -65,7 +67,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """A run with its journal."""
+    """Run with its journal."""
 
     run: Run
     entries: tuple[Entry, ...]
@@ -74,7 +76,7 @@ class RunDetails:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What is still open: changes that a cut-off run announced, runs that members missed, actions that are owed."""
+    """Open work: changes that a cut-off run announced, runs that members missed, handlers that have not run."""
 
     entries: tuple[Entry, ...]
     missed: tuple[BacklogEntry, ...]
@@ -89,9 +91,9 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that `doctor` looked at; `todo` is the command or the line that mends it.
+    """One result of `doctor`; `todo`: the command or the line that fixes it.
 
-    `reason`: that of `Unreachable`, where there was no session.
+    `reason`: that of `Unreachable`, if there was no session.
     """
 
     subject: str
@@ -103,7 +105,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A server's host key as it shows it now; `known`: how it stands to what was known before."""
+    """Host key that a server shows now; `known`: its comparison with the known keys."""
 
     server: str
     name: str

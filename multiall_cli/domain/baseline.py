@@ -1,4 +1,4 @@
-"""Health: what a rule asks, what a server showed, and the status that follows, as numbers that never change."""
+"""Health: rules, readings of servers, and the resulting statuses, whose numbers never change."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ CRITICAL, UNKNOWN = 4, 5
 
 
 class Code(IntEnum):
-    """The cause of a status. Its hundreds are its class; a number is never given another meaning."""
+    """Cause of a status. Its hundreds are its class; a number never gets another meaning."""
 
     PENDING = 100
     EXEMPT = 104
@@ -43,7 +43,7 @@ class Code(IntEnum):
 
     @classmethod
     def of(cls, number: object) -> "Code":
-        """The code of a number that was kept; one of a newer release makes no sense here, and is told so."""
+        """Return the code of a saved number; an unknown number, from a newer release, counts as BAD_OUTPUT."""
         try:
             return cls(int(str(number)))
         except ValueError:
@@ -51,12 +51,12 @@ class Code(IntEnum):
 
     @property
     def rank(self) -> int:
-        """How much it matters: neutral 0, good 1, warning 2, unknown 3, critical 4. Unknown never hides critical."""
+        """Return the severity: neutral 0, good 1, warning 2, unknown 3, critical 4. Unknown never hides critical."""
         return _RANKS[self // 100]
 
     @property
     def nagios(self) -> int:
-        """The exit code of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
+        """Return the exit code of a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
         return _NAGIOS[self // 100]
 
     @property
@@ -76,7 +76,7 @@ AHEAD = 60.0  # seconds by which clocks of admin hosts may differ
 
 
 def is_stale(at: float, now: float, stale: float) -> bool:
-    """Whether a look is too long ago to go by; or not yet to come by more than clocks differ."""
+    """Return whether a check is too old, or further in the future than clocks may differ."""
     return not -AHEAD <= now - at <= stale
 
 
@@ -116,8 +116,10 @@ Range = tuple[float | None, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a rule asks of one value of its subject: that it is `wanted`, or, of a number, that it is short of a limit
-    in the way in which it grows worse, or within a range: [warning, critical] of either. None: there is none.
+    """Expectation of a rule about one value of its subject.
+
+    `wanted`: the exact value; `warning`, `critical`: limits of a number, in the direction in which it gets worse;
+    `ranges`: [warning, critical] ranges of a number. None: no such expectation.
     """
 
     value: str
@@ -133,12 +135,12 @@ Fact = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that must be so. `subject`: the arguments by which its check finds it; times in seconds.
+    """One condition that must hold. `subject`: the arguments by which its check finds it; times in seconds.
 
     `most`: the class that it may reach (3 or 4 hundred); `lasting`: how long it must fail; `clear`: the limit that it
-    must pass to be well again; `needs`: rules whose failure explains this one's; `often`: in how many of how many
-    looks it must fail; `every`: the least time between two looks; `same`: the values that are to be those of most
-    brothers; `remedy`: the argv of what may be done about it, () where nothing is declared.
+    must pass to be good again; `needs`: rules whose failure explains this one's; `often`: in how many of how many
+    checks it must fail; `every`: the least time between two checks; `same`: values that must equal those of most peers;
+    `remedy`: the argv of its remedy, () if none is declared.
     """
 
     id: str
@@ -158,10 +160,10 @@ class Rule:
     origin: Origin = field(default=NOWHERE, compare=False)
     where: Mapping[str, Origin] = field(default_factory=dict, compare=False)
     fact: Fact = field(init=False, repr=False, compare=False)
-    """The same for all rules that are about one subject: it is read once."""
+    """Equal for all rules about one subject, which is read once."""
 
     digest: str = field(init=False, repr=False, compare=False)
-    """Of what it asks: what was held of a rule that asked for something else says nothing of this one."""
+    """Hash of the rule's conditions: a saved state under another hash does not apply to this rule."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fact", (self.check, repr(sorted(self.subject.items()))))
@@ -171,9 +173,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read of one subject: its values, or why there are none (`trouble`, with the code that says so).
+    """Values read of one subject, or the reason why there are none (`trouble`, with its code).
 
-    `mark`: what the member is to be told at the next look, as JSON; '' where it needs nothing.
+    `mark`: input for the next reading on the member, as JSON; '' if it needs none.
     """
 
     values: Mapping[str, object] = field(default_factory=dict)
@@ -184,8 +186,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How one rule stands on one server. `since`: of this class, in seconds since the epoch; `hidden`: the code that a
-    neutral one stands for; `value`: of what has limits, which are [warning, critical]; `low`: it is bad below them.
+    """Status of one rule on one server.
+
+    `since`: start of this class, in seconds since the epoch; `hidden`: the code that a neutral one replaces; `value`:
+    the value with limits; `limits`: [warning, critical]; `low`: values below the limits are bad.
     """
 
     server: str
@@ -205,7 +209,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The worst of a server at its last look, and when that was (seconds since the epoch)."""
+    """Worst code of a server at its last check, and the time of that check (seconds since the epoch)."""
 
     code: Code
     at: float
@@ -213,9 +217,9 @@ class Latest:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How a server stands: its statuses, and the worst of them.
+    """Result of a check of one server: its statuses, and the worst of them.
 
-    `at`: when it was looked at, in seconds since the epoch, 0 where it never was; `trouble`: why it was not now.
+    `at`: time of the check, in seconds since the epoch, 0 if there was none; `trouble`: why there is no result now.
     """
 
     server: str
@@ -230,5 +234,5 @@ class Checked:
 
 
 def worst(codes: Sequence[Code]) -> Code:
-    """The one that matters most; of equals the lowest number. OK where there is none that says more."""
+    """Return the most severe code; of equals, the lowest number. Without codes, return OK."""
     return max(codes, key=lambda code: (code.rank, -code), default=Code.OK)

@@ -1,4 +1,4 @@
-"""What a change is: observed and wanted things, the difference, and how it came out."""
+"""Changes: observed and desired items, their difference, and the outcome."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -8,22 +8,22 @@ from multiall_cli.domain.dataclass import dataclass
 
 
 class Describable(Protocol):
-    """An item of a snapshot: a frozen dataclass, compared by value."""
+    """Item of a snapshot: a frozen dataclass, compared by value."""
 
     def brief(self) -> str:
-        """The item in a few words for a plan's line, e.g. `file 0644 1.2 kB`."""
+        """Return the item in a few words for a plan's line, e.g. `file 0644 1.2 kB`."""
         ...
 
 
 Item = TypeVar("Item", bound=Describable)
 Snapshot = Mapping[str, Item]
-"""key → item: what was observed on one server, or what is wanted there."""
+"""key → item, observed on one server or desired there."""
 
 
 class Apart(Mapping[str, Item]):
-    """A snapshot that is as another, but for the `differing` keys: what is there, or None for nothing.
+    """Snapshot that equals another one except for the `differing` keys; None: the key is absent.
 
-    An agent that looked only at what may have changed observes this; a diff against `other` looks at no other key.
+    An agent that compares only possible changes observes this. A diff against `other` compares no other key.
     """
 
     def __init__(self, other: Snapshot[Item], differing: Mapping[str, Item | None]) -> None:
@@ -55,7 +55,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Item]):
-    """One key that is not as wanted. The action follows from before and after, so no illegal mix exists."""
+    """One key that is not as desired. The action follows from before and after, so no illegal mix exists."""
 
     key: str
     before: Item | None
@@ -72,12 +72,12 @@ class Result(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CONFLICT = "conflict"
-    """What was to be replaced is no longer what was observed; it was left alone."""
+    """The item to replace is no longer as observed; it was left alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Item]):
-    """How one change came out; `detail` says what happened where it is not done."""
+    """Result of one change; `detail`: the reason if it is not done."""
 
     change: Change[Item]
     result: Result
@@ -86,7 +86,7 @@ class Outcome(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two claims on one thing. Told before anything is changed."""
+    """Two claims on one thing. Reported before any change."""
 
     subject: str
     what: str

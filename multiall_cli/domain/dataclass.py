@@ -1,9 +1,10 @@
-"""The standard library's dataclass, whose methods are written when they are first wanted.
+"""Replacement for the standard library's dataclass that generates methods on first use.
 
-A command loads over a hundred dataclasses and makes instances of a third of them. `dataclasses` compiles six methods of
-each while it is loaded, half a millisecond a class and a quarter of what a short command takes
-(docs/explanation/decisions/0009-dataclasses.md). Here `__init__` is compiled for the first instance, and the others are
-shared by all. What a class can do is the same: tests/unit/domain/test_dataclass.py holds it against the original.
+A command loads over a hundred dataclasses and instantiates a third of them. `dataclasses` compiles six methods of each
+at import: half a millisecond a class, and a quarter of the time of a short command
+(docs/explanation/decisions/0009-dataclasses.md). Here `__init__` is compiled for the first instance, and all classes
+share the other methods. The classes behave the same: tests/unit/domain/test_dataclass.py compares them with the
+original.
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ else:
     _ORDERS = ("__lt__", "__le__", "__gt__", "__ge__")
 
     def dataclass(*, frozen=False, slots=False, order=False):
-        """As `dataclasses.dataclass(frozen=…, slots=…, order=…)`."""
+        """Return a decorator like `dataclasses.dataclass(frozen=…, slots=…, order=…)`."""
         declare = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)
 
         def declared(written):
@@ -34,14 +35,15 @@ else:
             if frozen and slots:
                 methods |= {"__getstate__": _state, "__setstate__": _restore}
             for name, method in methods.items():
-                if written.__dict__.get(name) is None:  # a class's own is kept; Python's own __hash__ = None is not
+                # a class's own method stays; Python's own __hash__ = None does not count
+                if written.__dict__.get(name) is None:
                     setattr(cls, name, method)
             return cls
 
         return declared
 
     def _refuse_what_is_not_known(written, cls, frozen, order):
-        """Errors: TypeError, as of the original for methods that a class may not have of its own."""
+        """Raise TypeError for unsupported fields and, like the original, for methods that a class may not have."""
         for each in cls.__dataclass_fields__.values():
             if each.kw_only is True or each._field_type is dataclasses._FIELD_INITVAR:
                 raise TypeError(f"{each.name!r} is keyword-only or an InitVar, which this dataclass does not know")
@@ -52,13 +54,13 @@ else:
             raise TypeError(f"Cannot overwrite attribute {name} in class {cls.__name__}{why}")
 
     class _Factory:
-        """In place of a default that is made for each instance."""
+        """Placeholder for a default that is made for each instance."""
 
         def __repr__(self):
             return "<factory>"
 
     class _Unwritten:
-        """An `__init__` that is written, and takes its own place, when it is first looked up."""
+        """Placeholder for `__init__` that generates it, and is replaced by it, on first access."""
 
         __slots__ = ("cls", "frozen", "slots")
 
@@ -70,7 +72,10 @@ else:
             return written.__get__(instance, owner)
 
     def _init(cls, frozen, slots):
-        """`__init__` as `dataclasses` would write it; a slot's own setter is the quickest way past a frozen class."""
+        """Return the `__init__` that `dataclasses` would write.
+
+        A slot's own setter is the fastest way past a frozen class.
+        """
         known = {"_unset": _Factory(), "_set": object.__setattr__}
         taken, body = [], []
         for each in dataclasses.fields(cls):
@@ -125,7 +130,7 @@ else:
         return {"__eq__": equal, "__hash__": hashed if frozen else None, **orders}
 
     def _values(names):
-        """A tuple of them, of one too: what is the same object is equal within a tuple, whatever it says itself."""
+        """Return a getter of these fields as a tuple, even of one: within a tuple an object always equals itself."""
         if len(names) > 1:
             return attrgetter(*names)
         only = attrgetter(*names) if names else None

@@ -1,4 +1,4 @@
-"""What members know of their neighbourhood."""
+"""Discovery: neighbours that members know."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from multiall_cli.domain.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One thing that one member knows. `how`: own, neighbour, connection, known_hosts or lldp."""
+    """One neighbour that one member knows. `how`: own, neighbour, connection, known_hosts or lldp."""
 
     observer: str
     how: str
@@ -17,7 +17,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Someone whom the inventory does not have. `answers`: whether an SSH server does; None: nobody tried."""
+    """Address that the inventory does not have. `answers`: whether an SSH server answers there; None: not tried."""
 
     address: str
     name: str = ""
@@ -28,7 +28,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Neighbours by the names that are proposed for them; who was asked; who could not be, and why."""
+    """Neighbours by their proposed names; the servers that were asked; those that were not, with the reason."""
 
     neighbours: Mapping[str, Neighbour]
     asked: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What ends a verb: every error says what happened, where, and what moves the admin on."""
+"""Errors that end a verb. Each says what happened, where, and how to go on."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from multiall_cli.domain.exits import Exit
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """Where in the site's files a value was written. Lines and columns count from 1; 0: in no file, `file` says why."""
+    """Place of a value in the site's files. Lines and columns count from 1; 0: in no file, `file` gives the reason."""
 
     file: str
     line: int
@@ -20,7 +20,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing wrong with the input; all of them are told in one run."""
+    """One error in the input. A run reports all of them."""
 
     origin: Origin
     what: str
@@ -31,21 +31,21 @@ class Fault:
 
 
 def printable(text: str) -> str:
-    """The text with everything that a terminal would obey or could not show as an escape: `\\x1b`, `\\n`."""
+    """Return the text with control and unprintable characters escaped: `\\x1b`, `\\n`."""
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 class MultiAllError(Exception):
-    """`<subject>: <what happened, with numbers>; <the command or flag that moves you on>`."""
+    """`<subject>: <what happened, with numbers>; <what to do>`."""
 
     exit_code: Exit = Exit.ERROR
     so_far: tuple[bytes, bytes] = (b"", b"")
-    """What a command had printed before it was cut short: standard output, standard error."""
+    """Output of a command before it was cut off: standard output, standard error."""
 
     def __init__(self, subject: str, what: str, todo: str) -> None:
-        # Words of members and of files end up here: they must not steer the terminal that shows them.
+        # Texts from members and files appear here: they must not control the terminal that shows them.
         subject, what, todo = printable(subject), printable(what), printable(todo)
         super().__init__(subject, what, todo)
         self.subject = subject
@@ -57,13 +57,13 @@ class MultiAllError(Exception):
 
 
 class UsageError(MultiAllError):
-    """A name, a target or an option that does not fit."""
+    """Invalid name, target or option."""
 
     exit_code = Exit.USAGE
 
 
 class InputFaults(MultiAllError):
-    """The site's files are wrong; `faults` has every place, in the order of the files."""
+    """Errors in the site's files; `faults`: every place, in the order of the files."""
 
     exit_code = Exit.USAGE
 
@@ -78,19 +78,19 @@ class InputFaults(MultiAllError):
 
 
 class Refused(MultiAllError):
-    """A guard, a conflict, a gate or a stale plan: nothing (more) was changed."""
+    """Refusal by a guard, a conflict, a gate or a stale plan: nothing (more) was changed."""
 
     exit_code = Exit.REFUSED
 
 
 class Locked(MultiAllError):
-    """Another run holds the pool."""
+    """The pool is locked by another run."""
 
     exit_code = Exit.LOCKED
 
 
 class Interrupted(MultiAllError):
-    """Ctrl-C; what was done and what is left is in the report or the journal."""
+    """Ctrl-C. The report or the journal shows what was done and what is left."""
 
     exit_code = Exit.INTERRUPTED
 
@@ -112,11 +112,13 @@ UNREACHABLE_REASONS = (
     "away", "refused", "name", "timeout", "host-key-unknown", "host-key-changed", "host-key-unchecked", "auth",
     "banner", "jump", "maintenance", "down", "slow",
 )  # fmt: skip
-"""away: no route or link cut · refused: nothing listens · name: it has no address · timeout: no answer in time ·
-host-key-unknown, -changed: quarantined until `multiall server trust` · host-key-unchecked: a known_hosts file cannot
-be read · auth: no key was accepted · banner: not an SSH server ·
-jump: what it is reached through cannot be used ·
-maintenance, down: the topology says so, and no connection was tried · slow: it had not ended long after the others."""
+"""Meaning of each reason.
+
+away: no route or link cut · refused: nothing listens · name: it has no address · timeout: no answer in time ·
+host-key-unknown, -changed: quarantined until `multiall server trust` · host-key-unchecked: a known_hosts file cannot be
+read · auth: no key was accepted · banner: not an SSH server · jump: its jump host or relay cannot be used ·
+maintenance, down: by the topology, without a connection attempt · slow: it had not ended long after the others.
+"""
 
 
 class MemberFault(MultiAllError):
@@ -126,6 +128,6 @@ class MemberFault(MultiAllError):
 
 
 class Overtaken(MemberFault):
-    """Another run, of this admin host or of another one, has what this run was to change on a member."""
+    """Another run, of this or another admin host, is changing the same things on a member."""
 
     exit_code = Exit.LOCKED

@@ -1,4 +1,4 @@
-"""The exit codes: a contract with cron jobs and pipelines; a code never changes its meaning."""
+"""Exit codes: a contract with cron jobs and pipelines. A code never changes its meaning."""
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class Exit(IntEnum):
-    """What the process returns."""
+    """Exit code of the process."""
 
     OK = 0
     ERROR = 1
@@ -30,7 +30,7 @@ MEANINGS: Mapping[Exit, str] = MappingProxyType(
         Exit.INTERRUPTED: "interrupted",
     }
 )
-"""The lines that every `--help` prints."""
+"""Lines that every `--help` prints."""
 
 _WORST_FIRST = (
     Exit.INTERRUPTED, Exit.ERROR, Exit.LOCKED, Exit.REFUSED, Exit.PARTIAL, Exit.DIFFERENCES, Exit.OK, Exit.USAGE,
@@ -38,5 +38,5 @@ _WORST_FIRST = (
 
 
 def worst(codes: Iterable[Exit]) -> Exit:
-    """The exit code of several things: an interruption first, then refusals, failures, differences."""
+    """Return the exit code of several results: an interruption first, then refusals, failures, differences."""
     return min(codes, key=_WORST_FIRST.index, default=Exit.OK)

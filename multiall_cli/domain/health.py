@@ -1,4 +1,4 @@
-"""What is remembered of health: how each rule stood, what was waived, and how a pool stands in the end."""
+"""Saved health: the states of rules, waivers, and the resulting health of pools."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -13,10 +13,10 @@ DAY = 86400.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is remembered of one rule on one server. Times in seconds since the epoch; `failing` 0: it is not.
+    """Saved state of one rule on one server. Times in seconds since the epoch; `failing` 0: it does not fail.
 
-    `at`: when it was last read; `looks`: the newest looks, the newest last, `x` where it failed; `value`: of what has
-    limits; `told`: what brothers are compared by, as JSON; `digest`: of what the rule asked.
+    `at`: when it was last read; `looks`: the newest checks, the newest last, `x` for a failure; `value`: the value with
+    limits; `told`: the values that peers are compared by, as JSON; `digest`: hash of the rule's conditions.
     """
 
     code: Code
@@ -34,8 +34,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is kept of a server between two looks: of its rules, the marks that its facts left, and why it could not be
-    looked at when that was tried last ('' where it could).
+    """Saved data of a server between two checks.
+
+    `rules`: states by rule; `marks`: input of facts for their next reading; `lost`: why the last check failed, '' if it
+    did not.
     """
 
     rules: Mapping[str, Held] = field(default_factory=dict)
@@ -45,9 +47,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A rule that may fail on some servers until a time, in seconds since the epoch.
+    """Permission for a rule to fail on some servers until a time, in seconds since the epoch.
 
-    `target`: the servers, as a target expression; `number` 0: it stands in the inventory, at `origin`.
+    `target`: the servers, as a target expression; `number` 0: it is in the inventory, at `origin`.
     """
 
     rule: str
@@ -62,7 +64,7 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A rule went into another class. `before` None: it was not known."""
+    """Change of a rule's class. `before` None: it was not known."""
 
     at: float
     server: str
@@ -74,7 +76,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How one rule stood at one look. `value`: of what has limits."""
+    """Result of one rule at one check. `value`: the value with limits."""
 
     at: float
     code: Code
@@ -83,9 +85,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """How the rules of a server stood at one look, by their places: codes as numbers, 0 of a rule that was not due, and
-    values.
-    """
+    """Results of a server's rules at one check, by place: codes as numbers (0: the rule was not due), and values."""
 
     rules: tuple[str, ...] = ()
     codes: Sequence[int] = ()
@@ -94,9 +94,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class HealthRecord:
-    """One look at one server, as the store keeps it: the worst of it; `memory`, packed; how each rule stood; what
-    changed.
-    """
+    """Saved check of one server: its worst code; `memory`, packed; the results of its rules; class changes."""
 
     server: str
     at: float
@@ -108,7 +106,7 @@ class HealthRecord:
 
 @dataclass(frozen=True, slots=True)
 class RuleHistory:
-    """One rule on one server over a time, the oldest first."""
+    """History of one rule on one server, the oldest first."""
 
     server: str
     rule: str
@@ -118,7 +116,7 @@ class RuleHistory:
 
 @dataclass(frozen=True, slots=True)
 class PoolHealth:
-    """How a pool stands. `working`: members with nothing critical or unknown; `quorum` None: none is declared."""
+    """Health of a pool. `working`: members without a critical or unknown status; `quorum` None: none is declared."""
 
     pool: str
     code: Code
@@ -129,8 +127,10 @@ class PoolHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a check found, or what is remembered: of servers, of the pools all of whose members are among them, and the
-    waivers that end soon. `members`: of those pools; `left`: the servers that were not come to.
+    """Result of a check, or saved health.
+
+    Covers servers, the pools whose members are all among them, and the waivers that end soon. `members`: of those
+    pools; `left`: servers that the check did not get to.
     """
 
     servers: tuple[Checked, ...]
@@ -141,21 +141,22 @@ class Health:
 
     @property
     def lost(self) -> dict[str, str]:
-        """server → why nothing is known of it now."""
+        """Return server → why its health is unknown now."""
         known = {each.server: f"{each.code.word}: {each.trouble}" for each in self.servers if each.trouble}
         return {**known, **dict.fromkeys(self.left, "not looked at")}
 
     @property
     def is_idle(self) -> bool:
-        """Whether no server has anything to be looked at: then nothing is known of any."""
+        """Return whether no server has rules to check, so that no health is known at all."""
         return not self.left and not any(each.statuses or each.trouble for each in self.servers)
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineSettings:
-    """Times in seconds. `longest`: what a waiver may last; `keep`: how long history is kept; `stale`: the age from
-    which what is remembered of a server is not its state any more; `cool_down`: between
-    two of one remedy.
+    """Settings of health checks. Times in seconds.
+
+    `longest`: longest duration of a waiver; `keep`: how long history is saved; `stale`: age from which a saved result
+    no longer counts as the server's state; `cool_down`: least time between two applications of a remedy.
     """
 
     longest: float = 90 * DAY

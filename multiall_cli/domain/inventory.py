@@ -1,4 +1,4 @@
-"""What a site declares: servers, pools, and what each pool asks of its members."""
+"""Declarations of a site: servers, pools, and the desired state of each pool's members."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -21,7 +21,7 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ssh:
-    """Overrides of what ~/.ssh/config says; None means: as it says there."""
+    """Overrides of ~/.ssh/config; None: no override."""
 
     user: str | None = None
     port: int | None = None
@@ -39,7 +39,7 @@ class BecomeMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Become:
-    """Whose rights the work on a member is done with. A password goes over stdin only."""
+    """Rights for the work on a member. A password goes over stdin only."""
 
     method: BecomeMethod = BecomeMethod.NONE
     user: str = "root"
@@ -48,9 +48,9 @@ class Become:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A time that comes again, in which servers are in `maintenance` or on `drain`.
+    """Recurring period in which servers are in `maintenance` or on `drain`.
 
-    `at`: when it begins, as cron has it, in the time zone `zone`; `lasts`: seconds.
+    `at`: its begin in cron format, in the time zone `zone`; `lasts`: seconds.
     """
 
     at: str
@@ -70,9 +70,9 @@ class Window:
 class Server:
     """One machine. `where` maps a value's dotted name (`ssh.user`) to the place that gave it.
 
-    `depends_on`: the servers without which it is not there (its hypervisor, its router); `rules`: what it says of
-    baseline rules itself, over its pools; `without`: rules that it does not have; `waivers`: those that may fail;
-    `public`: the addresses at which clients reach it, where those are others than `address`.
+    `depends_on`: servers without which it is down (its hypervisor, its router); `rules`: its own settings of baseline
+    rules, which override its pools'; `without`: rules that do not apply to it; `waivers`: rules that may fail;
+    `public`: addresses at which clients reach it, if they differ from `address`.
     """
 
     name: str
@@ -95,15 +95,15 @@ class Server:
 
 
 ADMIN = Server(name="(admin)", address="localhost", link=Link.LOCAL)
-"""The admin host itself, as the holder of the site's folders."""
+"""The admin host itself, as the source of the site's folders."""
 
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """What is done once on a member where something that it watches has changed.
+    """Handler: an action that runs once on a member after a change that it watches.
 
-    `verb` is `reload`, `restart` (argument: a service) or `run` (arguments: an argv). `watch` are
-    patterns of paths below the tree's root; empty: every path.
+    `verb`: `reload`, `restart` (argument: a service) or `run` (arguments: an argv); `watch`: patterns of paths below
+    the tree's root; empty: every path.
     """
 
     verb: str
@@ -115,7 +115,7 @@ class After:
 
 
 class Delete(StrEnum):
-    """What a sync removes from a member: nothing, what an earlier sync put there, or all that the source lacks."""
+    """Entries that a sync deletes on a member: none, those of an earlier sync, or all that the source lacks."""
 
     NOTHING = "false"
     DEPLOYED = "deployed"
@@ -124,12 +124,11 @@ class Delete(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FilesDeclaration:
-    """A file tree that a pool's members hold, and where it comes from.
+    """File tree of a pool's members, and its source.
 
-    `source` is the absolute path of a folder on the admin host, or (`from_member`) a server's name.
-    `owner`/`group`/modes None: modes as in the source, owners not looked at; owner `source`: owner and group
-    by name as in the source. `trash` is in days. `entries`: how many a member's tree may have, 0: as many as the
-    source makes likely.
+    `source`: the absolute path of a folder on the admin host, or (`from_member`) a server's name; `owner`/`group`/modes
+    None: modes as in the source, owners not compared; owner `source`: owner and group by name as in the source;
+    `trash`: days; `entries`: how many a member's tree may have, 0: derived from the size of the source.
     """
 
     path: str
@@ -153,9 +152,9 @@ class FilesDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """How often in a row the members of a batch must be found well before the next one; times in seconds.
+    """Health gate: how often in a row a batch must be healthy before the next one; times in seconds.
 
-    `every`: between two looks; `within`: after which it stays closed.
+    `every`: between two checks; `within`: time limit, after which the gate stays closed.
     """
 
     stable: int = 3
@@ -165,10 +164,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How a pool is changed: batch sizes in turn (the last one repeats) and how much failure ends it.
+    """Rollout of a pool: batch sizes in turn (the last one repeats), and how much failure ends it.
 
-    `max_fail` None: no limit. Members that could not be reached count as failed. `gate` None: no health is waited for.
-    `drain`: whether a batch is taken out of the pool's names before it is changed, and put back after its gate.
+    `max_fail` None: no limit. Unreachable members count as failed. `gate` None: does not wait for health. `drain`:
+    whether a batch is taken out of the pool's names before its change, and put back after its gate.
     """
 
     batch: tuple[Amount, ...] = (Amount(100, percent=True),)
@@ -179,9 +178,10 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Servers that are to be the same, and in what. `baseline`: packs of rules; `rules`, `without`, `waivers`: as a
-    server's; `quorum`: how many members must be well enough for the pool not to be critical, None: all; `names`: those
-    that clients look up.
+    """Servers that should be the same, and in what.
+
+    `baseline`: packs of rules; `rules`, `without`, `waivers`: as for a server; `quorum`: how many members must be
+    healthy, otherwise the pool is critical, None: all; `names`: names that clients look up.
     """
 
     name: str
@@ -214,13 +214,13 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class TopologySettings:
-    """How patient the topology is; times in seconds.
+    """Settings of the topology; times in seconds.
 
-    `every`: how often a scan is meant to run; `timeout`: of one knock; `window`: the least silence before a server
-    is down; `denials`: brothers that must deny it as well (0: our own word is enough); `quorum`: the share of those
-    last up that must be reachable, else we suspect ourselves; `sentinels`: addresses that answer as long as our own
-    network is there; `publish`: the path on members at which they are given the picture, None: they are not; `ttl`:
-    how long such a copy holds.
+    `every`: intended interval of scans; `timeout`: of one probe; `window`: least silence before a server is down;
+    `denials`: peers that must also fail to reach it (0: our own evidence is enough); `quorum`: the share of servers
+    last up that must be reachable, otherwise our own network is suspect; `sentinels`: addresses that answer as long as
+    our own network is up; `publish`: path of the published picture on members, None: not published; `ttl`: how long
+    such a copy is valid.
     """
 
     every: float = 60.0
@@ -235,7 +235,7 @@ class TopologySettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What multiall.yaml says; times in seconds.
+    """Settings in multiall.yaml; times in seconds.
 
     `network`: the network namespace that sessions start from (Linux); None: that of this process. `ssh_config`: read in
     place of ~/.ssh/config and the machine's, as `ssh -F` does.
@@ -253,7 +253,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A folder with inventory/, rules/ and multiall.yaml, read and found to be right."""
+    """Folder with inventory/, rules/ and multiall.yaml, read and found valid."""
 
     root: str
     inventory: Inventory
@@ -261,12 +261,12 @@ class Site:
     guards: Mapping[str, "GuardLimit"] = field(default_factory=dict)
     packs: Mapping[str, Mapping[str, Saying]] = field(default_factory=dict)
     examples: Mapping[str, Mapping[str, Example]] = field(default_factory=dict)
-    """pack → rule → what it is tried on."""
+    """pack → rule → its example."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardLimit:
-    """From which share of at least how many items a plan looks like an accident."""
+    """Guard limit: a plan looks like an accident if it changes this share of at least so many items."""
 
     share: float
     at_least: int

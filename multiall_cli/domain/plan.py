@@ -1,4 +1,4 @@
-"""What a sync would do: one plan over all subjects and kinds."""
+"""Plan of a sync, over all subjects and kinds."""
 
 from typing import Any, Generic
 
@@ -9,7 +9,7 @@ from multiall_cli.domain.scope import Scope, Subject
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A subject that is not dealt with now. `reason`: a short code (`down`, `drain`, `timeout`, `fault`)."""
+    """Subject that the sync does not handle now. `reason`: a short code (`down`, `drain`, `timeout`, `fault`)."""
 
     subject: Subject
     agents: tuple[str, ...]
@@ -20,14 +20,14 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Desired(Generic[Item]):
-    """What one subject should have.
+    """Desired state of one subject.
 
-    `conflicts`: keys that are left alone, each with the reason; the run ends with exit code 4. `unmet`: what is not as
-    declared and cannot be fixed by a change of this agent; exit code 3. `notes`: what a sync leaves out or cannot do,
-    and what to do about it. `detail`: for the guards and the renderer of this kind; the engine passes it on unread.
+    `conflicts`: keys that are left alone, each with the reason; the run ends with exit code 4. `unmet`: differences
+    that no change of this agent can fix; exit code 3. `notes`: limits of a sync, each with its fix. `detail`: for the
+    guards and the renderer of this kind; the engine passes it on unread.
 
-    A snapshot that equals the observed one should be the same object, or the observed one an `Apart` of it: then the
-    difference costs nothing.
+    A snapshot that equals the observed one should be the same object, or the observed one should be an `Apart` of it:
+    then the difference costs nothing.
     """
 
     snapshot: Snapshot[Item]
@@ -39,11 +39,11 @@ class Desired(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class AgentPlan(Generic[Item]):
-    """What one agent would change on one or more subjects.
+    """Changes of one agent on one or more subjects.
 
     Subjects with equal changes share one AgentPlan, so a plan for 2,000 equal members is as large as one for a single
-    member. `size`: how many items the subject has now, for guards (0 where nothing changes); `handlers`: what runs
-    afterwards, in words.
+    member. `size`: number of items that the subject has now, for guards (0 if nothing changes); `handlers`: handlers
+    that run afterwards, in words.
     """
 
     kind: str
@@ -59,16 +59,16 @@ class AgentPlan(Generic[Item]):
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """The names of its subjects."""
+        """Return the names of its subjects."""
         return tuple(each.name for each in self.subjects)
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A reason to think that a plan is an accident.
+    """Reason to think that a plan is an accident.
 
-    `guard`: the whole name, `files.deletions`, as `--force-guard` takes it; `subject`: which subject or item; `what`:
-    one clause with the numbers.
+    `guard`: the full name, `files.deletions`, as `--force-guard` takes it; `subject`: the subject or item; `what`: one
+    clause with the numbers.
     """
 
     guard: str
@@ -78,12 +78,12 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that one sync would do, over all kinds.
+    """All changes of one sync, over all kinds.
 
-    `subjects`: every subject that the sync is about, also those that `--only` leaves out of `parts`; `pending`:
-    handlers that an earlier run announced and did not run, as (server, handler). `id` is a hash of changes, handlers
-    and pending handlers: equal plans have equal ids in any order and on any admin host. Alarms, notes and absences are
-    no part of it.
+    `subjects`: every subject of the sync, also those that `--only` leaves out of `parts`; `pending`: handlers that an
+    earlier run announced and did not run, as (server, handler). `id` is a hash of changes, handlers and pending
+    handlers: equal plans have equal ids in any order and on any admin host. It does not cover alarms, notes and
+    absences.
     """
 
     scope: Scope
@@ -106,12 +106,12 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether a sync would touch no subject."""
+        """Return whether a sync would touch no subject."""
         return not (self.changes or self.pending)
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The subjects that would change, in the order of the inventory."""
+        """Return the subjects that would change, in the order of the inventory."""
         names = {each.name for part in self.parts if part.changes for each in part.subjects}
         return tuple(each.name for each in self.subjects if each.name in names)
 

@@ -1,4 +1,4 @@
-"""What a sync of a pool would change, of files and of names, under one id."""
+"""Plan of a pool: changes of its files and its names under one id."""
 
 from collections.abc import Callable
 from dataclasses import field
@@ -11,9 +11,7 @@ from multiall_cli.domain.report import Report
 
 @dataclass(frozen=True, slots=True)
 class PoolPlan:
-    """The plan of a pool. `files` None: it declares names only; `names`: a plan for each of its zones; `id`: stands for
-    all of it.
-    """
+    """Plan of a pool. `files` None: it declares names only; `names`: a plan per zone; `id`: covers all of it."""
 
     pool: str
     files: Plan | None
@@ -23,7 +21,7 @@ class PoolPlan:
 
 @dataclass(frozen=True, slots=True)
 class PoolReport:
-    """What a sync did with a pool's files (None: it declares none) and with its names."""
+    """Result of a sync: of the pool's files (None: it declares none) and of its names."""
 
     files: Report | None
     names: tuple[ZoneReport, ...] = field(default=())
@@ -31,8 +29,11 @@ class PoolReport:
 
 @dataclass(frozen=True, slots=True)
 class PoolWish:
-    """What the admin asked for. `only`: a target within the pool, whose names are left alone then; `plan`: an id that
-    must still hold; `files_forced`, `names_forced`: guards to pass; the others decide on a plan they are shown.
+    """Options of the operator.
+
+    `only`: a target within the pool, which excludes the pool's names; `plan`: an id that the plan must still have;
+    `files_forced`, `names_forced`: guards to pass; `confirm_files`, `confirm_names`: called with the plan, return
+    whether to go on.
     """
 
     only: str = ""

@@ -1,4 +1,4 @@
-"""The topology on its members: what was given to whom, and whether a copy of it can be trusted."""
+"""Publication of the topology to members, and verification of a copy."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -8,7 +8,7 @@ from multiall_cli.domain.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LastPublished:
-    """What was published last: when (seconds since the epoch), what it said, and who was away then."""
+    """Last publication: its time (seconds since the epoch), its content, and the servers that were away."""
 
     at: float = 0.0
     said: str = ""
@@ -17,7 +17,7 @@ class LastPublished:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One publication. `given`: who has it; `missed`: who has not, and why."""
+    """One publication. `given`: servers that have it; `missed`: servers that do not, each with the reason."""
 
     path: str
     given: tuple[str, ...] = ()
@@ -26,7 +26,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Whether a published topology is ours and still holds; `why` not. Times in seconds since the epoch."""
+    """Verification of a published topology: whether it is ours and still valid; `why` not.
+
+    Times in seconds since the epoch.
+    """
 
     holds: bool
     why: str

@@ -1,4 +1,4 @@
-"""What zones hold and are to hold: records, claims, plans and reports."""
+"""Records of zones, observed and desired; claims, plans and reports."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -14,27 +14,27 @@ from multiall_cli.domain.values import ONE, Amount
 from multiall_cli.domain.zones import OnFloor, Zone
 
 MANAGED = ("A", "AAAA", "CNAME", "SRV", "PTR")
-"""The only types that are ever written, besides the TXT of a marker: never SOA, NS or what DNSSEC has."""
+"""The only types that are ever written, besides the TXT of a marker: never SOA, NS or DNSSEC types."""
 
 
 @dataclass(frozen=True, slots=True)
 class RRset:
-    """All records of one name and type. `ttl` in seconds; `values`: as a zone's file has them, sorted.
+    """All records of one name and type. `ttl` in seconds; `values`: in zone file format, sorted.
 
-    `marker`: the text of our mark that stands beside them, '' where there is none.
+    `marker`: the text of our marker beside them, '' if there is none.
     """
 
     ttl: int
     values: tuple[str, ...]
     marker: str = field(default="", compare=False, repr=False)
-    """Not compared, so not part of `repr` either: plan ids are made from it, and a marker holds a time."""
+    """Neither compared nor part of `repr`: plan ids are made from `repr`, and a marker includes a time."""
 
     def brief(self) -> str:
         return f"{self.ttl} {', '.join(self.values)}" if self.values else "no records"
 
 
 def rrset_of(brief: str) -> RRset | None:
-    """What `brief` told; None for ''."""
+    """Return the records from the text of `brief`; None for ''."""
     if not brief:
         return None
     if brief == RRset(0, ()).brief():
@@ -48,7 +48,7 @@ Place = tuple[str, str]
 
 
 def key_of(place: Place) -> str:
-    """The key of a change: `www.example.net A`."""
+    """Return the key of a change: `www.example.net A`."""
     return f"{place[0].rstrip('.') or '.'} {place[1]}"
 
 
@@ -59,7 +59,7 @@ def place_of(key: str) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A zone as its primary gave it, whole. `soa`: the data of its SOA record, as text."""
+    """Whole zone as its primary sent it. `soa`: the data of its SOA record, as text."""
 
     serial: int
     soa: str
@@ -67,7 +67,7 @@ class Content:
 
 
 class Stand(StrEnum):
-    """Whether a member is to be in its names."""
+    """Whether a member should be in its names."""
 
     IN = "in"
     OUT = "out"
@@ -77,7 +77,7 @@ class Stand(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a member stands, and why, in words."""
+    """Verdict on a member's place in its names, with the reason in words."""
 
     server: str
     stand: Stand
@@ -86,10 +86,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the records of one name and type are to be, before anyone looked at what is there.
+    """Declared records of one name and type, before the zone is read.
 
-    `values`: member → its record, in the pool's order; `follows`: whether health decides who is in it; `first`: only
-    the first member that can serve; `pools`: all that ask for the same.
+    `values`: member → its record, in the pool's order; `follows`: whether health decides on its members; `first`: only
+    the first member that can serve; `pools`: all pools with the same claim.
     """
 
     place: Place
@@ -109,9 +109,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the records of a claim are to be now. `wanted` None: nothing is known that could be given.
+    """Records that a claim should have now. `wanted` None: no record is known that could be given.
 
-    `there`: what they are now; `notes`: why they are not simply those of all who are in, in words.
+    `there`: the present records; `notes`: why `wanted` differs from the records of all members that are in, in words.
     """
 
     claim: Claim
@@ -123,8 +123,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A record that clients may still hold. `until`: seconds since the epoch; `gone`: whether it is no longer given;
-    `ttl`: seconds that a client holds it who is given it now; `noted`: when `until` was reckoned (0: not known).
+    """Record that clients may still have cached.
+
+    `until`: seconds since the epoch; `gone`: whether the zone no longer gives it; `ttl`: seconds for which a client
+    caches it if it gets it now; `noted`: when `until` was computed (0: not known).
     """
 
     place: Place
@@ -137,8 +139,10 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Leasing:
-    """A lease that is taken together with changes. `name`: of its TXT record; `before`: the record's data as it was
-    read, which must still hold; `after`: its data from then on.
+    """Lease that is taken together with changes.
+
+    `name`: of its TXT record; `before`: the record's data as it was read, which must be unchanged; `after`: the new
+    data.
     """
 
     name: str
@@ -148,8 +152,10 @@ class Leasing:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a primary made of changes, by their keys: those that it did, and those that it refuses, each with why and
-    what to do. What is in neither is no longer as it was planned. `leased`: the lease was taken with them.
+    """Result of changes at a primary, by key.
+
+    `done`: changes that it made; `refused`: changes that it refuses, each with the reason and the fix; a change in
+    neither is no longer as planned. `leased`: the lease was taken with them.
     """
 
     done: frozenset[str] = frozenset()
@@ -159,7 +165,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ZonePlan:
-    """What one run would change in a zone. `ours`: how many names and types bear our mark there now."""
+    """Changes of one run in a zone. `ours`: number of names and types that have our marker now."""
 
     zone: Zone
     changes: tuple[Change[RRset], ...]
@@ -180,8 +186,9 @@ class ZonePlan:
 
     @property
     def code(self) -> Exit:
-        """How well the zone would be without a change: a name that gives nothing, since no one is known to be well, is
-        not as wanted.
+        """Return the exit code that the zone has without a change.
+
+        A name without records, because no member is known to be healthy, is not as desired.
         """
         bare = any(each.claim.follows and each.wanted is None and each.there is None for each in self.decisions)
         return Exit.REFUSED if self.conflicts else Exit.PARTIAL if bare else Exit.OK
@@ -189,9 +196,9 @@ class ZonePlan:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """How one server answers for a zone. `lag`: seconds from the change until it had it; None: it has it not.
+    """Answer of one server for a zone. `lag`: seconds from the change until it had it; None: it does not have it.
 
-    `trouble`: what is wrong with it, in words, and `todo`.
+    `trouble`: the failure in words; `todo`: the fix.
     """
 
     server: str
@@ -203,9 +210,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class ZoneReport:
-    """What a sync did with a zone. `until`: when the last client lets go of what was taken out (0: nothing was);
-    `refused`: what the primary does not do; `stopped`: why nothing, or not all, was done; `brake`: why a sync would be
-    refused, where this is but a plan.
+    """Result of a zone sync.
+
+    `until`: when the last client drops the removed records (0: nothing was removed); `refused`: changes that the
+    primary refuses; `stopped`: why nothing, or not all, was done; `brake`: for a plan, why a sync would be refused.
     """
 
     plan: ZonePlan
@@ -222,7 +230,7 @@ class ZoneReport:
 
 @dataclass(frozen=True, slots=True)
 class ZoneStatus:
-    """A zone from outside: how its servers stand, what clients may still hold, and the last run that changed it."""
+    """Status of a zone: its servers, records that clients may still have cached, and the last run that changed it."""
 
     zone: Zone
     servers: tuple[Served, ...]
@@ -232,8 +240,9 @@ class ZoneStatus:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """All that is known of a name and type. `claim` None: nothing declares it; `decision` None: it is not ours to
-    write, and `conflict` says why.
+    """Explanation of a name and type.
+
+    `claim` None: nothing declares it; `decision` None: we may not write it, and `conflict` gives the reason.
     """
 
     place: Place

@@ -1,4 +1,4 @@
-"""What may be done about a rule that fails, and what became of it."""
+"""Remedies for rules that fail, and their results."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -10,7 +10,7 @@ from multiall_cli.domain.inventory import After
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One action on one server. `rule`: what calls for it; `code`, `shows`: how that failed."""
+    """One action on one server. `rule`: the rule that needs it; `code`, `shows`: that rule's failure."""
 
     server: str
     rule: str
@@ -21,7 +21,7 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Cooling:
-    """A remedy that is called for again so soon that it is not applied. Times in seconds since the epoch."""
+    """Remedy that is needed again so soon that it is not applied. Times in seconds since the epoch."""
 
     remedy: Remedy
     applied: float
@@ -30,8 +30,10 @@ class Cooling:
 
 @dataclass(frozen=True, slots=True)
 class Remedies:
-    """What may be done now. `unseen`: servers that could not be looked at, and why; `cooling`: what has been done a
-    short while ago, and the rule still fails.
+    """Remedies that may be applied now.
+
+    `unseen`: servers that could not be checked, each with the reason; `cooling`: remedies that were applied a short
+    while ago, but whose rules still fail.
     """
 
     chosen: tuple[Remedy, ...]
@@ -41,7 +43,7 @@ class Remedies:
 
 @dataclass(frozen=True, slots=True)
 class Remedied:
-    """What became of a remedy, in a run of the journal. `trouble`: why it did not help; '': it did."""
+    """Result of a remedy, in a run of the journal. `trouble`: why it did not help; '': it did."""
 
     run: str
     remedy: Remedy

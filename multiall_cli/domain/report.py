@@ -1,4 +1,4 @@
-"""How a sync came out."""
+"""Report of a sync."""
 
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,7 @@ from multiall_cli.domain.scope import Subject
 
 
 class MemberState(StrEnum):
-    """How a subject came out of a run."""
+    """Result of a run for a subject."""
 
     SAME = "same"
     CHANGED = "changed"
@@ -22,13 +22,13 @@ class MemberState(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether the subject is as desired."""
+        """Return whether the subject is as desired."""
         return self in (MemberState.SAME, MemberState.CHANGED)
 
 
 @dataclass(frozen=True, slots=True)
 class HandlerOutcome:
-    """How a handler (a reload, a command) came out on a member. `detail`: the end of its output where it failed."""
+    """Result of a handler (a reload, a command) on a member. `detail`: the end of its output if it failed."""
 
     handler: str
     result: Result
@@ -37,11 +37,10 @@ class HandlerOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SubjectReport:
-    """How one subject came out of a run.
+    """Result of a run for one subject.
 
-    `parts`: the plan as it was when it was applied. A just-in-time observation can make it smaller than the approved
-    plan. `caught_up`: how many missed runs this one made up for; `overtaken`: another run had what this one was to
-    change.
+    `parts`: the plan as applied. A just-in-time observation can make it smaller than the approved plan. `caught_up`:
+    number of missed runs that this one made up for; `overtaken`: another run is changing the same things.
     """
 
     subject: Subject
@@ -56,13 +55,13 @@ class SubjectReport:
 
     @property
     def server(self) -> str:
-        """Of a member, its name."""
+        """Return a member's server name."""
         return self.subject.name
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a sync did: every subject of the plan once. `stopped`: why it ended early; '': it did not."""
+    """Result of a sync, with every subject of the plan once. `stopped`: why it ended early; '': it did not."""
 
     run: str
     plan: Plan
@@ -72,5 +71,5 @@ class Report:
 
     @property
     def name(self) -> str:
-        """What the run was about."""
+        """Return the name of the run's scope."""
         return self.plan.scope.name

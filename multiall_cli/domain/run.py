@@ -10,10 +10,10 @@ from multiall_cli.domain.scope import Purpose, Scope
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One verb that changes something: who asked for it, from where, and how it ended.
+    """One verb that changes something: its operator, its host and its result.
 
-    `scopes`: what it is about, first what it locked, then what else it changed: a pool's run that changes names has
-    their zones too. `started`, `ended`: seconds since the epoch (UTC); `ended` None: it is running, or was cut off.
+    `scopes`: first the locked scope, then other changed scopes: a pool's run that changes names also has their zones.
+    `started`, `ended`: seconds since the epoch (UTC); `ended` None: it is running, or was cut off.
     """
 
     id: str
@@ -34,14 +34,14 @@ class Run:
 
 
 class Stage(StrEnum):
-    """How far a journalled change got. `intent` that stays after its run is settled by the next one."""
+    """Progress of a journalled change. If `intent` remains after its run, the next run settles it."""
 
     INTENT = "intent"
     DONE = "done"
     FAILED = "failed"
     CONFLICT = "conflict"
     SETTLED = "settled"
-    """Its run was cut off between intent and outcome; a later run looked and made it so."""
+    """Its run was cut off between intent and outcome; a later run found the subject as desired, or made it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class BacklogEntry:
-    """What the admin host owes to a subject that missed a run. Delivered once: by the run that brings it up to date.
+    """Run that an absent subject missed. Delivered once: by the run that brings the subject up to date.
 
-    `agent`: whose changes it missed; `scope`: of the run that it missed; `server`: whose absence was the reason.
+    `agent`: the agent whose changes it missed; `scope`: of the run that it missed; `server`: the absent server.
     """
 
     id: int
@@ -86,7 +86,7 @@ class BacklogEntry:
 
 @dataclass(frozen=True, slots=True)
 class PendingHandler:
-    """A handler that a run announced and has not run yet: a crash must not lose a reload.
+    """Handler that a run announced and has not run yet: a crash must not lose a reload.
 
     Once per subject and scope, however many agents ask for it.
     """
@@ -100,13 +100,13 @@ class PendingHandler:
 
     @property
     def action(self) -> str:
-        """In words, as `After` has them."""
+        """Return the action in words, in the format of `After`."""
         return f"{self.verb} {' '.join(self.arguments)}"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """What an agent saves of a subject from one run to the next. `part`: which, where it saves several values."""
+    """Value that an agent saves of a subject between runs. `part`: distinguishes several values."""
 
     agent: str
     subject: str
@@ -116,7 +116,7 @@ class SavedState:
 
 @dataclass(frozen=True, slots=True)
 class LastResult:
-    """How a subject came out of the last run of a scope that dealt with it."""
+    """Result of a subject in the last run of a scope that handled it."""
 
     scope: Scope
     subject: str
@@ -128,7 +128,7 @@ class LastResult:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Progress that someone may watch: what was just reached, on which server ('' where it is the run's own)."""
+    """Progress step of a run: its name, and its server ('' for a step of the run itself)."""
 
     name: str
     server: str = ""
@@ -137,7 +137,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a pool's lock, and since when (seconds since the epoch)."""
+    """Holder of a pool's lock, and since when (seconds since the epoch)."""
 
     who: str
     host: str

@@ -1,4 +1,4 @@
-"""What files say, word for word, with its place."""
+"""Rule settings as written in files, each with its place."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -11,7 +11,7 @@ NOWHERE = Origin("built in", 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A value of a rule as it is written, a text or a list of texts, and where."""
+    """Value of a rule as written, a text or a list of texts, and its place."""
 
     value: str | tuple[str, ...]
     origin: Origin = field(default=NOWHERE, compare=False)
@@ -19,7 +19,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What a rule is tried on: values that are well, and, over these, values that are not."""
+    """Example of a rule: good values, and bad values that override them."""
 
     good: "Saying"
     bad: tuple["Saying", ...]
@@ -27,4 +27,4 @@ class Example:
 
 
 Saying = Mapping[str, Said]
-"""What a pack, a pool or a server says of one rule: key → value."""
+"""Settings of one rule in a pack, a pool or a server: key → value."""

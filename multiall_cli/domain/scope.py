@@ -1,4 +1,4 @@
-"""What a run is about: scopes that are locked, subjects that are changed, and the purpose."""
+"""Scope of a run: locked scopes, changed subjects, and the purpose."""
 
 from enum import StrEnum
 
@@ -13,10 +13,10 @@ class ScopeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """What a lock holds and a run is about: a pool, a zone, or one purpose of the whole site (`scan`, `copy`).
+    """Unit of locks and runs: a pool, a zone, or one purpose of the whole site (`scan`, `copy`).
 
     Locks are taken in this order: the pool, then zones by name, one at a time. A run has several scopes: its own, and
-    that of each service it changed. So the history of a pool shows its names, and that of a zone shows its pools.
+    that of each service it changed. So the history of a pool includes its names, and that of a zone includes its pools.
     """
 
     kind: ScopeKind
@@ -31,7 +31,7 @@ def pool_scope(name: str) -> Scope:
 
 
 def zone_scope(zone: str) -> Scope:
-    """`zone`: its id in the inventory."""
+    """Return the scope of a zone. `zone`: its id in the inventory."""
     return Scope(ScopeKind.ZONE, zone)
 
 
@@ -40,20 +40,20 @@ def site_scope(purpose: str) -> Scope:
 
 
 class Role(StrEnum):
-    """What a subject is to its pool. Only members are batched, gated, drained and counted by `max_fail`."""
+    """Role of a subject in its pool. Only members are batched, gated, drained and counted by `max_fail`."""
 
     MEMBER = "member"
     SERVICE = "service"
-    """Something that serves the pool, such as a zone. Services are changed after all batches."""
+    """Service for the pool, for example a zone. Services are changed after all batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an agent changes.
+    """Unit that an agent changes.
 
     `name`: of a member, the server's name; of a service, a name that is unique among the services of its kind.
-    `server`: whose reachability decides whether the subject is deferred. `scope`: what is locked while the subject is
-    changed; None: the lock of the run is enough.
+    `server`: the subject is deferred if this server is unreachable. `scope`: locked while the subject is changed; None:
+    the lock of the run is enough.
     """
 
     name: str
@@ -63,11 +63,13 @@ class Subject:
 
 
 class Purpose(StrEnum):
-    """Why subjects are synced. The journal saves it with each entry."""
+    """Purpose of a sync. The journal saves it with each entry."""
 
     SYNC = "sync"
     DRAIN = "drain"
-    """Members leave what serves them before their batch. Deliberate, so guards against many losses do not look at it
-    and it is not damped."""
+    """Members leave the services that point to them before their batch.
+
+    This is deliberate, so guards against many losses ignore it, and it is not damped.
+    """
     RESTORE = "restore"
     """Members are put back after their batch."""

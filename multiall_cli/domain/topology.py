@@ -1,4 +1,4 @@
-"""Who reaches whom: evidence, verdicts, links, downtimes and the picture that is made of them."""
+"""Topology: evidence, verdicts, links, downtimes and the resulting picture of reachability."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class Rung(IntEnum):
 
     @property
     def shows_life(self) -> bool:
-        """The machine has power and a network: whatever else is wrong with it, it is not down."""
+        """Return whether the machine has power and a network. Such a server is not down, whatever else is wrong."""
         return self >= Rung.ICMP
 
     @property
@@ -33,10 +33,10 @@ class Rung(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one observer met when it tried one server.
+    """Result of one observer's probe of one server.
 
-    `at`: seconds since the epoch; `rtt`, `lag`: seconds, of the answer and by how much the prober itself was late;
-    `trouble`: what is wrong with a server that shows life (`auth failed`).
+    `at`: seconds since the epoch; `rtt`: seconds until the answer; `lag`: seconds by which the prober itself was late;
+    `trouble`: the failure of a server that shows life (`auth failed`).
     """
 
     observer: str
@@ -67,9 +67,9 @@ _MET = {
 
 
 def failed(observer: str, target: str, reason: str, at: float) -> list[Evidence]:
-    """What a session that was not opened shows of the server; `reason`: a word of UNREACHABLE_REASONS.
+    """Return the evidence of a session that failed to open; `reason`: a word of UNREACHABLE_REASONS.
 
-    Nothing where it was not tried, or where its jump host was what failed.
+    Empty if the server was not tried, or if its jump host failed.
     """
     if reason not in _MET:
         return []
@@ -78,28 +78,28 @@ def failed(observer: str, target: str, reason: str, at: float) -> list[Evidence]
 
 
 class State(StrEnum):
-    """What is held of a server."""
+    """State of a server, derived from evidence."""
 
     UNKNOWN = "unknown"
     UP = "up"
     DEGRADED = "degraded"
     SUSPECT = "suspect"
     UNREACHABLE = "unreachable"
-    """The vantage cannot reach it, a brother can."""
+    """The vantage cannot reach it, but a peer can."""
     PARTITIONED = "partitioned"
-    """Only observers reach it that the vantage does not reach either."""
+    """Only observers that the vantage cannot reach either can reach it."""
     DOWN = "down"
 
 
 REST = (State.UP, State.DEGRADED)
-"""Who answers us."""
+"""States of servers that answer the vantage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is held of one server, since when (seconds since the epoch), by which rule and on what evidence.
+    """Verdict on one server: its state, since when (seconds since the epoch), by which rule and on what evidence.
 
-    `reason`: what is wrong, in words; `cause`: the greater trouble that this is a part of (`site=b`).
+    `reason`: the failure in words; `cause`: the larger failure that this is a part of (`site=b`).
     """
 
     server: str
@@ -114,7 +114,7 @@ class Verdict:
 
 
 class Downtime(StrEnum):
-    """What an operator said of a server."""
+    """Kind of downtime that an operator sets for a server."""
 
     DRAIN = "drain"
     MAINTENANCE = "maintenance"
@@ -124,10 +124,10 @@ class Downtime(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An operator's word on a server: by whom, why, and from when until when (seconds since the epoch). It ends.
+    """Downtime of a server: its kind, operator, reason, begin and end (seconds since the epoch). It always ends.
 
-    `begins` 0: it holds from the moment it was said, whatever the clock showed; `said`: when that was (0: not known);
-    `said_of`: the server of which it was said, where this one only depends on that one.
+    `begins` 0: valid from the moment it was set, even if the clock was wrong; `said`: when it was set (0: not known);
+    `said_of`: the server it was set for, if this one only depends on that one.
     """
 
     server: str
@@ -146,7 +146,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of what is held: of a server, or of the whole (`server` empty)."""
+    """Change of one verdict: of a server, or of the whole (`server` empty)."""
 
     at: float
     server: str
@@ -164,14 +164,14 @@ class LinkState(StrEnum):
     REFUSED = "refused"
     FILTERED = "filtered"
     ASYMMETRIC = "asymmetric"
-    """Open from here to there, and not from there to here: a firewall's doing."""
+    """Open from here to there, but not from there to here: the effect of a firewall."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The way from one observer to one server: how it is, and when that was seen.
+    """Link from one observer to one server: its state, and the time of the evidence.
 
-    `carries`: whether a connection of ours could go this way: not where the observer's sshd forwards nothing.
+    `carries`: whether our connections could use this link; false if the observer's sshd forwards nothing.
     """
 
     observer: str
@@ -184,13 +184,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The picture at one moment. Consumers read only this.
+    """Picture of the topology at one moment. Consumers read only this.
 
-    `vantage`: who looks; `components`: groups of observers and servers that reach each other, the vantage's first;
-    `hinges`: servers whose loss would cut a component; `relays`: unreachable server → the brother to go through;
-    `frozen`: why nothing is decided now ('' where all is as usual); `stale_after`: seconds after which what we saw
-    of a server ourselves is too old to act on; `serving`: pool → those of its members that can be given work;
-    `health`: what its baseline rules said of a server when it was last looked at.
+    `vantage`: the observer; `components`: groups of observers and servers that reach each other, the vantage's first;
+    `hinges`: servers whose loss would cut a component; `relays`: unreachable server → the peer to go through; `frozen`:
+    why no verdict changes now ('' in normal operation); `stale_after`: seconds after which our own evidence of a server
+    is too old to act on; `serving`: pool → its members that can get work; `health`: the result of each server's last
+    health check.
     """
 
     at: float
@@ -207,13 +207,13 @@ class Topology:
     health: Mapping[str, Latest] = field(default_factory=dict)
 
     def planned_of(self, server: str) -> Planned | None:
-        """The operator's word that holds now: a pin before maintenance before a drain."""
+        """Return the downtime that applies now: a pin before maintenance before a drain."""
         order = (Downtime.PINNED_UP, Downtime.PINNED_DOWN, Downtime.MAINTENANCE, Downtime.DRAIN)
         held = [each for each in self.planned.get(server, ()) if each.holds(self.at)]
         return min(held, key=lambda each: order.index(each.what), default=None)
 
     def state_of(self, server: str) -> State:
-        """What consumers act on: the operator's pin, else what is held."""
+        """Return the state that consumers act on: the operator's pin, otherwise the verdict."""
         word = self.planned_of(server)
         if word is not None and word.what is Downtime.PINNED_UP:
             return State.UP
@@ -223,36 +223,38 @@ class Topology:
         return State.UNKNOWN if verdict is None else verdict.state
 
     def health_of(self, server: str) -> Code | None:
-        """How it stands by its rules; None where it has none, or never was looked at."""
+        """Return the code of its last health check; None if it has no rules, or was never checked."""
         latest = self.health.get(server)
         return None if latest is None else latest.code
 
     @property
     def doubts(self) -> bool:
-        """Whether a suspicion is open."""
+        """Return whether a suspicion is open."""
         return any(each.state is State.SUSPECT for each in self.verdicts.values())
 
     def seen_at(self, server: str) -> float:
-        """When we last tried it, in seconds since the epoch; 0: never."""
+        """Return when we last probed it, in seconds since the epoch; 0: never."""
         verdict = self.verdicts.get(server)
         ours = [each.at for each in verdict.evidence if each.observer == self.vantage] if verdict else []
         return max(ours, default=0.0)
 
     def is_stale(self, server: str) -> bool:
-        """Whether we have not looked at it for too long to act on what is held of it."""
+        """Return whether our last probe is too old to act on its verdict."""
         return self.at - self.seen_at(server) >= self.stale_after
 
     def as_declared(self, server: str) -> bool:
-        """Whether it is up, or an operator said that it need not be."""
+        """Return whether it is up, or an operator declared that it need not be."""
         word = self.planned_of(server)
         return self.state_of(server) is State.UP or (word is not None and word.what is not Downtime.PINNED_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One look at all servers. `took`, `bound`: seconds; a loss is seen within `bound` of the round that met it.
+    """One round over all servers.
 
-    `published`: what became of giving it to the members; None where that was not due.
+    `took`, `bound`: seconds; a loss is detected within `bound` of the first round that sees it.
+
+    `published`: result of the publication to members; None if it was not due.
     """
 
     topology: Topology

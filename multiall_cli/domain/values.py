@@ -5,7 +5,7 @@ from multiall_cli.domain.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A reference to a secret, never the secret: `${env:X}`, `${file:path}`, `${cmd:command}`."""
+    """Reference to a secret, never the secret: `${env:X}`, `${file:path}`, `${cmd:command}`."""
 
     kind: str
     name: str
@@ -16,13 +16,13 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number of members, or a share of a pool: `3` or `25%`."""
+    """Number of members, or a share of a pool: `3` or `25%`."""
 
     number: int
     percent: bool = False
 
     def of(self, total: int) -> int:
-        """At least one member of a pool that has any; shares are rounded up."""
+        """Return the number of members: rounded up, and at least one in a pool that has any."""
         count = -(-total * self.number // 100) if self.percent else self.number
         return max(1, min(total, count))
 

@@ -1,4 +1,4 @@
-"""Names that clients look up: what pools declare of them, and the zones that hold them."""
+"""Names that clients look up: their declarations in pools, and their zones."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -13,14 +13,14 @@ DNS_PORT = 53
 
 
 class OnFloor(StrEnum):
-    """What a name gives where fewer members than `at_least` can serve."""
+    """Records of a name when fewer members than `at_least` can serve."""
 
     KEEP = "keep-last"
-    """What it gives now: no one is taken out."""
+    """The present records: no member is taken out."""
     ALL = "all"
-    """Those too of whom little is known; where these are too few as well, every member, whatever is known of it."""
+    """Also members in an uncertain state; if these are too few as well, every member in any state."""
     EMPTY = "empty"
-    """Only who can serve, though that be no one."""
+    """Only members that can serve, even if there are none."""
     SORRY = "fallback"
     """The addresses of `fallback:`."""
 
@@ -29,11 +29,11 @@ class OnFloor(StrEnum):
 class NameDeclaration:
     """One name that a pool's members serve.
 
-    `zone`: which of the inventory's; `domain`: the name of that, '' where it is the same; `name`: fully qualified, in
-    lower case; `inside`: whether it gives members' `address` and not what is `public`; `members`: those whose addresses
-    it gives, in this order; `ttl` in seconds; `types` of addresses; `ptr`: whether the addresses' own names point back;
-    `service` (`_https._tcp`) and `port`: of an SRV record; `weights`: member → its weight there; `cname`: the name is
-    an alias of the first member that can serve.
+    `zone`: its zone's id in the inventory; `domain`: that zone's name, '' if it is the same; `name`: fully qualified,
+    in lower case; `inside`: whether it gives members' `address` instead of their `public` addresses; `members`: the
+    members whose addresses it gives, in this order; `ttl`: seconds; `types`: of addresses; `ptr`: whether the
+    addresses' PTR records point back; `service` (`_https._tcp`) and `port`: of an SRV record; `weights`: member → its
+    weight there; `cname`: the name is an alias of the first member that can serve.
     """
 
     zone: str
@@ -56,7 +56,7 @@ class NameDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class NameServer:
-    """Who answers for a zone. `name`: a server of the inventory, or how its address was written."""
+    """Name server of a zone. `name`: a server of the inventory, or its address as written."""
 
     name: str
     address: str
@@ -65,7 +65,10 @@ class NameServer:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A TSIG key. `algorithm`: as BIND calls it, such as hmac-sha256; `secret`: base64, as `rndc-confgen` writes it."""
+    """TSIG key.
+
+    `algorithm`: BIND's name for it, for example hmac-sha256; `secret`: base64, as `rndc-confgen` writes it.
+    """
 
     name: str
     algorithm: str
@@ -74,14 +77,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone, who serves it, and how far one run may go.
+    """Zone, its servers, and its limits for one run.
 
-    `name`: fully qualified, in lower case; `label`: what the site calls it, where that is not its name: then it is one
-    view of several, and asked with its key; `owner`: stands in our markers, so that two sites can share a zone;
-    `share`, `at_most`: of our names, how many may change in a run and in an hour (whichever is more); `interval`:
-    seconds between a change of a name and the next one that adds to it; `within`: seconds in which every server must
-    have a change; `file`: where it lies on the primary and its `mirrors`, who are primaries too ('': it takes updates);
-    `fragment`: what that file includes, all of it ours; `transfer_key`: for transfers, where `key` may not.
+    `name`: fully qualified, in lower case; `label`: the site's id for it, if it is not its name: then it is one view of
+    several, and asked with its key; `owner`: part of our markers, so that two sites can share a zone; `share`,
+    `at_most`: how many of our names may change in a run and in an hour (whichever is more); `interval`: seconds between
+    a change of a name and the next one that adds to it; `within`: seconds in which every server must have a change;
+    `file`: its path on the primary and its `mirrors`, which are primaries too ('': it takes updates); `fragment`: the
+    file that it includes, all of it ours; `transfer_key`: for transfers, if `key` is not allowed.
     """
 
     name: str
@@ -102,7 +105,7 @@ class Zone:
 
     @property
     def reading_key(self) -> Key | None:
-        """The key that transfers are signed with."""
+        """Return the key that signs transfers."""
         return self.transfer_key or self.key
 
     @property
@@ -111,10 +114,10 @@ class Zone:
 
     @property
     def shown(self) -> str:
-        """What people call it."""
+        """Return the name for people."""
         return self.id.rstrip(".") or "."
 
     @property
     def id(self) -> str:
-        """What the inventory knows it by: its name, or its label."""
+        """Return the id in the inventory: its name, or its label."""
         return self.label or self.name
