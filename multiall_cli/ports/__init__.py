@@ -1,1 +1,1 @@
-"""What the engine needs of the world, as protocols; adapters implement them. Import each from its own module."""
+"""Protocols that the engine needs; adapters implement them. Import each from its own module."""

@@ -1,4 +1,4 @@
-"""The adapters of a site as one value: what implements the ports, opened piece by piece."""
+"""Adapters of a site as one value: the implementations of the ports, opened piece by piece."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -13,37 +13,37 @@ from multiall_cli.ports.transport import Transport
 
 
 class HostKeys(Protocol):
-    """The host keys that servers show, and the site's own known_hosts file."""
+    """Host keys of servers, and the site's own known_hosts file."""
 
     @property
     def file(self) -> str:
-        """The path of the site's known_hosts."""
+        """Return the path of the site's known_hosts."""
         ...
 
     def offered(self, server: Server) -> Offer:
-        """The key that a server shows now, compared with the known ones. Raises Unreachable."""
+        """Return the key that a server shows now, compared with the known ones. Raises Unreachable."""
         ...
 
     def pin(self, offer: Offer, *, replace: bool) -> None:
-        """Save an offered key. `replace`: forget other keys of this server. Raises UsageError."""
+        """Save an offered key. `replace`: delete other keys of this server. Raises UsageError."""
         ...
 
 
 class Signer(Protocol):
-    """The site's own key (Ed25519), which signs what the site publishes."""
+    """The site's own key (Ed25519), which signs its publications."""
 
     @property
     def public(self) -> str:
-        """Base64 of the 32 bytes of the public key."""
+        """Return base64 of the 32 bytes of the public key."""
         ...
 
     def sign(self, content: bytes) -> str:
-        """Base64 of the 64 bytes of the signature."""
+        """Return base64 of the 64 bytes of the signature."""
         ...
 
 
 class Adapters(Protocol):
-    """What implements the ports of one site. Each is opened at its first use, so a command pays for what it needs."""
+    """Implementations of one site's ports. Each is opened at its first use, so a command pays for what it needs."""
 
     @property
     def store(self) -> Store: ...
@@ -53,7 +53,7 @@ class Adapters(Protocol):
 
     @property
     def reading(self) -> Transport:
-        """For calls that change nothing: its sessions stay open between calls while a watch runs."""
+        """Return the transport for calls that change nothing: its sessions stay open between calls during a watch."""
         ...
 
     @property
@@ -61,12 +61,12 @@ class Adapters(Protocol):
 
     @property
     def name_servers(self) -> DynamicNameServers:
-        """Reads and changes zones that take dynamic updates (RFC 2136)."""
+        """Return the name servers for zones that take dynamic updates (RFC 2136)."""
         ...
 
     @property
     def dns_timeout(self) -> float:
-        """Seconds that a name server may be silent."""
+        """Return the seconds that a name server may be silent."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class Adapters(Protocol):
 
     @property
     def is_warm(self) -> bool:
-        """Whether connections and sessions stay open between calls."""
+        """Return whether connections and sessions stay open between calls."""
         ...
 
     def keep_warm(self, most: int) -> None:
@@ -85,11 +85,11 @@ class Adapters(Protocol):
         ...
 
     def is_hinted(self) -> bool:
-        """Whether an open connection has ended since the last round: the next scan is urgent."""
+        """Return whether an open connection has ended since the last round: then the next scan is urgent."""
         ...
 
     def open_session(self, server: Server) -> Session | None:
-        """A session over a connection that stays open; None where there is none."""
+        """Return a session over an open connection; None if there is none."""
         ...
 
     def in_network(self) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""What takes samples of servers for the topology."""
+"""Probes of servers for the topology."""
 
 from collections.abc import Sequence, Set
 from typing import Protocol
@@ -8,17 +8,17 @@ from multiall_cli.domain.topology import Evidence
 
 
 class Observer(Protocol):
-    """A brother that is asked whom it reaches. Safe to use from many threads."""
+    """Peer that probes other servers for us. Safe to use from many threads."""
 
     def reach(self, targets: Sequence[Server]) -> Sequence[Evidence] | None:
-        """What it meets at the targets' SSH ports; None where it cannot be asked at all. Errors: Unreachable."""
+        """Return its evidence from the targets' SSH ports; None if it cannot be asked at all. Raises Unreachable."""
         ...
 
     def close(self) -> None: ...
 
 
 class Prober(Protocol):
-    """Takes samples of servers for the topology. Safe to use from many threads."""
+    """Source of samples of servers for the topology. Safe to use from many threads."""
 
     def probe(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
         """Take a cheap sample of each server without a jump host; `listen`: servers whose SSH banner is read."""

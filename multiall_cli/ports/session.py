@@ -1,4 +1,4 @@
-"""A conversation with one server: commands, and operations of `remote/`."""
+"""Session with one server: commands, and operations of `remote/`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -7,12 +7,12 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import Server
 
 HEAD = TAIL = 1 << 20
-"""Bytes kept of the beginning and of the end of a command's output; the rest is counted."""
+"""Bytes saved of the beginning and of the end of a command's output; the rest is only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A command's output: the first and the last megabyte, and how many bytes between them were let go."""
+    """Output of a command: the first and the last megabyte, and the number of bytes dropped between them."""
 
     head: bytes = b""
     tail: bytes = b""
@@ -26,7 +26,7 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A command that ended. `exit_code` is 128 + n where signal n ended it."""
+    """Command that ended. `exit_code` is 128 + n if signal n ended it."""
 
     argv: tuple[str, ...]
     exit_code: int
@@ -35,25 +35,25 @@ class Completed:
 
 
 OnOutput = Callable[[str, bytes], None]
-"""Told each piece of output as it comes: ("stdout" | "stderr", bytes)."""
+"""Called with each piece of output as it arrives: ("stdout" | "stderr", bytes)."""
 
 
 class Reply(Protocol):
-    """An operation's answer: first every payload piece in order, then the value."""
+    """Answer of an operation: first every payload piece in order, then the value."""
 
     def pieces(self) -> Iterator[bytes]:
-        """The payload, as it comes. Read it to its end before `value`."""
+        """Yield the payload as it arrives. Read it to its end before `value`."""
         ...
 
     def value(self) -> Mapping[str, object]:
-        """The operation's result; pieces that were not read are passed over."""
+        """Return the operation's result; unread pieces are skipped."""
         ...
 
 
 class Session(Protocol):
-    """A conversation with one server. Used by one thread at a time.
+    """Session with one server. Used by one thread at a time.
 
-    Errors of `run` and `call`: Unreachable (the link is gone), MemberFault (it answered wrongly or not in time).
+    `run` and `call` raise Unreachable (the link is gone) and MemberFault (a wrong answer, or none in time).
     """
 
     @property
@@ -77,8 +77,10 @@ class Session(Protocol):
         ends: float | None = None,
         **arguments: object,
     ) -> Reply:
-        """Run an operation of `remote/` in the member's python3. `timeout`: seconds without an answer's next piece;
-        `ends`: in which the whole answer must have come, however much is said meanwhile.
+        """Run an operation of `remote/` in the member's python3.
+
+        `timeout`: seconds until the next piece of the answer; `ends`: seconds until the end of the answer, however many
+        pieces arrive.
 
         Payload pieces (at most MAX_PIECE bytes each) are sent as they are produced, then the answer is read; an
         operation that fails early ends the sending early.

@@ -1,4 +1,4 @@
-"""The site's memory: small protocols over one database. All are safe to use from many threads."""
+"""Store of a site: small protocols over one database. All are safe to use from many threads."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,12 +13,12 @@ from multiall_cli.domain.topology import Event, Evidence, Planned
 
 
 class Journal(Protocol):
-    """What runs did, an intent before each change and its outcome after it."""
+    """Journal of runs: an intent before each change, and its outcome after it."""
 
     def begin(self, run: Run) -> None: ...
 
     def add_scope(self, run: str, scope: Scope) -> None:
-        """A run turns out to be about one more scope; the history of that scope shows it from now on."""
+        """Add a scope to a run. The history of that scope shows the run from now on."""
         ...
 
     def end(self, run: str, result: int, at: float) -> None: ...
@@ -26,41 +26,44 @@ class Journal(Protocol):
     def intend(
         self, entries: Sequence[Entry], handlers: Sequence[PendingHandler] = (), states: Sequence[SavedState] = ()
     ) -> None:
-        """Write what is about to be done, durably, in one transaction. `states`: what holds if we die meanwhile."""
+        """Write intents durably in one transaction. `states`: states that apply if we die meanwhile."""
         ...
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Write how intents came out: stage, detail, time. `before` and `after` are written too unless both are ''."""
+        """Write outcomes of intents: stage, detail, time. `before` and `after` are written too unless both are ''."""
         ...
 
     def settle(self, scope: Scope, subject: str, agents: Sequence[str], at: float) -> int:
         """Close the intents that cut-off runs left on a subject, now that it is as these agents want it.
 
-        Those of runs of `scope` too whose agent is declared no more. Returns how many.
+        Also closes intents of runs of `scope` whose agent is no longer declared. Returns the number of closed intents.
         """
         ...
 
     def runs(self, limit: int, scope: Scope | None = None) -> Sequence[Run]:
-        """The newest first; `scope`: only runs that have it."""
+        """Return the newest runs first; `scope`: only runs that have it."""
         ...
 
     def run(self, run_id: str) -> Run | None:
-        """The run with this id, or the only one whose id begins with it. Raises UsageError if there are several."""
+        """Return the run with this id, or the only one whose id begins with it.
+
+        Raises UsageError if there are several.
+        """
         ...
 
     def entries(self, run_id: str, stage: Stage | None = None) -> Sequence[Entry]: ...
 
     def recent(self, agent: str, since: float) -> Sequence[Entry]:
-        """What an agent did since a time, whichever run did it; the oldest first."""
+        """Return an agent's entries since a time, of any run, the oldest first."""
         ...
 
     def pending(self, scope: Scope | None = None) -> Sequence[Entry]:
-        """Intents without an outcome."""
+        """Return intents without an outcome."""
         ...
 
 
 class Backlog(Protocol):
-    """What absent subjects missed."""
+    """Runs that absent subjects missed."""
 
     def add(
         self, scope: Scope, subject: str, server: str, agents: Sequence[str], run: str, reason: str, at: float
@@ -71,9 +74,9 @@ class Backlog(Protocol):
     def entries(self, scope: Scope | None = None, *, delivered: bool = False) -> Sequence[BacklogEntry]: ...
 
     def deliver(self, scope: Scope, subject: str, agents: Sequence[str], run: str, at: float) -> int:
-        """Mark what a subject missed of these agents as delivered by `run`; of how many runs that was.
+        """Mark a subject's missed runs of these agents as delivered by `run`; return the number of these runs.
 
-        Entries of `scope` too whose agent is declared no more.
+        Also marks entries of `scope` whose agent is no longer declared.
         """
         ...
 
@@ -82,14 +85,14 @@ class PendingHandlers(Protocol):
     """Handlers that runs announced (`Journal.intend`) and have not run yet."""
 
     def of(self, scope: Scope, subject: str | None = None) -> Sequence[PendingHandler]:
-        """In the order in which they were first announced. `subject` None: of all."""
+        """Return them in the order of their first announcement. `subject` None: of all."""
         ...
 
     def complete(self, handler: PendingHandler) -> None: ...
 
 
 class Results(Protocol):
-    """How each subject came out of the last run that dealt with it."""
+    """Result of each subject in the last run that handled it."""
 
     def save(self, results: Sequence[LastResult]) -> None: ...
 
@@ -97,81 +100,84 @@ class Results(Protocol):
 
 
 class AgentStates(Protocol):
-    """What agents save of their subjects between runs, and what decides. Losing it changes decisions."""
+    """Values that agents save of their subjects between runs.
+
+    They affect decisions, so losing them changes decisions.
+    """
 
     def get(self, agent: str, subject: str, part: str = "") -> bytes | None: ...
 
     def put(self, states: Sequence[SavedState], run: str = "") -> None:
-        """Save values in one transaction. `run`: which one they are from."""
+        """Save values in one transaction. `run`: the run that they come from."""
         ...
 
 
 class Downtimes(Protocol):
-    """What operators said of servers: drains, maintenance, pins."""
+    """Downtimes that operators set: drains, maintenance, pins."""
 
     def set(self, planned: Planned) -> None:
-        """It takes the place of one of the same kind that it overlaps."""
+        """Set a downtime. It replaces one of the same kind that it overlaps."""
         ...
 
     def end(self, server: str, now: float) -> Sequence[Planned]:
-        """End every downtime that holds or will hold; which those were."""
+        """End every present and future downtime; return those that ended."""
         ...
 
     def all(self, now: float | None = None) -> Sequence[Planned]:
-        """Those that have not ended by then; None: all that there ever were."""
+        """Return the downtimes that have not ended by then; None: all that there ever were."""
         ...
 
 
 class TopologyHistory(Protocol):
-    """What scans saw, and what follows from it."""
+    """Results of scans, and states derived from them."""
 
     def save_round(
         self, vantage: str, servers: Mapping[str, bytes], evidence: Sequence[Evidence], events: Sequence[Event]
     ) -> None:
         """Save one round in one transaction: states of servers, samples, events.
 
-        Of each observer's samples of a server the newest is kept; events are only ever added.
+        Of each observer's samples of a server only the newest is stored; events are only ever added.
         """
         ...
 
     def servers(self, vantage: str) -> Mapping[str, bytes]:
-        """server -> its state as the last round of this vantage left it."""
+        """Return server -> its state as the last round of this vantage left it."""
         ...
 
     def vantages(self) -> Sequence[str]:
-        """Every vantage that saved a round, by name."""
+        """Return the name of every vantage that saved a round."""
         ...
 
     def evidence(self) -> Sequence[Evidence]:
-        """The newest sample of each observer and server, whoever took it."""
+        """Return the newest sample of each observer and server, from any source."""
         ...
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> Sequence[Event]:
-        """The newest events first. `server`: of this one and of the whole; `until`: none after this."""
+        """Return the newest events first. `server`: of this one and of the whole; `until`: none after this."""
         ...
 
 
 class HealthHistory(Protocol):
-    """Checks of servers: the last one of each, and what came before."""
+    """Checks of servers: the last one of each, and their history."""
 
     def save_checks(self, records: Sequence[HealthRecord], before: float) -> None:
-        """Save checks in one transaction. Now and then, what is older than `before` is deleted."""
+        """Save checks in one transaction. Now and then, data older than `before` is deleted."""
         ...
 
     def servers(self, names: Sequence[str]) -> Mapping[str, bytes]:
-        """server -> its saved health; servers that were never checked are absent."""
+        """Return server -> its saved health; servers that were never checked are absent."""
         ...
 
     def latest(self) -> Mapping[str, Latest]:
-        """server -> the worst status of its last check."""
+        """Return server -> the worst status of its last check."""
         ...
 
     def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:
-        """The results of a rule since a time, the oldest first."""
+        """Return the results of a rule since a time, the oldest first."""
         ...
 
     def transitions(self, limit: int, server: str | None = None, rule: str | None = None) -> Sequence[HealthChange]:
-        """The rules that went into another class, the newest first."""
+        """Return changes of rules to another class, the newest first."""
         ...
 
 
@@ -179,15 +185,15 @@ class Waivers(Protocol):
     """Rules that may fail on servers until a time."""
 
     def add(self, waiver: Waiver) -> int:
-        """Save a waiver; its number."""
+        """Save a waiver; return its number."""
         ...
 
     def all(self, now: float | None = None) -> Sequence[Waiver]:
-        """Those that have not ended by then; None: all that there ever were."""
+        """Return the waivers that have not ended by then; None: all that there ever were."""
         ...
 
     def revoke(self, number: int, now: float) -> Waiver | None:
-        """End a waiver; which it was, None if there is none that holds."""
+        """End a waiver and return it; None if it does not apply any more."""
         ...
 
 
@@ -200,7 +206,7 @@ class Locks(Protocol):
 
 
 class Cache(Protocol):
-    """Bytes saved between runs to save work. Losing it costs time, never a decision."""
+    """Cached bytes that save work between runs. Losing them costs time, never a decision."""
 
     def get(self, key: str) -> bytes | None: ...
 
@@ -208,7 +214,7 @@ class Cache(Protocol):
 
 
 class Store(Protocol):
-    """All parts of the site's memory."""
+    """All parts of the site's store."""
 
     @property
     def journal(self) -> Journal: ...
@@ -244,9 +250,9 @@ class Store(Protocol):
     def cache(self) -> Cache: ...
 
     def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Planned]]:
-        """Let what was stored as of a later time count as of now, from now on.
+        """Make stored times in the future count as of now, for good.
 
-        Returns by how many seconds each time lay ahead, and the downtimes that were set then and have not begun.
+        Returns by how many seconds each time lay ahead, and the downtimes set at such times that have not begun.
         """
         ...
 

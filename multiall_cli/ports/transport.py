@@ -1,4 +1,4 @@
-"""What opens sessions."""
+"""Transport that opens sessions."""
 
 from typing import Protocol
 
@@ -7,12 +7,12 @@ from multiall_cli.ports.session import Session
 
 
 class Transport(Protocol):
-    """Opens sessions. Safe to use from many threads."""
+    """Opener of sessions. Safe to use from many threads."""
 
     def open(self, server: Server) -> Session:
-        """A session, authenticated and with its host key checked. Errors: Unreachable, MemberFault."""
+        """Open a session, authenticated and with its host key checked. Raises Unreachable, MemberFault."""
         ...
 
     def close(self) -> None:
-        """End whatever is kept open between sessions (jump hosts, keys)."""
+        """Close all that stays open between sessions (jump hosts, keys)."""
         ...
