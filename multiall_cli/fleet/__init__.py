@@ -1,4 +1,4 @@
-"""The Python API, and the one place where the ports are given their adapters."""
+"""Python API, and the only place that connects ports with their adapters."""
 
 import os
 from functools import cached_property
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["Fleet", "FleetOptions"]
 
 AS_SET = FleetOptions()
-"""As the site's settings say."""
+"""Default of the site's settings."""
 
 
 class Fleet:
-    """All of a site: one attribute per noun. Use it as a context manager, or `close` it."""
+    """Whole site: one attribute per noun. Use it as a context manager, or `close` it."""
 
     def __init__(self, site: Site, options: FleetOptions = AS_SET) -> None:
         self.site = site
@@ -38,7 +38,7 @@ class Fleet:
 
     @classmethod
     def load(cls, site: str | None = None, options: FleetOptions = AS_SET) -> Self:
-        """Open the site at a path, or the one that is found from here. Raises UsageError, InputFaults."""
+        """Open the site at a path, or the one found from the working directory. Raises UsageError, InputFaults."""
         return cls(read_site(find_site(site, os.environ, Path.cwd())), options)
 
     def __enter__(self) -> Self:
@@ -56,7 +56,7 @@ class Fleet:
 
     @cached_property
     def context(self) -> "Context":
-        """What every function of the fleet and of the engine is given."""
+        """Return the input of every function of the fleet and of the engine."""
         from multiall_cli.engine.context import Context
 
         settings, options = self.site.settings, self.options
@@ -116,5 +116,5 @@ class Fleet:
         return Doctor(self.context)
 
     def enter_network(self) -> None:
-        """Enter the network that connections start from, for good: before this process becomes another program."""
+        """Enter the network that connections start from, for good: for a process that becomes another program."""
         self._adapters.enter_network()

@@ -1,4 +1,4 @@
-"""Opens the adapters of a site, each at its first use."""
+"""Adapters of a site, each opened at its first use."""
 
 import hashlib
 import math
@@ -31,7 +31,7 @@ PATIENCE = 3.0  # seconds that a name server may be silent
 
 
 def state_folder(site: Site) -> Path:
-    """Where a site's store is: as `store:` says, else below $XDG_STATE_HOME by the site's path."""
+    """Return the folder of a site's store: as `store:` says, otherwise below $XDG_STATE_HOME by the site's path."""
     if site.settings.store:
         return Path(site.settings.store)
     root = os.path.realpath(site.root)
@@ -41,12 +41,12 @@ def state_folder(site: Site) -> Path:
 
 
 def known_hosts(site: Site) -> Path:
-    """The site's own known_hosts file."""
+    """Return the site's own known_hosts file."""
     return Path(site.root) / "known_hosts"
 
 
 class SiteAdapters:
-    """The `Adapters` of a site. Logins are made by many threads, so what they share is made under a lock."""
+    """`Adapters` of a site. Many threads log in at once, so shared parts are made under a lock."""
 
     def __init__(self, site: Site, options: FleetOptions, clock: Clock) -> None:
         self._site, self._options, self._clock = site, options, clock
@@ -85,8 +85,9 @@ class SiteAdapters:
 
     @property
     def store(self) -> "Store":
-        """The site's store. Times in it that lie in the future are corrected when it is opened and whenever the clock
-        was set back.
+        """Return the site's store.
+
+        Times in the future are corrected when the store is opened, and whenever the clock was set back.
         """
         if self._store is None:
             from multiall_cli.adapters.store.sqlite import SqliteStore
@@ -100,7 +101,7 @@ class SiteAdapters:
         return self._store
 
     def _settle_clock(self, store: "Store", now: float) -> None:
-        """Let times that lie ahead count as of now, and report them once."""
+        """Set times in the future to now, and report them once."""
         from multiall_cli.planning.ahead import report
 
         leads, late = store.settle_clock(now)
@@ -115,7 +116,7 @@ class SiteAdapters:
     def signer(self) -> "SigningKey":
         from multiall_cli.adapters.signing_key import SigningKey
 
-        _ = self.store  # makes the folder, for us alone
+        _ = self.store  # makes the folder, accessible to us only
         return SigningKey(state_folder(self._site) / "topology.key")
 
     # --- sessions -----------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ class SiteAdapters:
             from multiall_cli.adapters.router import RoutingTransport
 
             local = LocalTransport(self._timeout, passwords=self._shared_passwords())
-            _ = self._entered_network()  # a missing network is reported once, not by every member
+            _ = self._entered_network()  # a missing network is reported once, not for every member
             self._transport = RoutingTransport(self.ssh, local)
         return self._transport
 
@@ -142,7 +143,7 @@ class SiteAdapters:
         return self._reading
 
     def ssh(self) -> "SshTransport":
-        """The SSH transport; safe to call from many threads."""
+        """Return the SSH transport; safe to call from many threads."""
         with self._making:
             return self._ssh or self._made_ssh()
 
@@ -165,7 +166,7 @@ class SiteAdapters:
         return self._ssh
 
     def _shared_passwords(self) -> "Passwords":
-        """One value per run: what one member refused is not tried on the others."""
+        """Return one set of passwords per run: a password that one member refused is not tried on others."""
         from multiall_cli.adapters.passwords import Passwords
 
         if self._passwords is None:
@@ -232,7 +233,7 @@ class SiteAdapters:
             network.enter()
 
     def _entered_network(self) -> "NetworkNamespace | None":
-        """The network that sessions start from, where `network:` names one. Raises MultiAllError."""
+        """Return the network that sessions start from, if `network:` names one. Raises MultiAllError."""
         if self._network is None and self._settings.network:
             from multiall_cli.adapters.network_namespace import NetworkNamespace
 
@@ -241,7 +242,7 @@ class SiteAdapters:
 
     @property
     def name_servers(self) -> "DnsServers":
-        """Made once: it remembers the zones that it has read."""
+        """Return the name servers, made once: they cache the zones that they have read."""
         if self._name_servers is None:
             from multiall_cli.adapters.dns.servers import DnsServers
 

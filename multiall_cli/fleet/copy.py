@@ -18,13 +18,13 @@ from multiall_cli.fleet.execute import reachable_servers
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.guard_names import FILES, whole_names
 
-COPIES = site_scope("copy")  # what copies are journalled and locked as
+COPIES = site_scope("copy")  # scope of copies in the journal and for locks
 COPY_WAIT = 60.0  # seconds that a copy waits for another one
 COPYING = SyncOptions(verb="cp", defers=False, open_guards=whole_names(FILES, NAMES), lock_wait=COPY_WAIT)
 
 
 def copy(context: Context, source: str, target: str, path: str, confirm: Callable[[Plan], bool]) -> Report:
-    """Copy a file or a folder of the admin host to a path on servers; nothing is deleted there."""
+    """Copy a file or a folder of the admin host to a path on servers. Deletes nothing there."""
     servers = tuple(reachable_servers(context, target))
     with outgoing(Path(source), path) as declared:
         options = replace(COPYING, confirm=confirm)
@@ -33,7 +33,7 @@ def copy(context: Context, source: str, target: str, path: str, confirm: Callabl
 
 
 def fetch(context: Context, target: str, path: str, folder: str) -> tuple[Report, ...]:
-    """Copy a file or a folder of servers to `folder`/SERVER on the admin host: a report per server."""
+    """Copy a file or a folder of servers to `folder`/SERVER on the admin host; yield a report per server."""
     return tuple(_fetch(context, server, path, Path(folder)) for server in reachable_servers(context, target))
 
 
@@ -48,5 +48,5 @@ def _fetch(context: Context, server: Server, path: str, folder: Path) -> Report:
     except Refused:
         gone = Refused(server.name, f"{path} is not there, or is empty", "copies take no patterns; look at the path")
         return not_fetched(server.name, gone, COPIES)
-    except (Unreachable, MemberFault, Locked) as fault:  # one server's trouble is not the others'
+    except (Unreachable, MemberFault, Locked) as fault:  # the trouble of one server does not stop the others
         return not_fetched(server.name, fault, COPIES)

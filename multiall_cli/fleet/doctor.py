@@ -1,4 +1,4 @@
-"""What is wrong on the admin host and with the connections to servers, and how to fix it."""
+"""Diagnosis of the admin host and of the connections to servers, with the fix for each finding."""
 
 import os
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from multiall_cli.fleet.adapters import state_folder
 from multiall_cli.fleet.lookup import find_server, select_or_all
 from multiall_cli.planning.merge import effective_files
 
-LEAST_ROOM = 64 << 20  # bytes free where the store is, before doctor reports it
+LEAST_ROOM = 64 << 20  # bytes; doctor reports less free space at the store
 
 
 def examine_servers(context: Context, target: str) -> Iterator[Finding]:
-    """Findings about the connections to servers. `target` '': all servers."""
+    """Yield findings about the connections to servers. `target` '': all servers."""
     servers, nameless = select_or_all(context, target), {}
     trees = {each.name: [tree.path for tree in effective_files(context.inventory, each.name)[0]] for each in servers}
     for finding in examine(context, servers, trees):
@@ -32,7 +32,7 @@ def examine_servers(context: Context, target: str) -> Iterator[Finding]:
 
 
 def examine_site(context: Context) -> Iterator[Finding]:
-    """Findings about the admin host itself: the site, its ssh config, the store."""
+    """Yield findings about the admin host itself: the site, its ssh config, the store."""
     site = context.site
     words = f"{len(site.inventory.servers)} servers, {len(site.inventory.pools)} pools, no faults in its files"
     yield Finding("site", Health.WELL, f"{site.root}: {words}")
@@ -60,5 +60,5 @@ def _examine_store(context: Context) -> Iterator[Finding]:
 
 
 def sudoers(context: Context, target: str) -> tuple[str, ...]:
-    """The sudoers lines that the servers' `become: sudo` needs, one per user. `target` '': all servers."""
+    """Return the sudoers lines that the servers' `become: sudo` needs, one per user. `target` '': all servers."""
     return sudoers_lines(select_or_all(context, target))

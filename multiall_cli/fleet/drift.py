@@ -1,4 +1,4 @@
-"""What syncs would change, read by the agents themselves, as facts of the servers that pools declare it for."""
+"""Drift: pending changes of syncs, read by the agents, as facts of the servers that pools declare them for."""
 
 from collections.abc import Iterable, Sequence, Set
 
@@ -11,11 +11,14 @@ from multiall_cli.planning.checks.declarations import files_rule, names_rule
 from multiall_cli.planning.zones.claims import places_of
 
 Drift = dict[str, dict[Fact, Reading]]
-"""server → what its declarations show."""
+"""server → readings of its declarations."""
 
 
 def drift_of(context: Context, servers: Sequence[str]) -> Drift:
-    """What pools declare for servers; nothing of declarations that could not be looked at, where no one knows why."""
+    """Return the drift of servers from their pools' declarations.
+
+    Unreadable declarations have a reason or are left out.
+    """
     read: Drift = {name: {} for name in servers}
     for pool in context.inventory.pools.values():
         members = [name for name in pool.members if name in read]
@@ -27,14 +30,14 @@ def drift_of(context: Context, servers: Sequence[str]) -> Drift:
 
 
 def _join(read: Drift, found: Drift) -> None:
-    """What was read by a pool whose claim holds, stays."""
+    """Add readings of a pool; valid readings of earlier pools have priority."""
     for name, own in found.items():
         known = {fact: each for fact, each in read[name].items() if not each.trouble}
         read[name] = {**read[name], **own, **known}
 
 
 def _of_files(context: Context, pool: Pool, members: Sequence[str]) -> Drift:
-    """As far as this pool's claim on them holds; nothing of who is away."""
+    """Return the drift of a pool's files, if the pool may decide on them; nothing for servers that are away."""
     from multiall_cli.fleet.sync import plan_files
 
     facts = {(name, rule.id): rule.fact for name in members for rule in _rules(context, name)}
@@ -42,7 +45,7 @@ def _of_files(context: Context, pool: Pool, members: Sequence[str]) -> Drift:
     try:
         plan = plan_files(context, pool.name, ",".join(members))
     except UsageError:
-        return found  # another pool decides what these members have
+        return found  # another pool has priority for these members
     except (Refused, Unreachable, MemberFault) as fault:
         for name in members:
             found[name] = {facts[name, files_rule(each)]: _unread(str(fault)) for each in pool.files}
@@ -55,7 +58,7 @@ def _of_files(context: Context, pool: Pool, members: Sequence[str]) -> Drift:
 
 
 def _of_names(context: Context, servers: Iterable[str]) -> Drift:
-    """By plans of the zones that these servers' names are in; a conflict is a difference too."""
+    """Return the drift of names, from plans of their zones. A conflict is a difference too."""
     zones: dict[str, Set[Place] | str] = {}
     found: Drift = {name: {} for name in servers}
     facts = {name: {rule.id: rule.fact for rule in _rules(context, name)} for name in found}
@@ -70,7 +73,7 @@ def _of_names(context: Context, servers: Iterable[str]) -> Drift:
 
 
 def _compared(context: Context, places: Set[tuple[str, Place]], zones: dict[str, Set[Place] | str]) -> Reading:
-    """What a sync would change of names and types, each with its zone. `zones`: those that have been read."""
+    """Return the number of these names and types that a sync would change. `zones`: results of zones read so far."""
     changes = 0
     for zone, place in sorted(places):
         if zone not in zones:
@@ -83,7 +86,7 @@ def _compared(context: Context, places: Set[tuple[str, Place]], zones: dict[str,
 
 
 def _differing(context: Context, zone: str) -> Set[Place] | str:
-    """The names and types that a sync of a zone would change, or could not; why that is not known."""
+    """Return the names and types that a sync of a zone would change or refuses, or why they are unknown."""
     from multiall_cli.fleet import zones
 
     (report,) = zones.plan(context, [context.inventory.zones[zone]])

@@ -1,4 +1,4 @@
-"""Commands on servers, and facts of them."""
+"""Commands on servers, and facts of servers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ from multiall_cli.planning.whom import through
 def execute(
     context: Context, target: str, argv: Sequence[str], stdin: bytes, on_output: OnLine | None
 ) -> Iterator[Executed]:
-    """Run a command on servers; results as they come."""
+    """Run a command on servers; yield results as they arrive."""
     return engine.execute(context, reachable_servers(context, target), argv, stdin, context.timeout, on_output)
 
 
@@ -26,7 +26,7 @@ def facts(context: Context, target: str) -> Iterator[Facts]:
 
 
 def reachable_servers(context: Context, target: str) -> list[Server]:
-    """The servers of a target, each with the relay through which it is reached now."""
+    """Return the servers of a target, each with the relay through which it is reached now."""
     servers = select_servers(context, target)
     saved = recall(context.store.topology.servers(context.vantage), context.clock.now())[0].servers
     cut_off = any(each.name in saved and saved[each.name].state is State.UNREACHABLE for each in servers)

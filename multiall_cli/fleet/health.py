@@ -1,4 +1,4 @@
-"""Health: what the Fleet's verbs about baseline rules are made of."""
+"""Health: functions behind the Fleet's verbs about baseline rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
     from multiall_cli.engine.check import Duty
     from multiall_cli.engine.recent import Recent
 
-MOST_CHANGES = 1000  # of one history
+MOST_CHANGES = 1000  # class changes in one history
 WARM = 256  # sessions that a watch and a gate leave open
 
 
 def check(
     context: Context, servers: Iterable[Server], *, fresh: bool = False, drift: bool = False
 ) -> Iterator[Checked]:
-    """How servers stand by their rules, as they answer. `fresh`: also of rules that are not due yet; `drift`: also of
-    what pools declare, which is otherwise as it was seen last.
+    """Check servers and yield each result as it arrives.
+
+    `fresh`: also check rules that are not due yet; `drift`: also compare with what pools declare; without it the last
+    comparison counts.
     """
     from multiall_cli.drivers import x509
     from multiall_cli.engine.check import check as look
@@ -78,20 +80,20 @@ def _with_drift(context: Context, duties: "list[Duty]") -> "list[Duty]":
 
 
 def wait_for_health(context: Context, gate: Gate, servers: Sequence[str]) -> str:
-    """Waits until servers are well; why they are not, or ''."""
+    """Wait until servers are healthy; return why they are not, or ''."""
     from multiall_cli.engine.gate import closed
 
     book, _ = rule_book(context)
     blind = next((name for name in servers if not book.of(name)), "")
     if blind:
-        return f"{blind}: it has no baseline rules"  # nothing could ever be amiss with it
+        return f"{blind}: it has no baseline rules"  # without rules, no failure could ever close the gate
     context.adapters.keep_warm(WARM)
     members = [context.inventory.servers[name] for name in servers]
     return closed(gate, context.reading, lambda: list(check(context, members, fresh=True)))
 
 
 def remedies(context: Context, servers: Iterable[Server]) -> Remedies:
-    """What may be done now about rules that fail, and what is not done again so soon."""
+    """Return the remedies that may be applied now, and those that were applied too recently."""
     from multiall_cli.engine.remedy import last_applied
 
     order = {name: place for place, name in enumerate(context.inventory.servers)}
@@ -106,7 +108,7 @@ def remedies(context: Context, servers: Iterable[Server]) -> Remedies:
 
 
 def apply_remedies(context: Context, chosen: Sequence[Remedy]) -> tuple[Remedied, ...]:
-    """What became of each, until one did not help. Errors: Locked."""
+    """Apply remedies and return each result, until one does not help. Raises Locked."""
     from multiall_cli.engine.remedy import applied
 
     topology = current_topology(context)
@@ -117,7 +119,7 @@ def apply_remedies(context: Context, chosen: Sequence[Remedy]) -> tuple[Remedied
 
 
 def remembered(context: Context, servers: Iterable[Server]) -> tuple[Checked, ...]:
-    """How servers stood when they were last looked at; none is asked."""
+    """Return the results of servers' last checks. Asks no server."""
     from multiall_cli.engine.check import recalled
 
     duties, now = duties_of(context, servers, current_topology(context)), context.clock.now()
@@ -125,8 +127,9 @@ def remembered(context: Context, servers: Iterable[Server]) -> tuple[Checked, ..
 
 
 def codes_now(context: Context, servers: Sequence[str]) -> dict[str, Code]:
-    """Whether servers could serve at their last look, by the rules, waivers and downtimes of now. Whether they are as
-    declared does not matter: else a name server that cannot be asked would make members unknown, and these no names.
+    """Return the codes of servers' last checks under the present rules, waivers and downtimes, without drift.
+
+    With drift, an unreachable name server would make members unknown, and take them out of their names.
     """
     from multiall_cli.engine.check import recalled
 
@@ -140,7 +143,7 @@ def codes_now(context: Context, servers: Sequence[str]) -> dict[str, Code]:
 
 
 def duties_of(context: Context, servers: Iterable[Server], topology: Topology) -> "list[Duty]":
-    """What is to be looked at on each server. Errors: InputFaults."""
+    """Return the work of a check on each server. Raises InputFaults."""
     from multiall_cli.engine.check import Duty
 
     book, faults = rule_book(context)
@@ -159,8 +162,9 @@ def duties_of(context: Context, servers: Iterable[Server], topology: Topology) -
 
 
 def rule_book(context: Context) -> tuple[RuleBook, list[Fault]]:
-    """The rules of all servers, and where what is wrong with them is gathered. Made once: a site does not change while
-    a Fleet is open.
+    """Return the rules of all servers, and a list of errors in them.
+
+    Made once: a site does not change while a Fleet is open.
     """
     if context.cache.rules is None:
         faults: list[Fault] = []
@@ -169,7 +173,7 @@ def rule_book(context: Context) -> tuple[RuleBook, list[Fault]]:
 
 
 def _check_cache(context: Context) -> "Recent | None":
-    """What checks save from one to the next while connections stay open."""
+    """Return the cache of checks while connections stay open; otherwise None."""
     from multiall_cli.engine.recent import Recent
 
     if context.adapters.is_warm and context.cache.checks is None:
@@ -178,7 +182,7 @@ def _check_cache(context: Context) -> "Recent | None":
 
 
 def _group(context: Context, server: str, known: dict[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
-    """Who shares a pool with a server, itself too. `known`: what was made of the same pools before."""
+    """Return the servers that share a pool with a server, itself included. `known`: cache by pools."""
     pools = context.inventory.pools_of(server)
     names = tuple(pool.name for pool in pools)
     if names not in known:
@@ -187,13 +191,13 @@ def _group(context: Context, server: str, known: dict[tuple[str, ...], tuple[str
 
 
 def maintenance_of(topology: Topology, server: str) -> str:
-    """Why a server's failures are not to be told; '' where they are."""
+    """Return the reason why a server's failures are not reported; '' if they are."""
     word = topology.planned_of(server)
     return word.because if word is not None and word.what is Downtime.MAINTENANCE else ""
 
 
 def rules(context: Context, server: str, rule: str = "") -> tuple[Rule, ...]:
-    """The rules of a server, or one of them. Errors: UsageError, InputFaults."""
+    """Return the rules of a server, or one of them. Raises UsageError, InputFaults."""
     book, faults = rule_book(context)
     found = book.of(find_server(context, server).name)
     if faults:
@@ -208,7 +212,7 @@ def rules(context: Context, server: str, rule: str = "") -> tuple[Rule, ...]:
 
 
 def of(context: Context, servers: Iterable[Checked]) -> Health:
-    """How servers stand, in the order of the inventory, with what follows for their pools."""
+    """Return the health of servers, in the order of the inventory, and of their pools."""
     found = {each.server: each for each in servers}
     pools = pools_health(context.inventory.pools.values(), found)
     return Health(
@@ -223,7 +227,7 @@ def of(context: Context, servers: Iterable[Checked]) -> Health:
 
 
 def test(context: Context, pack: str) -> Iterator[Trial]:
-    """The rules of one pack, or of all, on their examples. Errors: UsageError, InputFaults."""
+    """Try the rules of one pack, or of all, on their examples. Raises UsageError, InputFaults."""
     known = context.site.packs
     if pack and pack not in known:
         raise UsageError(
@@ -238,7 +242,7 @@ def test(context: Context, pack: str) -> Iterator[Trial]:
 
 
 def learn(context: Context, servers: Sequence[Server]) -> Learned:
-    """Rules of what most of these servers run and hold now."""
+    """Return rules for what most of these servers run and hold now."""
     from multiall_cli.engine.learn import learn as ask
 
     topology = current_topology(context)
@@ -246,7 +250,7 @@ def learn(context: Context, servers: Sequence[Server]) -> Learned:
 
 
 def lint(context: Context) -> list[Fault]:
-    """What is odd about rules, and yet can be used: see `planning.lint`."""
+    """Return warnings about valid rules: see `planning.lint`."""
     longest = context.site.settings.baseline.longest
     return found_odd(context.inventory, context.site.packs, waivers_now(context), context.clock.now(), longest)
 
@@ -262,7 +266,7 @@ def _tell_to(faults: list[Fault]) -> Tell:
 
 
 def meant(context: Context, target: str) -> Sequence[str]:
-    """The servers that a waiver is about now; none where its target means nobody any more."""
+    """Return the servers that a waiver's target means now; none if it means no server any more."""
     try:
         return select(target, world_of(context.inventory))
     except UsageError:
@@ -270,13 +274,13 @@ def meant(context: Context, target: str) -> Sequence[str]:
 
 
 def waivers_now(context: Context) -> list[Waiver]:
-    """Those that hold: of the store, and of the inventory."""
+    """Return the waivers that apply now, of the store and of the inventory."""
     now = context.clock.now()
     return waivers.holding([*context.store.waivers.all(now), *waivers.declared(context.inventory)], now)
 
 
 def waive(context: Context, rule: str, target: str, ends: float, because: str) -> Waiver:
-    """Let a rule fail on servers until a time. Errors: UsageError."""
+    """Let a rule fail on servers until a time. Raises UsageError."""
     from multiall_cli.engine.operator import who
 
     now, longest = context.clock.now(), context.site.settings.baseline.longest
@@ -303,12 +307,12 @@ def _must_be_about_something(context: Context, waiver: Waiver, servers: Sequence
 
 
 def _names_of(context: Context, book: RuleBook, server: str) -> list[str]:
-    """Of its rules, and of what its pools declare."""
+    """Return the ids of its rules, and of its pools' declarations."""
     return [rule.id for rule in (*book.of(server), *book.declared(server))]
 
 
 def revoke(context: Context, number: int) -> Waiver:
-    """End a waiver. Errors: UsageError where there is none that holds."""
+    """End a waiver. Raises UsageError if it does not apply any more."""
     ended = context.store.waivers.revoke(number, context.clock.now())
     if ended is None:
         raise UsageError(f"waiver {number}", "there is none that holds", "`multiall baseline waivers` shows all")
@@ -319,7 +323,7 @@ def revoke(context: Context, number: int) -> Waiver:
 
 
 def history(context: Context, rule: str, target: str, since: float) -> tuple[RuleHistory, ...]:
-    """How a rule stood on each server since a time. Errors: UsageError where no server has it."""
+    """Return the results of a rule on each server since a time. Raises UsageError if no server has it."""
     servers = select_servers(context, target) if target else tuple(context.inventory.servers.values())
     book, _ = rule_book(context)
     having = [each.name for each in servers if rule in _names_of(context, book, each.name)]

@@ -1,4 +1,4 @@
-"""The host keys that servers show, compared with the site's known_hosts."""
+"""Host keys of servers, compared with the site's known_hosts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.ssh.transport import SshTransport
 
 _STATES = {"host-key-unknown": "unknown", "host-key-changed": "changed", "auth": "known"}
-"""Why a login failed -> what that says about the host key."""
+"""Reason of a failed login -> its meaning for the host key."""
 
 
 class SiteHostKeys:
-    """The `HostKeys` of a site."""
+    """`HostKeys` of a site."""
 
     def __init__(self, ssh: "SshTransport", file: Path) -> None:
         self._ssh, self._file = ssh, file

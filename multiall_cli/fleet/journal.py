@@ -1,4 +1,4 @@
-"""Past runs, and what is still open."""
+"""Past runs, and open work."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from multiall_cli.engine.context import Context
 
 
 def run_details(context: Context, run_id: str) -> RunDetails:
-    """A run with all that it changed. Raises UsageError if there is none."""
+    """Return a run with all its changes. Raises UsageError if there is none."""
     store, run = context.store, context.store.journal.run(run_id)
     if run is None:
         raise UsageError(f"run {run_id}", "there is no such run", "`multiall journal list` shows them")
@@ -20,7 +20,7 @@ def run_details(context: Context, run_id: str) -> RunDetails:
 
 
 def pending(context: Context, pool: str | None) -> Pending:
-    """What is still open, and what the next sync of each pool will settle. `pool` None: all pools."""
+    """Return the open work that the next sync of each pool will settle. `pool` None: all pools."""
     store, scope = context.store, pool_scope(pool) if pool else None
     pools = [scope] if scope else [pool_scope(name) for name in context.inventory.pools]
     handlers = [each for one in pools for each in store.handlers.of(one)]
@@ -29,7 +29,7 @@ def pending(context: Context, pool: str | None) -> Pending:
 
 
 def once_per_run(entries: Iterable[BacklogEntry]) -> tuple[BacklogEntry, ...]:
-    """The first entry of each subject and run: a run that was missed is one thing, however many agents it had."""
+    """Return the first entry of each subject and run: a missed run counts once, however many agents it had."""
     found: dict[tuple[str, str], BacklogEntry] = {}
     for each in entries:
         found.setdefault((each.subject, each.run), each)

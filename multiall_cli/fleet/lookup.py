@@ -1,4 +1,4 @@
-"""Find pools, servers and targets by name, with a suggestion on a typo."""
+"""Lookup of pools, servers and targets by name, with a suggestion on a typo."""
 
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Pool, Server
@@ -10,7 +10,7 @@ from multiall_cli.planning.targets import select, world_of
 
 
 def find_pool(context: Context, name: str) -> Pool:
-    """Raises UsageError with the nearest known name."""
+    """Return a pool. Raises UsageError with the nearest known name."""
     known = context.inventory.pools
     if name not in known:
         todo = f"{did_you_mean(name, known)}`multiall pool list` shows all"
@@ -19,7 +19,7 @@ def find_pool(context: Context, name: str) -> Pool:
 
 
 def find_server(context: Context, name: str) -> Server:
-    """Raises UsageError with the nearest known name."""
+    """Return a server. Raises UsageError with the nearest known name."""
     known = context.inventory.servers
     if name not in known:
         todo = f"{did_you_mean(name, known)}`multiall server list` shows all"
@@ -28,19 +28,19 @@ def find_server(context: Context, name: str) -> Server:
 
 
 def select_servers(context: Context, target: str) -> tuple[Server, ...]:
-    """The servers that a target expression means. Raises UsageError if there are none."""
+    """Return the servers that a target expression means. Raises UsageError if there are none."""
     special = _unfinished(context) if "@failed" in target or "@deferred" in target else {}
     names = select(target, world_of(context.inventory, special=special))
     return tuple(context.inventory.servers[name] for name in names)
 
 
 def select_or_all(context: Context, target: str) -> tuple[Server, ...]:
-    """The servers of a target; all servers if it is ''. Raises UsageError if there are none."""
+    """Return the servers of a target, or all servers if it is ''. Raises UsageError if there are none."""
     return select_servers(context, target) if target else tuple(context.inventory.servers.values())
 
 
 def _unfinished(context: Context) -> dict[str, tuple[str, ...]]:
-    """The members that the last run of each pool left failed or deferred."""
+    """Return the members that the last run of each pool left failed or deferred."""
     standings = [each for pool in context.inventory.pools for each in context.store.results.of(pool_scope(pool))]
     return {
         word: tuple(dict.fromkeys(each.subject for each in standings if each.state is state))

@@ -1,4 +1,4 @@
-"""The name servers of a site: those that take updates, and those whose zones lie in files."""
+"""Name servers of a site: those that take updates, and those whose zones are in files."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from multiall_cli.adapters.dns.zone_files import ZoneFiles
     from multiall_cli.ports.dns import DynamicNameServers, NameServers
 
-FILES = site_scope("zone files")  # what pushes of zones' files are journalled and locked as
+FILES = site_scope("zone files")  # scope of zone file pushes in the journal and for locks
 WAIT = 3600.0  # seconds that a push waits for another one
 
 
 class NameServersOfSite:
-    """The name servers of a site: of zones that take updates, and of those in files; a serial alone loads neither."""
+    """Name servers of a site, for zones with updates and zones in files. A query for a serial loads neither adapter."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -76,7 +76,7 @@ class NameServersOfSite:
 
 
 def _pushed(context: Context, servers: Sequence[Server], contents: Mapping[str, bytes]) -> Mapping[str, str]:
-    """Files on servers by FS-SA; why some have them not, by name."""
+    """Push files to servers with the file agent; return name → reason for servers without them."""
     from multiall_cli.agents.files import file_tree
     from multiall_cli.engine.copying import outgoing
     from multiall_cli.engine.sync import SyncOptions

@@ -1,4 +1,4 @@
-"""What a caller of the Python API may set for a Fleet."""
+"""Options of a Fleet for callers of the Python API."""
 
 import socket
 from collections.abc import Callable
@@ -12,11 +12,11 @@ VANTAGE = socket.gethostname()
 
 @dataclass(frozen=True, slots=True)
 class FleetOptions:
-    """`parallel` servers at once and `timeout` in seconds; None: as the site's settings say.
+    """Options of a Fleet. `parallel`: number of servers at once; `timeout`: seconds; None: the site's settings apply.
 
-    `watch` gets each step of a longer verb; `stop` says whether to begin no further member; `warn` gets what the
-    operator should know besides the result. `become_password`: for all servers with a `become` that declare none.
-    `dead_after`: seconds without an answer of a server's kernel after which the connection counts as cut.
+    `watch`: called with each step of a longer verb; `stop`: returns whether to begin no further member; `warn`: called
+    with warnings for the operator; `become_password`: for all servers with a `become` that declare none; `dead_after`:
+    seconds without an answer of a server's kernel after which the connection counts as cut.
     """
 
     parallel: int | None = None

@@ -1,4 +1,4 @@
-"""Rollouts that drain: a batch leaves its names, is waited for, and comes back."""
+"""Rollouts with drain: a batch leaves its names, waits for its clients to leave, and comes back."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,9 +24,9 @@ DRAINED = 3600.0  # seconds that a rollout may have members out of their names
 
 
 def drain(context: Context, pool: str, names: Sequence[str]) -> str:
-    """Take members out of their pool's names, and wait until no client uses them; why that cannot be, or ''.
+    """Take members out of their pool's names, and wait until no client uses them; return why that failed, or ''.
 
-    Whom an operator has drained already stays so; the others come back by themselves after an hour at the latest.
+    Members that an operator has drained stay drained. The others come back by themselves after an hour at the latest.
     """
     from multiall_cli.engine.operator import who
 
@@ -60,27 +60,27 @@ def drain(context: Context, pool: str, names: Sequence[str]) -> str:
 
 
 def restore(context: Context, pool: str, names: Sequence[str]) -> str:
-    """Put members back whom `drain` took out; why they are not back, or ''."""
+    """Put members back that `drain` took out; return why they are not back, or ''."""
     now = context.clock.now()
     for each in context.store.downtimes.all(now):
         if each.server in names and each.because == _because(pool):
             context.store.downtimes.end(each.server, now)
-    with suppress(Locked):  # a scan that goes on elsewhere sees the same
-        scan(context, links=False, logins=True)  # who comes back must have been seen a moment ago
+    with suppress(Locked):  # a scan elsewhere finds the same
+        scan(context, links=False, logins=True)  # a returning member needs recent evidence
     return next(filter(None, map(_failing, _moved(context, pool, Purpose.RESTORE))), "")
 
 
 def _moved(context: Context, pool: str, purpose: Purpose) -> list[ZoneReport]:
-    """The pool's names as they are to be now; what was planned is not damped, as what comes and goes is."""
+    """Sync the pool's names for a drain or a restore. Planned changes are not damped."""
     from multiall_cli.engine.zones import ROLLOUT, ZoneWish
 
     zones = [replace(zone, interval=0.0) for zone in of_pool(context, pool)]
-    meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names, and their floors hold all the same
+    meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names; the minimum numbers of members still apply
     return list(sync(context, zones, ZoneWish(ROLLOUT, purpose, pool, forced=meant, lock_wait=DRAINED)))
 
 
 def _failing(report: ZoneReport) -> str:
-    """Why not all was written that was wanted, or ''."""
+    """Return why not all changes were written, or ''."""
     if report.stopped or report.refused or report.exit is Exit.REFUSED:
         return report.stopped or str((*report.refused, *report.plan.conflicts)[0])
     return ""

@@ -1,10 +1,10 @@
-"""Site folders: begin one, import one, and the schemas of their files."""
+"""Site folders: creation, import, and the schemas of their files."""
 
 from pathlib import Path
 
 
 def make_site(folder: Path) -> list[Path]:
-    """Begin a site; return what was written. Raises UsageError if there is one already."""
+    """Create a site; return the files written. Raises UsageError if there is one already."""
     from multiall_cli.adapters.site.init import create_site
 
     config = Path.home() / ".ssh" / "config"
@@ -19,7 +19,7 @@ def schemas() -> dict[str, str]:
 
 
 def import_inventory(kind: str, file: Path) -> tuple[str, tuple[str, ...]]:
-    """Return another tool's inventory as the text of ours, and what was left out, each with its place.
+    """Return another tool's inventory in our format, and what was left out, each with its place.
 
     Raises UsageError.
     """

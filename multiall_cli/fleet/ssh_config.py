@@ -1,4 +1,4 @@
-"""What the ssh config says, for doctor and for logins by hand."""
+"""Settings of the ssh config, for doctor and for logins by hand."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,14 +11,14 @@ _BY_HAND = ("User", "Port", "ProxyJump", "ProxyCommand", "HostKeyAlias", "Identi
 
 
 def config_files(settings: Settings) -> tuple[str, ...]:
-    """The ssh configs that are read, the first value holds: the site's own, else the user's and the machine's."""
+    """Return the ssh configs in force, first match wins: the site's own, otherwise the user's and the machine's."""
     from multiall_cli.adapters.ssh.config import CONFIG_FILES
 
     return CONFIG_FILES if settings.ssh_config is None else (settings.ssh_config,)
 
 
 def unheeded(site: Site, servers: Sequence[Server]) -> Iterator[Finding]:
-    """Each line of the ssh config that is in force for a server and that MultiAll does not honour."""
+    """Yield a finding for each line of the ssh config that applies to a server, but that MultiAll ignores."""
     from multiall_cli.adapters.ssh.host_config import not_honoured
     from multiall_cli.adapters.ssh.route import Routes
 
@@ -37,7 +37,7 @@ def unheeded(site: Site, servers: Sequence[Server]) -> Iterator[Finding]:
 
 
 def login_options(site: Site, server: Server) -> list[str]:
-    """What blocks about a server's address say, as options of `ssh`, which looks up its name alone."""
+    """Return the settings of blocks for a server's address as `ssh` options, because `ssh` looks up its name alone."""
     if server.address == server.name:
         return []
     from multiall_cli.adapters.ssh.route import Routes

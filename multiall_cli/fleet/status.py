@@ -1,4 +1,4 @@
-"""The state of a pool's members, as the store has it."""
+"""Saved state of a pool's members."""
 
 from multiall_cli.domain.answer import MemberStatus, PoolStatus
 from multiall_cli.domain.scope import pool_scope
@@ -8,7 +8,7 @@ from multiall_cli.fleet.lookup import find_pool
 
 
 def pool_status(context: Context, pool: str) -> PoolStatus:
-    """Return the last result of each member and what it missed. Asks no server."""
+    """Return the last result of each member, and the runs it missed. Asks no server."""
     declared, store = find_pool(context, pool), context.store
     scope = pool_scope(pool)
     results = {each.subject: each for each in store.results.of(scope)}

@@ -1,4 +1,4 @@
-"""Plan, diff and sync a pool: its files and names under one plan id."""
+"""Plan, diff and sync of a pool: its files and names under one plan id."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,8 +41,8 @@ def plan(context: Context, pool: str, only: str = "") -> PoolPlan:
 def sync(context: Context, pool: str, wish: PoolWish) -> PoolReport:
     """Make a pool's files, then its names, as declared. Raises Locked, Refused, UsageError, Unreachable.
 
-    With a plan id, both parts must still be as planned before either is touched. Names are left alone where the files
-    were refused, stopped or not confirmed.
+    With a plan id, both parts must match the plan before either is touched. Names are left alone if the files were
+    refused, stopped or not confirmed.
     """
     has_names = _has_names(context, pool, wish.only)
     planned = _planned_names(context, pool, wish.names_forced) if has_names and wish.plan else None
@@ -78,7 +78,7 @@ def _id(files: Plan | None, names: Sequence[ZoneReport]) -> str:
 
 
 def _check(pool: str, wanted: str, now: str) -> None:
-    """Raises Refused where the plan is no longer the wanted one."""
+    """Raise Refused if the plan is no longer the approved one."""
     if wanted and wanted != now:
         what = f"the plan is now {now}, not {wanted}: something changed since"
         raise Refused(f"pool {pool}", what, f"look at `multiall pool plan {pool}` again")
@@ -143,7 +143,7 @@ def diff(context: Context, pool: str, only: str = "") -> tuple[Difference, ...]:
 def sync_files(context: Context, pool: str, only: str = "", options: SyncOptions = ANYTHING) -> Report:
     """Make a pool's files as declared. Raises Locked, Refused, UsageError, Unreachable.
 
-    `only`: a target within the pool; `options`: as of a sync, less the pool's own rollout and its stages.
+    `only`: a target within the pool; `options`: options of the sync, without the pool's own rollout and its stages.
     """
     declared = find_pool(context, pool)
     whole = replace(options, rollout=declared.rollout, stages=_stages(context, declared))
@@ -151,7 +151,7 @@ def sync_files(context: Context, pool: str, only: str = "", options: SyncOptions
 
 
 def _stages(context: Context, pool: Pool) -> list[RolloutStage]:
-    """A batch is drained, changed, and put back once it is healthy."""
+    """Return the stages of a rollout: a batch is drained, changed, and put back once it is healthy."""
     stages: list[RolloutStage] = []
     if pool.rollout.drain:
         drain, restore = partial(rollouts.drain, context, pool.name), partial(rollouts.restore, context, pool.name)
@@ -162,7 +162,7 @@ def _stages(context: Context, pool: Pool) -> list[RolloutStage]:
 
 
 def _work(context: Context, pool: Pool, only: str) -> tuple[Context, Scope, list[Agent], list[Server]]:
-    """A pool's scope, agents and members, and the context with what the topology says. Raises Refused, UsageError."""
+    """Return a pool's scope, agents and members, and the context with its topology. Raises Refused, UsageError."""
     ready, servers, limits = informed(context), context.inventory.servers, context.site.guards
     chosen = frozenset(server.name for server in select_servers(context, only)) if only else None
     holders = assign(context.inventory, pool, chosen, only)

@@ -1,4 +1,4 @@
-"""Scans, the picture that they leave, downtimes, and its publication to members."""
+"""Topology: scans, the saved picture, downtimes, and publication to members."""
 
 import os
 from contextlib import suppress
@@ -17,8 +17,8 @@ from multiall_cli.fleet.lookup import find_server, select_or_all, select_servers
 from multiall_cli.planning.whom import away, inherited, serving, through
 
 PUBLISHED_TO = (State.UP, State.DEGRADED, State.UNREACHABLE)
-SCANS = site_scope("scan")  # what scans are locked as: two at once would forget what the other saw
-PUBLICATIONS = site_scope("publication")  # what publications are locked as
+SCANS = site_scope("scan")  # lock of scans: two at once would lose each other's results
+PUBLICATIONS = site_scope("publication")  # scope of publications for locks
 SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 
 
@@ -26,18 +26,18 @@ SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 
 
 def informed(context: Context, topology: Topology | None = None) -> Context:
-    """The same context with what the topology says: which servers are away, and which are reached through a peer."""
+    """Return the context with the topology: servers that are away, and servers reached through a peer."""
     found = current_topology(context) if topology is None else topology
     return replace(context, away=away(found), relays=found.relays, topology=found)
 
 
 def current_topology(context: Context) -> Topology:
-    """The picture as the last scan left it, with what operators said since; asks no server."""
+    """Return the picture as the last scan left it, with downtimes set since. Asks no server."""
     return _with_pools(context, saved_topology(context))
 
 
 def saved_topology(context: Context) -> Topology:
-    """The picture without what follows for pools: enough to know which servers to skip and how to reach the others."""
+    """Return the picture without pools: enough to know which servers to skip and how to reach the others."""
     from multiall_cli.engine.probe import recalled
 
     now = context.clock.now()
@@ -52,9 +52,9 @@ def _with_pools(context: Context, topology: Topology) -> Topology:
 
 
 def _latest_health(context: Context) -> dict[str, Latest]:
-    """The verdict on each server at its last check; too old ones are stale.
+    """Return the result of each server's last check; too old ones are stale.
 
-    A server that was unfit then counts as unfit only by rules that still exist and that have not been waived since.
+    A server that was unfit counts as unfit only by rules that still exist and are not waived by now.
     """
     now, stale = context.clock.now(), context.site.settings.baseline.stale
     found = {
@@ -70,7 +70,7 @@ def _latest_health(context: Context) -> dict[str, Latest]:
 
 
 def downtimes(context: Context, now: float) -> list[Planned]:
-    """What operators and the inventory say of servers, and of those that they depend on."""
+    """Return downtimes by operators and the inventory, also those inherited by servers that depend on others."""
     from multiall_cli.planning import windows
 
     servers = context.inventory.servers
@@ -78,7 +78,7 @@ def downtimes(context: Context, now: float) -> list[Planned]:
 
 
 def events(context: Context, limit: int, server: str | None, until: float | None) -> tuple[Event, ...]:
-    """What changed, newest first. `server`: of this one and of the whole."""
+    """Return state changes, newest first. `server`: changes of this one and of the whole."""
     name = find_server(context, server).name if server else None
     return tuple(context.store.topology.events(limit, name, until))
 
@@ -106,7 +106,7 @@ def scan(context: Context, *, links: bool | None, logins: bool) -> Round:
         return found
     with suppress(Locked), context.store.locks.hold(PUBLICATIONS, me, 0.0):
         return replace(found, published=_publish(context, found, context.site.settings.topology.publish))
-    return found  # another run publishes; what it leaves out is due at the next scan
+    return found  # another run publishes; the rest is due at the next scan
 
 
 def _scan(context: Context, *, links: bool | None, logins: bool) -> Round:
@@ -127,7 +127,7 @@ def _scan(context: Context, *, links: bool | None, logins: bool) -> Round:
 
 
 def discover(context: Context, target: str) -> Discovery:
-    """Neighbours of servers that the inventory does not have. `target` '': asks all servers. Reads only."""
+    """Return neighbours of servers that the inventory does not have. `target` '': asks all servers. Reads only."""
     from multiall_cli.adapters.local import addresses
     from multiall_cli.engine.discover import discover
 
@@ -160,7 +160,7 @@ def set_downtime(
 
 
 def end_downtime(context: Context, target: str) -> tuple[Planned, ...]:
-    """End all downtimes of servers; which those were."""
+    """End all downtimes of servers; return those that ended."""
     now, servers = context.clock.now(), select_servers(context, target)
     return tuple(ended for server in servers for ended in context.store.downtimes.end(server.name, now))
 
@@ -169,7 +169,7 @@ def end_downtime(context: Context, target: str) -> tuple[Planned, ...]:
 
 
 def _publish(context: Context, found: Round, path: str) -> Published | None:
-    """Give the members the picture, if that is due."""
+    """Publish the picture to members, if that is due."""
     from multiall_cli.engine.publish import keep, publish, standing
     from multiall_cli.planning import publication
 
@@ -186,7 +186,7 @@ def _publish(context: Context, found: Round, path: str) -> Published | None:
 
 
 def verify(context: Context, file: Path) -> Verified:
-    """Whether a published topology is of this site, and still holds. Raises UsageError."""
+    """Return whether a published topology is of this site and still valid. Raises UsageError."""
     from multiall_cli.adapters.bounded_read import read_bounded
     from multiall_cli.adapters.signing_key import is_signed
     from multiall_cli.planning import publication

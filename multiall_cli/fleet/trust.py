@@ -10,7 +10,7 @@ from multiall_cli.fleet.lookup import find_server
 
 
 def trust(context: Context, server: str, fingerprint: str, *, replace: bool) -> str:
-    """Pin the key that a server shows, if it has this fingerprint; the file it is in. Raises Refused, Unreachable."""
+    """Pin the key that a server shows, if it has this fingerprint; return the file. Raises Refused, Unreachable."""
     keys = context.adapters.host_keys
     offer = keys.offered(find_server(context, server))
     if offer.fingerprint != fingerprint:
@@ -21,12 +21,12 @@ def trust(context: Context, server: str, fingerprint: str, *, replace: bool) -> 
 
 
 def offered(context: Context, server: str) -> Offer:
-    """The host key that a server shows now. Raises Unreachable, UsageError."""
+    """Return the host key that a server shows now. Raises Unreachable, UsageError."""
     return context.adapters.host_keys.offered(find_server(context, server))
 
 
 def login_command(context: Context, server: Server) -> list[str]:
-    """The argv of an `ssh` login, with what the site says of the server."""
+    """Return the argv of an `ssh` login, with the site's settings for the server."""
     from multiall_cli.fleet.ssh_config import login_options
 
     config, options = context.site.settings.ssh_config, login_options(context.site, server)

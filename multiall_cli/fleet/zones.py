@@ -1,4 +1,4 @@
-"""Zones: what the Fleet's verbs about names are made of."""
+"""Zones: functions behind the Fleet's verbs about names."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
@@ -57,11 +57,11 @@ if TYPE_CHECKING:
     from multiall_cli.engine.zones import ZoneWish
 
 
-LATELY = 100  # runs among which the last one is looked for that changed a zone
+LATELY = 100  # number of runs searched for the last one that changed a zone
 
 
 def chosen(context: Context, name: str = "") -> tuple[Zone, ...]:
-    """One zone, or all. Errors: UsageError where there is none of that name, or none at all."""
+    """Return one zone, or all. Raises UsageError if there is none of that name, or none at all."""
     zones = context.inventory.zones
     if not zones:
         raise UsageError("dns", "the site declares no zone", "add `zones:` to its inventory")
@@ -75,7 +75,7 @@ def chosen(context: Context, name: str = "") -> tuple[Zone, ...]:
 
 
 def of_pool(context: Context, pool: str) -> tuple[Zone, ...]:
-    """The zones in which a pool has names."""
+    """Return the zones in which a pool has names."""
     names = {each.zone for each in find_pool(context, pool).names}
     return tuple(
         zone
@@ -85,7 +85,7 @@ def of_pool(context: Context, pool: str) -> tuple[Zone, ...]:
 
 
 def desk(context: Context) -> "Desk":
-    """What zones are kept with, as the topology is now."""
+    """Return the common input of zone syncs, with the present topology."""
     from multiall_cli.engine.desk import Desk
 
     topology = current_topology(context)
@@ -97,7 +97,7 @@ def desk(context: Context) -> "Desk":
 def plan(
     context: Context, zones: Iterable[Zone], pool: str = "", forced: frozenset[str] = frozenset()
 ) -> Iterator[ZoneReport]:
-    """What a sync would change in each, of one pool's names or of all. `forced`: guards that are to pass."""
+    """Yield what a sync would change in each zone, of one pool's names or of all. `forced`: guards to pass."""
     made = desk(context)
     for zone in zones:
         yield _as_value(zone, partial(_planned, made, zone, pool, forced))
@@ -113,7 +113,7 @@ def _planned(made: "Desk", zone: Zone, pool: str, forced: frozenset[str]) -> Zon
 
 
 def sync(context: Context, zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[ZoneReport]:
-    """Make each as it is wanted; the trouble of one is told, and is not the others'."""
+    """Sync each zone. The trouble of one zone is reported and does not stop the others."""
     from multiall_cli.engine.zones import sync as work
 
     made = desk(context)
@@ -135,7 +135,7 @@ def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
 
 
 def status(context: Context, zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
-    """How each zone's servers stand to its primary, and what clients may still hold."""
+    """Yield the status of each zone: its servers, and records that clients may still have cached."""
     from multiall_cli.engine.desk import departed, scope_of
     from multiall_cli.engine.spreading import stands
 
@@ -147,7 +147,7 @@ def status(context: Context, zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
 
 
 def drift(context: Context, zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[Served, ...]]]:
-    """What is not as it was written, and which servers give something else than the primary."""
+    """Yield differences from what was written, and servers whose answers differ from the primary's."""
     from multiall_cli.engine.spreading import stands
 
     made = desk(context)
@@ -157,7 +157,7 @@ def drift(context: Context, zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport,
 
 
 def explain(context: Context, name: str) -> tuple[Explained, ...]:
-    """All that is known of a name: who declares it, who is in it and why, what is there. Errors: UsageError."""
+    """Explain a name: its declarations, its members with reasons, and its present records. Raises UsageError."""
     made = desk(context)
     wanted, zones = _written(context, name)
     found = [each for zone in zones for each in _explained(made, zone, wanted)]
@@ -193,8 +193,9 @@ def _explained(made: "Desk", zone: Zone, name: str) -> Iterator[Explained]:
 
 
 def _written(context: Context, name: str) -> tuple[str, list[Zone]]:
-    """The fully qualified name that an admin means, and its zone: several, where that has views. Errors: UsageError
-    where no zone holds it.
+    """Return the fully qualified name that an operator means, and its zones (several, if the zone has views).
+
+    Raises UsageError if no zone has it.
     """
     zones = chosen(context)
     whole, names = absolute(f"{name.rstrip('.')}.", "."), {each.name for each in zones}
@@ -207,8 +208,9 @@ def _written(context: Context, name: str) -> tuple[str, list[Zone]]:
 
 
 def adopt(context: Context, name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
-    """Put our mark beside records that are there, as they are. `from_owner`: beside those that bear this owner's; of
-    all declared names, where `name` is ''. Errors: UsageError, and as of a sync.
+    """Put our marker beside existing records, which stay as they are. Raises UsageError, and as a sync does.
+
+    `from_owner`: only records with this owner's marker, of all declared names if `name` is ''.
     """
     from multiall_cli.engine.zones import put
 
@@ -231,7 +233,10 @@ def adopt(context: Context, name: str, kind: str, wish: "ZoneWish", from_owner: 
 
 
 def _adopted(zone: Zone, claim: Claim, content: Content, from_owner: str) -> Change[RRset] | None:
-    """Errors: Refused, of a line in a file that is not in our part of it, and of a name that bears another's mark."""
+    """Return the change that adopts a claim's records.
+
+    Raises Refused for a line of a file outside our part of it, and for a name with another owner's marker.
+    """
     owner = mark.owner if (mark := marker_of(content, claim.place)) else ""
     if from_owner and owner != from_owner:
         return None
@@ -245,7 +250,7 @@ def _adopted(zone: Zone, claim: Claim, content: Content, from_owner: str) -> Cha
 
 
 def imported(context: Context, zone: Zone, file: Path | None) -> tuple[Proposal, ...]:
-    """Names of a zone (as its primary has it, or a file) that pools could declare. Errors: UsageError, Unreachable."""
+    """Return names of a zone, or of its file, that pools could declare. Raises UsageError, Unreachable."""
     from multiall_cli.adapters.dns.zone_files import read_zone_file
 
     content = desk(context).servers.read(zone) if file is None else read_zone_file(file, zone)
@@ -253,7 +258,7 @@ def imported(context: Context, zone: Zone, file: Path | None) -> tuple[Proposal,
 
 
 def history(context: Context, zones: Iterable[Zone], limit: int) -> tuple[Run, ...]:
-    """The runs that changed zones, the newest first."""
+    """Return the runs that changed zones, newest first."""
     from multiall_cli.engine.desk import scope_of
 
     runs = [run for zone in zones for run in context.store.journal.runs(limit, scope_of(zone))]
@@ -261,7 +266,7 @@ def history(context: Context, zones: Iterable[Zone], limit: int) -> tuple[Run, .
 
 
 def rollback(context: Context, run_id: str, wish: "ZoneWish") -> ZoneReport:
-    """Undo what a run did to a zone, where it is still as the run left it. Errors: UsageError, Refused."""
+    """Undo a run's changes to a zone, if they are still in place. Raises UsageError, Refused."""
     from multiall_cli.engine.desk import scope_of
     from multiall_cli.engine.zones import put
 
@@ -291,22 +296,25 @@ def rollback(context: Context, run_id: str, wish: "ZoneWish") -> ZoneReport:
 
 
 def departures(context: Context, target: str = "") -> list[Departure]:
-    """What clients may still hold of servers (of all, where no target is named)."""
+    """Return records of servers that clients may still have cached; of all servers if there is no target."""
     from multiall_cli.engine.desk import departed
 
     now, zones = context.clock.now(), context.inventory.zones.values()
     left = [each for zone in zones for each in departed(context.store, zone, now) if each.gone and each.until > now]
     if not target:
         return left
-    chosen = select_servers(context, target)  # whether or not a pool still declares them
+    chosen = select_servers(context, target)  # even if no pool declares them any more
     known = {address for each in chosen for inside in (False, True) for address in addresses_of(each, inside=inside)}
     known |= {host_of(each, zone.name) for each in chosen for zone in zones}
     return [each for each in left if each.value.split()[-1] in known]
 
 
 def given(context: Context, target: str = "") -> list[tuple[Place, Standing]]:
-    """The names that give servers now (who is to be out, where no target is named), and where each server stands.
-    Errors: UsageError, Unreachable, MemberFault.
+    """Return the names that lead to servers now, each with the server's standing.
+
+    Raises UsageError, Unreachable, MemberFault.
+
+    Without a target: servers that should be out.
     """
     made = desk(context)
     asked = {each.name for each in select_servers(context, target)} if target else None
@@ -325,14 +333,14 @@ def _is_asked(each: Standing, asked: Set[str] | None) -> bool:
 
 
 def late(context: Context) -> list[str]:
-    """The zones of which a server had not the newest one when it was looked at last, or could not be asked."""
+    """Return zones with a server that was behind or unreachable at the last check."""
     from multiall_cli.engine.desk import is_late
 
     return [zone.shown for zone in context.inventory.zones.values() if is_late(context.store, zone)]
 
 
 def examine(context: Context, zones: Iterable[Zone]) -> Iterator[Finding]:
-    """What is wrong between us and the name servers."""
+    """Yield problems between us and the name servers."""
     dns = context.adapters.name_servers
     for zone in zones:
         yield from _of_primary(context, dns, zone)
@@ -386,7 +394,7 @@ def _of_files(context: Context, zone: Zone) -> Iterator[Finding]:
 
 
 def _tried(subject: str, work: Callable[[], object], words: str) -> Generator[Finding, None, bool]:
-    """A finding of what was tried; whether it went well."""
+    """Yield a finding about an attempt; return whether it succeeded."""
     try:
         work()
     except (Unreachable, MemberFault) as fault:
@@ -397,11 +405,11 @@ def _tried(subject: str, work: Callable[[], object], words: str) -> Generator[Fi
 
 
 def needed(zones: Iterable[Zone]) -> dict[str, tuple[str, ...]]:
-    """name server and zone → the lines that its named.conf needs."""
+    """Return name server and zone → the lines that its named.conf needs."""
     found = {}
     for zone in zones:
         if zone.file:
-            continue  # it needs no right of ours in named.conf
+            continue  # needs no grant in named.conf
         found[f"{zone.primary.name}, for {zone.shown}"] = bind9.primary_lines(zone)
         for server in zone.secondaries:
             found[f"{server.name}, for {zone.shown}"] = bind9.secondary_lines(zone)
@@ -409,5 +417,5 @@ def needed(zones: Iterable[Zone]) -> dict[str, tuple[str, ...]]:
 
 
 def bound(left: Sequence[Departure]) -> float:
-    """When the last client lets go, in seconds since the epoch; 0: none holds anything."""
+    """Return when the last client drops its records, in seconds since the epoch; 0: no client has any."""
     return bounds.bound(left)

@@ -1,1 +1,1 @@
-"""The Python API, one class per noun of the command line. Each method is one call of the work beside it."""
+"""Python API, one class per noun of the command line. Each method calls one function of the fleet."""

@@ -34,7 +34,7 @@ class Baseline:
         return work.remembered(self._context, select_or_all(self._context, target))
 
     def summarize(self, servers: Iterable[Checked]) -> Health:
-        """Return what follows from results: for pools, and which waivers end soon."""
+        """Return what results mean for pools, and which waivers end soon."""
         return work.of(self._context, servers)
 
     def rules(self, server: str, rule: str = "") -> tuple[Rule, ...]:
@@ -42,7 +42,7 @@ class Baseline:
         return work.rules(self._context, server, rule)
 
     def waivers(self) -> tuple[Waiver, ...]:
-        """Return the waivers that hold, of the store and of the inventory."""
+        """Return the waivers that apply now, of the store and of the inventory."""
         return tuple(work.waivers_now(self._context))
 
     def waive(self, rule: str, target: str, ends: float, because: str) -> Waiver:
@@ -50,7 +50,7 @@ class Baseline:
         return work.waive(self._context, rule, target, ends, because)
 
     def revoke(self, number: int) -> Waiver:
-        """End a waiver. Raises UsageError if there is none that holds."""
+        """End a waiver. Raises UsageError if it does not apply any more."""
         return work.revoke(self._context, number)
 
     def history(self, rule: str, target: str = "", since: float = 0.0) -> tuple[RuleHistory, ...]:
@@ -74,5 +74,5 @@ class Baseline:
         return tuple(work.test(self._context, pack))
 
     def lint(self) -> tuple[Fault, ...]:
-        """Return what is odd about the site's rules, though they can be used."""
+        """Return warnings about the site's valid rules."""
         return tuple(work.lint(self._context))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Doctor:
-    """Doctor: what is wrong on the admin host and with the connections, and how to fix it."""
+    """Doctor: diagnosis of the admin host and of the connections, with fixes."""
 
     def __init__(self, context: "Context") -> None:
         self._context = context

@@ -14,7 +14,7 @@ RUNS_SHOWN = 20
 
 
 class JournalVerbs:
-    """Journal: what was done, by whom, and what is still open."""
+    """Journal: past runs, their operators, and open work."""
 
     def __init__(self, context: "Context") -> None:
         self._context = context
@@ -28,5 +28,5 @@ class JournalVerbs:
         return work.run_details(self._context, run_id)
 
     def pending(self, pool: str | None = None) -> Pending:
-        """Return what is still open, and what the next sync of each pool will settle."""
+        """Return the open work that the next sync of each pool will settle."""
         return work.pending(self._context, pool)

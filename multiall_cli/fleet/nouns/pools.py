@@ -14,7 +14,7 @@ EVERYTHING = PoolWish()
 
 
 class Pools:
-    """Pools: what they are, what would change, and making it so."""
+    """Pools: their members, their plans and their syncs."""
 
     def __init__(self, context: "Context") -> None:
         self._context = context
@@ -23,7 +23,7 @@ class Pools:
         return tuple(self._context.inventory.pools.values())
 
     def find(self, name: str) -> Pool:
-        """Raises UsageError with the nearest known name."""
+        """Return a pool. Raises UsageError with the nearest known name."""
         return find_pool(self._context, name)
 
     def plan(self, pool: str, only: str = "") -> PoolPlan:

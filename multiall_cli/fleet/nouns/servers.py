@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Servers:
-    """Servers: what they are, what gives them their values, commands and copies."""
+    """Servers: their values and the sources of these, commands and copies."""
 
     def __init__(self, context: "Context") -> None:
         self._context = context
 
     def find(self, name: str) -> Server:
-        """Raises UsageError with the nearest known name."""
+        """Return a server. Raises UsageError with the nearest known name."""
         return find_server(self._context, name)
 
     def select(self, target: str) -> tuple[Server, ...]:
@@ -30,7 +30,7 @@ class Servers:
         return select_servers(self._context, target)
 
     def select_or_all(self, target: str) -> tuple[Server, ...]:
-        """As `select`; all servers if the target is ''."""
+        """Return the servers of a target like `select`, or all servers if it is ''."""
         return select_or_all(self._context, target)
 
     def explain(self, server: str) -> "tuple[Explained, ...]":
@@ -42,13 +42,13 @@ class Servers:
     def execute(
         self, target: str, argv: Sequence[str], *, stdin: bytes = b"", on_output: "OnLine | None" = None
     ) -> Iterator[Executed]:
-        """Run a command on servers; yield results as they come."""
+        """Run a command on servers; yield results as they arrive."""
         from multiall_cli.fleet import execute
 
         return execute.execute(self._context, target, argv, stdin, on_output)
 
     def facts(self, target: str) -> Iterator[Facts]:
-        """Ask servers for their system, kernel, python and memory; yield answers as they come."""
+        """Ask servers for their system, kernel, python and memory; yield answers as they arrive."""
         from multiall_cli.fleet import execute
 
         return execute.facts(self._context, target)
@@ -60,7 +60,7 @@ class Servers:
         return copy.copy(self._context, source, target, path, confirm)
 
     def fetch(self, target: str, path: str, folder: str) -> tuple[Report, ...]:
-        """Copy a file or a folder of servers to `folder`/SERVER on the admin host: a report per server."""
+        """Copy a file or a folder of servers to `folder`/SERVER on the admin host; yield a report per server."""
         from multiall_cli.fleet import copy
 
         return copy.fetch(self._context, target, path, folder)
@@ -78,7 +78,7 @@ class Servers:
         return trust.trust(self._context, server, fingerprint, replace=replace)
 
     def login_command(self, server: Server) -> list[str]:
-        """Return the argv of an `ssh` login, with what the site says of the server."""
+        """Return the argv of an `ssh` login, with the site's settings for the server."""
         from multiall_cli.fleet import trust
 
         return trust.login_command(self._context, server)

@@ -15,7 +15,7 @@ WARM = 256  # connections that a watch leaves open
 
 
 class TopologyVerbs:
-    """Topology: which servers reach each other, what is up, and downtimes."""
+    """Topology: reachability between servers, their states, and downtimes."""
 
     def __init__(self, context: "Context") -> None:
         self._context = context
@@ -40,7 +40,7 @@ class TopologyVerbs:
         self._context.adapters.keep_warm(most)
 
     def is_hinted(self) -> bool:
-        """Whether an open connection has ended since the last scan: the next one is urgent."""
+        """Return whether an open connection has ended since the last scan: then the next scan is urgent."""
         return self._context.adapters.is_hinted()
 
     def discover(self, target: str = "") -> Discovery:
@@ -48,7 +48,7 @@ class TopologyVerbs:
         return work.discover(self._context, target)
 
     def events(self, limit: int, server: str | None = None, until: float | None = None) -> tuple[Event, ...]:
-        """Return what changed, newest first. `server`: of this one and of the whole."""
+        """Return state changes, newest first. `server`: changes of this one and of the whole."""
         return work.events(self._context, limit, server, until)
 
     def set_downtime(
@@ -65,10 +65,10 @@ class TopologyVerbs:
         return work.end_downtime(self._context, target)
 
     def verify(self, file: Path) -> Verified:
-        """Check whether a published topology is of this site, and still holds. Raises UsageError."""
+        """Check whether a published topology is of this site and still valid. Raises UsageError."""
         return work.verify(self._context, file)
 
     @property
     def public_key(self) -> str:
-        """Base64 of the site's own public key (Ed25519), which signs what it publishes."""
+        """Return base64 of the site's own public key (Ed25519), which verifies its publications."""
         return self._context.adapters.signer.public

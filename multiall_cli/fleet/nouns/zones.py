@@ -27,7 +27,7 @@ class Zones:
         return tuple(work.plan(self._context, work.chosen(self._context, zone)))
 
     def sync(self, zone: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
-        """Make zones as pools and topology want them."""
+        """Bring zones to the state that pools and topology ask for."""
         return tuple(work.sync(self._context, work.chosen(self._context, zone), wish))
 
     def status(self, zone: str = "") -> tuple[ZoneStatus, ...]:
@@ -35,15 +35,15 @@ class Zones:
         return tuple(work.status(self._context, work.chosen(self._context, zone)))
 
     def drift(self, zone: str = "") -> tuple[tuple[ZoneReport, tuple[Served, ...]], ...]:
-        """Return what is not as it was written, and which servers lag."""
+        """Return differences from what was written, and servers that lag."""
         return tuple(work.drift(self._context, work.chosen(self._context, zone)))
 
     def explain(self, name: str) -> tuple[Explained, ...]:
-        """Return all that is known of a name. Raises UsageError, Unreachable, MemberFault."""
+        """Return the declarations, decisions and records of a name. Raises UsageError, Unreachable, MemberFault."""
         return work.explain(self._context, name)
 
     def departures(self, target: str = "") -> tuple[Departure, ...]:
-        """Return what was taken out of zones and clients may still hold. `target`: of these servers."""
+        """Return removed records that clients may still have cached. `target`: of these servers."""
         return tuple(work.departures(self._context, target))
 
     def names_serving(self, target: str = "") -> tuple[tuple[Place, Standing], ...]:
@@ -54,7 +54,7 @@ class Zones:
         return tuple(work.given(self._context, target))
 
     def lagging(self) -> tuple[str, ...]:
-        """Return the zones of which a server was behind at the last look: it may still serve removed records."""
+        """Return zones with a server that was behind at the last check: it may still serve removed records."""
         return tuple(work.late(self._context))
 
     def adopt(self, name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
@@ -69,7 +69,7 @@ class Zones:
         return work.imported(self._context, work.chosen(self._context, zone)[0], file)
 
     def history(self, zone: str = "", limit: int = RUNS_SHOWN) -> tuple[Run, ...]:
-        """Return the runs that changed zones, the newest first."""
+        """Return the runs that changed zones, newest first."""
         return work.history(self._context, work.chosen(self._context, zone), limit)
 
     def roll_back(self, run: str, wish: "ZoneWish") -> ZoneReport:
@@ -77,6 +77,6 @@ class Zones:
         return work.rollback(self._context, run, wish)
 
     def examine(self, zone: str = "") -> tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]:
-        """Return what is wrong with the name servers, and what each one's named.conf needs."""
+        """Return problems of the name servers, and the lines that each one's named.conf needs."""
         found = work.chosen(self._context, zone)
         return tuple(work.examine(self._context, found)), work.needed(found)
