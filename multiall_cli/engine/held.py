@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.health import Held, Memory
 
-MARK = 2000  # characters that a fact may save for the next check
+MARK = 2000  # length in characters of the mark that a fact saves for the next check
 
 
 _ENCODED = json.JSONEncoder(separators=(",", ":")).encode

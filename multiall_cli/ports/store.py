@@ -34,7 +34,7 @@ class Journal(Protocol):
         ...
 
     def settle(self, scope: Scope, subject: str, agents: Sequence[str], at: float) -> int:
-        """Close the intents that cut-off runs left on a subject, now that it is as these agents want it.
+        """Close the intents that cut-off runs left on a subject that is now as these agents desire.
 
         Also closes intents of runs of `scope` whose agent is no longer declared. Returns the number of closed intents.
         """
