@@ -24,9 +24,10 @@ from tests.fixtures.bench import ALL_GUARDS, contents
 from tests.lab.ground import Ground, nothing_is_open, states
 from tests.lab.moments import Moments, sync_through
 from tests.lab.mortals import Admin
-from tests.scale import sample, share
+from tests.scale import SOAK, sample, share
 
 pytestmark = pytest.mark.slow("each kill is followed by a sync and a check of the whole store")
+LATE = "most kills came after the end"  # of a dozen kills that may be: only a soak has enough of them to judge
 TIMES = share(5, 1)  # at each moment
 MOMENTS = 8  # of a run's 34, in a sample
 AT_RANDOM, SHARES = share(300, 12), share(6, 1)  # per victim; split into tests, so that both cores have work
@@ -145,7 +146,7 @@ def test_the_admin_at_random(stand: Stand, share: int, record_property: Figure) 
             admin.kill()
         cut_off += admin.end() == -signal.SIGKILL
         stand.check()
-    assert cut_off > AT_RANDOM // SHARES // 4, "most kills came after the end"
+    assert cut_off > AT_RANDOM // SHARES // 4 or not SOAK, LATE
     record_property("figure", ("kill -9 of the admin at random", AT_RANDOM // SHARES))
 
 
@@ -166,7 +167,7 @@ def test_the_other_side_at_random(stand: Stand, victim: str, share: int, record_
         cut_off.append(states(report) != {"web1": MemberState.CHANGED})
         mend(stand.lab)
         stand.check()
-    assert sum(cut_off) > len(cut_off) // 5, "most kills came after the end"
+    assert sum(cut_off) > len(cut_off) // 5 or not SOAK, LATE
     record_property("figure", (f"kill -9 of the {victim} at random", AT_RANDOM // SHARES))
 
 
