@@ -13,7 +13,7 @@ from multiall_cli import __version__
 from multiall_cli.cli.options import every_verb, refuse_verb, write_commands, write_exit_codes
 
 ROOMS = {
-    "init": ("begin", "Make a site: the folder that says what your pools are."),
+    "init": ("init", "Make a site: the folder that says what your pools are."),
     "demo": ("demo", "See it work: five servers on this machine, nothing left behind."),
     "doctor": ("doctor", "Look at the site and every connection; say what mends it."),
     "exec": ("exec", "Run a command on many servers, equal output told once."),

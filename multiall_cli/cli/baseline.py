@@ -10,19 +10,27 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask, not_reached, whole
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import (
+    ask,
+    fleet,
+    fleet_with_progress,
+    must_ask,
+    not_reached,
+    options_of,
+    require_complete,
+)
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import baseline as render
-from multiall_cli.cli.render.health_forms import FORMS
+from multiall_cli.cli.render.health_exports import FORMS
+from multiall_cli.cli.render.result import show
 from multiall_cli.cli.render.times import must_end_once, seconds_of
-from multiall_cli.cli.render.view import show
 from multiall_cli.cli.rounds import pause_of
-from multiall_cli.cli.streams import is_gone
-from multiall_cli.domain.baseline import Checked, Code, Status
+from multiall_cli.cli.stdio import is_gone
+from multiall_cli.domain.baseline import Code, ServerHealth, Status
 from multiall_cli.domain.errors import Refused, UsageError
-from multiall_cli.planning.moments import ZONED, zoned
+from multiall_cli.planning.durations import ZONED, parse_timestamp
 
 app = typer.Typer(
     cls=Noun,
@@ -34,7 +42,9 @@ app = typer.Typer(
 
 MOST_ROUNDS = 1_000_000
 DRIFT_EVERY = 600.0  # seconds of a watch in which what pools declare is looked at once
-Target = Annotated[str, typer.Argument(metavar="[TARGET]", autocompletion=complete.targets, help="Servers; else all.")]
+Target = Annotated[
+    str, typer.Argument(metavar="[TARGET]", autocompletion=completion.targets, help="Servers; else all.")
+]
 
 
 class FailOn(StrEnum):
@@ -62,11 +72,11 @@ def check(
     ] = True,
 ) -> int:
     """Look at every rule of servers, one call each. Exit 0: all well; 10: problems; 3: some are not known."""
-    with busy_fleet(context, "check") as (found, pause):
+    with fleet_with_progress(context, "check") as (found, pause):
         answers = list(found.baseline.check(target, drift=drift))
         pause()
         left = not_reached(found, target, [each.server for each in answers])
-        return show(given(context), render.checked(found.baseline.summarize(answers), left, _LEAST[fail_on].rank))
+        return show(options_of(context), render.checked(found.baseline.summarize(answers), left, _LEAST[fail_on].rank))
 
 
 @app.command("status", cls=Formed)
@@ -74,7 +84,7 @@ def status(context: Context, target: Target = "", fail_on: Least = FailOn.WARNIN
     """How servers stood when they were last looked at; none is asked. Exit codes as of `check`."""
     with fleet(context) as found:
         health = found.baseline.summarize(found.baseline.saved(target))
-        return show(given(context), render.checked(health, (), _LEAST[fail_on].rank, "baseline.status"))
+        return show(options_of(context), render.checked(health, (), _LEAST[fail_on].rank, "baseline.status"))
 
 
 @app.command("watch", cls=Verb)
@@ -89,7 +99,7 @@ def watch(
     interrupt = Interrupt(b"\nending the watch\n")
     with fleet(context, stop=interrupt.asked) as found, interrupt:
         found.topology.keep_warm()
-        stood: dict[str, Checked] = {}
+        stood: dict[str, ServerHealth] = {}
         drifted = -DRIFT_EVERY
         for number in range(rounds):
             began = time.monotonic()
@@ -99,7 +109,7 @@ def watch(
             if interrupt.asked():
                 break
             if not number:
-                show(given(context), render.checked(found.baseline.summarize(answers), (), Code.WARN_LIMIT.rank))
+                show(options_of(context), render.checked(found.baseline.summarize(answers), (), Code.WARN_LIMIT.rank))
             else:
                 _tell_changes(context, stood, answers)
             stood = {each.server: each for each in answers}
@@ -108,18 +118,18 @@ def watch(
     return 0
 
 
-def _tell_changes(context: Context, before: Mapping[str, Checked], answers: Sequence[Checked]) -> None:
+def _tell_changes(context: Context, before: Mapping[str, ServerHealth], answers: Sequence[ServerHealth]) -> None:
     for each in answers:
         known = before.get(each.server)
         if _moved(known, each):
-            show(given(context), render.moved(known, each))
+            show(options_of(context), render.moved(known, each))
         held = {own.rule: own for own in known.statuses} if known is not None else {}
         for own in each.statuses:
             if _turned(held.get(own.rule), own):
-                show(given(context), render.turned(each.server, held.get(own.rule), own))
+                show(options_of(context), render.turned(each.server, held.get(own.rule), own))
 
 
-def _moved(before: Checked | None, after: Checked) -> bool:
+def _moved(before: ServerHealth | None, after: ServerHealth) -> bool:
     """Whether it went away, or came back."""
     return bool(after.trouble) != bool(before is not None and before.trouble)
 
@@ -138,7 +148,7 @@ def history(
     """How a rule stood over a time: each look as a bar, and when it went into another class."""
     since = time.time() - seconds_of(span, "baseline history")
     with fleet(context) as found:
-        return show(given(context), render.history(found.baseline.history(rule, on, since)))
+        return show(options_of(context), render.history(found.baseline.history(rule, on, since)))
 
 
 @app.command("rules", cls=Verb)
@@ -146,18 +156,18 @@ def rules(context: Context, target: Target = "") -> int:
     """Which rules servers have."""
     with fleet(context) as found:
         servers = found.servers.select_or_all(target)
-        return show(given(context), render.rules({each.name: found.baseline.rules(each.name) for each in servers}))
+        return show(options_of(context), render.rules({each.name: found.baseline.rules(each.name) for each in servers}))
 
 
 @app.command("explain", cls=Verb)
 def explain(
     context: Context,
-    server: Annotated[str, typer.Argument(metavar="SERVER", autocompletion=complete.servers, help="The server.")],
+    server: Annotated[str, typer.Argument(metavar="SERVER", autocompletion=completion.servers, help="The server.")],
     rule: Annotated[str, typer.Argument(metavar="[RULE]", help="One of its rules; else all.")] = "",
 ) -> int:
     """The rules of a server, and which file:line:col gave each of their values."""
     with fleet(context) as found:
-        return show(given(context), render.explained(server, found.baseline.rules(server, rule)))
+        return show(options_of(context), render.explained(server, found.baseline.rules(server, rule)))
 
 
 @app.command("waive", cls=Verb)
@@ -165,7 +175,7 @@ def waive(
     context: Context,
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule, or a pattern such as 'disk.*'.")],
     on: Annotated[
-        str, typer.Option("--on", metavar="TARGET", autocompletion=complete.targets, help="On which servers.")
+        str, typer.Option("--on", metavar="TARGET", autocompletion=completion.targets, help="On which servers.")
     ] = "",
     span: Annotated[str, typer.Option("--for", metavar="SPAN", help="For so long: 12h, 14d.")] = "",
     until: Annotated[
@@ -181,7 +191,7 @@ def waive(
         raise UsageError(_WAIVE, "no reason is given", "add --because TEXT: whoever finds it later will ask")
     ends = time.time() + seconds_of(span, _WAIVE) if span else _zoned(until)
     with fleet(context) as found:
-        return show(given(context), render.waived(found.baseline.waive(rule, on, ends, because.strip())))
+        return show(options_of(context), render.waived(found.baseline.waive(rule, on, ends, because.strip())))
 
 
 _WAIVE = "baseline waive"
@@ -189,7 +199,7 @@ _WAIVE = "baseline waive"
 
 def _zoned(text: str) -> float:
     try:
-        return zoned(text)
+        return parse_timestamp(text)
     except ValueError:
         raise UsageError(_WAIVE, f"{text!r} is no time with its zone", ZONED) from None
 
@@ -198,7 +208,7 @@ def _zoned(text: str) -> float:
 def waivers(context: Context) -> int:
     """The waivers that hold: of the store, with their numbers, and of the inventory."""
     with fleet(context) as found:
-        return show(given(context), render.waivers(found.baseline.waivers()))
+        return show(options_of(context), render.waivers(found.baseline.waivers()))
 
 
 @app.command("revoke", cls=Verb)
@@ -211,7 +221,7 @@ def revoke(
         what = "a waiver is named by its number, and this is none"
         raise UsageError(f"waiver {number}", what, "its number stands in `multiall baseline waivers`")
     with fleet(context) as found:
-        return show(given(context), render.revoked(found.baseline.revoke(int(number))))
+        return show(options_of(context), render.revoked(found.baseline.revoke(int(number))))
 
 
 @app.command("remedy", cls=Verb)
@@ -227,35 +237,35 @@ def remedy(
     Exit 3: that, or a server was not seen, or what still fails was remedied a short while ago.
     """
     asks = not dry_run and must_ask(context)
-    with busy_fleet(context, "remedy") as (found, pause):
+    with fleet_with_progress(context, "remedy") as (found, pause):
         planned = found.baseline.remedies(target)
         pause()
-        whole(found, "baseline remedy")
+        require_complete(found, "baseline remedy")
         if dry_run or not planned.chosen:
-            return show(given(context), render.remedies(planned))
+            return show(options_of(context), render.remedies(planned))
         if asks:
             render.show_remedies(planned)
             if not ask(f"remedy: {len(planned.chosen)} to apply. Go on?"):
                 raise Refused("baseline remedy", "not confirmed; nothing was done", "run it again, or add --yes")
         done = found.baseline.remedy(planned.chosen)
         pause()
-        return show(given(context), render.remedied(planned, done))
+        return show(options_of(context), render.remedied(planned, done))
 
 
 @app.command("learn", cls=Verb)
 def learn(
     context: Context,
-    target: Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", autocompletion=completion.targets, help="Servers.")],
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Write it there, into a new file; else it is printed.")
     ] = None,
 ) -> int:
     """A pack of rules of what servers run and hold now: of several, what most share. Exit 3: some did not tell."""
-    with busy_fleet(context, "learn") as (found, pause):
+    with fleet_with_progress(context, "learn") as (found, pause):
         learned = found.baseline.learn(target)
         pause()
-        whole(found, "baseline learn")
-        return show(given(context), render.learned(learned, to))
+        require_complete(found, "baseline learn")
+        return show(options_of(context), render.learned(learned, to))
 
 
 @app.command("test", cls=Verb)
@@ -264,30 +274,30 @@ def try_out(
 ) -> int:
     """Try the rules of packs on the examples under their `tests:`. Exit 10: one does not do what it should."""
     with fleet(context) as found:
-        return show(given(context), render.tried(found.baseline.test_pack(pack)))
+        return show(options_of(context), render.tried(found.baseline.test_pack(pack)))
 
 
 @app.command("lint", cls=Verb)
 def lint(context: Context) -> int:
     """What is odd about the site's rules, though it can be used. Exit 10: something is."""
     with fleet(context) as found:
-        return show(given(context), render.linted(found.baseline.lint()))
+        return show(options_of(context), render.linted(found.baseline.lint()))
 
 
 @app.command("packs", cls=Verb)
 def packs(context: Context) -> int:
     """The packs of rules that a pool can take: the site's and those that are shipped."""
     with fleet(context) as found:
-        return show(given(context), render.packs(found.site.packs, found.inventory))
+        return show(options_of(context), render.packs(found.site.packs, found.inventory))
 
 
 @app.command("checks", cls=Verb)
 def checks(context: Context) -> int:
     """What a rule can look at: subjects, values, and how they are written."""
-    return show(given(context), render.checks())
+    return show(options_of(context), render.checks())
 
 
 @app.command("codes", cls=Verb)
 def codes(context: Context) -> int:
     """The status codes: their numbers never change their meaning."""
-    return show(given(context), render.codes())
+    return show(options_of(context), render.codes())

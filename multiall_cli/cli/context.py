@@ -14,13 +14,13 @@ from typer import Context
 from multiall_cli.cli.options import Given
 from multiall_cli.domain.errors import Interrupted, UsageError
 from multiall_cli.domain.plan import Plan
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 
 if TYPE_CHECKING:
     from multiall_cli.fleet import Fleet
 
 
-def given(context: Context) -> Given:
+def options_of(context: Context) -> Given:
     """What was said on the command line."""
     said = context.obj
     return said if isinstance(said, Given) else Given()
@@ -28,13 +28,13 @@ def given(context: Context) -> Given:
 
 @contextmanager
 def fleet(
-    context: Context, watch: Callable[[Step], None] = lambda step: None, stop: Callable[[], bool] = lambda: False
+    context: Context, watch: Callable[[Progress], None] = lambda step: None, stop: Callable[[], bool] = lambda: False
 ) -> "Iterator[Fleet]":
     """The site's Fleet, closed afterwards. `watch`, `stop`: as of FleetOptions."""
     from multiall_cli.fleet import Fleet
     from multiall_cli.fleet.options import FleetOptions
 
-    said = given(context)
+    said = options_of(context)
     options = FleetOptions(said.parallel, said.timeout, watch, stop, warn, _become_password(said))
     with Fleet.load(said.site, options) as found:
         yield found
@@ -73,17 +73,17 @@ def warn(words: str) -> None:
 
 
 @contextmanager
-def busy_fleet(context: Context, what: str) -> "Iterator[tuple[Fleet, Callable[[], None]]]":
+def fleet_with_progress(context: Context, what: str) -> "Iterator[tuple[Fleet, Callable[[], None]]]":
     """A Fleet whose steps are shown and that Ctrl-C stops; and what clears the line before something is asked."""
     from multiall_cli.cli.interrupt import Interrupt
-    from multiall_cli.cli.progress import Progress
+    from multiall_cli.cli.progress import ProgressLine
 
-    interrupt, progress = Interrupt(), Progress(what, quiet=given(context).quiet)
+    interrupt, progress = Interrupt(), ProgressLine(what, quiet=options_of(context).quiet)
     with fleet(context, progress, interrupt.asked) as found, interrupt, progress:
         yield found, progress.pause
 
 
-def whole(found: "Fleet", what: str) -> None:
+def require_complete(found: "Fleet", what: str) -> None:
     """Before an answer that makes sense only as a whole. Errors: Interrupted where a part of it is missing."""
     if found.options.stop():
         raise Interrupted(what, "interrupted before all members were looked at; nothing was changed", "run it again")
@@ -99,7 +99,7 @@ def not_reached(found: "Fleet", target: str, answered: Sequence[str]) -> tuple[s
 
 def must_ask(context: Context) -> bool:
     """Whether a question is to be put. Errors: UsageError where no one could answer it."""
-    if given(context).yes:
+    if options_of(context).yes:
         return False
     if not can_ask():
         raise UsageError(context.command_path, "it would ask and there is no terminal", "add --yes")

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, given, must_ask, question
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import ask, fleet_with_progress, must_ask, options_of, question
 from multiall_cli.cli.options import Verb
 from multiall_cli.cli.render import pools as render
+from multiall_cli.cli.render.result import show
 from multiall_cli.cli.render.text import count
-from multiall_cli.cli.render.view import show
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.plan import Plan
 
@@ -21,10 +21,10 @@ app = typer.Typer(add_completion=False)
 def copy(
     context: Context,
     source: Annotated[
-        str, typer.Argument(metavar="FROM", autocompletion=complete.targets, help="A path here, or TARGET:PATH.")
+        str, typer.Argument(metavar="FROM", autocompletion=completion.targets, help="A path here, or TARGET:PATH.")
     ],
     destination: Annotated[
-        str, typer.Argument(metavar="TO", autocompletion=complete.targets, help="TARGET:PATH, or a folder here.")
+        str, typer.Argument(metavar="TO", autocompletion=completion.targets, help="TARGET:PATH, or a folder here.")
     ],
 ) -> int:
     """Copy a file or folder: `multiall cp app.conf @web:/etc/app/`, `multiall cp web1:/var/log/app.log ./logs`.
@@ -39,14 +39,14 @@ def copy(
     if upload is not None:
         return _copy(context, source, *upload)
     assert download is not None  # noqa: S101  (one of the two is not None)
-    with busy_fleet(context, "cp") as (found, pause):
+    with fleet_with_progress(context, "cp") as (found, pause):
         reports = found.servers.fetch(*download, destination)
         pause()
-        return show(given(context), render.fetched(reports))
+        return show(options_of(context), render.fetched(reports))
 
 
 def _copy(context: Context, source: str, target: str, path: str) -> int:
-    with busy_fleet(context, "cp") as (found, pause):
+    with fleet_with_progress(context, "cp") as (found, pause):
         among = count(len(found.servers.select(target)), "server")
         asks = must_ask(context)
 
@@ -59,7 +59,7 @@ def _copy(context: Context, source: str, target: str, path: str) -> int:
 
         report = found.servers.copy(source, target, path, confirm=confirm)
         pause()
-        return show(given(context), render.report(report))
+        return show(options_of(context), render.report(report))
 
 
 def _remote(text: str) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from rich.text import Text
 from typer import Context
 
 from multiall_cli.cli.options import Verb
-from multiall_cli.cli.render.terminal import console
+from multiall_cli.cli.render.document import console
 from multiall_cli.domain.errors import MultiAllError, UsageError
 from multiall_cli.domain.exits import MEANINGS, Exit
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, fleet, given, must_ask
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import ask, fleet, fleet_with_progress, must_ask, options_of
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import LockWait, Noun, Verb
 from multiall_cli.cli.render import zones as render
+from multiall_cli.cli.render.result import show
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import seconds_of
-from multiall_cli.cli.render.view import show
 from multiall_cli.cli.rounds import pause_of
 from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import Interrupted, UsageError
-from multiall_cli.domain.records import Stand
+from multiall_cli.domain.records import Membership
 
 if TYPE_CHECKING:
     from multiall_cli.domain.records import ZonePlan
-    from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.engine.zones import ZoneSyncOptions
 
 app = typer.Typer(
     cls=Noun,
@@ -37,7 +37,8 @@ LOOKS = 1.0  # seconds between two looks whether clients have let go
 MOST_ROUNDS = 1_000_000_000  # of one watch
 
 ZoneName = Annotated[
-    str, typer.Argument(metavar="[ZONE]", autocompletion=complete.zones, show_default=False, help="The zone; else all.")
+    str,
+    typer.Argument(metavar="[ZONE]", autocompletion=completion.zones, show_default=False, help="The zone; else all."),
 ]
 Forced = Annotated[
     list[str] | None,
@@ -71,32 +72,32 @@ def wish_of(
     forced: list[str] | None = None,
     plan: str = "",
     lock_wait: float = 0.0,
-) -> "ZoneWish":
+) -> "ZoneSyncOptions":
     """What was asked for; the plan is shown, and asked about where someone can answer. Errors: UsageError."""
-    from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.engine.zones import ZoneSyncOptions
     from multiall_cli.planning import guard_names
-    from multiall_cli.planning.zones import brakes
+    from multiall_cli.planning.zones import guards
 
     confirm = asking(verb, pause, asks=must_ask(context))
     part = guard_names.NAMES
-    passed = guard_names.by_part(forced or [], {part: brakes.NAMES}, [part])[part]
-    return ZoneWish(f"dns {verb}", plan=plan, forced=frozenset(passed), lock_wait=lock_wait, confirm=confirm)
+    passed = guard_names.by_part(forced or [], {part: guards.NAMES}, [part])[part]
+    return ZoneSyncOptions(f"dns {verb}", plan=plan, forced=frozenset(passed), lock_wait=lock_wait, confirm=confirm)
 
 
 @app.command("status", cls=Verb)
 def status(context: Context, zone: ZoneName = "") -> int:
     """How each name server stands to its primary, and what clients may still hold. Exit 3: one is behind."""
     with fleet(context) as found:
-        return show(given(context), render.status(found.zones.status(zone)))
+        return show(options_of(context), render.status(found.zones.status(zone)))
 
 
 @app.command("plan", cls=Verb)
 def plan(context: Context, zone: ZoneName = "") -> int:
     """What a sync would change; exit code 10 where there is anything."""
-    with busy_fleet(context, "plan of zones") as (found, pause):
+    with fleet_with_progress(context, "plan of zones") as (found, pause):
         told = found.zones.plan(zone)
         pause()
-        return show(given(context), render.plans(told))
+        return show(options_of(context), render.plans(told))
 
 
 @app.command("sync", cls=Verb)
@@ -111,13 +112,13 @@ def sync(
     """Make every name as it is wanted now; shows the plan and asks first."""
     if dry_run:
         return _plan(context, zone)
-    with busy_fleet(context, "sync of zones") as (found, pause):
+    with fleet_with_progress(context, "sync of zones") as (found, pause):
         if plan and not zone and len(found.inventory.zones) > 1:
             raise UsageError("dns sync", "a plan is of one zone, and none is named", f"dns sync ZONE --plan {plan}")
         wish = wish_of(context, "sync", pause, forced=force_guard, plan=plan, lock_wait=lock_wait)
         told = found.zones.sync(zone, wish)
         pause()
-        return show(given(context), render.reports(told))
+        return show(options_of(context), render.reports(told))
 
 
 _plan = plan
@@ -127,7 +128,7 @@ _plan = plan
 def show_names(context: Context, zone: ZoneName = "") -> int:
     """What each name gives now, and who is out of it and why; -o wide: also the names that follow nothing."""
     with fleet(context) as found:
-        return show(given(context), render.names(found.zones.plan(zone)))
+        return show(options_of(context), render.names(found.zones.plan(zone)))
 
 
 @app.command("explain", cls=Verb)
@@ -137,14 +138,14 @@ def explain(
 ) -> int:
     """All about a name: who declares it, who is in it and why, its floor, its mark."""
     with fleet(context) as found:
-        return show(given(context), render.explained(found.zones.explain(name)))
+        return show(options_of(context), render.explained(found.zones.explain(name)))
 
 
 @app.command("drift", cls=Verb)
 def drift(context: Context, zone: ZoneName = "") -> int:
     """What is not as we wrote it, and which servers are behind; exit code 10 where there is anything."""
     with fleet(context) as found:
-        return show(given(context), render.drift(found.zones.drift(zone)))
+        return show(options_of(context), render.drift(found.zones.drift(zone)))
 
 
 @app.command("watch", cls=Verb)
@@ -156,7 +157,7 @@ def watch(
 ) -> int:
     """Scan again and again, and make every name as it is wanted after each. Ctrl-C ends it; it needs --yes."""
     pause = pause_of(every, "dns watch")
-    if not given(context).yes:
+    if not options_of(context).yes:
         raise UsageError("dns watch", "it changes zones and asks no one", "add --yes")
     interrupt = Interrupt(b"\nending the watch\n")
     with fleet(context, stop=interrupt.asked) as found, interrupt:
@@ -167,7 +168,7 @@ def watch(
                 break
             said = render.amiss(told)
             if any(each.changed for each in told) or said != before:
-                show(given(context), render.reports(told))
+                show(options_of(context), render.reports(told))
             before = said
     return 0
 
@@ -178,7 +179,7 @@ def wait(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="[TARGET]", autocompletion=complete.targets, show_default=False, help="Servers; else all."
+            metavar="[TARGET]", autocompletion=completion.targets, show_default=False, help="Servers; else all."
         ),
     ] = "",
     within: Annotated[str, typer.Option("--within", metavar="SPAN", help="No longer than this: 30s, 5m.")] = "1h",
@@ -191,12 +192,16 @@ def wait(
         while True:
             names, left = found.zones.names_serving(target), found.zones.departures(target)
             until = max([until, *(each.until for each in left)])
-            if not (names or left) or any(each.stand is not Stand.OUT for _, each in names) or time.time() >= longest:
+            if (
+                not (names or left)
+                or any(each.stand is not Membership.OUT for _, each in names)
+                or time.time() >= longest
+            ):
                 break  # all have let go, or some would be waited for in vain
-            told = told or render.still_given(given(context), names)
+            told = told or render.still_given(options_of(context), names)
             if interrupt.wait(min(LOOKS, longest - time.time())):
                 raise Interrupted("dns wait", "interrupted before clients had let go", "run it again")
-        return show(given(context), render.waited(names, left, until, found.zones.lagging() if left else ()))
+        return show(options_of(context), render.waited(names, left, until, found.zones.lagging() if left else ()))
 
 
 @app.command("adopt", cls=Verb)
@@ -215,24 +220,24 @@ def adopt(
     """Take over records that someone else made, as they are; the next sync may then change them."""
     if not name and not from_owner:
         raise UsageError("dns adopt", "no name is given", "name one, or add --from-owner OWNER")
-    with busy_fleet(context, "adoption") as (found, pause):
+    with fleet_with_progress(context, "adoption") as (found, pause):
         wish = wish_of(context, "adopt", pause, forced=force_guard)
         told = found.zones.adopt(name, kind.upper(), wish, from_owner)
         pause()
-        return show(given(context), render.reports(told))
+        return show(options_of(context), render.reports(told))
 
 
 @app.command("import", cls=Verb)
 def import_zone(
     context: Context,
-    zone: Annotated[str, typer.Argument(metavar="ZONE", autocompletion=complete.zones, help="The zone.")],
+    zone: Annotated[str, typer.Argument(metavar="ZONE", autocompletion=completion.zones, help="The zone.")],
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Of a zone's file, not of its primary.")
     ] = None,
 ) -> int:
     """Lines for the inventory: names of a zone that lead to members of a pool. Nothing is changed."""
     with fleet(context) as found:
-        return show(given(context), render.proposed(found.zones.suggest(zone, file)))
+        return show(options_of(context), render.proposed(found.zones.suggest(zone, file)))
 
 
 @app.command("history", cls=Verb)
@@ -243,7 +248,7 @@ def history(
 ) -> int:
     """The runs that changed zones, newest first; `multiall journal show ID` has each change."""
     with fleet(context) as found:
-        return show(given(context), render.history(found.zones.history(zone, limit)))
+        return show(options_of(context), render.history(found.zones.history(zone, limit)))
 
 
 @app.command("rollback", cls=Verb)
@@ -253,10 +258,10 @@ def rollback(
     force_guard: Forced = None,
 ) -> int:
     """Undo what a run changed, where it is still as the run left it. A later sync may do it again."""
-    with busy_fleet(context, "rollback") as (found, pause):
+    with fleet_with_progress(context, "rollback") as (found, pause):
         told = found.zones.roll_back(run, wish_of(context, "rollback", pause, forced=force_guard))
         pause()
-        return show(given(context), render.reports([told]))
+        return show(options_of(context), render.reports([told]))
 
 
 @app.command("doctor", cls=Verb)
@@ -268,4 +273,4 @@ def doctor(
     """Look whether the name servers let us do what we must; the lines of named.conf that are missing."""
     with fleet(context) as found:
         told, needed = found.zones.examine(zone)
-        return show(given(context), render.findings(told, needed, all_lines=lines))
+        return show(options_of(context), render.findings(told, needed, all_lines=lines))

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import busy_fleet, fleet, given, not_reached
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import fleet, fleet_with_progress, not_reached, options_of
 from multiall_cli.cli.options import Verb
 from multiall_cli.cli.render import servers as render
-from multiall_cli.cli.render.terminal import say
-from multiall_cli.cli.render.view import View, show
+from multiall_cli.cli.render.document import say
+from multiall_cli.cli.render.result import View, show
 
 app = typer.Typer(add_completion=False)
 
@@ -21,7 +21,7 @@ def doctor(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", autocompletion=complete.targets, show_default=False, help="Servers (else all)."
+            metavar="TARGET", autocompletion=completion.targets, show_default=False, help="Servers (else all)."
         ),
     ] = "",
     sudoers: Annotated[bool, typer.Option("--sudoers", help="Print the lines that `become: sudo` needs.")] = False,
@@ -33,8 +33,8 @@ def doctor(
             if not lines:
                 say("no server has `become: sudo`: nothing is needed")
             view = View("doctor.sudoers", {"lines": lines}, lambda wide: iter(lines), lines, lines, well=False)
-            return show(given(context), view)
-    with busy_fleet(context, "doctor") as (found, pause):
+            return show(options_of(context), view)
+    with fleet_with_progress(context, "doctor") as (found, pause):
         order = {name: place for place, name in enumerate(found.inventory.servers)}
         findings = [
             *found.doctor.examine_site(),
@@ -42,4 +42,4 @@ def doctor(
         ]
         pause()
         left = not_reached(found, target, [each.subject for each in findings])
-        return show(given(context), render.findings(findings, left))
+        return show(options_of(context), render.findings(findings, left))

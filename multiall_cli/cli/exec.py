@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import busy_fleet, given, not_reached
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import fleet_with_progress, not_reached, options_of
 from multiall_cli.cli.options import HUMAN, Verb
 from multiall_cli.cli.render import servers as render
-from multiall_cli.cli.render.view import show
+from multiall_cli.cli.render.result import show
 from multiall_cli.domain.errors import UsageError
 
 app = typer.Typer(add_completion=False)
@@ -53,7 +53,7 @@ def execute(
     context: Context,
     target: Annotated[
         str,
-        typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers; - reads names from stdin."),
+        typer.Argument(metavar="TARGET", autocompletion=completion.targets, help="Servers; - reads names from stdin."),
     ],
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The command and its words, as they are.")],
     diff: Annotated[bool, typer.Option("--diff", help="Of unequal output, show only what differs.")] = False,
@@ -64,13 +64,13 @@ def execute(
 
     No shell is in between: for pipes and patterns say `-- sh -c '...'`. Options stand before TARGET or after it.
     """
-    said = given(context)
+    said = options_of(context)
     if stream and (diff or said.output not in HUMAN):
         other = "--diff" if diff else f"-o {said.output}"
         raise UsageError("exec", f"--stream shows lines as they come, {other} all at the end", "drop one of the two")
     wanted = _target(target, stdin=stdin)
     fed = sys.stdin.buffer.read() if stdin else b""
-    with busy_fleet(context, "exec") as (found, pause):
+    with fleet_with_progress(context, "exec") as (found, pause):
         live = render.Live(pause) if stream else None
         answers = list(found.servers.execute(wanted, command, stdin=fed, on_output=live))
         pause()

@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli.context import fleet, given
+from multiall_cli.cli.context import fleet, options_of
 from multiall_cli.cli.options import Noun, Verb
-from multiall_cli.cli.render.terminal import line, say, table, word
+from multiall_cli.cli.render.document import line, say, table, word
+from multiall_cli.cli.render.result import View, show
 from multiall_cli.cli.render.text import count, safe_lines
-from multiall_cli.cli.render.view import View, show
 from multiall_cli.domain.errors import InputFaults, UsageError, printable
 from multiall_cli.domain.inventory import Site
 from multiall_cli.planning.addresses import shared_logins
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets import fold
 
 app = typer.Typer(
@@ -38,14 +38,14 @@ class Kind(StrEnum):
 def check(context: Context) -> int:
     """Read every file of the site; all faults at once, each with file:line:col and what to do."""
     with fleet(context) as found:
-        return show(given(context), _checked(found.site))
+        return show(options_of(context), _checked(found.site))
 
 
 @app.command("show", cls=Verb)
 def show_inventory(context: Context) -> int:
     """Servers and pools as they are understood."""
     with fleet(context) as found:
-        return show(given(context), _inventory(found.site))
+        return show(options_of(context), _inventory(found.site))
 
 
 @app.command("schema", cls=Verb)
@@ -62,7 +62,9 @@ def schema(
         raise UsageError("schema", f"there is none named '{name}'", todo)
     told = {"name": name, "json_schema": json.loads(known[name])}
     lines = known[name].splitlines()
-    return show(given(context), View("inventory.schema", told, lambda wide: iter(lines), [told], [name], well=False))
+    return show(
+        options_of(context), View("inventory.schema", told, lambda wide: iter(lines), [told], [name], well=False)
+    )
 
 
 @app.command("import", cls=Verb)
@@ -90,7 +92,7 @@ def import_from(
         say(f"wrote {to}; see it with `multiall inventory check`")
     told = {"text": text, "left_out": dropped, "to": to}
     lines = safe_lines(text).splitlines() if to is None else []
-    return show(given(context), View("inventory.import", told, lambda wide: iter(lines), [told], well=False))
+    return show(options_of(context), View("inventory.import", told, lambda wide: iter(lines), [told], well=False))
 
 
 def _write(to: Path, text: str) -> None:

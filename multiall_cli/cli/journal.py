@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import fleet, given
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import fleet, options_of
 from multiall_cli.cli.options import Noun, Verb
-from multiall_cli.cli.render.terminal import table
+from multiall_cli.cli.render.document import table
+from multiall_cli.cli.render.result import View, show
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment
-from multiall_cli.cli.render.view import View, show
 from multiall_cli.domain.answer import Pending, RunDetails
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.exits import MEANINGS, Exit
@@ -24,7 +24,7 @@ app = typer.Typer(cls=Noun, no_args_is_help=True, add_completion=False, help="Th
 MOST_RUNS = 1_000_000  # of one list
 
 PoolFilter = Annotated[
-    str, typer.Option("--pool", metavar="POOL", autocompletion=complete.pools, help="Only this pool.")
+    str, typer.Option("--pool", metavar="POOL", autocompletion=completion.pools, help="Only this pool.")
 ]
 
 
@@ -39,7 +39,7 @@ def list_runs(
     """Runs that changed something or found someone away, newest first."""
     with fleet(context) as found:
         return show(
-            given(context), _runs(found.journal.runs(limit, found.pools.find(pool).name if pool else None), pool)
+            options_of(context), _runs(found.journal.runs(limit, found.pools.find(pool).name if pool else None), pool)
         )
 
 
@@ -51,14 +51,14 @@ def show_run(
     if not run or not run.isascii():
         raise UsageError("journal show", f"'{run}' is no id", "`multiall journal list` shows them")
     with fleet(context) as found:
-        return show(given(context), _run(found.journal.run(run)))
+        return show(options_of(context), _run(found.journal.run(run)))
 
 
 @app.command("pending", cls=Verb)
 def show_pending(context: Context, pool: PoolFilter = "") -> int:
     """What is still open: changes of cut-off runs, runs that members missed, actions that are owed."""
     with fleet(context) as found:
-        return show(given(context), _pending(found.journal.pending(found.pools.find(pool).name if pool else None)))
+        return show(options_of(context), _pending(found.journal.pending(found.pools.find(pool).name if pool else None)))
 
 
 def _code(run: Run) -> str:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli.context import given
+from multiall_cli.cli.context import options_of
 from multiall_cli.cli.options import Noun, Verb
-from multiall_cli.cli.render.terminal import say, table
+from multiall_cli.cli.render.document import say, table
+from multiall_cli.cli.render.result import View, show
 from multiall_cli.cli.render.text import count
-from multiall_cli.cli.render.view import View, show
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.planning.targets.ranges import expand, is_name
 
@@ -50,7 +50,7 @@ def up(
         _say(context, f"{count(hosts, 'host')} up in {took:.1f} s; `multiall lab down` ends them. Next:")
         _say(context, f"  export MULTIALL_SITE={found.site}")
         _say(context, f"  multiall exec @{found.pool} -- hostname")
-        return show(given(context), _made(found, took))
+        return show(options_of(context), _made(found, took))
 
 
 @app.command("down", cls=Verb)
@@ -66,14 +66,16 @@ def down(context: Context, lab: Which = "") -> int:
         each.down()
     names = [each.folder.name for each in ended] + [each.name for each in stale]
     lines = [f"ended {name}" for name in names] or ["no lab runs"]
-    return show(given(context), View("lab.down", {"ended": names}, lambda wide: iter(lines), names, names, well=False))
+    return show(
+        options_of(context), View("lab.down", {"ended": names}, lambda wide: iter(lines), names, names, well=False)
+    )
 
 
 @app.command("status", cls=Verb)
 def status(context: Context, lab: Which = "") -> int:
     """The hosts of a lab, and which faults are in force."""
     found = _found(lab)
-    return show(given(context), _status(found, found.status()))
+    return show(options_of(context), _status(found, found.status()))
 
 
 @app.command("shell", cls=Verb)
@@ -106,7 +108,7 @@ def reset(
     found.reset(*names)
     told = {"reset": names, "seconds": round(time.monotonic() - began, 3)}
     words = f"reset {count(len(names), 'host')} in {told['seconds']} s"
-    return show(given(context), View("lab.reset", told, lambda wide: iter([words]), [told], names, well=False))
+    return show(options_of(context), View("lab.reset", told, lambda wide: iter([words]), [told], names, well=False))
 
 
 @app.command("break", cls=Verb)
@@ -124,7 +126,7 @@ def break_host(
     from multiall_cli.lab.real.faults import fault_kind, parse_values
 
     if not host or not (fault or undo):
-        return show(given(context), _faults())
+        return show(options_of(context), _faults())
     wanted = [fault_kind(fault)] if fault else []
     given_values = parse_values(wanted[0], values or []) if wanted else {}
     found = _found(lab)
@@ -135,7 +137,7 @@ def break_host(
         else:
             found.do(name, wanted[0], **given_values)
     standings = [one for one in found.status() if one.name in names]
-    return show(given(context), _status(found, standings))
+    return show(options_of(context), _status(found, standings))
 
 
 def _found(name: str) -> "RealLab":
@@ -156,7 +158,7 @@ def _found(name: str) -> "RealLab":
 
 
 def _say(context: Context, words: str) -> None:
-    if not given(context).quiet:
+    if not options_of(context).quiet:
         say(words)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from multiall_cli.cli.options import HUMAN, Format, Given, output_said
 from multiall_cli.cli.render.runners import is_runner, write_commands
-from multiall_cli.cli.streams import leave, prepare, silence
+from multiall_cli.cli.stdio import leave, prepare, silence
 from multiall_cli.domain.errors import InputFaults, MultiAllError, UsageError
 from multiall_cli.domain.exits import Exit
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 
 NAGIOS_UNKNOWN = 3  # what a plugin exits with that could not do its work
 
@@ -39,7 +39,7 @@ def _run(argv: Sequence[str], given: Given) -> int:
     try:
         root = get_command(app)
         if COMPLETE in os.environ or any("-completion" in word for word in argv):
-            from multiall_cli.cli.bash import teach
+            from multiall_cli.cli.completion_bash import teach
 
             teach()
         if COMPLETE in os.environ:

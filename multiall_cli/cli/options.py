@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.exits import MEANINGS
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 
 
 class Format(StrEnum):

@@ -4,9 +4,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from multiall_cli.cli.render.terminal import console, say
+from multiall_cli.cli.render.document import console, say
 from multiall_cli.cli.render.text import count
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -21,7 +21,7 @@ _WORDS = {
 """What has been done, of one and of several."""
 
 
-class Progress:
+class ProgressLine:
     """A watcher of steps. Off a terminal it says where it is every `every` seconds, also while nothing moves."""
 
     def __init__(self, what: str, *, quiet: bool, every: float = EVERY) -> None:
@@ -33,7 +33,7 @@ class Progress:
         self._over = threading.Event()
         self._status: Status | None = None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressLine":
         if self._quiet:
             return self
         if sys.stderr.isatty():
@@ -52,7 +52,7 @@ class Progress:
         if self._status is not None:
             self._status.stop()
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: Progress) -> None:
         if self._quiet or step.name not in _WORDS:
             return
         with self._guard:

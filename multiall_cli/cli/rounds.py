@@ -9,7 +9,7 @@ import typer
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.render.text import safe_text
 from multiall_cli.cli.render.times import seconds_of
-from multiall_cli.cli.streams import is_gone
+from multiall_cli.cli.stdio import is_gone
 from multiall_cli.domain.errors import Locked, UsageError
 
 if TYPE_CHECKING:

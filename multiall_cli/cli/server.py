@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import ask, busy_fleet, can_ask, fleet, given, not_reached
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import ask, can_ask, fleet, fleet_with_progress, not_reached, options_of
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import servers as render
-from multiall_cli.cli.render.view import show
+from multiall_cli.cli.render.result import show
 from multiall_cli.domain.inventory import Link
 
 app = typer.Typer(
@@ -18,9 +18,9 @@ app = typer.Typer(
 )
 
 ServerName = Annotated[
-    str, typer.Argument(metavar="SERVER", autocompletion=complete.servers, help="The server's name.")
+    str, typer.Argument(metavar="SERVER", autocompletion=completion.servers, help="The server's name.")
 ]
-Target = Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")]
+Target = Annotated[str, typer.Argument(metavar="TARGET", autocompletion=completion.targets, help="Servers.")]
 
 
 @app.command("list", cls=Verb)
@@ -29,39 +29,39 @@ def list_servers(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", autocompletion=complete.targets, show_default=False, help="Servers (else all)."
+            metavar="TARGET", autocompletion=completion.targets, show_default=False, help="Servers (else all)."
         ),
     ] = "",
 ) -> int:
     """The servers that a target means (all, where none is named)."""
     with fleet(context) as found:
         servers = found.servers.select_or_all(target)
-        return show(given(context), render.server_list(servers, found.inventory))
+        return show(options_of(context), render.server_list(servers, found.inventory))
 
 
 @app.command("show", cls=Verb)
 def show_server(context: Context, server: ServerName) -> int:
     """One server: how it is reached and its pools."""
     with fleet(context) as found:
-        return show(given(context), render.server(found.servers.find(server), found.inventory))
+        return show(options_of(context), render.server(found.servers.find(server), found.inventory))
 
 
 @app.command("explain", cls=Verb)
 def explain_server(context: Context, server: ServerName) -> int:
     """Every effective value with the pool and the file:line:col that gave it."""
     with fleet(context) as found:
-        return show(given(context), render.explained(server, found.servers.explain(server)))
+        return show(options_of(context), render.explained(server, found.servers.explain(server)))
 
 
 @app.command("facts", cls=Verb)
 def facts_of_servers(context: Context, target: Target) -> int:
     """What servers say of themselves: system, kernel, python, memory."""
-    with busy_fleet(context, "facts") as (found, pause):
+    with fleet_with_progress(context, "facts") as (found, pause):
         order = {name: place for place, name in enumerate(found.inventory.servers)}
         answers = sorted(found.servers.facts(target), key=lambda each: order[each.server])
         pause()
         left = not_reached(found, target, [each.server for each in answers])
-        return show(given(context), render.facts(answers, left))
+        return show(options_of(context), render.facts(answers, left))
 
 
 @app.command("trust", cls=Verb)
@@ -71,7 +71,7 @@ def trust_server(
     replace: Annotated[bool, typer.Option("--replace", help="It is known under another key; take this one.")] = False,
 ) -> int:
     """Show the host key of a server and pin it in the site's known_hosts."""
-    said = given(context)
+    said = options_of(context)
     with fleet(context) as found:
         offer = found.servers.offer(server)
         if offer.known == "known":

@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli import complete
-from multiall_cli.cli.context import busy_fleet, fleet, given, whole
+from multiall_cli.cli import completion
+from multiall_cli.cli.context import fleet, fleet_with_progress, options_of, require_complete
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import Noun, Verb
 from multiall_cli.cli.render import topology as render
-from multiall_cli.cli.render.draw import DRAWINGS
+from multiall_cli.cli.render.diagrams import DRAWINGS
+from multiall_cli.cli.render.result import show
 from multiall_cli.cli.render.times import LONGEST, moment_of, must_end_once, seconds_of
-from multiall_cli.cli.render.view import show
 from multiall_cli.cli.rounds import pause_of
 from multiall_cli.cli.rounds import rounds as scans
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.domain.topology import Downtime
+from multiall_cli.domain.topology import DowntimeKind
 
 app = typer.Typer(
     cls=Noun,
@@ -30,9 +30,9 @@ app = typer.Typer(
 
 MOST_EVENTS = 1_000_000  # of one list
 
-Target = Annotated[str, typer.Argument(metavar="TARGET", autocompletion=complete.targets, help="Servers.")]
+Target = Annotated[str, typer.Argument(metavar="TARGET", autocompletion=completion.targets, help="Servers.")]
 ServerName = Annotated[
-    str, typer.Argument(metavar="SERVER", autocompletion=complete.servers, help="The server's name.")
+    str, typer.Argument(metavar="SERVER", autocompletion=completion.servers, help="The server's name.")
 ]
 For = Annotated[str, typer.Option("--for", metavar="SPAN", help="For so long: 30m, 2h, 1d12h.")]
 Until = Annotated[str, typer.Option("--until", metavar="TIME", help="Until then: 2026-12-01T10:00 (local time).")]
@@ -58,18 +58,18 @@ def scan_servers(
     ] = True,
 ) -> int:
     """Look at every server once. Exit 0: all as declared; 10: not."""
-    with busy_fleet(context, "scan") as (found, pause):
+    with fleet_with_progress(context, "scan") as (found, pause):
         round_ = found.topology.scan(links=links, logins=logins)
         pause()
-        whole(found, "topology scan")
-        return show(given(context), render.round_(round_, found.inventory))
+        require_complete(found, "topology scan")
+        return show(options_of(context), render.round_(round_, found.inventory))
 
 
 @app.command("show", cls=Drawn)
 def show_topology(context: Context) -> int:
     """The picture as the last scan left it. `-o svg`, `html`, `dot`, `mermaid`, `graphml`, `matrix`, `tree` draw it."""
     with fleet(context) as found:
-        return show(given(context), render.picture(found.topology.current(), found.inventory))
+        return show(options_of(context), render.picture(found.topology.current(), found.inventory))
 
 
 @app.command("at", cls=Verb)
@@ -82,14 +82,16 @@ def show_then(
     if then > time.time():
         raise UsageError("topology at", f"{moment} is yet to come", "give a time that has been")
     with fleet(context) as found:
-        return show(given(context), render.then(found.topology.events(MOST_EVENTS, until=then), found.inventory, then))
+        return show(
+            options_of(context), render.then(found.topology.events(MOST_EVENTS, until=then), found.inventory, then)
+        )
 
 
 @app.command("links", cls=Verb)
 def show_links(context: Context) -> int:
     """Every way between servers that was tried: which are closed, one-way, and who saw it."""
     with fleet(context) as found:
-        return show(given(context), render.links(found.topology.current()))
+        return show(options_of(context), render.links(found.topology.current()))
 
 
 @app.command("why", cls=Verb)
@@ -97,7 +99,7 @@ def show_why(context: Context, server: ServerName) -> int:
     """What is held of a server, by which rule, on whose evidence."""
     with fleet(context) as found:
         name = found.servers.find(server).name
-        return show(given(context), render.why(found.topology.current(), name, found.topology.events(1000, name)))
+        return show(options_of(context), render.why(found.topology.current(), name, found.topology.events(1000, name)))
 
 
 @app.command("path", cls=Verb)
@@ -105,7 +107,7 @@ def show_path(context: Context, start: ServerName, end: ServerName) -> int:
     """The shortest way from one server to another over links that were seen open."""
     with fleet(context) as found:
         return show(
-            given(context),
+            options_of(context),
             render.path(found.topology.current(), found.servers.find(start).name, found.servers.find(end).name),
         )
 
@@ -114,7 +116,7 @@ def show_path(context: Context, start: ServerName, end: ServerName) -> int:
 def show_events(
     context: Context,
     server: Annotated[
-        str, typer.Option("--server", metavar="SERVER", autocompletion=complete.servers, help="Only this one's.")
+        str, typer.Option("--server", metavar="SERVER", autocompletion=completion.servers, help="Only this one's.")
     ] = "",
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=MOST_EVENTS, help="How many, newest first.")
@@ -122,7 +124,7 @@ def show_events(
 ) -> int:
     """What changed, newest first, with the rule that decided it."""
     with fleet(context) as found:
-        return show(given(context), render.events(found.topology.events(limit, server or None)))
+        return show(options_of(context), render.events(found.topology.events(limit, server or None)))
 
 
 @app.command("history", cls=Verb)
@@ -130,22 +132,23 @@ def show_history(context: Context, server: ServerName) -> int:
     """The states that a server was in, for how long, and why."""
     with fleet(context) as found:
         name = found.servers.find(server).name
-        return show(given(context), render.history(found.topology.events(MOST_EVENTS, name), name, time.time()))
+        return show(options_of(context), render.history(found.topology.events(MOST_EVENTS, name), name, time.time()))
 
 
 @app.command("discover", cls=Verb)
 def discover(
     context: Context,
     target: Annotated[
-        str, typer.Argument(metavar="[TARGET]", autocompletion=complete.targets, help="Whom to ask; else all servers.")
+        str,
+        typer.Argument(metavar="[TARGET]", autocompletion=completion.targets, help="Whom to ask; else all servers."),
     ] = "",
 ) -> int:
     """Lines for the inventory: whom servers know and nobody declared. Nothing is changed anywhere."""
-    with busy_fleet(context, "discover") as (found, pause):
+    with fleet_with_progress(context, "discover") as (found, pause):
         told = found.topology.discover(target)
         pause()
-        whole(found, "topology discover")
-        return show(given(context), render.discovery(told))
+        require_complete(found, "topology discover")
+        return show(options_of(context), render.discovery(told))
 
 
 @app.command("verify", cls=Verb)
@@ -155,7 +158,7 @@ def verify(
 ) -> int:
     """Whether a published topology is of this site, unchanged, and still holds. Exit 0: it does; 10: not."""
     with fleet(context) as found:
-        return show(given(context), render.verified(found.topology.verify(file), found.topology.public_key))
+        return show(options_of(context), render.verified(found.topology.verify(file), found.topology.public_key))
 
 
 @app.command("watch", cls=Verb)
@@ -170,9 +173,9 @@ def watch(
     with fleet(context, stop=interrupt.asked) as found, interrupt:
         for number, told in enumerate(scans(found, interrupt, pause, rounds)):
             if number == 0:
-                show(given(context), render.picture(told.topology, found.inventory))
+                show(options_of(context), render.picture(told.topology, found.inventory))
             for event in told.events if number else ():
-                show(given(context), render.change(event))
+                show(options_of(context), render.change(event))
             for words in render.unpublished(told):
                 typer.echo(words, err=True)
     return 0
@@ -183,7 +186,7 @@ def drain(
     context: Context, target: Target, span: For = "", until: Until = "", begins: From = "", because: Because = ""
 ) -> int:
     """No clients for servers, until a time; syncs go on."""
-    return _promise(context, target, Downtime.DRAIN, span, until, begins, because)
+    return _promise(context, target, DowntimeKind.DRAIN, span, until, begins, because)
 
 
 @app.command("maintenance", cls=Verb)
@@ -191,7 +194,7 @@ def maintenance(
     context: Context, target: Target, span: For = "", until: Until = "", begins: From = "", because: Because = ""
 ) -> int:
     """Servers may be away until a time: no sync tries them, what they miss waits."""
-    return _promise(context, target, Downtime.MAINTENANCE, span, until, begins, because)
+    return _promise(context, target, DowntimeKind.MAINTENANCE, span, until, begins, because)
 
 
 @app.command("pin", cls=Verb)
@@ -205,7 +208,7 @@ def pin(
     because: Because = "",
 ) -> int:
     """Hold servers to be up, or down, whatever probes say, until a time."""
-    pins = {"up": Downtime.PINNED_UP, "down": Downtime.PINNED_DOWN}
+    pins = {"up": DowntimeKind.PINNED_UP, "down": DowntimeKind.PINNED_DOWN}
     if state not in pins:
         raise UsageError("topology pin", f"{state!r} is neither up nor down", "write `up` or `down` after the servers")
     return _promise(context, target, pins[state], span, until, begins, because)
@@ -217,12 +220,14 @@ def undrain(context: Context, target: Target) -> int:
     with fleet(context) as found:
         ended, topology = found.topology.end_downtime(target), found.topology.current()
         still = [word for server in found.servers.select(target) if (word := topology.planned_of(server.name))]
-        return show(given(context), render.withdrawn(ended, still))
+        return show(options_of(context), render.withdrawn(ended, still))
 
 
-def _promise(context: Context, target: str, what: Downtime, span: str, until: str, begins: str, because: str) -> int:
+def _promise(
+    context: Context, target: str, what: DowntimeKind, span: str, until: str, begins: str, because: str
+) -> int:
     """It must end: a word without an end outlives the reason for it."""
-    verb = f"topology {'pin' if what in (Downtime.PINNED_UP, Downtime.PINNED_DOWN) else what.value}"
+    verb = f"topology {'pin' if what in (DowntimeKind.PINNED_UP, DowntimeKind.PINNED_DOWN) else what.value}"
     now = time.time()
     start = moment_of(begins, verb) if begins else 0.0
     must_end_once(span, until, verb, "add --for 2h, or --until 2026-12-01T10:00")
@@ -235,5 +240,5 @@ def _promise(context: Context, target: str, what: Downtime, span: str, until: st
         raise UsageError(verb, "it would hold for more than a year", "give an earlier end; it can be said again")
     with fleet(context) as found:
         return show(
-            given(context), render.promised(found.topology.set_downtime(target, what, start, end, because.strip()))
+            options_of(context), render.promised(found.topology.set_downtime(target, what, start, end, because.strip()))
         )

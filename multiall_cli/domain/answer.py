@@ -83,7 +83,7 @@ class Pending:
     handlers: tuple[PendingHandler, ...]
 
 
-class Health(StrEnum):
+class Severity(StrEnum):
     WELL = "ok"
     ODD = "warning"
     ILL = "problem"
@@ -97,14 +97,14 @@ class Finding:
     """
 
     subject: str
-    health: Health
+    health: Severity
     what: str
     todo: str = ""
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class HostKeyOffer:
     """Host key that a server shows now; `known`: its comparison with the known keys."""
 
     server: str

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.domain.rule_source import NOWHERE
 
 CRITICAL, UNKNOWN = 4, 5
 """Classes of codes: their hundreds."""
@@ -172,7 +172,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FactValue:
     """Values read of one subject, or the reason why there are none (`trouble`, with its code).
 
     `mark`: input for the next reading on the member, as JSON; '' if it needs none.
@@ -208,7 +208,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
+class HealthSummary:
     """Worst code of a server at its last check, and the time of that check (seconds since the epoch)."""
 
     code: Code
@@ -216,7 +216,7 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ServerHealth:
     """Result of a check of one server: its statuses, and the worst of them.
 
     `at`: time of the check, in seconds since the epoch, 0 if there was none; `trouble`: why there is no result now.

@@ -20,7 +20,7 @@ Snapshot = Mapping[str, Item]
 """key → item, observed on one server or desired there."""
 
 
-class Apart(Mapping[str, Item]):
+class Overlay(Mapping[str, Item]):
     """Snapshot that equals another one except for the `differing` keys; None: the key is absent.
 
     An agent that compares only possible changes observes this. A diff against `other` compares no other key.

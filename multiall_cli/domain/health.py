@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
-from multiall_cli.domain.baseline import Checked, Code
+from multiall_cli.domain.baseline import Code, ServerHealth
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.domain.rule_source import NOWHERE
 
 DAY = 86400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class RuleState:
     """Saved state of one rule on one server. Times in seconds since the epoch; `failing` 0: it does not fail.
 
     `at`: when it was last read; `looks`: the newest checks, the newest last, `x` for a failure; `value`: the value with
@@ -33,14 +33,14 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class HealthState:
     """Saved data of a server between two checks.
 
     `rules`: states by rule; `marks`: input of facts for their next reading; `lost`: why the last check failed, '' if it
     did not.
     """
 
-    rules: Mapping[str, Held] = field(default_factory=dict)
+    rules: Mapping[str, RuleState] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
     lost: str = ""
 
@@ -63,7 +63,7 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """Change of a rule's class. `before` None: it was not known."""
 
     at: float
@@ -101,7 +101,7 @@ class HealthRecord:
     code: Code
     memory: bytes
     samples: Samples
-    changes: Sequence[Change] = ()
+    changes: Sequence[Transition] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class RuleHistory:
     server: str
     rule: str
     samples: tuple[Sample, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[Transition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Health:
     pools; `left`: servers that the check did not get to.
     """
 
-    servers: tuple[Checked, ...]
+    servers: tuple[ServerHealth, ...]
     pools: tuple[PoolHealth, ...] = ()
     ending: tuple[Waiver, ...] = ()
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)

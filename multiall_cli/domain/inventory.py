@@ -7,7 +7,7 @@ from enum import StrEnum
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.health import BaselineSettings, Waiver
-from multiall_cli.domain.sayings import NOWHERE, Example, Saying
+from multiall_cli.domain.rule_source import NOWHERE, Example, Saying
 from multiall_cli.domain.values import Amount, Secret
 from multiall_cli.domain.zones import NameDeclaration, Zone
 

@@ -8,10 +8,10 @@ from multiall_cli.domain.change import Change, Conflict
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.exits import Exit
+from multiall_cli.domain.rule_source import NOWHERE
 from multiall_cli.domain.run import Run
-from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.domain.values import ONE, Amount
-from multiall_cli.domain.zones import OnFloor, Zone
+from multiall_cli.domain.zones import BelowMinimum, Zone
 
 MANAGED = ("A", "AAAA", "CNAME", "SRV", "PTR")
 """The only types that are ever written, besides the TXT of a marker: never SOA, NS or DNSSEC types."""
@@ -43,30 +43,30 @@ def rrset_of(brief: str) -> RRset | None:
     return RRset(int(ttl), tuple(values.split(", ")))
 
 
-Place = tuple[str, str]
+RRsetKey = tuple[str, str]
 """A fully qualified name in lower case, and a type."""
 
 
-def key_of(place: Place) -> str:
+def key_of(place: RRsetKey) -> str:
     """Return the key of a change: `www.example.net A`."""
     return f"{place[0].rstrip('.') or '.'} {place[1]}"
 
 
-def place_of(key: str) -> Place:
+def place_of(key: str) -> RRsetKey:
     name, _, kind = key.rpartition(" ")
     return (name if name.endswith(".") else f"{name}."), kind
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ZoneContent:
     """Whole zone as its primary sent it. `soa`: the data of its SOA record, as text."""
 
     serial: int
     soa: str
-    rrsets: Mapping[Place, RRset]
+    rrsets: Mapping[RRsetKey, RRset]
 
 
-class Stand(StrEnum):
+class Membership(StrEnum):
     """Whether a member should be in its names."""
 
     IN = "in"
@@ -76,11 +76,11 @@ class Stand(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MembershipDecision:
     """Verdict on a member's place in its names, with the reason in words."""
 
     server: str
-    stand: Stand
+    stand: Membership
     why: str
 
 
@@ -92,7 +92,7 @@ class Claim:
     the first member that can serve; `pools`: all pools with the same claim.
     """
 
-    place: Place
+    place: RRsetKey
     zone: str
     ttl: int
     values: Mapping[str, str]
@@ -100,7 +100,7 @@ class Claim:
     follows: bool = True
     first: bool = False
     at_least: Amount = ONE
-    on_floor: OnFloor = OnFloor.KEEP
+    on_floor: BelowMinimum = BelowMinimum.KEEP
     sorry: tuple[str, ...] = ()
     pools: tuple[str, ...] = field(default=(), compare=False)
     priority: int = field(default=0, compare=False)
@@ -116,20 +116,20 @@ class Decision:
 
     claim: Claim
     wanted: RRset | None
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[MembershipDecision, ...] = ()
     notes: tuple[str, ...] = ()
     there: RRset | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class RetiredRecord:
     """Record that clients may still have cached.
 
     `until`: seconds since the epoch; `gone`: whether the zone no longer gives it; `ttl`: seconds for which a client
     caches it if it gets it now; `noted`: when `until` was computed (0: not known).
     """
 
-    place: Place
+    place: RRsetKey
     value: str
     until: float
     gone: bool = True
@@ -151,7 +151,7 @@ class Leasing:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class UpdateResult:
     """Result of changes at a primary, by key.
 
     `done`: changes that it made; `refused`: changes that it refuses, each with the reason and the fix; a change in
@@ -195,7 +195,7 @@ class ZonePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServerZoneStatus:
     """Answer of one server for a zone. `lag`: seconds from the change until it had it; None: it does not have it.
 
     `trouble`: the failure in words; `todo`: the fix.
@@ -219,7 +219,7 @@ class ZoneReport:
     plan: ZonePlan
     run: str = ""
     changed: int = 0
-    servers: tuple[Served, ...] = ()
+    servers: tuple[ServerZoneStatus, ...] = ()
     until: float = 0.0
     refused: tuple[Conflict, ...] = ()
     stopped: str = ""
@@ -233,19 +233,19 @@ class ZoneStatus:
     """Status of a zone: its servers, records that clients may still have cached, and the last run that changed it."""
 
     zone: Zone
-    servers: tuple[Served, ...]
-    departures: tuple[Departure, ...]
+    servers: tuple[ServerZoneStatus, ...]
+    departures: tuple[RetiredRecord, ...]
     last: Run | None
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedName:
     """Explanation of a name and type.
 
     `claim` None: nothing declares it; `decision` None: we may not write it, and `conflict` gives the reason.
     """
 
-    place: Place
+    place: RRsetKey
     zone: Zone
     claim: Claim | None
     there: RRset | None

@@ -127,7 +127,7 @@ class LastResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Progress:
     """Progress step of a run: its name, and its server ('' for a step of the run itself)."""
 
     name: str

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from enum import IntEnum, StrEnum
 
-from multiall_cli.domain.baseline import Code, Latest
+from multiall_cli.domain.baseline import Code, HealthSummary
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.publication import Published
 
 
-class Rung(IntEnum):
+class ProbeLevel(IntEnum):
     """How far an observer got with a server; the higher, the more it proves."""
 
     TIMEOUT = 0
@@ -24,7 +24,7 @@ class Rung(IntEnum):
     @property
     def shows_life(self) -> bool:
         """Return whether the machine has power and a network. Such a server is not down, whatever else is wrong."""
-        return self >= Rung.ICMP
+        return self >= ProbeLevel.ICMP
 
     @property
     def word(self) -> str:
@@ -41,7 +41,7 @@ class Evidence:
 
     observer: str
     target: str
-    rung: Rung
+    rung: ProbeLevel
     at: float
     rtt: float | None = None
     trouble: str = ""
@@ -54,15 +54,15 @@ class Evidence:
 
 FORWARDS_NOTHING = "its sshd forwards nothing, so its python3 tried"
 _MET = {
-    "refused": (Rung.REFUSED, ""),
-    "away": (Rung.NO_ROUTE, ""),
-    "name": (Rung.NO_ROUTE, "it has no address"),
-    "timeout": (Rung.TIMEOUT, ""),
-    "auth": (Rung.BANNER, "no key of ours is accepted"),
-    "host-key-unknown": (Rung.BANNER, "its host key is not known"),
-    "host-key-changed": (Rung.BANNER, "its host key has changed"),
-    "host-key-unchecked": (Rung.BANNER, "its host key cannot be checked here"),
-    "banner": (Rung.TCP, "its sshd sends no usable banner"),
+    "refused": (ProbeLevel.REFUSED, ""),
+    "away": (ProbeLevel.NO_ROUTE, ""),
+    "name": (ProbeLevel.NO_ROUTE, "it has no address"),
+    "timeout": (ProbeLevel.TIMEOUT, ""),
+    "auth": (ProbeLevel.BANNER, "no key of ours is accepted"),
+    "host-key-unknown": (ProbeLevel.BANNER, "its host key is not known"),
+    "host-key-changed": (ProbeLevel.BANNER, "its host key has changed"),
+    "host-key-unchecked": (ProbeLevel.BANNER, "its host key cannot be checked here"),
+    "banner": (ProbeLevel.TCP, "its sshd sends no usable banner"),
 }
 
 
@@ -113,7 +113,7 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
 
 
-class Downtime(StrEnum):
+class DowntimeKind(StrEnum):
     """Kind of downtime that an operator sets for a server."""
 
     DRAIN = "drain"
@@ -123,7 +123,7 @@ class Downtime(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Downtime:
     """Downtime of a server: its kind, operator, reason, begin and end (seconds since the epoch). It always ends.
 
     `begins` 0: valid from the moment it was set, even if the clock was wrong; `said`: when it was set (0: not known);
@@ -131,7 +131,7 @@ class Planned:
     """
 
     server: str
-    what: Downtime
+    what: DowntimeKind
     begins: float
     ends: float
     who: str
@@ -196,7 +196,7 @@ class Topology:
     at: float
     vantage: str
     verdicts: Mapping[str, Verdict]
-    planned: Mapping[str, Sequence[Planned]] = field(default_factory=dict)
+    planned: Mapping[str, Sequence[Downtime]] = field(default_factory=dict)
     edges: tuple[Edge, ...] = ()
     components: tuple[tuple[str, ...], ...] = ()
     hinges: tuple[str, ...] = ()
@@ -204,20 +204,20 @@ class Topology:
     frozen: str = ""
     stale_after: float = math.inf
     serving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    health: Mapping[str, Latest] = field(default_factory=dict)
+    health: Mapping[str, HealthSummary] = field(default_factory=dict)
 
-    def planned_of(self, server: str) -> Planned | None:
+    def planned_of(self, server: str) -> Downtime | None:
         """Return the downtime that applies now: a pin before maintenance before a drain."""
-        order = (Downtime.PINNED_UP, Downtime.PINNED_DOWN, Downtime.MAINTENANCE, Downtime.DRAIN)
+        order = (DowntimeKind.PINNED_UP, DowntimeKind.PINNED_DOWN, DowntimeKind.MAINTENANCE, DowntimeKind.DRAIN)
         held = [each for each in self.planned.get(server, ()) if each.holds(self.at)]
         return min(held, key=lambda each: order.index(each.what), default=None)
 
     def state_of(self, server: str) -> State:
         """Return the state that consumers act on: the operator's pin, otherwise the verdict."""
         word = self.planned_of(server)
-        if word is not None and word.what is Downtime.PINNED_UP:
+        if word is not None and word.what is DowntimeKind.PINNED_UP:
             return State.UP
-        if word is not None and word.what is Downtime.PINNED_DOWN:
+        if word is not None and word.what is DowntimeKind.PINNED_DOWN:
             return State.DOWN
         verdict = self.verdicts.get(server)
         return State.UNKNOWN if verdict is None else verdict.state
@@ -245,7 +245,7 @@ class Topology:
     def as_declared(self, server: str) -> bool:
         """Return whether it is up, or an operator declared that it need not be."""
         word = self.planned_of(server)
-        return self.state_of(server) is State.UP or (word is not None and word.what is not Downtime.PINNED_DOWN)
+        return self.state_of(server) is State.UP or (word is not None and word.what is not DowntimeKind.PINNED_DOWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from enum import StrEnum
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.domain.rule_source import NOWHERE
 from multiall_cli.domain.values import ONE, Amount, Secret
 
 DNS_PORT = 53
 
 
-class OnFloor(StrEnum):
+class BelowMinimum(StrEnum):
     """Records of a name when fewer members than `at_least` can serve."""
 
     KEEP = "keep-last"
@@ -42,7 +42,7 @@ class NameDeclaration:
     ttl: int = 60
     types: tuple[str, ...] = ("A", "AAAA")
     at_least: Amount = ONE
-    on_floor: OnFloor = OnFloor.KEEP
+    on_floor: BelowMinimum = BelowMinimum.KEEP
     sorry: tuple[str, ...] = ()
     ptr: bool = False
     service: str = ""

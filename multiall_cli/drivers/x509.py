@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.planning.likeness import address_of
+from multiall_cli.planning.value_comparison import address_of
 
 _BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----([^-]*)-----END [A-Z0-9 ]*CERTIFICATE-----\s*")
 _ERRORS = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)

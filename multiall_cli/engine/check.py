@@ -3,20 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
-from multiall_cli.domain.baseline import Checked, Code, Fact, Reading, Rule, is_stale, worst
+from multiall_cli.domain.baseline import Code, Fact, FactValue, Rule, ServerHealth, is_stale, worst
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Unreachable
-from multiall_cli.domain.health import Change, HealthRecord, Held, Memory, Samples, Waiver
+from multiall_cli.domain.health import HealthRecord, HealthState, RuleState, Samples, Transition, Waiver
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.run import Step
-from multiall_cli.engine.asking import Asked, Asker, Readings, Refine, ask, ask_again, to_ask
+from multiall_cli.domain.run import Progress
+from multiall_cli.engine.check_cache import CacheEntry, CheckCache, PriorState, SavedCheck, pasts, written
 from multiall_cli.engine.context import Context
+from multiall_cli.engine.fact_client import FactClient, FactRequest, Readings, Refine, ask, collect_changes, to_ask
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.held import pack, unpack
-from multiall_cli.engine.recent import Kept, Past, Recent, Written, pasts, written
-from multiall_cli.planning.again import Stood, stood, stood_again
+from multiall_cli.engine.health_codec import pack, unpack
 from multiall_cli.planning.consensus import Consensus
 from multiall_cli.planning.evaluate import LONGEST, Circumstances, is_due, remembered, status_of
+from multiall_cli.planning.reevaluate import Evaluation, evaluate_all, reevaluate
 from multiall_cli.ports.store import Store
 
 BATCH = 64  # servers whose records are written at once
@@ -24,7 +24,7 @@ Most = Mapping[str, Mapping[str, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class CheckJob:
     """Work of a check on one server.
 
     `maintenance`: why its failures are not reported; `waived`: waivers by rule; `group`: servers that share a pool with
@@ -37,7 +37,7 @@ class Duty:
     maintenance: str = ""
     waived: Mapping[str, Waiver] = field(default_factory=dict)
     group: tuple[str, ...] = ()
-    known: Mapping[Fact, Reading] = field(default_factory=dict)
+    known: Mapping[Fact, FactValue] = field(default_factory=dict)
     aside: tuple[Rule, ...] = ()
 
     @property
@@ -54,8 +54,8 @@ class Duty:
 
 
 def check(
-    context: Context, duties: Sequence[Duty], refine: Refine, keep: float, recent: Recent | None = None
-) -> Iterator[Checked]:
+    context: Context, duties: Sequence[CheckJob], refine: Refine, keep: float, recent: CheckCache | None = None
+) -> Iterator[ServerHealth]:
     """Check servers and yield each result as it arrives. Saves states, and history for `keep` seconds.
 
     Servers that are compared with their peers come last. `recent`: cache that the next check continues from; members
@@ -66,7 +66,7 @@ def check(
     groups = {duty.group for duty in duties if duty.compares}
     known = pasts(context.store, [*by_name], recent)
     readings: dict[str, Readings] = {}
-    waiting: list[tuple[Duty, Asked]] = []
+    waiting: list[tuple[CheckJob, FactRequest]] = []
     try:
         for server, result in fan_out(
             [duty.server for duty in duties],
@@ -74,7 +74,7 @@ def check(
             context.parallel,
             context.stop,
         ):
-            context.watch(Step("checked", server.name))
+            context.watch(Progress("checked", server.name))
             duty = by_name[server.name]
             if isinstance(result, MultiAllError):
                 yield ledger.frozen(duty, result, known[server.name].memory, context.clock.now())
@@ -93,7 +93,9 @@ def check(
         ledger.close()
 
 
-def _seen_last(store: Store, others: Sequence[str], known: Mapping[str, Past]) -> dict[str, Mapping[str, Held]]:
+def _seen_last(
+    store: Store, others: Sequence[str], known: Mapping[str, PriorState]
+) -> dict[str, Mapping[str, RuleState]]:
     """Return the saved states of these servers, and of peers that are not checked now."""
     found = {name: memory.rules for name, memory in recall(store, others).items()} if others else {}
     return {**found, **{name: past.held for name, past in known.items()}}
@@ -102,13 +104,13 @@ def _seen_last(store: Store, others: Sequence[str], known: Mapping[str, Past]) -
 class _Ledger:
     """Judge of readings, and writer of the results of many servers in one transaction."""
 
-    def __init__(self, store: Store, keep: float, recent: Recent | None) -> None:
+    def __init__(self, store: Store, keep: float, recent: CheckCache | None) -> None:
         self._store = store
         self._keep = keep
         self._recent = recent
         self._records: list[HealthRecord] = []
 
-    def judged(self, duty: Duty, asked: Asked, past: Past, most: Most, now: float) -> Checked:
+    def judged(self, duty: CheckJob, asked: FactRequest, past: PriorState, most: Most, now: float) -> ServerHealth:
         name, circumstances, before = duty.server.name, duty.circumstances(now, most), past.of(duty.rules)
         held = past.memory.rules if before is None else before.aside
         found = _stood(duty, asked, held, before, circumstances)
@@ -118,20 +120,20 @@ class _Ledger:
             was = held if before is None else before.stood.held
             turned = [*changes(name, was, found.held_anew, now), *changes(name, held, stays, now)]
             made, marks = written(found, stays, before), past.marks_with(asked, duty.rules)
-            kept = Kept(made.packed(marks), made, marks, past.asked_with(asked))
+            kept = CacheEntry(made.packed(marks), made, marks, past.asked_with(asked))
             self._note(HealthRecord(name, now, code, kept.packed, made.samples, turned), kept)
         at = now if duty.rules else max((each.at for each in stays.values()), default=0.0)
         beside = tuple(status_of(name, rule, stays[rule.id]) for rule in duty.aside if rule.id in stays)
-        return Checked(name, code, at, found.statuses + beside)
+        return ServerHealth(name, code, at, found.statuses + beside)
 
-    def _note(self, record: HealthRecord, kept: Kept) -> None:
+    def _note(self, record: HealthRecord, kept: CacheEntry) -> None:
         if self._recent is not None:
             self._recent.put(record.server, kept)
         self._records.append(record)
         if len(self._records) >= BATCH:
             self.close()
 
-    def frozen(self, duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
+    def frozen(self, duty: CheckJob, fault: MultiAllError, memory: HealthState, now: float) -> ServerHealth:
         """Return and save the last known statuses of a server that cannot be asked, with the failure."""
         found = _frozen(duty, fault, memory, now)
         if duty.all_rules and not duty.maintenance:
@@ -148,23 +150,25 @@ class _Ledger:
             self._store.health.save_checks(records, records[-1].at - self._keep)
 
 
-def changes(server: str, before: Mapping[str, Held], after: Mapping[str, Held], now: float) -> list[Change]:
+def changes(
+    server: str, before: Mapping[str, RuleState], after: Mapping[str, RuleState], now: float
+) -> list[Transition]:
     """Return the rules that went into another class. A rule that is good at its first check is no change."""
     found = []
     for rule, each in after.items():
         was = before[rule].code if rule in before else None
         if (was is None and each.code.is_problem) or (was is not None and was // 100 != each.code // 100):
-            found.append(Change(now, server, rule, was, each.code, each.shows))
+            found.append(Transition(now, server, rule, was, each.code, each.shows))
     return found
 
 
-def recall(store: Store, servers: Sequence[str]) -> dict[str, Memory]:
+def recall(store: Store, servers: Sequence[str]) -> dict[str, HealthState]:
     """Return the saved states of servers at their last check."""
     kept = store.health.servers(servers)
     return {name: unpack(kept.get(name)) for name in servers}
 
 
-def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> Iterator[Checked]:
+def recalled(store: Store, duties: Sequence[CheckJob], now: float, stale: float) -> Iterator[ServerHealth]:
     """Yield the results of servers' last checks. Asks no server.
 
     `stale`: the age in seconds from which a result no longer counts as the current state.
@@ -182,13 +186,13 @@ def recalled(store: Store, duties: Sequence[Duty], now: float, stale: float) -> 
         at = max((each.at for each in held.values()), default=0.0)
         if memories[name].lost and not duty.maintenance:
             code, why = _why_lost(memories[name].lost)
-            yield Checked(name, code, at, statuses, why)
+            yield ServerHealth(name, code, at, statuses, why)
         elif duty.rules and not statuses:
-            yield Checked(name, Code.STALE, 0.0, (), "it has not been looked at yet")
+            yield ServerHealth(name, Code.STALE, 0.0, (), "it has not been looked at yet")
         elif known and len(old) == len(known):
-            yield Checked(name, Code.STALE, at, statuses, "it was last looked at too long ago")
+            yield ServerHealth(name, Code.STALE, at, statuses, "it was last looked at too long ago")
         else:
-            yield Checked(name, worst([each.code for each in statuses]), at, statuses)
+            yield ServerHealth(name, worst([each.code for each in statuses]), at, statuses)
 
 
 def _lost(code: Code, why: str) -> str:
@@ -203,18 +207,18 @@ def _why_lost(words: str) -> tuple[Code, str]:
     return (known[word], why) if word in known else (Code.UNREACHABLE, words)
 
 
-_NEVER = Held(Code.STALE, 0.0, shows="it has not been looked at yet")
+_NEVER = RuleState(Code.STALE, 0.0, shows="it has not been looked at yet")
 
 
 def _is_old(at: float, now: float, stale: float, rule: Rule) -> bool:
     return is_stale(at, now, max(stale, 2 * rule.every))
 
 
-def _grown_stale(held: Held) -> Held:
+def _grown_stale(held: RuleState) -> RuleState:
     return replace(held, code=Code.STALE, hidden=held.hidden or held.code)
 
 
-def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Checked:
+def _frozen(duty: CheckJob, fault: MultiAllError, memory: HealthState, now: float) -> ServerHealth:
     """Return the last known statuses of a server that cannot be asked, with the failure."""
     held = remembered(duty.all_rules, memory.rules, duty.circumstances(now))
     name = duty.server.name
@@ -222,10 +226,10 @@ def _frozen(duty: Duty, fault: MultiAllError, memory: Memory, now: float) -> Che
     away = isinstance(fault, Unreachable)
     code = Code.MAINTENANCE if duty.maintenance and away else Code.UNREACHABLE if away else Code.COLLECT_ERROR
     at = max((each.at for each in held.values()), default=0.0)
-    return Checked(name, code, at, statuses, fault.what)
+    return ServerHealth(name, code, at, statuses, fault.what)
 
 
-def _read(context: Context, duty: Duty, past: Past, refine: Refine, *, keeps: bool) -> Asked:
+def _read(context: Context, duty: CheckJob, past: PriorState, refine: Refine, *, keeps: bool) -> FactRequest:
     if duty.server.name in context.away:
         raise context.away[duty.server.name]
     due = _due(duty, past, context.clock.now())
@@ -234,16 +238,16 @@ def _read(context: Context, duty: Duty, past: Past, refine: Refine, *, keeps: bo
         return wanted
     session = context.transport.open(duty.server)
     try:
-        asker = Asker(session, context.clock, refine)
+        asker = FactClient(session, context.clock, refine)
         if not due:
             asker.is_there()  # there is no fact to read, but this shows that the server answers
             return wanted
-        return ask_again(asker, wanted, past.marks) if keeps else ask(asker, wanted, past.marks)
+        return collect_changes(asker, wanted, past.marks) if keeps else ask(asker, wanted, past.marks)
     finally:
         session.close()
 
 
-def _due(duty: Duty, past: Past, now: float) -> Sequence[Rule]:
+def _due(duty: CheckJob, past: PriorState, now: float) -> Sequence[Rule]:
     """Return the rules whose facts are due."""
     due: Sequence[Rule] = duty.rules
     if any(rule.every for rule in due):
@@ -254,10 +258,14 @@ def _due(duty: Duty, past: Past, now: float) -> Sequence[Rule]:
 
 
 def _stood(
-    duty: Duty, asked: Asked, held: Mapping[str, Held], before: Written | None, circumstances: Circumstances
-) -> Stood:
+    duty: CheckJob,
+    asked: FactRequest,
+    held: Mapping[str, RuleState],
+    before: SavedCheck | None,
+    circumstances: Circumstances,
+) -> Evaluation:
     """Return the statuses of all rules. `before`: the last result of the same rules."""
     read = {**duty.known, **asked.readings} if duty.known else asked.readings
     if before is not None:
-        return stood_again(duty.server.name, before.stood, read, circumstances)
-    return stood(duty.server.name, duty.rules, read, held, circumstances)
+        return reevaluate(duty.server.name, before.stood, read, circumstances)
+    return evaluate_all(duty.server.name, duty.rules, read, held, circumstances)

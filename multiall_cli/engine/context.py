@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Fault, Unreachable
 from multiall_cli.domain.inventory import Inventory, Site
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.domain.topology import Topology
 from multiall_cli.ports.adapters import Adapters
 from multiall_cli.ports.agent import SyncAgent
@@ -17,7 +17,7 @@ from multiall_cli.ports.store import Store
 from multiall_cli.ports.transport import Transport
 
 if TYPE_CHECKING:
-    from multiall_cli.engine.recent import Recent
+    from multiall_cli.engine.check_cache import CheckCache
     from multiall_cli.planning.rules import RuleBook
 
 UNKNOWN = Topology(0.0, "", {})
@@ -32,7 +32,7 @@ class ProcessCache:
 
     rules: "tuple[RuleBook, list[Fault]] | None" = None
     """Rules of all servers and their faults: a site does not change while it is open."""
-    checks: "Recent | None" = None
+    checks: "CheckCache | None" = None
     """Last check of each server, while connections stay open."""
 
 
@@ -56,7 +56,7 @@ class Context:
     silence: float = 60.0
     timeout: float | None = None
     """Seconds of silence that the operator set for this call; None: the site's settings apply."""
-    watch: Callable[[Step], None] = lambda step: None
+    watch: Callable[[Progress], None] = lambda step: None
     stop: Callable[[], bool] = lambda: False
     warn: Callable[[str], None] = lambda words: None
     pause: Callable[[float], None] = time.sleep

@@ -10,7 +10,7 @@ from multiall_cli.domain.errors import MemberFault, Overtaken, Refused, Unreacha
 from multiall_cli.domain.inventory import After
 from multiall_cli.domain.plan import AgentPlan
 from multiall_cli.domain.report import HandlerOutcome, MemberState, SubjectReport
-from multiall_cli.domain.run import Entry, PendingHandler, SavedState, Stage, Step
+from multiall_cli.domain.run import Entry, PendingHandler, Progress, SavedState, Stage
 from multiall_cli.domain.scope import Scope
 from multiall_cli.drivers.service import handler_argv
 from multiall_cli.engine.context import Agent, Context
@@ -131,7 +131,7 @@ def _apply(job: Convergence, agent: Agent) -> None:
         _record(job, part, list(made.values()))
         job.outcomes += made.values()
         raise
-    job.context.watch(Step("applied", job.work.name, len(made)))
+    job.context.watch(Progress("applied", job.work.name, len(made)))
     outcomes = _verified(job, agent, list(made.values()))
     _record(job, part, outcomes)
     _save_state(job, agent, Moment.APPLIED, [each.change for each in outcomes if each.result is Result.DONE])
@@ -198,7 +198,7 @@ def _intend(job: Convergence, agent: Agent, part: AgentPlan[Any]) -> None:
     handlers = [PendingHandler(job.scope, name, agent.name, each.verb, each.arguments, job.run) for each in wanted]
     state = _state(job, agent, Moment.INTENDED, part.changes)
     job.context.store.journal.intend(entries, handlers, [state] if state else [])
-    job.context.watch(Step("intended", name, len(entries)))
+    job.context.watch(Progress("intended", name, len(entries)))
 
 
 def _entry(job: Convergence, part: AgentPlan[Any], change: Change[Any], stage: Stage, detail: str, at: float) -> Entry:
@@ -214,7 +214,7 @@ def _record(job: Convergence, part: AgentPlan[Any], outcomes: Sequence[Outcome[A
         now = job.context.clock.now()
         entries = [_entry(job, part, each.change, _STAGES[each.result], each.detail, now) for each in batch]
         job.context.store.journal.record(entries)
-        job.context.watch(Step("recorded", job.work.name, len(batch)))
+        job.context.watch(Progress("recorded", job.work.name, len(batch)))
 
 
 def _in_batches(outcomes: Sequence[Outcome[Any]]) -> Iterator[Sequence[Outcome[Any]]]:
@@ -249,7 +249,7 @@ def _run_handlers(job: Convergence) -> tuple[HandlerOutcome, ...]:
         if outcome.result is Result.DONE:
             handlers.complete(pending)
         done.append(outcome)
-        job.context.watch(Step("acted", work.name))
+        job.context.watch(Progress("acted", work.name))
     return tuple(done)
 
 
@@ -270,5 +270,5 @@ def _complete(job: Convergence) -> int:
     for agent in work.agents.values():
         _save_state(job, agent, Moment.COMPLETE)
     delivered = store.backlog.deliver(job.scope, work.name, agents, job.run, now)
-    job.context.watch(Step("closed", work.name))
+    job.context.watch(Progress("closed", work.name))
     return delivered

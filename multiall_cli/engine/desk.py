@@ -11,17 +11,17 @@ from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import (
     Claim,
-    Departure,
-    Place,
+    RetiredRecord,
+    RRsetKey,
 )
 from multiall_cli.domain.run import SavedState
 from multiall_cli.domain.scope import Scope, zone_scope
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.context import Context
-from multiall_cli.planning.zones import seen
-from multiall_cli.planning.zones.bounds import settled, while_given
-from multiall_cli.planning.zones.decide import place_of_record
+from multiall_cli.planning.zones import known_names
+from multiall_cli.planning.zones.membership import place_of_record
+from multiall_cli.planning.zones.resolver_cache import settled, while_served
 from multiall_cli.ports.dns import NameServers
 from multiall_cli.ports.store import Store
 
@@ -29,18 +29,18 @@ _STORE_ID = re.compile(rb"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ZoneContext:
     """Common input of zone syncs. `claims`: zone → the claims of pools there, and the conflicts between them."""
 
     context: Context
     servers: NameServers
     topology: Topology
-    claims: Mapping[str, tuple[Sequence[Claim], Mapping[Place, Conflict]]] = field(default_factory=dict)
+    claims: Mapping[str, tuple[Sequence[Claim], Mapping[RRsetKey, Conflict]]] = field(default_factory=dict)
 
     def of(self, zone: Zone) -> Sequence[Claim]:
         return self.claims[zone.id][0] if zone.id in self.claims else ()
 
-    def contested(self, zone: Zone) -> Mapping[Place, Conflict]:
+    def contested(self, zone: Zone) -> Mapping[RRsetKey, Conflict]:
         return self.claims[zone.id][1] if zone.id in self.claims else {}
 
 
@@ -64,15 +64,15 @@ def save(store: Store, zone: Zone, part: str, value: bytes) -> None:
 
 def seen_before(store: Store, zone: Zone) -> Set[bytes]:
     """Return the names that were declared in a zone at its last sync from here, in the format of `seen.short`."""
-    return seen.unpack(_saved(store, zone, "names") or b"")
+    return known_names.unpack(_saved(store, zone, "names") or b"")
 
 
-def note_seen(desk: Desk, zone: Zone, owned: Callable[[], Iterable[Place]]) -> None:
+def note_seen(desk: ZoneContext, zone: Zone, owned: Callable[[], Iterable[RRsetKey]]) -> None:
     """Save all names that are declared now. `owned`: returns the names and types in the zone with our marker."""
     store = desk.context.store
     before = _saved(store, zone, "names") or b""
     declared = [*(claim.place for claim in desk.of(zone)), *desk.contested(zone)]
-    if (now := seen.noted(before, declared, owned)) != before:
+    if (now := known_names.noted(before, declared, owned)) != before:
         save(store, zone, "names", now)
 
 
@@ -85,7 +85,7 @@ def members_before(store: Store, zone: Zone) -> Mapping[str, Set[str]] | None:
         return None  # missing, or in another format
 
 
-def note_members(desk: Desk, zone: Zone, given: Callable[[], Iterable[str]]) -> None:
+def note_members(desk: ZoneContext, zone: Zone, given: Callable[[], Iterable[str]]) -> None:
     """Save the members' current places, and former places as long as the zone still gives them.
 
     `given`: returns the places in all our records.
@@ -132,20 +132,20 @@ def store_id(store: Store, host: str) -> str:
     return sha256(saved + host.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
-def departed(store: Store, zone: Zone, now: float) -> list[Departure]:
+def departed(store: Store, zone: Zone, now: float) -> list[RetiredRecord]:
     """Return the records that clients may still have cached: removed, or now given with a shorter TTL.
 
     As long as a server is late, it may still serve all of them.
     """
     packed = _saved(store, zone, "departures")
     told = json.loads(packed) if packed else []
-    stored = [Departure((name, kind), value, *more) for name, kind, value, *more in told]
+    stored = [RetiredRecord((name, kind), value, *more) for name, kind, value, *more in told]
     left = settled(stored, now)
     if [each.noted for each in left] != [each.noted for each in stored]:
         remember(store, zone, left)  # otherwise their time would begin anew at each call
-    return while_given(left, now) if is_late(store, zone) else left
+    return while_served(left, now) if is_late(store, zone) else left
 
 
-def remember(store: Store, zone: Zone, left: Iterable[Departure]) -> None:
+def remember(store: Store, zone: Zone, left: Iterable[RetiredRecord]) -> None:
     told = [[*each.place, each.value, each.until, each.gone, each.ttl, each.noted] for each in left]
     save(store, zone, "departures", json.dumps(told).encode())

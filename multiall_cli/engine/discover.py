@@ -6,8 +6,8 @@ from dataclasses import replace
 from multiall_cli.domain.discovery import Discovery, Neighbour, Sighting
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.run import Step
-from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.domain.run import Progress
+from multiall_cli.domain.topology import Evidence, ProbeLevel
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.planning.discovery import named, unknown
@@ -28,7 +28,7 @@ def discover(
     sightings = [Sighting(context.vantage, "own", address) for address in ours]
     failed: dict[str, str] = {}
     for server, result in fan_out(asked, lambda each: _ask(context, each), context.parallel, context.stop):
-        context.watch(Step("asked", server.name))
+        context.watch(Progress("asked", server.name))
         if isinstance(result, MultiAllError):
             failed[server.name] = result.what
         else:
@@ -76,4 +76,4 @@ def _list(value: object) -> Sequence[object]:
 def _tried(found: Mapping[str, Neighbour], knock: Knock) -> dict[str, Neighbour]:
     doors = [Server(name=name, address=each.address) for name, each in found.items()]
     met = {each.target: each.rung for each in knock(doors, frozenset(found))}
-    return {name: replace(each, answers=met.get(name) is Rung.BANNER) for name, each in found.items()}
+    return {name: replace(each, answers=met.get(name) is ProbeLevel.BANNER) for name, each in found.items()}

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.domain.answer import Finding, Severity
 from multiall_cli.domain.errors import MultiAllError, Unreachable
 from multiall_cli.domain.inventory import BecomeMethod, Server
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 
@@ -22,10 +22,10 @@ def examine(context: Context, servers: Sequence[Server], trees: Mapping[str, Seq
         return list(_examine(context, server, trees.get(server.name, ())))
 
     for server, result in fan_out(servers, work, context.parallel, context.stop):
-        context.watch(Step("examined", server.name))
+        context.watch(Progress("examined", server.name))
         if isinstance(result, MultiAllError):
             reason = result.reason if isinstance(result, Unreachable) else ""
-            yield Finding(server.name, Health.ILL, result.what, result.todo, reason)
+            yield Finding(server.name, Severity.ILL, result.what, result.todo, reason)
         else:
             yield from result
 
@@ -41,7 +41,7 @@ def _examine(context: Context, server: Server, trees: Sequence[str]) -> Iterator
     finally:
         session.close()
     user, python = str(told.get("user")), str(told.get("python"))
-    yield Finding(server.name, Health.WELL, f"session in {opened * 1000:.0f} ms as {user}, python {python}")
+    yield Finding(server.name, Severity.WELL, f"session in {opened * 1000:.0f} ms as {user}, python {python}")
     yield from _python(server, python)
     yield from _rights(server, told.get("uid"))
     yield from _clock(server, told.get("now"), asked, answered)
@@ -53,18 +53,20 @@ def _trees(server: Server, trees: Sequence[str], told: object) -> Iterator[Findi
         if isinstance(told, list) and root in told:
             what = f"the file system of {root} cannot exchange two names (renameat2): a file that someone puts in place"
             what += " at the very moment of a sync can be lost"
-            yield Finding(server.name, Health.ODD, what, "keep the tree on ext4, xfs, btrfs or tmpfs")
+            yield Finding(server.name, Severity.ODD, what, "keep the tree on ext4, xfs, btrfs or tmpfs")
 
 
 def _python(server: Server, python: str) -> Iterator[Finding]:
     numbers = tuple(int(part) for part in python.split(".")[:2] if re.fullmatch("[0-9]{1,9}", part))
     if numbers < OLDEST_PYTHON:
-        yield Finding(server.name, Health.ILL, f"python {python} is too old", "install 3.6 or newer")
+        yield Finding(server.name, Severity.ILL, f"python {python} is too old", "install 3.6 or newer")
 
 
 def _rights(server: Server, uid: object) -> Iterator[Finding]:
     if server.become.method is not BecomeMethod.NONE and server.become.user == "root" and uid != 0:
-        yield Finding(server.name, Health.ILL, f"`become` gave user {uid}, not root", "see `multiall doctor --sudoers`")
+        yield Finding(
+            server.name, Severity.ILL, f"`become` gave user {uid}, not root", "see `multiall doctor --sudoers`"
+        )
 
 
 def _clock(server: Server, told: object, asked: float, answered: float) -> Iterator[Finding]:
@@ -75,7 +77,7 @@ def _clock(server: Server, told: object, asked: float, answered: float) -> Itera
     if abs(skew) > MOST_SKEW:
         yield Finding(
             server.name,
-            Health.ODD,
+            Severity.ODD,
             f"its clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours",
             f"`multiall exec {server.name} -- timedatectl set-ntp true`",
         )

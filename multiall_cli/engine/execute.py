@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiall_cli.domain.answer import Executed, Facts
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 
@@ -39,7 +39,7 @@ def execute(
         return Executed(server.name, done.exit_code, _text(done.stdout.whole()), _text(done.stderr.whole()))
 
     for server, result in fan_out(servers, run, context.parallel, context.stop):
-        context.watch(Step("ran", server.name))
+        context.watch(Progress("ran", server.name))
         if isinstance(result, MultiAllError):
             yield Executed(server.name, None, trouble=result.what, todo=result.todo, begun=False)
         else:
@@ -61,7 +61,7 @@ def facts(context: Context, servers: Sequence[Server]) -> Iterator[Facts]:
             session.close()
 
     for server, result in fan_out(servers, ask, context.parallel, context.stop):
-        context.watch(Step("asked", server.name))
+        context.watch(Progress("asked", server.name))
         if isinstance(result, MultiAllError):
             yield Facts(server.name, {}, result.what, result.todo)
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from multiall_cli.domain.baseline import Checked, Code
+from multiall_cli.domain.baseline import Code, ServerHealth
 from multiall_cli.domain.inventory import Gate
 from multiall_cli.engine.context import Context
 from multiall_cli.planning.pools import works
@@ -11,7 +11,7 @@ STEP = 0.1  # seconds
 INTERRUPTED = "interrupted"
 
 
-def closed(gate: Gate, context: Context, look: Callable[[], Iterable[Checked]]) -> str:
+def wait_until_healthy(gate: Gate, context: Context, look: Callable[[], Iterable[ServerHealth]]) -> str:
     """Return '' once all members were green `stable` times in a row; after `within`, return the first failures."""
     until = context.clock.monotonic() + gate.within
     green = 0
@@ -34,13 +34,13 @@ def _wait(context: Context, seconds: float) -> None:
         context.pause(min(left, STEP))
 
 
-def is_green(checked: Checked) -> bool:
+def is_green(checked: ServerHealth) -> bool:
     """Return whether it was checked now and nothing fails, not even a soft failure."""
     soft = any(each.code is Code.SOFT_FAIL for each in checked.statuses)
     return not checked.trouble and works(checked.code) and not soft
 
 
-def _words(checked: Checked) -> str:
+def _words(checked: ServerHealth) -> str:
     bad = next((each for each in checked.statuses if each.code.is_problem or each.code is Code.SOFT_FAIL), None)
     if checked.trouble or bad is None:
         return f"{checked.server}: {checked.code.value} {checked.code.word} ({checked.trouble})"

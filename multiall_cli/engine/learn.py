@@ -4,21 +4,21 @@ from collections.abc import Mapping, Sequence
 
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.planning.learning import Learned, Survey, learned, unwritable
+from multiall_cli.planning.rule_generation import GeneratedRules, ServiceInventory, learned, unwritable
 
 ENDS = 60.0  # seconds in which a server's whole answer must arrive
 MOST = 2000  # items of one kind that are used per server
 LONGEST = 255  # characters of a name
 
 
-def learn(context: Context, servers: Sequence[Server]) -> Learned:
+def learn(context: Context, servers: Sequence[Server]) -> GeneratedRules:
     """Return rules for the things that most of the answering servers have."""
     surveys, troubles = [], {}
     for server, result in fan_out(servers, lambda each: _ask(context, each), context.parallel, context.stop):
-        context.watch(Step("asked", server.name))
+        context.watch(Progress("asked", server.name))
         if isinstance(result, MultiAllError):
             troubles[server.name] = result.what
             continue
@@ -26,10 +26,10 @@ def learn(context: Context, servers: Sequence[Server]) -> Learned:
         if words := _troubles(surveys[-1], result.get("troubles")):
             troubles[server.name] = words[:500]
     surveys.sort(key=lambda each: each.server)
-    return Learned(learned(surveys), tuple(each.server for each in surveys), troubles)
+    return GeneratedRules(learned(surveys), tuple(each.server for each in surveys), troubles)
 
 
-def _troubles(survey: Survey, told: object) -> str:
+def _troubles(survey: ServiceInventory, told: object) -> str:
     """Return what the server could not read, and names that no rule can contain."""
     found = [f"{key}: {words}" for key, words in told.items()] if isinstance(told, dict) else []
     odd = unwritable(survey)
@@ -48,9 +48,9 @@ def _ask(context: Context, server: Server) -> Mapping[str, object]:
         session.close()
 
 
-def survey_of(server: str, told: Mapping[str, object]) -> Survey:
+def survey_of(server: str, told: Mapping[str, object]) -> ServiceInventory:
     """Return a survey from a server's answer; malformed parts are skipped."""
-    return Survey(
+    return ServiceInventory(
         server,
         tuple(each for each in _list(told.get("services")) if isinstance(each, str) and len(each) <= LONGEST),
         tuple(

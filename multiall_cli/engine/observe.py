@@ -9,9 +9,9 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Unreachable
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.plan import Absence, AgentPlan, Alarm, Plan
-from multiall_cli.domain.run import Entry, Stage, Step
+from multiall_cli.domain.run import Entry, Progress, Stage
 from multiall_cli.domain.scope import Purpose, Scope, Subject
-from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.domain.topology import Evidence, ProbeLevel
 from multiall_cli.domain.topology import failed as failed_to_open
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.fanout import Stragglers, fan_out
@@ -84,7 +84,7 @@ def _with_sources(context: Context, agent: Agent, stack: ExitStack) -> Agent:
     ready = agent.read(sessions)
     stack.callback(ready.release)
     for name in sessions:
-        context.watch(Step("source read", name))
+        context.watch(Progress("source read", name))
     return cast(Agent, ready)  # HasSources is a second protocol of the same object
 
 
@@ -120,7 +120,7 @@ def _visit_all(
             failed[name] = result
         else:
             stack.callback(result.close)
-        context.watch(Step("looked", name))
+        context.watch(Progress("looked", name))
     _report_evidence(context, visited - failed.keys(), failed)
     return failed
 
@@ -128,7 +128,7 @@ def _visit_all(
 def _report_evidence(context: Context, reached: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
     """Save evidence for the topology from the sessions of this run, at no extra cost."""
     now = context.clock.now()
-    met = [Evidence(context.observer_of(name), name, Rung.AUTH, now) for name in sorted(reached)]
+    met = [Evidence(context.observer_of(name), name, ProbeLevel.AUTH, now) for name in sorted(reached)]
     for name, fault in failed.items():
         if isinstance(fault, Unreachable) and name not in context.away and fault.subject == name:
             met += failed_to_open(context.observer_of(name), name, fault.reason, now)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.inventory import Server, TopologySettings
-from multiall_cli.domain.run import Step
-from multiall_cli.domain.topology import Event, Evidence, Planned, Round, Rung, State, Topology
+from multiall_cli.domain.run import Progress
+from multiall_cli.domain.topology import Downtime, Event, Evidence, ProbeLevel, Round, State, Topology
 from multiall_cli.engine.fanout import fan_out
-from multiall_cli.engine.remembered import pack, recall
+from multiall_cli.engine.topology_codec import pack, recall
 from multiall_cli.planning.liveness import LAG, Liveness, Profile
 from multiall_cli.planning.neighbours import picture
-from multiall_cli.planning.whom import about, domain_of, labels_of, ring
+from multiall_cli.planning.whom import domain_of, labels_of, probe_pairs, suspect_probes
 from multiall_cli.ports.clock import Clock
 from multiall_cli.ports.probes import Prober
 from multiall_cli.ports.store import Store
@@ -38,9 +38,9 @@ class Watcher:
     store: Store
     clock: Clock
     settings: TopologySettings
-    promised: Callable[[float], Sequence[Planned]]
+    promised: Callable[[float], Sequence[Downtime]]
     parallel: int = 32
-    watch: Callable[[Step], None] = lambda step: None
+    watch: Callable[[Progress], None] = lambda step: None
     stop: Callable[[], bool] = lambda: False
 
 
@@ -96,7 +96,7 @@ class _Round:
         listen = {name for at, name in enumerate(self._servers) if self._listens(at, name)}
         recent = self._watcher.clock.now() - self._asked_at <= STALE * self._watcher.settings.every
         self._take(self._watcher.prober.probe(every, listen), judge=recent and not self._watcher.stop())
-        self._watcher.watch(Step("knocked", self._watcher.vantage, len(every)))
+        self._watcher.watch(Progress("knocked", self._watcher.vantage, len(every)))
         silent = [self._servers[name] for name in self._liveness.suspects() if name not in known]
         if silent:
             self._take(self._watcher.prober.probe(silent, {server.name for server in silent}))
@@ -122,7 +122,7 @@ class _Round:
         names = sorted({observer for observer, _ in pairs} | due)
         if not names:
             return
-        self._watcher.watch(Step("asks", self._watcher.vantage, len(names)))
+        self._watcher.watch(Progress("asks", self._watcher.vantage, len(names)))
         asked: dict[str, list[Server]] = {name: [] for name in names}
         for observer, target in pairs:
             asked[observer].append(self._servers[target])
@@ -155,7 +155,7 @@ class _Round:
             name
             for name in self._servers
             if (memory[name].state is State.DOWN and memory[name].good)
-            or (memory[name].state is State.DEGRADED and memory[name].depth >= Rung.TCP)
+            or (memory[name].state is State.DEGRADED and memory[name].depth >= ProbeLevel.TCP)
             or name in to_keep
             or (name not in self._sampled and memory[name].state is not State.UP)
             or name in in_turn
@@ -165,10 +165,10 @@ class _Round:
         memory = self._liveness.memory().servers
         able = [name for name in self._servers if memory[name].state is State.UP]
         speaking = [name for name in able if name not in self._liveness.memory().mute]
-        pairs = set(about(self._liveness.suspects(), speaking or able, self._domains, self._turn))
+        pairs = set(suspect_probes(self._liveness.suspects(), speaking or able, self._domains, self._turn))
         if links:
             each = len(able) if len(self._servers) <= MATRIX else NEIGHBOURS
-            pairs |= set(ring(list(self._servers), able, each, self._turn))
+            pairs |= set(probe_pairs(list(self._servers), able, each, self._turn))
         return sorted(pairs)
 
     def _ask(self, name: str, targets: Sequence[Server], *, login: bool) -> _Asked:
@@ -232,7 +232,7 @@ def _known(store: Store, servers: Mapping[str, Server], vantage: str) -> list[Ev
 
 
 def recalled(
-    vantage: str, store: Store, now: float, servers: Sequence[Server], promised: Iterable[Planned], every: float
+    vantage: str, store: Store, now: float, servers: Sequence[Server], promised: Iterable[Downtime], every: float
 ) -> Topology:
     """Return the picture as the last round left it, with downtimes set since. Asks no server.
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from multiall_cli.domain.baseline import Checked, Code
+from multiall_cli.domain.baseline import Code, ServerHealth
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.remedy import Remedied, Remedy
-from multiall_cli.domain.run import Entry, Run, SavedState, Stage, Step
+from multiall_cli.domain.run import Entry, Progress, Run, SavedState, Stage
 from multiall_cli.domain.scope import site_scope
 from multiall_cli.drivers.service import handler_argv
 from multiall_cli.engine.context import Context
@@ -17,7 +17,7 @@ from multiall_cli.planning.remedies import cooling
 
 SCOPE = site_scope("remedies")  # scope of remedies in the journal and for locks
 AGENT = "baseline"
-Look = Callable[[Server], Iterable[Checked]]
+Look = Callable[[Server], Iterable[ServerHealth]]
 
 
 def applied(
@@ -67,7 +67,7 @@ def _one(context: Context, run: str, remedy: Remedy, server: Server, look: Look)
     context.store.journal.record(
         [_entry(run, remedy, Stage.FAILED if detail else Stage.DONE, detail, context.clock.now())]
     )
-    context.watch(Step("acted", remedy.server))
+    context.watch(Progress("acted", remedy.server))
     if detail:
         return Remedied(run, remedy, detail)
     status = next((s for c in look(server) if not c.trouble for s in c.statuses if s.rule == remedy.rule), None)

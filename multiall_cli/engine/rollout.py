@@ -8,7 +8,7 @@ from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Gate, Rollout
 from multiall_cli.domain.report import MemberState, SubjectReport
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.planning.order import batches, too_many_failed
@@ -151,7 +151,7 @@ def _batch(
         done.reports[report.subject.name] = report
         if report.state is MemberState.DEFERRED:
             gone(report)
-        context.watch(Step("member done", report.subject.name))
+        context.watch(Progress("member done", report.subject.name))
     if why := _overtaken(done.reports.values()):
         done.stopped, done.exit = why, Exit.LOCKED
         return

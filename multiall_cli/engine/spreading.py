@@ -5,13 +5,13 @@ from dataclasses import replace
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.records import (
-    Place,
     RRset,
-    Served,
+    RRsetKey,
+    ServerZoneStatus,
 )
-from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.domain.topology import Evidence, ProbeLevel
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.desk import Desk
+from multiall_cli.engine.desk import ZoneContext
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.planning.zones import serials
 
@@ -20,19 +20,19 @@ POLLS = (0.002, 0.005, 0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, slots=True)
-class Spreading:
+class Propagation:
     """Propagation of a change to all servers of a zone. `began`: monotonic time at which the primary had it."""
 
-    desk: Desk
+    desk: ZoneContext
     zone: Zone
     serial: int
-    expected: dict[Place, RRset | None]
+    expected: dict[RRsetKey, RRset | None]
     began: float
 
-    def everywhere(self) -> list[Served]:
+    def everywhere(self) -> list[ServerZoneStatus]:
         """Return the result of each server, the primary first. Servers that lag are evidence for the topology."""
         found = dict(fan_out(self.zone.servers, self._arrived, len(self.zone.servers)))
-        served = [each for server in self.zone.servers if isinstance(each := found[server], Served)]
+        served = [each for server in self.zone.servers if isinstance(each := found[server], ServerZoneStatus)]
         late = [each for each in served if each.trouble and each.serial is not None]
         context = self.desk.context
         if late:
@@ -45,12 +45,12 @@ class Spreading:
         for _ in fan_out(self.zone.servers, self._arrived, len(self.zone.servers)):
             continue
 
-    def _evidence(self, each: Served) -> Evidence:
+    def _evidence(self, each: ServerZoneStatus) -> Evidence:
         words = f"its zone {self.zone.shown} {each.trouble}"
         context = self.desk.context
-        return Evidence(context.vantage, each.server, Rung.TCP, context.clock.now(), trouble=words)
+        return Evidence(context.vantage, each.server, ProbeLevel.TCP, context.clock.now(), trouble=words)
 
-    def _arrived(self, server: NameServer) -> Served:
+    def _arrived(self, server: NameServer) -> ServerZoneStatus:
         clock, polls = self.desk.context.clock, iter(POLLS)
         deaf, todo = ("", "") if server is self.zone.primary else self._told(server)
         while True:
@@ -63,18 +63,18 @@ class Spreading:
             return replace(found, trouble=f"{found.trouble} ({deaf})", todo=todo)
         return found
 
-    def _looked_at(self, server: NameServer) -> Served:
+    def _looked_at(self, server: NameServer) -> ServerZoneStatus:
         serial: int | None = None
         try:
             serial = self.desk.servers.serial(self.zone, server)
             if serials.is_after(self.serial, serial):
                 words = f"is behind: serial {serial}, and the primary has {self.serial}"
-                return Served(server.name, serial, None, words, _LOOK)
+                return ServerZoneStatus(server.name, serial, None, words, _LOOK)
             trouble, todo = self._amiss(server)
             lag = self.desk.context.clock.monotonic() - self.began
-            return Served(server.name, serial, None if trouble else lag, trouble, todo)
+            return ServerZoneStatus(server.name, serial, None if trouble else lag, trouble, todo)
         except (Unreachable, MemberFault) as fault:
-            return Served(server.name, serial, None, fault.what, fault.todo)
+            return ServerZoneStatus(server.name, serial, None, fault.what, fault.todo)
 
     def _told(self, server: NameServer) -> tuple[str, str]:
         """Send the notification ourselves: BIND waits for up to five seconds between two (`notify-delay`)."""
@@ -101,17 +101,17 @@ class Spreading:
 _LOOK = "look at its log: perhaps it may not transfer the zone"
 
 
-def stands(desk: Desk, zone: Zone) -> list[Served]:
+def secondary_status(desk: ZoneContext, zone: Zone) -> list[ServerZoneStatus]:
     """Return the serial of each server of a zone and its lag behind the primary, the primary first. Reads only."""
 
-    def serial_of(server: NameServer) -> Served:
+    def serial_of(server: NameServer) -> ServerZoneStatus:
         try:
-            return Served(server.name, desk.servers.serial(zone, server))
+            return ServerZoneStatus(server.name, desk.servers.serial(zone, server))
         except (Unreachable, MemberFault) as fault:
-            return Served(server.name, None, None, fault.what, fault.todo)
+            return ServerZoneStatus(server.name, None, None, fault.what, fault.todo)
 
     found = dict(fan_out(zone.servers, serial_of, len(zone.servers)))
-    served = [each for server in zone.servers if isinstance(each := found[server], Served)]
+    served = [each for server in zone.servers if isinstance(each := found[server], ServerZoneStatus)]
     first = served[0].serial
     return [
         replace(each, trouble=f"its serial is {each.serial}, and its primary has {first}", todo=_LOOK)

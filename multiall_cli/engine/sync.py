@@ -10,7 +10,7 @@ from multiall_cli.domain.exits import Exit, worst
 from multiall_cli.domain.inventory import Rollout, Server
 from multiall_cli.domain.plan import Absence, Plan
 from multiall_cli.domain.report import MemberState, Report, SubjectReport
-from multiall_cli.domain.run import Holder, LastResult, Run, Step
+from multiall_cli.domain.run import Holder, LastResult, Progress, Run
 from multiall_cli.domain.scope import Scope
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.converge import Convergence, converge
@@ -51,7 +51,7 @@ def sync(
     """
     me = holder(context, f"{options.verb} {scope.name}")
     with context.store.locks.hold(scope, me, options.lock_wait):
-        context.watch(Step("locked"))
+        context.watch(Progress("locked"))
         observation = observe(context, scope, agents, members, options.open_guards)
         try:
             return _Sync(context, scope, observation, options, me).run()
@@ -113,7 +113,7 @@ class _Sync:
         targets = tuple(each.name for each in plan.subjects)
         who = (self.me.who, self.me.host, self.me.pid)
         context.store.journal.begin(Run(self.id, self.options.verb, (self.scope,), targets, plan.id, *who, now))
-        context.watch(Step("begun"))
+        context.watch(Progress("begun"))
         self._defer_absent()
         ended = Exit.ERROR  # the journal's result if the store or the admin host itself fails
         try:
@@ -121,7 +121,7 @@ class _Sync:
             ended = report.exit
         finally:
             context.store.journal.end(self.id, ended, context.clock.now())
-        context.watch(Step("ended"))
+        context.watch(Progress("ended"))
         return report
 
     def _roll_out(self) -> RolledOut:
@@ -153,7 +153,7 @@ class _Sync:
         for each in self.plan.absent if self.options.defers else ():
             if each.subject.name not in waiting or self.plan.changes:
                 self._add_to_backlog(each.subject.name, each.what)
-                self.context.watch(Step("deferred", each.subject.name))
+                self.context.watch(Progress("deferred", each.subject.name))
 
     def _went_away(self, report: SubjectReport) -> None:
         if self.options.defers:

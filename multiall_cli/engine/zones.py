@@ -13,22 +13,22 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Locked, MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import (
-    Content,
     Leasing,
-    Place,
     RRset,
-    Served,
-    Written,
+    RRsetKey,
+    ServerZoneStatus,
+    UpdateResult,
+    ZoneContent,
     ZonePlan,
     ZoneReport,
     place_of,
     rrset_of,
 )
-from multiall_cli.domain.run import Entry, Run, Stage, Step
+from multiall_cli.domain.run import Entry, Progress, Run, Stage
 from multiall_cli.domain.scope import Purpose, pool_scope
 from multiall_cli.domain.zones import Zone
 from multiall_cli.engine.desk import (
-    Desk,
+    ZoneContext,
     agent_of,
     departed,
     is_late,
@@ -44,14 +44,15 @@ from multiall_cli.engine.desk import (
     store_id,
 )
 from multiall_cli.engine.operator import holder, new_run_id
-from multiall_cli.engine.spreading import POLLS, Spreading, stands
+from multiall_cli.engine.spreading import POLLS, Propagation, secondary_status
 from multiall_cli.planning.guard_names import NAMES, flags
-from multiall_cli.planning.zones import bounds, leases, markers, serials
-from multiall_cli.planning.zones.brakes import UNSEEN, brakes, losses_of
-from multiall_cli.planning.zones.decide import place_of_record, short_lived, standing
-from multiall_cli.planning.zones.markers import Marker
+from multiall_cli.planning.zones import leases, ownership, resolver_cache, serials
+from multiall_cli.planning.zones.guards import UNSEEN, brakes, losses_of
+from multiall_cli.planning.zones.known_names import short
+from multiall_cli.planning.zones.membership import place_of_record, short_lived, standing
+from multiall_cli.planning.zones.ownership import OwnershipRecord
 from multiall_cli.planning.zones.plan import (
-    Remembered,
+    ZoneMemory,
     beyond,
     differing,
     is_covered,
@@ -61,7 +62,6 @@ from multiall_cli.planning.zones.plan import (
     plan_zone,
     pools_of,
 )
-from multiall_cli.planning.zones.seen import short
 
 TRIES = 3  # plans of one run, if others write to the zone at the same time
 HOUR = 3600.0
@@ -73,7 +73,7 @@ PUSHED_AGAIN = 3600.0  # seconds after which a file is pushed again to a primary
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneWish:
+class ZoneSyncOptions:
     """Options of the operator; the same as for a pool.
 
     `pool`: only its names; '': all. `approved`: zone → the plan that was approved as part of a larger one; None: no
@@ -90,17 +90,19 @@ class ZoneWish:
     approved: Mapping[str, ZonePlan] | None = None
 
 
-def look(desk: Desk, zone: Zone, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
+def look(desk: ZoneContext, zone: Zone, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
     """Return what a sync would change, of one pool's names or of all. Reads only. Raises Unreachable, MemberFault."""
     return planned(desk, zone, _read(desk, zone), pool, forced)
 
 
-def sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
+def sync(desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions) -> ZoneReport:
     """Bring a zone to the state that pools and topology ask for. Raises Locked, Refused, Unreachable, MemberFault."""
     return _locked(desk, zone, wish, lambda: _sync(desk, zone, wish))
 
 
-def put(desk: Desk, zone: Zone, wish: ZoneWish, wanted: Callable[[Content], Iterable[Change[RRset]]]) -> ZoneReport:
+def put(
+    desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions, wanted: Callable[[ZoneContent], Iterable[Change[RRset]]]
+) -> ZoneReport:
     """Make given changes, for example an adoption or a rollback. Raises as `sync` does."""
 
     def made() -> ZoneReport:
@@ -119,7 +121,7 @@ def put(desk: Desk, zone: Zone, wish: ZoneWish, wanted: Callable[[Content], Iter
     return _locked(desk, zone, wish, made)
 
 
-def _locked(desk: Desk, zone: Zone, wish: ZoneWish, work: Callable[[], ZoneReport]) -> ZoneReport:
+def _locked(desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions, work: Callable[[], ZoneReport]) -> ZoneReport:
     context = desk.context
     with context.store.locks.hold(scope_of(zone), holder(context, f"{wish.verb} {zone.shown}"), wish.lock_wait):
         try:
@@ -130,7 +132,7 @@ def _locked(desk: Desk, zone: Zone, wish: ZoneWish, work: Callable[[], ZoneRepor
             return _deferred(desk, zone, wish, fault)
 
 
-def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
+def _sync(desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions) -> ZoneReport:
     if not wish.plan and (known := _as_last_time(desk, zone)):
         return known
     content = _read(desk, zone)
@@ -149,7 +151,7 @@ def _sync(desk: Desk, zone: Zone, wish: ZoneWish) -> ZoneReport:
     return _Writing(desk, zone, wish, lambda content: _planned(desk, zone, content, wish)).run(content, plan)
 
 
-def _free(desk: Desk, zone: Zone, wish: ZoneWish, content: Content) -> Content:
+def _free(desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions, content: ZoneContent) -> ZoneContent:
     """Return the zone once no other host writes to it, read again after a wait. Raises Locked."""
     until = desk.context.clock.monotonic() + wish.lock_wait
     while True:
@@ -163,7 +165,7 @@ def _free(desk: Desk, zone: Zone, wish: ZoneWish, content: Content) -> Content:
         content = _read(desk, zone)
 
 
-def refuse_held(desk: Desk, zone: Zone, content: Content) -> None:
+def refuse_held(desk: ZoneContext, zone: Zone, content: ZoneContent) -> None:
     """Raise Locked if another admin host has the lease of the zone."""
     now, me = desk.context.clock.now(), holder(desk.context, "")
     held = None if zone.file else leases.held_by_another(content, zone, store_id(desk.context.store, me.host), now)
@@ -172,7 +174,7 @@ def refuse_held(desk: Desk, zone: Zone, content: Content) -> None:
         raise Locked(f"zone {zone.shown}", what, "wait for it, or use --lock-wait SECONDS")
 
 
-def _hold(zone: Zone, plan: ZonePlan, wish: ZoneWish) -> None:
+def _hold(zone: Zone, plan: ZonePlan, wish: ZoneSyncOptions) -> None:
     """Raise Refused if a plan is not the approved one. A drain may already have done part of the approved plan."""
     if wish.plan and wish.plan != plan.id:
         what = f"the plan is now {plan.id}, not {wish.plan}: something changed since"
@@ -185,39 +187,41 @@ def _hold(zone: Zone, plan: ZonePlan, wish: ZoneWish) -> None:
         raise Refused(f"zone {zone.shown}", what, f"look at `multiall pool plan {wish.pool}` again")
 
 
-def _planned(desk: Desk, zone: Zone, content: Content, wish: ZoneWish) -> ZonePlan:
+def _planned(desk: ZoneContext, zone: Zone, content: ZoneContent, wish: ZoneSyncOptions) -> ZonePlan:
     return planned(desk, zone, content, wish.pool, forced=wish.forced)
 
 
-def planned(desk: Desk, zone: Zone, content: Content, pool: str = "", forced: Set[str] = frozenset()) -> ZonePlan:
+def planned(
+    desk: ZoneContext, zone: Zone, content: ZoneContent, pool: str = "", forced: Set[str] = frozenset()
+) -> ZonePlan:
     """Return what a sync would change in a zone that was read."""
     now, seen = desk.context.clock.now(), seen_before(desk.context.store, zone)
     held = {each.value.split()[-1] for each in departed(desk.context.store, zone, now) if each.until > now}
 
-    def is_seen(place: Place) -> bool:
+    def is_seen(place: RRsetKey) -> bool:
         return UNSEEN in forced or short(place) in seen
 
-    before = Remembered(held, is_seen, members_before(desk.context.store, zone))
+    before = ZoneMemory(held, is_seen, members_before(desk.context.store, zone))
     plan = plan_zone(zone, desk.of(zone), desk.contested(zone), content, desk.topology, now, before)
     return of_pool(plan, pool, desk.of(zone), content, desk.contested(zone)) if pool else plan
 
 
-def _places_given(content: Content, zone: Zone) -> set[str]:
+def _places_given(content: ZoneContent, zone: Zone) -> set[str]:
     """Return the places that our records point to."""
     ours = (content.rrsets.get(place) for place in owned(content, zone))
     return {place_of_record(value) for rrset in ours if rrset for value in rrset.values}
 
 
-def _read(desk: Desk, zone: Zone) -> Content:
+def _read(desk: ZoneContext, zone: Zone) -> ZoneContent:
     away = desk.context.away.get(zone.primary.name)
     if away is not None:
         raise away
     content = desk.servers.read(zone)
-    desk.context.watch(Step("read", zone.primary.name, len(content.rrsets)))
+    desk.context.watch(Progress("read", zone.primary.name, len(content.rrsets)))
     return content
 
 
-def braked(desk: Desk, plan: ZonePlan, forced: Set[str] = frozenset()) -> tuple[str, str]:
+def braked(desk: ZoneContext, plan: ZonePlan, forced: Set[str] = frozenset()) -> tuple[str, str]:
     """Return why a plan looks like an accident, and the options that override the guards; '' if it does not."""
     if not plan.changes:
         return "", ""
@@ -225,7 +229,7 @@ def braked(desk: Desk, plan: ZonePlan, forced: Set[str] = frozenset()) -> tuple[
     return "; ".join(each.words for each in found), flags(NAMES, [each.name for each in found])
 
 
-def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
+def _check(desk: ZoneContext, plan: ZonePlan, wish: ZoneSyncOptions) -> None:
     """Raise Refused if the plan looks like an accident."""
     words, flags = braked(desk, plan, wish.forced)
     if words:
@@ -233,7 +237,7 @@ def _check(desk: Desk, plan: ZonePlan, wish: ZoneWish) -> None:
         raise Refused(f"zone {plan.zone.shown}", f"{words}; that looks like an accident, so nothing was changed", todo)
 
 
-def lost_lately(desk: Desk, zone: Zone) -> dict[str, set[str]]:
+def lost_lately(desk: ZoneContext, zone: Zone) -> dict[str, set[str]]:
     """Return the names and types that lost records in the last hour, with the records, from the journal.
 
     Rollouts do not count: they take out one batch at a time on purpose.
@@ -250,7 +254,7 @@ def lost_lately(desk: Desk, zone: Zone) -> dict[str, set[str]]:
 # --- nothing to do --------------------------------------------------------------------------------------------------
 
 
-def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
+def _behind(desk: ZoneContext, zone: Zone, plan: ZonePlan) -> bool:
     """Return whether a primary serves an older zone than its file has: it was away, or did not reload.
 
     If a push a while ago did not help, it is not repeated each time.
@@ -258,7 +262,9 @@ def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
     if not zone.file:
         return False
     primaries = {each.name for each in (zone.primary, *zone.mirrors)}
-    served = [each.serial for each in stands(desk, zone) if each.server in primaries and each.serial is not None]
+    served = [
+        each.serial for each in secondary_status(desk, zone) if each.server in primaries and each.serial is not None
+    ]
     if not any(serials.is_after(plan.serial, each) for each in served):
         return False
     now, last = desk.context.clock.now(), pushed_at(desk.context.store, zone)
@@ -269,7 +275,7 @@ def _behind(desk: Desk, zone: Zone, plan: ZonePlan) -> bool:
     return True
 
 
-def _as_last_time(desk: Desk, zone: Zone) -> ZoneReport | None:
+def _as_last_time(desk: ZoneContext, zone: Zone) -> ZoneReport | None:
     """Return an empty report if the zone and all its inputs are as at the last sync without changes. Costs one query.
 
     Now and then the zone is read all the same: a restored zone may have other records under the same serial.
@@ -296,11 +302,11 @@ def recall_zone(kept: bytes | None) -> dict[str, Any] | None:
         return None
 
 
-def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:
-    code, served = plan.code, list[Served]()
+def _nothing_to_do(desk: ZoneContext, zone: Zone, plan: ZonePlan, pool: str = "") -> ZoneReport:
+    code, served = plan.code, list[ServerZoneStatus]()
     store, clock = desk.context.store, desk.context.clock
     if is_late(store, zone):
-        served = Spreading(desk, zone, plan.serial, {}, clock.monotonic()).everywhere()
+        served = Propagation(desk, zone, plan.serial, {}, clock.monotonic()).everywhere()
         late = any(each.trouble for each in served)
         remember(store, zone, departed(store, zone, clock.now()))  # until now a late server may have given it
         note_late(store, zone, late=late)
@@ -313,23 +319,23 @@ def _nothing_to_do(desk: Desk, zone: Zone, plan: ZonePlan, pool: str = "") -> Zo
     return ZoneReport(plan, servers=tuple(served), exit=code)
 
 
-def _wish(desk: Desk, zone: Zone) -> str:
+def _wish(desk: ZoneContext, zone: Zone) -> str:
     """Return a hash of all inputs of a zone's desired records, except the zone itself."""
     claims, now = desk.of(zone), desk.context.clock.now()
     members = sorted({name for each in claims if each.follows for name in each.values})
-    stands = [(name, standing(desk.topology, name).stand.value) for name in members]
+    standings = [(name, standing(desk.topology, name).stand.value) for name in members]
     low = [short_lived(each, desk.topology, now) for each in claims if each.follows]
-    told = [zone.owner, zone.primary, claims, stands, low, sorted(desk.contested(zone))]
+    told = [zone.owner, zone.primary, claims, standings, low, sorted(desk.contested(zone))]
     return sha256(repr(told).encode()).hexdigest()
 
 
-def _open(desk: Desk, zone: Zone) -> bool:
+def _open(desk: ZoneContext, zone: Zone) -> bool:
     """Return whether the journal or the backlog has open entries of this zone."""
     store, scope = desk.context.store, scope_of(zone)
     return bool(store.journal.pending(scope) or store.backlog.entries(scope))
 
 
-def _close_books(desk: Desk, zone: Zone, run: str) -> None:
+def _close_books(desk: ZoneContext, zone: Zone, run: str) -> None:
     """Finish a zone that is as desired: settle open intents of cut-off runs, deliver its primary's backlog."""
     store, now = desk.context.store, desk.context.clock.now()
     if _open(desk, zone):
@@ -337,7 +343,7 @@ def _close_books(desk: Desk, zone: Zone, run: str) -> None:
         store.backlog.deliver(scope_of(zone), zone.shown, [agent_of(zone)], run, now)
 
 
-def _deferred(desk: Desk, zone: Zone, wish: ZoneWish, fault: Unreachable) -> ZoneReport:
+def _deferred(desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions, fault: Unreachable) -> ZoneReport:
     """Defer the zone, because its primary is away. The next sync that reaches it plans anew; nothing is replayed."""
     context = desk.context
     plan = ZonePlan(zone, ())
@@ -352,7 +358,7 @@ def _deferred(desk: Desk, zone: Zone, wish: ZoneWish, fault: Unreachable) -> Zon
     return ZoneReport(plan, stopped=words, todo=fault.todo, exit=Exit.PARTIAL)
 
 
-def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
+def _begun(desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions, plan: ZonePlan) -> Run:
     context = desk.context
     me, now = holder(context, wish.verb), context.clock.now()
     servers = tuple(each.name for each in zone.servers)
@@ -361,7 +367,7 @@ def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
     scopes = (scope_of(zone), *map(pool_scope, pools))
     run = Run(new_run_id(now), verb, scopes, servers, plan.id, me.who, me.host, me.pid, now)
     context.store.journal.begin(run)
-    context.watch(Step("begun"))
+    context.watch(Progress("begun"))
     return run
 
 
@@ -371,7 +377,9 @@ def _begun(desk: Desk, zone: Zone, wish: ZoneWish, plan: ZonePlan) -> Run:
 class _Writing:
     """One run that changes a zone."""
 
-    def __init__(self, desk: Desk, zone: Zone, wish: ZoneWish, again: Callable[[Content], ZonePlan | None]) -> None:
+    def __init__(
+        self, desk: ZoneContext, zone: Zone, wish: ZoneSyncOptions, again: Callable[[ZoneContent], ZonePlan | None]
+    ) -> None:
         """`again`: plans anew if the zone changed during the run; returns None if a new plan makes no sense."""
         self._desk, self._zone, self._wish, self._again = desk, zone, wish, again
         self._context = desk.context
@@ -383,7 +391,7 @@ class _Writing:
         self._current: set[str] = set()
         """Servers that had all changes."""
 
-    def run(self, content: Content, plan: ZonePlan) -> ZoneReport:
+    def run(self, content: ZoneContent, plan: ZonePlan) -> ZoneReport:
         run = _begun(self._desk, self._zone, self._wish, plan)
         ended = Exit.ERROR
         try:
@@ -417,9 +425,9 @@ class _Writing:
             if followers:
                 serial = self._desk.servers.serial(zone, zone.primary)
                 near = replace(zone, secondaries=followers, mirrors=(), within=min(zone.within, FOLLOW))
-                Spreading(self._desk, near, serial, {}, began).followed()
+                Propagation(self._desk, near, serial, {}, began).followed()
 
-    def _written(self, run: str, content: Content, plan: ZonePlan) -> ZoneReport:
+    def _written(self, run: str, content: ZoneContent, plan: ZonePlan) -> ZoneReport:
         """Write until all changes are done or refused, or others write in between too often. Finished changes count."""
         before, tries, foreign = content, 0, list[str]()
         while tries < TRIES:
@@ -441,7 +449,7 @@ class _Writing:
         what = f"someone else keeps writing to it: {', '.join(foreign[:3]) or 'its SOA'} changed before we could write"
         raise Refused(f"zone {self._zone.shown}", what, "find the other writer, and run it again")
 
-    def _refuse(self, run: str, changes: Iterable[Change[RRset]], made: Written) -> None:
+    def _refuse(self, run: str, changes: Iterable[Change[RRset]], made: UpdateResult) -> None:
         """Record the changes that the primary refuses."""
         for each in changes:
             if each.key in made.refused:
@@ -453,7 +461,7 @@ class _Writing:
         remember(self._context.store, self._zone, self._held)
         return _nothing_to_do(self._desk, self._zone, plan, self._wish.pool)
 
-    def _replanned(self, run: str, before: ZonePlan, content: Content) -> ZonePlan:
+    def _replanned(self, run: str, before: ZonePlan, content: ZoneContent) -> ZonePlan:
         """Return a new plan for the zone as it is now, with approved changes only. Raises Refused."""
         newly = self._again(content)
         if newly is None:
@@ -470,20 +478,20 @@ class _Writing:
     def _mark(self, change: Change[RRset], now: float) -> str:
         if change.after is None:
             return ""
-        pool, digest = change.after.marker, markers.digest(change.after.values)
-        before = markers.read(change.before.marker) if change.before else None
+        pool, digest = change.after.marker, ownership.digest(change.after.values)
+        before = ownership.read(change.before.marker) if change.before else None
         if change.before and change.before.values == change.after.values:
             now = before.epoch if before else 0.0  # the values stay the same, so the next change need not wait
-        return Marker(self._zone.owner, pool, digest, int(now)).text
+        return OwnershipRecord(self._zone.owner, pool, digest, int(now)).text
 
-    def _refuse_held(self, run: str, left: Sequence[Change[RRset]], content: Content) -> None:
+    def _refuse_held(self, run: str, left: Sequence[Change[RRset]], content: ZoneContent) -> None:
         try:
             refuse_held(self._desk, self._zone, content)
         except Locked:
             self._note(run, left, Stage.CONFLICT, _RACE)
             raise
 
-    def _taking(self, run: str, content: Content) -> Leasing | None:
+    def _taking(self, run: str, content: ZoneContent) -> Leasing | None:
         if self._zone.file:
             return None
         context = self._context
@@ -492,7 +500,7 @@ class _Writing:
         lease = leases.Lease(self._zone.owner, run, f"{me.who}@{me.host}", here, length, ends)
         return leases.taking(content, self._zone, lease)
 
-    def _write(self, run: str, plan: ZonePlan, content: Content) -> Written:
+    def _write(self, run: str, plan: ZonePlan, content: ZoneContent) -> UpdateResult:
         now = self._context.clock.now()
         try:
             marked = [(each, self._mark(each, now)) for each in plan.changes]
@@ -504,18 +512,18 @@ class _Writing:
             self._note(run, plan.changes, Stage.FAILED, f"{fault.subject} {fault.what}")
             raise
 
-    def _spread(self, run: str, before: Content, plan: ZonePlan) -> ZoneReport:
+    def _spread(self, run: str, before: ZoneContent, plan: ZonePlan) -> ZoneReport:
         """Verify that the primary has the changes, and that they reach all other servers."""
         zone, began = self._zone, self._context.clock.monotonic()
         done = tuple(self._done)
-        self._context.watch(Step("written", zone.primary.name, len(done)))
+        self._context.watch(Progress("written", zone.primary.name, len(done)))
         serial = self._moved(before.serial, began) if done or not self._refused else before.serial
         if serial is None:
             words = f"{zone.primary.name} said that it was done, and its serial is still {before.serial}"
             self._note(run, done, Stage.FAILED, words)
             self._done.clear()
             raise MemberFault(f"zone {zone.shown}", f"{words}: it changed nothing", "its log says why")
-        served = Spreading(self._desk, zone, serial, _expected(done, before), began).everywhere()
+        served = Propagation(self._desk, zone, serial, _expected(done, before), began).everywhere()
         self._note(run, done, Stage.DONE, "")
         until = self._depart(done, max((each.lag or zone.within for each in served), default=0.0))
         lagging = [each for each in served if each.trouble]
@@ -541,23 +549,23 @@ class _Writing:
     def _depart(self, changes: Sequence[Change[RRset]], lag: float) -> float:
         """Save the records that clients may have cached in addition; return until when, for the removed ones."""
         store, zone, now = self._context.store, self._zone, self._context.clock.now()
-        known = bounds.while_given(self._held, now) if self._late else self._held
-        held = bounds.held_by_clients(known, changes, now, lag)
+        known = resolver_cache.while_served(self._held, now) if self._late else self._held
+        held = resolver_cache.held_by_clients(known, changes, now, lag)
         remember(store, zone, held)
         gone = {
             (place_of(each.key), value) for each in changes for value in (each.before.values if each.before else ())
         }
-        return bounds.bound([each for each in held if (each.place, each.value) in gone])
+        return resolver_cache.bound([each for each in held if (each.place, each.value) in gone])
 
     # --- the journal ---
 
     def _intend(self, run: str, changes: Iterable[Change[RRset]]) -> None:
         self._context.store.journal.intend([self._entry(run, each, Stage.INTENT, "") for each in changes], [])
-        self._context.watch(Step("intended", self._zone.primary.name))
+        self._context.watch(Progress("intended", self._zone.primary.name))
 
     def _note(self, run: str, changes: Iterable[Change[RRset]], stage: Stage, detail: str) -> None:
         self._context.store.journal.record([self._entry(run, each, stage, detail) for each in changes])
-        self._context.watch(Step("recorded", self._zone.primary.name))
+        self._context.watch(Progress("recorded", self._zone.primary.name))
 
     def _entry(self, run: str, change: Change[RRset], stage: Stage, detail: str) -> Entry:
         before = change.before.brief() if change.before is not None else ""
@@ -570,7 +578,7 @@ class _Writing:
 _RACE = "someone else wrote to it at the same time"
 
 
-def _expected(changes: Iterable[Change[RRset]], content: Content) -> dict[Place, RRset | None]:
+def _expected(changes: Iterable[Change[RRset]], content: ZoneContent) -> dict[RRsetKey, RRset | None]:
     """Return the expected answers. A removed name is not asked for if a wildcard answers for it."""
     wanted = {place_of(each.key): each.after if each.after and each.after.values else None for each in changes}
     there = content.rrsets.keys() | {place for place, found in wanted.items() if found}

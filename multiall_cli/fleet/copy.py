@@ -11,7 +11,7 @@ from multiall_cli.domain.plan import Plan
 from multiall_cli.domain.report import Report
 from multiall_cli.domain.scope import site_scope
 from multiall_cli.engine.context import Context
-from multiall_cli.engine.copying import incoming, not_fetched, of_server, outgoing
+from multiall_cli.engine.copy_declarations import not_fetched, of_server, pull_declaration, push_declaration
 from multiall_cli.engine.operator import here
 from multiall_cli.engine.sync import SyncOptions, sync
 from multiall_cli.fleet.execute import reachable_servers
@@ -26,7 +26,7 @@ COPYING = SyncOptions(verb="cp", defers=False, open_guards=whole_names(FILES, NA
 def copy(context: Context, source: str, target: str, path: str, confirm: Callable[[Plan], bool]) -> Report:
     """Copy a file or a folder of the admin host to a path on servers. Deletes nothing there."""
     servers = tuple(reachable_servers(context, target))
-    with outgoing(Path(source), path) as declared:
+    with push_declaration(Path(source), path) as declared:
         options = replace(COPYING, confirm=confirm)
         tree = file_tree(declared, context.inventory.servers, context.store, here(), servers, is_copy=True)
         return sync(context, COPIES, [tree], servers, options)
@@ -38,7 +38,7 @@ def fetch(context: Context, target: str, path: str, folder: str) -> tuple[Report
 
 
 def _fetch(context: Context, server: Server, path: str, folder: Path) -> Report:
-    declared, root = incoming(server.name, path, folder)
+    declared, root = pull_declaration(server.name, path, folder)
     if context.stop():
         return not_fetched(server.name, None, COPIES)
     agent = FileTree(declared, server, root, context.store, (ADMIN,), is_copy=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from multiall_cli.adapters.dns.resolve_diagnosis import diagnose as examine_name
 from multiall_cli.adapters.trusted_files import trust_errors
-from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.domain.answer import Finding, Severity
 from multiall_cli.drivers.become import sudoers_lines
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.doctor import examine
@@ -35,12 +35,12 @@ def examine_site(context: Context) -> Iterator[Finding]:
     """Yield findings about the admin host itself: the site, its ssh config, the store."""
     site = context.site
     words = f"{len(site.inventory.servers)} servers, {len(site.inventory.pools)} pools, no faults in its files"
-    yield Finding("site", Health.WELL, f"{site.root}: {words}")
+    yield Finding("site", Severity.WELL, f"{site.root}: {words}")
     for pool in site.inventory.pools.values():
         for each in pool.files:
             if not each.from_member and not Path(each.source).is_dir():
                 what = f"the source of {each.path}, {each.source}, is no folder here"
-                yield Finding(f"pool {pool.name}", Health.ILL, what, f"make it, or mend `source:` at {each.origin}")
+                yield Finding(f"pool {pool.name}", Severity.ILL, what, f"make it, or mend `source:` at {each.origin}")
     yield from ssh_config.unheeded(site, tuple(site.inventory.servers.values()))
     yield from _examine_store(context)
 
@@ -49,14 +49,14 @@ def _examine_store(context: Context) -> Iterator[Finding]:
     context.store.journal.runs(1)
     folder = state_folder(context.site)
     for fault in trust_errors(sorted(folder.glob("*.lock"))):
-        yield Finding("store", Health.ILL, f"{fault.subject}: {fault.what}", fault.todo)
+        yield Finding("store", Severity.ILL, f"{fault.subject}: {fault.what}", fault.todo)
     free = os.statvfs(folder)
     room = free.f_bavail * free.f_frsize
     if room < LEAST_ROOM:
         what = f"{room >> 20} MiB are free at {folder}"
-        yield Finding("store", Health.ILL, what, "free some, or move it with `store:`")
+        yield Finding("store", Severity.ILL, what, "free some, or move it with `store:`")
     else:
-        yield Finding("store", Health.WELL, f"{folder}, {room >> 20} MiB free")
+        yield Finding("store", Severity.WELL, f"{folder}, {room >> 20} MiB free")
 
 
 def sudoers(context: Context, target: str) -> tuple[str, ...]:

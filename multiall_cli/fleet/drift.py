@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence, Set
 
-from multiall_cli.domain.baseline import Code, Fact, Reading, Rule
+from multiall_cli.domain.baseline import Code, Fact, FactValue, Rule
 from multiall_cli.domain.errors import MemberFault, Refused, Unreachable, UsageError
 from multiall_cli.domain.inventory import Pool
-from multiall_cli.domain.records import Place, place_of
+from multiall_cli.domain.records import RRsetKey, place_of
 from multiall_cli.engine.context import Context
 from multiall_cli.planning.checks.declarations import files_rule, names_rule
 from multiall_cli.planning.zones.claims import places_of
 
-Drift = dict[str, dict[Fact, Reading]]
+Drift = dict[str, dict[Fact, FactValue]]
 """server → readings of its declarations."""
 
 
@@ -53,13 +53,13 @@ def _of_files(context: Context, pool: Pool, members: Sequence[str]) -> Drift:
     for part in plan.parts:
         for server in part.servers:
             if (server, part.agent) in facts:
-                found[server][facts[server, part.agent]] = Reading({"changes": len(part.changes)})
+                found[server][facts[server, part.agent]] = FactValue({"changes": len(part.changes)})
     return found
 
 
 def _of_names(context: Context, servers: Iterable[str]) -> Drift:
     """Return the drift of names, from plans of their zones. A conflict is a difference too."""
-    zones: dict[str, Set[Place] | str] = {}
+    zones: dict[str, Set[RRsetKey] | str] = {}
     found: Drift = {name: {} for name in servers}
     facts = {name: {rule.id: rule.fact for rule in _rules(context, name)} for name in found}
     for pool in context.inventory.pools.values():
@@ -72,7 +72,7 @@ def _of_names(context: Context, servers: Iterable[str]) -> Drift:
     return found
 
 
-def _compared(context: Context, places: Set[tuple[str, Place]], zones: dict[str, Set[Place] | str]) -> Reading:
+def _compared(context: Context, places: Set[tuple[str, RRsetKey]], zones: dict[str, Set[RRsetKey] | str]) -> FactValue:
     """Return the number of these names and types that a sync would change. `zones`: results of zones read so far."""
     changes = 0
     for zone, place in sorted(places):
@@ -82,10 +82,10 @@ def _compared(context: Context, places: Set[tuple[str, Place]], zones: dict[str,
         if isinstance(differing, str):
             return _unread(differing)
         changes += place in differing
-    return Reading({"changes": changes})
+    return FactValue({"changes": changes})
 
 
-def _differing(context: Context, zone: str) -> Set[Place] | str:
+def _differing(context: Context, zone: str) -> Set[RRsetKey] | str:
     """Return the names and types that a sync of a zone would change or refuses, or why they are unknown."""
     from multiall_cli.fleet import zones
 
@@ -102,5 +102,5 @@ def _rules(context: Context, server: str) -> tuple[Rule, ...]:
     return rule_book(context)[0].declared(server)
 
 
-def _unread(why: str) -> Reading:
-    return Reading(trouble=why, code=Code.COLLECT_ERROR)
+def _unread(why: str) -> FactValue:
+    return FactValue(trouble=why, code=Code.COLLECT_ERROR)

@@ -8,10 +8,10 @@ from multiall_cli.domain.topology import State
 from multiall_cli.engine import execute as engine
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.execute import OnLine
-from multiall_cli.engine.remembered import recall
+from multiall_cli.engine.topology_codec import recall
 from multiall_cli.fleet.lookup import select_servers
 from multiall_cli.fleet.topology import current_topology
-from multiall_cli.planning.whom import through
+from multiall_cli.planning.whom import via_relays
 
 
 def execute(
@@ -30,4 +30,4 @@ def reachable_servers(context: Context, target: str) -> list[Server]:
     servers = select_servers(context, target)
     saved = recall(context.store.topology.servers(context.vantage), context.clock.now())[0].servers
     cut_off = any(each.name in saved and saved[each.name].state is State.UNREACHABLE for each in servers)
-    return through(servers, current_topology(context).relays if cut_off else {})
+    return via_relays(servers, current_topology(context).relays if cut_off else {})

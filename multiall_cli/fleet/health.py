@@ -4,32 +4,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from multiall_cli.domain.baseline import Checked, Code, Rule, worst
+from multiall_cli.domain.baseline import Code, Rule, ServerHealth, worst
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.health import DAY, Health, RuleHistory, Waiver
 from multiall_cli.domain.inventory import Gate, Server
 from multiall_cli.domain.remedy import Remedied, Remedies, Remedy
-from multiall_cli.domain.topology import Downtime, Topology
+from multiall_cli.domain.topology import DowntimeKind, Topology
 from multiall_cli.engine.context import Context
 from multiall_cli.fleet.lookup import find_server, select_servers
 from multiall_cli.fleet.topology import current_topology, informed, saved_topology
 from multiall_cli.planning import waivers
-from multiall_cli.planning.learning import Learned
 from multiall_cli.planning.lint import found_odd
-from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.pools import pools_health
 from multiall_cli.planning.remedies import cooling
 from multiall_cli.planning.remedies import remedies as planned_remedies
+from multiall_cli.planning.rule_generation import GeneratedRules
+from multiall_cli.planning.rule_tests import RuleTest, trials
 from multiall_cli.planning.rules import RuleBook, Tell, build
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.targets.grammar import atoms
 from multiall_cli.planning.targets.selection import is_fleeting
-from multiall_cli.planning.trials import Trial, trials
-from multiall_cli.planning.whom import through
+from multiall_cli.planning.whom import via_relays
 
 if TYPE_CHECKING:
-    from multiall_cli.engine.check import Duty
-    from multiall_cli.engine.recent import Recent
+    from multiall_cli.engine.check import CheckJob
+    from multiall_cli.engine.check_cache import CheckCache
 
 MOST_CHANGES = 1000  # class changes in one history
 WARM = 256  # sessions that a watch and a gate leave open
@@ -37,7 +37,7 @@ WARM = 256  # sessions that a watch and a gate leave open
 
 def check(
     context: Context, servers: Iterable[Server], *, fresh: bool = False, drift: bool = False
-) -> Iterator[Checked]:
+) -> Iterator[ServerHealth]:
     """Check servers and yield each result as it arrives.
 
     `fresh`: also check rules that are not due yet; `drift`: also compare with what pools declare; without it the last
@@ -47,7 +47,7 @@ def check(
     from multiall_cli.engine.check import check as look
 
     topology = saved_topology(context)
-    duties = duties_of(context, through(servers, topology.relays), topology)
+    duties = duties_of(context, via_relays(servers, topology.relays), topology)
     if drift:
         duties = _with_drift(context, duties)
     if fresh:
@@ -64,7 +64,7 @@ def _due_at_once(rule: Rule) -> Rule:
     return replace(rule, every=0.0) if rule.every else rule
 
 
-def _with_drift(context: Context, duties: "list[Duty]") -> "list[Duty]":
+def _with_drift(context: Context, duties: "list[CheckJob]") -> "list[CheckJob]":
     from multiall_cli.fleet.drift import drift_of
 
     read = drift_of(context, [each.server.name for each in duties])
@@ -81,7 +81,7 @@ def _with_drift(context: Context, duties: "list[Duty]") -> "list[Duty]":
 
 def wait_for_health(context: Context, gate: Gate, servers: Sequence[str]) -> str:
     """Wait until servers are healthy; return why they are not, or ''."""
-    from multiall_cli.engine.gate import closed
+    from multiall_cli.engine.gate import wait_until_healthy
 
     book, _ = rule_book(context)
     blind = next((name for name in servers if not book.of(name)), "")
@@ -89,7 +89,7 @@ def wait_for_health(context: Context, gate: Gate, servers: Sequence[str]) -> str
         return f"{blind}: it has no baseline rules"  # without rules, no failure could ever close the gate
     context.adapters.keep_warm(WARM)
     members = [context.inventory.servers[name] for name in servers]
-    return closed(gate, context.reading, lambda: list(check(context, members, fresh=True)))
+    return wait_until_healthy(gate, context.reading, lambda: list(check(context, members, fresh=True)))
 
 
 def remedies(context: Context, servers: Iterable[Server]) -> Remedies:
@@ -112,13 +112,13 @@ def apply_remedies(context: Context, chosen: Sequence[Remedy]) -> tuple[Remedied
     from multiall_cli.engine.remedy import applied
 
     topology = current_topology(context)
-    servers = through([context.inventory.servers[each.server] for each in chosen], topology.relays)
+    servers = via_relays([context.inventory.servers[each.server] for each in chosen], topology.relays)
     context = informed(context, topology)
     cool_down = context.site.settings.baseline.cool_down
     return applied(context, chosen, servers, lambda server: check(context, [server], fresh=True), cool_down)
 
 
-def remembered(context: Context, servers: Iterable[Server]) -> tuple[Checked, ...]:
+def remembered(context: Context, servers: Iterable[Server]) -> tuple[ServerHealth, ...]:
     """Return the results of servers' last checks. Asks no server."""
     from multiall_cli.engine.check import recalled
 
@@ -142,9 +142,9 @@ def codes_now(context: Context, servers: Sequence[str]) -> dict[str, Code]:
     }
 
 
-def duties_of(context: Context, servers: Iterable[Server], topology: Topology) -> "list[Duty]":
+def duties_of(context: Context, servers: Iterable[Server], topology: Topology) -> "list[CheckJob]":
     """Return the work of a check on each server. Raises InputFaults."""
-    from multiall_cli.engine.check import Duty
+    from multiall_cli.engine.check import CheckJob
 
     book, faults = rule_book(context)
     holding = waivers.with_servers(waivers_now(context), lambda target: meant(context, target))
@@ -155,7 +155,7 @@ def duties_of(context: Context, servers: Iterable[Server], topology: Topology) -
         names = (rule.id for rule in (*rules, *declared))
         waived = waivers.waived(server.name, names, holding) if holding else {}
         group = _group(context, server.name, groups) if any(rule.same for rule in rules) else ()
-        found.append(Duty(server, rules, maintenance_of(topology, server.name), waived, group, aside=declared))
+        found.append(CheckJob(server, rules, maintenance_of(topology, server.name), waived, group, aside=declared))
     if faults:
         raise InputFaults(faults)
     return found
@@ -172,12 +172,12 @@ def rule_book(context: Context) -> tuple[RuleBook, list[Fault]]:
     return context.cache.rules
 
 
-def _check_cache(context: Context) -> "Recent | None":
+def _check_cache(context: Context) -> "CheckCache | None":
     """Return the cache of checks while connections stay open; otherwise None."""
-    from multiall_cli.engine.recent import Recent
+    from multiall_cli.engine.check_cache import CheckCache
 
     if context.adapters.is_warm and context.cache.checks is None:
-        context.cache.checks = Recent()
+        context.cache.checks = CheckCache()
     return context.cache.checks if context.adapters.is_warm else None
 
 
@@ -193,7 +193,7 @@ def _group(context: Context, server: str, known: dict[tuple[str, ...], tuple[str
 def maintenance_of(topology: Topology, server: str) -> str:
     """Return the reason why a server's failures are not reported; '' if they are."""
     word = topology.planned_of(server)
-    return word.because if word is not None and word.what is Downtime.MAINTENANCE else ""
+    return word.because if word is not None and word.what is DowntimeKind.MAINTENANCE else ""
 
 
 def rules(context: Context, server: str, rule: str = "") -> tuple[Rule, ...]:
@@ -211,7 +211,7 @@ def rules(context: Context, server: str, rule: str = "") -> tuple[Rule, ...]:
     return chosen
 
 
-def of(context: Context, servers: Iterable[Checked]) -> Health:
+def of(context: Context, servers: Iterable[ServerHealth]) -> Health:
     """Return the health of servers, in the order of the inventory, and of their pools."""
     found = {each.server: each for each in servers}
     pools = pools_health(context.inventory.pools.values(), found)
@@ -226,7 +226,7 @@ def of(context: Context, servers: Iterable[Checked]) -> Health:
 # --- the rules themselves -----------------------------------------------------------------------------------------
 
 
-def test(context: Context, pack: str) -> Iterator[Trial]:
+def test(context: Context, pack: str) -> Iterator[RuleTest]:
     """Try the rules of one pack, or of all, on their examples. Raises UsageError, InputFaults."""
     known = context.site.packs
     if pack and pack not in known:
@@ -241,12 +241,12 @@ def test(context: Context, pack: str) -> Iterator[Trial]:
         raise InputFaults(faults)
 
 
-def learn(context: Context, servers: Sequence[Server]) -> Learned:
+def learn(context: Context, servers: Sequence[Server]) -> GeneratedRules:
     """Return rules for what most of these servers run and hold now."""
     from multiall_cli.engine.learn import learn as ask
 
     topology = current_topology(context)
-    return ask(informed(context, topology), through(servers, topology.relays))
+    return ask(informed(context, topology), via_relays(servers, topology.relays))
 
 
 def lint(context: Context) -> list[Fault]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiall_cli.adapters.ssh.hostkeys import pin
-from multiall_cli.domain.answer import Offer
+from multiall_cli.domain.answer import HostKeyOffer
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
 
@@ -25,9 +25,9 @@ class SiteHostKeys:
     def file(self) -> str:
         return str(self._file)
 
-    def offered(self, server: Server) -> Offer:
+    def offered(self, server: Server) -> HostKeyOffer:
         key = self._ssh.offered(server)
-        return Offer(server.name, key.name, key.kind, key.fingerprint, key.line, self._state(server))
+        return HostKeyOffer(server.name, key.name, key.kind, key.fingerprint, key.line, self._state(server))
 
     def _state(self, server: Server) -> str:
         try:
@@ -38,5 +38,5 @@ class SiteHostKeys:
             return _STATES[fault.reason]
         return "known"
 
-    def pin(self, offer: Offer, *, replace: bool) -> None:
+    def pin(self, offer: HostKeyOffer, *, replace: bool) -> None:
         pin(self._file, offer, replace=replace)

@@ -5,7 +5,7 @@ from multiall_cli.domain.inventory import Pool, Server
 from multiall_cli.domain.report import MemberState
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.engine.context import Context
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 
 

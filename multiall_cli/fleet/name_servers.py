@@ -10,18 +10,18 @@ from multiall_cli.adapters.dns.queries import Queries
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.records import (
-    Content,
     Leasing,
-    Place,
     RRset,
-    Written,
+    RRsetKey,
+    UpdateResult,
+    ZoneContent,
 )
 from multiall_cli.domain.scope import site_scope
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.engine.context import Context
 from multiall_cli.planning.guard import NAMES
 from multiall_cli.planning.guard_names import whole_names
-from multiall_cli.planning.whom import through
+from multiall_cli.planning.whom import via_relays
 
 if TYPE_CHECKING:
     from multiall_cli.adapters.dns.zone_files import ZoneFiles
@@ -48,7 +48,7 @@ class NameServersOfSite:
         from multiall_cli.adapters.dns.zone_files import ZoneFiles
 
         context = self._context
-        reached = {each.name: each for each in through(context.inventory.servers.values(), context.relays)}
+        reached = {each.name: each for each in via_relays(context.inventory.servers.values(), context.relays)}
         return ZoneFiles(self.updates, reached, context.transport.open, lambda *what: _pushed(context, *what))
 
     def of(self, zone: Zone) -> "NameServers":
@@ -57,12 +57,12 @@ class NameServersOfSite:
     def serial(self, zone: Zone, server: NameServer) -> int:
         return self._queries.serial(zone, server)
 
-    def read(self, zone: Zone) -> Content:
+    def read(self, zone: Zone) -> ZoneContent:
         return self.of(zone).read(zone)
 
     def write(
         self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
-    ) -> Written:
+    ) -> UpdateResult:
         return self.of(zone).write(zone, changes, soa, lease)
 
     def release(self, zone: Zone, lease: Leasing) -> None:
@@ -71,14 +71,14 @@ class NameServersOfSite:
     def notify(self, zone: Zone, server: NameServer) -> None:
         self.of(zone).notify(zone, server)
 
-    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]) -> Mapping[RRsetKey, RRset | None]:
         return self._queries.answers(zone, server, places)
 
 
 def _pushed(context: Context, servers: Sequence[Server], contents: Mapping[str, bytes]) -> Mapping[str, str]:
     """Push files to servers with the file agent; return name → reason for servers without them."""
     from multiall_cli.agents.files import file_tree
-    from multiall_cli.engine.copying import outgoing
+    from multiall_cli.engine.copy_declarations import push_declaration
     from multiall_cli.engine.sync import SyncOptions
     from multiall_cli.engine.sync import sync as copied
 
@@ -89,7 +89,7 @@ def _pushed(context: Context, servers: Sequence[Server], contents: Mapping[str, 
         for path, content in contents.items():
             source = Path(folder) / Path(path).name
             source.write_bytes(content)
-            with outgoing(source, path) as declared:
+            with push_declaration(source, path) as declared:
                 tree = file_tree(declared, context.inventory.servers, context.store, members=servers)
                 report = copied(context, FILES, [tree], servers, options)
             absent |= {each.server: each.reason for each in report.members if not each.state.is_good}

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 
 VANTAGE = socket.gethostname()
 """The admin host's own name as an observer."""
@@ -21,7 +21,7 @@ class FleetOptions:
 
     parallel: int | None = None
     timeout: float | None = None
-    watch: Callable[[Step], None] = lambda step: None
+    watch: Callable[[Progress], None] = lambda step: None
     stop: Callable[[], bool] = lambda: False
     warn: Callable[[str], None] = lambda words: None
     become_password: str | None = None

@@ -14,11 +14,11 @@ from multiall_cli.domain.records import (
     key_of,
 )
 from multiall_cli.domain.scope import Purpose
-from multiall_cli.domain.topology import Downtime, Planned
+from multiall_cli.domain.topology import Downtime, DowntimeKind
 from multiall_cli.engine.context import Context
 from multiall_cli.fleet.topology import current_topology, scan
 from multiall_cli.fleet.zones import bound, departures, of_pool, sync
-from multiall_cli.planning.zones.brakes import CHANGES, HOUR
+from multiall_cli.planning.zones.guards import CHANGES, HOUR
 
 DRAINED = 3600.0  # seconds that a rollout may have members out of their names
 
@@ -37,7 +37,7 @@ def drain(context: Context, pool: str, names: Sequence[str]) -> str:
         now = context.clock.now()
         for name in ours:
             context.store.downtimes.set(
-                Planned(name, Downtime.DRAIN, 0.0, now + lasts, who(), _because(pool), said=now)
+                Downtime(name, DowntimeKind.DRAIN, 0.0, now + lasts, who(), _because(pool), said=now)
             )
 
     promise(DRAINED)
@@ -72,11 +72,11 @@ def restore(context: Context, pool: str, names: Sequence[str]) -> str:
 
 def _moved(context: Context, pool: str, purpose: Purpose) -> list[ZoneReport]:
     """Sync the pool's names for a drain or a restore. Planned changes are not damped."""
-    from multiall_cli.engine.zones import ROLLOUT, ZoneWish
+    from multiall_cli.engine.zones import ROLLOUT, ZoneSyncOptions
 
     zones = [replace(zone, interval=0.0) for zone in of_pool(context, pool)]
     meant = frozenset({CHANGES, HOUR})  # a batch leaves all of its names; the minimum numbers of members still apply
-    return list(sync(context, zones, ZoneWish(ROLLOUT, purpose, pool, forced=meant, lock_wait=DRAINED)))
+    return list(sync(context, zones, ZoneSyncOptions(ROLLOUT, purpose, pool, forced=meant, lock_wait=DRAINED)))
 
 
 def _failing(report: ZoneReport) -> str:

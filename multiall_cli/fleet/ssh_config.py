@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.domain.answer import Finding, Severity
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Link, Server, Settings, Site
 from multiall_cli.planning.targets.ranges import fold
@@ -30,10 +30,10 @@ def unheeded(site: Site, servers: Sequence[Server]) -> Iterator[Finding]:
                 for line in not_honoured(routes.config(server)):
                     found.setdefault((line.file, line.line, line.spelled), []).append(server.name)
     except UsageError as fault:
-        yield Finding(fault.subject, Health.ILL, fault.what, fault.todo)
+        yield Finding(fault.subject, Severity.ILL, fault.what, fault.todo)
     for (file, number, keyword), names in sorted(found.items()):
         what = f"{keyword} ({file}:{number}) is not honoured, for {fold(names)}"
-        yield Finding("ssh config", Health.ODD, what, "see docs/reference/ssh-config.md, or set `ssh_config:`")
+        yield Finding("ssh config", Severity.ODD, what, "see docs/reference/ssh-config.md, or set `ssh_config:`")
 
 
 def login_options(site: Site, server: Server) -> list[str]:

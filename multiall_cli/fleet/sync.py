@@ -14,19 +14,19 @@ from multiall_cli.domain.records import ZonePlan, ZoneReport
 from multiall_cli.domain.report import Report
 from multiall_cli.domain.scope import Scope, pool_scope
 from multiall_cli.engine import sync as engine
-from multiall_cli.engine.compare import differences
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.observe import observe
 from multiall_cli.engine.operator import here
 from multiall_cli.engine.rollout import DrainStage, GateStage, RolloutStage
 from multiall_cli.engine.sync import SyncOptions
+from multiall_cli.engine.text_diff import differences
 from multiall_cli.fleet import health, rollouts, zones
 from multiall_cli.fleet.lookup import find_pool, select_servers
 from multiall_cli.fleet.topology import informed
-from multiall_cli.planning.assign import assign
+from multiall_cli.planning.assignments import assign
 from multiall_cli.planning.guard_names import FILES, whole_names
 from multiall_cli.planning.order import joint_id
-from multiall_cli.planning.whom import through
+from multiall_cli.planning.whom import via_relays
 
 ANYTHING = SyncOptions()
 
@@ -98,12 +98,12 @@ def _sync_files(context: Context, pool: str, wish: PoolWish, names: Sequence[Zon
 def _sync_names(
     context: Context, pool: str, wish: PoolWish, planned: Sequence[ZoneReport] | None
 ) -> tuple[ZoneReport, ...]:
-    from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.engine.zones import ZoneSyncOptions
 
     approved: dict[str, ZonePlan] | None = None
     if planned is not None:
         approved = {each.plan.zone.id: each.plan for each in planned}
-    made = ZoneWish(
+    made = ZoneSyncOptions(
         pool=pool,
         forced=frozenset(wish.names_forced),
         lock_wait=wish.lock_wait,
@@ -166,7 +166,7 @@ def _work(context: Context, pool: Pool, only: str) -> tuple[Context, Scope, list
     ready, servers, limits = informed(context), context.inventory.servers, context.site.guards
     chosen = frozenset(server.name for server in select_servers(context, only)) if only else None
     holders = assign(context.inventory, pool, chosen, only)
-    reached = {each.name: each for each in through([servers[name] for name in pool.members], ready.relays)}
+    reached = {each.name: each for each in via_relays([servers[name] for name in pool.members], ready.relays)}
     agents: list[Agent] = [
         file_tree(declared, servers, context.store, here(), [reached[one.name] for one in holding], limits)
         for declared, holding in holders.items()

@@ -5,16 +5,16 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from multiall_cli.domain.baseline import CRITICAL, UNKNOWN, Code, Latest, is_stale
+from multiall_cli.domain.baseline import CRITICAL, UNKNOWN, Code, HealthSummary, is_stale
 from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.errors import Locked, UsageError
 from multiall_cli.domain.publication import LastPublished, Published, Verified
 from multiall_cli.domain.run import Holder
 from multiall_cli.domain.scope import site_scope
-from multiall_cli.domain.topology import REST, Downtime, Event, Planned, Round, State, Topology
+from multiall_cli.domain.topology import REST, Downtime, DowntimeKind, Event, Round, State, Topology
 from multiall_cli.engine.context import Context
 from multiall_cli.fleet.lookup import find_server, select_or_all, select_servers
-from multiall_cli.planning.whom import away, inherited, serving, through
+from multiall_cli.planning.whom import available_members, inherited, unavailable, via_relays
 
 PUBLISHED_TO = (State.UP, State.DEGRADED, State.UNREACHABLE)
 SCANS = site_scope("scan")  # lock of scans: two at once would lose each other's results
@@ -28,7 +28,7 @@ SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 def informed(context: Context, topology: Topology | None = None) -> Context:
     """Return the context with the topology: servers that are away, and servers reached through a peer."""
     found = current_topology(context) if topology is None else topology
-    return replace(context, away=away(found), relays=found.relays, topology=found)
+    return replace(context, away=unavailable(found), relays=found.relays, topology=found)
 
 
 def current_topology(context: Context) -> Topology:
@@ -47,11 +47,11 @@ def saved_topology(context: Context) -> Topology:
 
 def _with_pools(context: Context, topology: Topology) -> Topology:
     topology = replace(topology, health=_latest_health(context))
-    pools = {name: serving(topology, pool.members) for name, pool in context.inventory.pools.items()}
+    pools = {name: available_members(topology, pool.members) for name, pool in context.inventory.pools.items()}
     return replace(topology, serving=pools)
 
 
-def _latest_health(context: Context) -> dict[str, Latest]:
+def _latest_health(context: Context) -> dict[str, HealthSummary]:
     """Return the result of each server's last check; too old ones are stale.
 
     A server that was unfit counts as unfit only by rules that still exist and are not waived by now.
@@ -69,7 +69,7 @@ def _latest_health(context: Context) -> dict[str, Latest]:
     return found
 
 
-def downtimes(context: Context, now: float) -> list[Planned]:
+def downtimes(context: Context, now: float) -> list[Downtime]:
     """Return downtimes by operators and the inventory, also those inherited by servers that depend on others."""
     from multiall_cli.planning import windows
 
@@ -134,8 +134,8 @@ def discover(context: Context, target: str) -> Discovery:
     with context.adapters.in_network():
         ours = addresses()
     known, topology = context.inventory.servers, current_topology(context)
-    asked = through(select_or_all(context, target), topology.relays)
-    world = replace(context, away=away(topology))
+    asked = via_relays(select_or_all(context, target), topology.relays)
+    world = replace(context, away=unavailable(topology))
     return discover(world, asked, known, ours, context.adapters.prober.probe)
 
 
@@ -143,8 +143,8 @@ def discover(context: Context, target: str) -> Discovery:
 
 
 def set_downtime(
-    context: Context, target: str, what: Downtime, begins: float, ends: float, because: str
-) -> tuple[Planned, ...]:
+    context: Context, target: str, what: DowntimeKind, begins: float, ends: float, because: str
+) -> tuple[Downtime, ...]:
     """Drain servers, put them in maintenance or pin them, until a time.
 
     `begins` 0: from now on, also if the clock is set back. Raises UsageError.
@@ -153,13 +153,13 @@ def set_downtime(
 
     now, me = context.clock.now(), who()
     servers = select_servers(context, target)
-    said = tuple(Planned(each.name, what, begins, ends, me, because, said=now) for each in servers)
+    said = tuple(Downtime(each.name, what, begins, ends, me, because, said=now) for each in servers)
     for each in said:
         context.store.downtimes.set(each)
     return said
 
 
-def end_downtime(context: Context, target: str) -> tuple[Planned, ...]:
+def end_downtime(context: Context, target: str) -> tuple[Downtime, ...]:
     """End all downtimes of servers; return those that ended."""
     now, servers = context.clock.now(), select_servers(context, target)
     return tuple(ended for server in servers for ended in context.store.downtimes.end(server.name, now))
@@ -179,7 +179,7 @@ def _publish(context: Context, found: Round, path: str) -> Published | None:
     told, signer = publication.snapshot(topology, settings.ttl), context.adapters.signer
     content = publication.written(told, signer.public, signer.sign(publication.canonical(told)))
     up = [each for name, each in context.inventory.servers.items() if topology.state_of(name) in PUBLISHED_TO]
-    done = publish(context, through(up, topology.relays), path, content)
+    done = publish(context, via_relays(up, topology.relays), path, content)
     gone = tuple(name for name in context.inventory.servers if topology.state_of(name) not in REST)
     keep(context.store.states, LastPublished(topology.at, publication.said(topology, path, settings.ttl), gone))
     return done

@@ -1,6 +1,6 @@
 """Host keys of servers, and logins by hand."""
 
-from multiall_cli.domain.answer import Offer
+from multiall_cli.domain.answer import HostKeyOffer
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import Server
 from multiall_cli.drivers.openssh import ssh_command
@@ -20,7 +20,7 @@ def trust(context: Context, server: str, fingerprint: str, *, replace: bool) -> 
     return keys.file
 
 
-def offered(context: Context, server: str) -> Offer:
+def offered(context: Context, server: str) -> HostKeyOffer:
     """Return the host key that a server shows now. Raises Unreachable, UsageError."""
     return context.adapters.host_keys.offered(find_server(context, server))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiall_cli.domain.answer import Finding
-from multiall_cli.domain.answer import Health as Well
+from multiall_cli.domain.answer import Severity as Well
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import (
     Interrupted,
@@ -20,14 +20,14 @@ from multiall_cli.domain.errors import (
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import (
     Claim,
-    Content,
-    Departure,
-    Explained,
-    Place,
+    ExplainedName,
+    Membership,
+    MembershipDecision,
+    RetiredRecord,
     RRset,
-    Served,
-    Stand,
-    Standing,
+    RRsetKey,
+    ServerZoneStatus,
+    ZoneContent,
     ZonePlan,
     ZoneReport,
     ZoneStatus,
@@ -42,19 +42,19 @@ from multiall_cli.engine.context import Context
 from multiall_cli.fleet.lookup import find_pool, select_servers
 from multiall_cli.fleet.name_servers import NameServersOfSite
 from multiall_cli.fleet.topology import current_topology, informed
-from multiall_cli.planning.nearest import did_you_mean
-from multiall_cli.planning.zones import bounds
+from multiall_cli.planning.suggestions import did_you_mean
+from multiall_cli.planning.zones import resolver_cache
 from multiall_cli.planning.zones.claims import addresses_of, claims_of, host_of
-from multiall_cli.planning.zones.decide import standing
+from multiall_cli.planning.zones.import_suggestions import ImportSuggestion, proposals, unlisted
 from multiall_cli.planning.zones.leases import place_of_lease
+from multiall_cli.planning.zones.membership import standing
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.planning.zones.plan import adoption, marker_of
-from multiall_cli.planning.zones.proposals import Proposal, proposals, unlisted
 from multiall_cli.ports.dns import DynamicNameServers
 
 if TYPE_CHECKING:
-    from multiall_cli.engine.desk import Desk
-    from multiall_cli.engine.zones import ZoneWish
+    from multiall_cli.engine.desk import ZoneContext
+    from multiall_cli.engine.zones import ZoneSyncOptions
 
 
 LATELY = 100  # number of runs searched for the last one that changed a zone
@@ -84,14 +84,14 @@ def of_pool(context: Context, pool: str) -> tuple[Zone, ...]:
     )
 
 
-def desk(context: Context) -> "Desk":
+def desk(context: Context) -> "ZoneContext":
     """Return the common input of zone syncs, with the present topology."""
-    from multiall_cli.engine.desk import Desk
+    from multiall_cli.engine.desk import ZoneContext
 
     topology = current_topology(context)
     claims = {name: claims_of(context.inventory, name) for name in context.inventory.zones}
     ready = informed(context, topology)
-    return Desk(ready, NameServersOfSite(ready), topology, claims)
+    return ZoneContext(ready, NameServersOfSite(ready), topology, claims)
 
 
 def plan(
@@ -103,7 +103,7 @@ def plan(
         yield _as_value(zone, partial(_planned, made, zone, pool, forced))
 
 
-def _planned(made: "Desk", zone: Zone, pool: str, forced: frozenset[str]) -> ZoneReport:
+def _planned(made: "ZoneContext", zone: Zone, pool: str, forced: frozenset[str]) -> ZoneReport:
     from multiall_cli.engine.zones import braked, look
 
     found = look(made, zone, pool, forced)
@@ -112,7 +112,7 @@ def _planned(made: "Desk", zone: Zone, pool: str, forced: frozenset[str]) -> Zon
     return ZoneReport(found, exit=Exit.DIFFERENCES if found.changes else found.code, brake=brake)
 
 
-def sync(context: Context, zones: Iterable[Zone], wish: "ZoneWish") -> Iterator[ZoneReport]:
+def sync(context: Context, zones: Iterable[Zone], wish: "ZoneSyncOptions") -> Iterator[ZoneReport]:
     """Sync each zone. The trouble of one zone is reported and does not stop the others."""
     from multiall_cli.engine.zones import sync as work
 
@@ -137,26 +137,26 @@ def _as_value(zone: Zone, work: Callable[[], ZoneReport]) -> ZoneReport:
 def status(context: Context, zones: Iterable[Zone]) -> Iterator[ZoneStatus]:
     """Yield the status of each zone: its servers, and records that clients may still have cached."""
     from multiall_cli.engine.desk import departed, scope_of
-    from multiall_cli.engine.spreading import stands
+    from multiall_cli.engine.spreading import secondary_status
 
     made, now, journal = desk(context), context.clock.now(), context.store.journal
     for zone in zones:
         left = [each for each in departed(context.store, zone, now) if each.gone and each.until > now]
         runs = (each for each in journal.runs(LATELY, scope_of(zone)) if journal.entries(each.id, Stage.DONE))
-        yield ZoneStatus(zone, tuple(stands(made, zone)), tuple(left), next(runs, None))
+        yield ZoneStatus(zone, tuple(secondary_status(made, zone)), tuple(left), next(runs, None))
 
 
-def drift(context: Context, zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[Served, ...]]]:
+def drift(context: Context, zones: Iterable[Zone]) -> Iterator[tuple[ZoneReport, tuple[ServerZoneStatus, ...]]]:
     """Yield differences from what was written, and servers whose answers differ from the primary's."""
-    from multiall_cli.engine.spreading import stands
+    from multiall_cli.engine.spreading import secondary_status
 
     made = desk(context)
     for report in plan(context, zones):
-        served = () if report.stopped else tuple(stands(made, report.plan.zone))
+        served = () if report.stopped else tuple(secondary_status(made, report.plan.zone))
         yield report, tuple(each for each in served if each.trouble)
 
 
-def explain(context: Context, name: str) -> tuple[Explained, ...]:
+def explain(context: Context, name: str) -> tuple[ExplainedName, ...]:
     """Explain a name: its declarations, its members with reasons, and its present records. Raises UsageError."""
     made = desk(context)
     wanted, zones = _written(context, name)
@@ -166,12 +166,12 @@ def explain(context: Context, name: str) -> tuple[Explained, ...]:
     return tuple(found)
 
 
-def _nearest(made: "Desk", name: str) -> str:
+def _nearest(made: "ZoneContext", name: str) -> str:
     known = sorted({each.place[0].rstrip(".") for claims, _ in made.claims.values() for each in claims})
     return f"{did_you_mean(name, known)}`multiall dns show` shows all names"
 
 
-def _explained(made: "Desk", zone: Zone, name: str) -> Iterator[Explained]:
+def _explained(made: "ZoneContext", zone: Zone, name: str) -> Iterator[ExplainedName]:
     from multiall_cli.engine.zones import planned
 
     content = made.servers.read(zone)
@@ -181,7 +181,7 @@ def _explained(made: "Desk", zone: Zone, name: str) -> Iterator[Explained]:
     claims = {each.place: each for each in made.of(zone)}
     for place in sorted({place for place in (*claims, *conflicts, *content.rrsets) if place[0] == name}):
         marker = marker_of(content, place)
-        yield Explained(
+        yield ExplainedName(
             place,
             zone,
             claims.get(place),
@@ -207,7 +207,9 @@ def _written(context: Context, name: str) -> tuple[str, list[Zone]]:
     return whole, [each for each in zones if each.name == nearest]
 
 
-def adopt(context: Context, name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
+def adopt(
+    context: Context, name: str, kind: str, wish: "ZoneSyncOptions", from_owner: str = ""
+) -> tuple[ZoneReport, ...]:
     """Put our marker beside existing records, which stay as they are. Raises UsageError, and as a sync does.
 
     `from_owner`: only records with this owner's marker, of all declared names if `name` is ''.
@@ -224,7 +226,7 @@ def adopt(context: Context, name: str, kind: str, wish: "ZoneWish", from_owner: 
         what = f"nothing declares {f'its {kind}' if kind else 'it'}, so the next sync would take it out"
         raise UsageError(f"name {name}", what, f"declare it in `dns:` of a pool first; {_nearest(made, name)}")
 
-    def taken(zone: Zone, content: Content) -> list[Change[RRset]]:
+    def taken(zone: Zone, content: ZoneContent) -> list[Change[RRset]]:
         return [each for claim in claims[zone.id] if (each := _adopted(zone, claim, content, from_owner))]
 
     return tuple(
@@ -232,7 +234,7 @@ def adopt(context: Context, name: str, kind: str, wish: "ZoneWish", from_owner: 
     )
 
 
-def _adopted(zone: Zone, claim: Claim, content: Content, from_owner: str) -> Change[RRset] | None:
+def _adopted(zone: Zone, claim: Claim, content: ZoneContent, from_owner: str) -> Change[RRset] | None:
     """Return the change that adopts a claim's records.
 
     Raises Refused for a line of a file outside our part of it, and for a name with another owner's marker.
@@ -249,7 +251,7 @@ def _adopted(zone: Zone, claim: Claim, content: Content, from_owner: str) -> Cha
     return adoption(zone, claim.place, content, claim.pool)
 
 
-def imported(context: Context, zone: Zone, file: Path | None) -> tuple[Proposal, ...]:
+def imported(context: Context, zone: Zone, file: Path | None) -> tuple[ImportSuggestion, ...]:
     """Return names of a zone, or of its file, that pools could declare. Raises UsageError, Unreachable."""
     from multiall_cli.adapters.dns.zone_files import read_zone_file
 
@@ -265,7 +267,7 @@ def history(context: Context, zones: Iterable[Zone], limit: int) -> tuple[Run, .
     return tuple(sorted(runs, key=lambda each: each.started, reverse=True)[:limit])
 
 
-def rollback(context: Context, run_id: str, wish: "ZoneWish") -> ZoneReport:
+def rollback(context: Context, run_id: str, wish: "ZoneSyncOptions") -> ZoneReport:
     """Undo a run's changes to a zone, if they are still in place. Raises UsageError, Refused."""
     from multiall_cli.engine.desk import scope_of
     from multiall_cli.engine.zones import put
@@ -277,7 +279,7 @@ def rollback(context: Context, run_id: str, wish: "ZoneWish") -> ZoneReport:
     zone, made = zones[run.scope], desk(context)
     done = context.store.journal.entries(run.id, Stage.DONE)
 
-    def back(content: Content) -> list[Change[RRset]]:
+    def back(content: ZoneContent) -> list[Change[RRset]]:
         found = []
         for each in done:
             place, after, before = place_of(each.key), rrset_of(each.after), rrset_of(each.before)
@@ -295,7 +297,7 @@ def rollback(context: Context, run_id: str, wish: "ZoneWish") -> ZoneReport:
     return _as_value(zone, lambda: put(made, zone, wish, back))
 
 
-def departures(context: Context, target: str = "") -> list[Departure]:
+def departures(context: Context, target: str = "") -> list[RetiredRecord]:
     """Return records of servers that clients may still have cached; of all servers if there is no target."""
     from multiall_cli.engine.desk import departed
 
@@ -309,7 +311,7 @@ def departures(context: Context, target: str = "") -> list[Departure]:
     return [each for each in left if each.value.split()[-1] in known]
 
 
-def given(context: Context, target: str = "") -> list[tuple[Place, Standing]]:
+def given(context: Context, target: str = "") -> list[tuple[RRsetKey, MembershipDecision]]:
     """Return the names that lead to servers now, each with the server's standing.
 
     Raises UsageError, Unreachable, MemberFault.
@@ -328,8 +330,8 @@ def given(context: Context, target: str = "") -> list[tuple[Place, Standing]]:
     return found
 
 
-def _is_asked(each: Standing, asked: Set[str] | None) -> bool:
-    return each.stand is Stand.OUT if asked is None else each.server in asked
+def _is_asked(each: MembershipDecision, asked: Set[str] | None) -> bool:
+    return each.stand is Membership.OUT if asked is None else each.server in asked
 
 
 def late(context: Context) -> list[str]:
@@ -357,7 +359,7 @@ def _of_secondary(dns: DynamicNameServers, zone: Zone, server: NameServer) -> It
 
 def _of_primary(context: Context, dns: DynamicNameServers, zone: Zone) -> Iterator[Finding]:
     name, read = f"{zone.shown} at {zone.primary.name}", desk(context).servers.read
-    held: list[Content] = []
+    held: list[ZoneContent] = []
     if zone.file:
         yield from _of_files(context, zone)
     if (yield from _tried(name, lambda: dns.serial(zone, zone.primary), "answers for the zone")):
@@ -416,6 +418,6 @@ def needed(zones: Iterable[Zone]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def bound(left: Sequence[Departure]) -> float:
+def bound(left: Sequence[RetiredRecord]) -> float:
     """Return when the last client drops its records, in seconds since the epoch; 0: no client has any."""
-    return bounds.bound(left)
+    return resolver_cache.bound(left)

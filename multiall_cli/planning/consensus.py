@@ -4,11 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from multiall_cli.domain.baseline import Fact, Reading, Rule
-from multiall_cli.domain.health import Held
-from multiall_cli.planning.judge import comparable
+from multiall_cli.domain.baseline import Fact, FactValue, Rule
+from multiall_cli.domain.health import RuleState
+from multiall_cli.planning.thresholds import comparable
 
-Readings = Mapping[Fact, Reading]
+Readings = Mapping[Fact, FactValue]
 
 
 def majority(values: Iterable[str]) -> str | None:
@@ -26,7 +26,7 @@ class Consensus:
     `readings`: of the servers that were checked now; `remembered`: saved states of the others.
     """
 
-    def __init__(self, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, Held]]) -> None:
+    def __init__(self, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, RuleState]]) -> None:
         self._readings = readings
         self._remembered = remembered
         self._found: dict[tuple[object, ...], dict[str, str | None]] = {}
@@ -51,7 +51,7 @@ class Consensus:
 
 
 def _known(
-    rule: Rule, name: str, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, Held]]
+    rule: Rule, name: str, readings: Mapping[str, Readings], remembered: Mapping[str, Mapping[str, RuleState]]
 ) -> Mapping[str, str]:
     """Return the comparable values of a peer: from its reading, or else from its saved state.
 

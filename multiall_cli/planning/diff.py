@@ -1,6 +1,6 @@
 """The diff that all agents share: observed state, desired state, and the changes between them."""
 
-from multiall_cli.domain.change import Apart, Change, Item, Snapshot
+from multiall_cli.domain.change import Change, Item, Overlay, Snapshot
 
 
 def diff(observed: Snapshot[Item], desired: Snapshot[Item]) -> list[Change[Item]]:
@@ -11,7 +11,7 @@ def diff(observed: Snapshot[Item], desired: Snapshot[Item]) -> list[Change[Item]
     """
     if observed is desired:
         return []
-    if isinstance(observed, Apart) and observed.other is desired:
+    if isinstance(observed, Overlay) and observed.other is desired:
         pairs = ((key, item, desired.get(key)) for key, item in observed.differing.items())
         changes = [Change(key, before, after) for key, before, after in pairs if before != after]
     else:

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import field, replace
 
-from multiall_cli.domain.baseline import Code, Fact, Reading, Rule, Status
+from multiall_cli.domain.baseline import Code, Fact, FactValue, Rule, Status
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.health import Held, Waiver
+from multiall_cli.domain.health import RuleState, Waiver
 from multiall_cli.planning.checks import CHECKS, Worse, shown
-from multiall_cli.planning.judge import (
-    Judgement,
+from multiall_cli.planning.thresholds import (
+    ThresholdResult,
     comparable,
     compared_as_words,
     is_past,
@@ -37,7 +37,7 @@ class Circumstances:
     most: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
 
 
-def is_due(rule: Rule, held: Held | None, now: float) -> bool:
+def is_due(rule: Rule, held: RuleState | None, now: float) -> bool:
     """Return whether a rule is to be read now.
 
     A saved state of a rule with another digest does not count. A clock that was set back makes the rule due too.
@@ -48,16 +48,16 @@ def is_due(rule: Rule, held: Held | None, now: float) -> bool:
 def evaluate(
     server: str,
     rules: Sequence[Rule],
-    readings: Mapping[Fact, Reading],
-    held: Mapping[str, Held],
+    readings: Mapping[Fact, FactValue],
+    held: Mapping[str, RuleState],
     circumstances: Circumstances,
-) -> tuple[tuple[Status, ...], dict[str, Held]]:
+) -> tuple[tuple[Status, ...], dict[str, RuleState]]:
     """Return the statuses of one server, and the states to save. `rules`: each after the rules that it needs.
 
     A rule that is not due is not read: its saved state is shown under the current circumstances.
     """
     failed: set[str] = set()
-    after: dict[str, Held] = {}
+    after: dict[str, RuleState] = {}
     for rule in rules:
         after[rule.id] = found = stands(rule, readings, held.get(rule.id), failed, circumstances)
         if explains(found):
@@ -66,8 +66,12 @@ def evaluate(
 
 
 def stands(
-    rule: Rule, readings: Mapping[Fact, Reading], before: Held | None, failed: Set[str], circumstances: Circumstances
-) -> Held:
+    rule: Rule,
+    readings: Mapping[Fact, FactValue],
+    before: RuleState | None,
+    failed: Set[str],
+    circumstances: Circumstances,
+) -> RuleState:
     """Return the state of one rule. `failed`: earlier rules that explain the failure of rules that need them.
 
     A rule that became due only after the reading had begun was not read either.
@@ -79,18 +83,20 @@ def stands(
     return _after_look(rule, reading or _UNREAD, known, failed, circumstances)
 
 
-def explains(held: Held) -> bool:
+def explains(held: RuleState) -> bool:
     """Return whether this state explains the failure of dependent rules."""
     return (held.hidden or held.code) // 100 in _CAUSES
 
 
-_UNREAD = Reading(trouble="it was not read", code=Code.COLLECT_ERROR)
+_UNREAD = FactValue(trouble="it was not read", code=Code.COLLECT_ERROR)
 
 
-def remembered(rules: Sequence[Rule], held: Mapping[str, Held], circumstances: Circumstances) -> dict[str, Held]:
+def remembered(
+    rules: Sequence[Rule], held: Mapping[str, RuleState], circumstances: Circumstances
+) -> dict[str, RuleState]:
     """Return the saved states under the current circumstances. Rules without a valid one are left out."""
     failed: set[str] = set()
-    found: dict[str, Held] = {}
+    found: dict[str, RuleState] = {}
     for rule in rules:
         before = held.get(rule.id)
         if before is None or before.digest != rule.digest:
@@ -101,7 +107,7 @@ def remembered(rules: Sequence[Rule], held: Mapping[str, Held], circumstances: C
     return found
 
 
-def under(rule: Rule, before: Held, failed: Set[str], circumstances: Circumstances) -> Held:
+def under(rule: Rule, before: RuleState, failed: Set[str], circumstances: Circumstances) -> RuleState:
     """Return a saved state under the current circumstances: a waiver may have ended, a downtime may have begun."""
     bare = before.hidden or before.code
     now = max(circumstances.now, before.at)
@@ -110,7 +116,7 @@ def under(rule: Rule, before: Held, failed: Set[str], circumstances: Circumstanc
     return replace(before, code=code, since=since, hidden=None if code is bare else bare)
 
 
-def status_of(server: str, rule: Rule, held: Held) -> Status:
+def status_of(server: str, rule: Rule, held: RuleState) -> Status:
     """Return the status of a rule from its saved state and its texts."""
     limited = limited_by(rule)
     return Status(
@@ -131,15 +137,15 @@ def status_of(server: str, rule: Rule, held: Held) -> Status:
 
 
 def _after_look(
-    rule: Rule, reading: Reading, before: Held | None, failed: Set[str], circumstances: Circumstances
-) -> Held:
+    rule: Rule, reading: FactValue, before: RuleState | None, failed: Set[str], circumstances: Circumstances
+) -> RuleState:
     """Return the state of one rule after a reading."""
     now = circumstances.now
     judged = _sticky(rule, _among(rule, judge(rule, reading), reading, circumstances), reading, before)
     failing, looks = _failing_since(judged, before, now), _looks(rule, judged, before)
     code = _shown_as(rule, judged.code, failed, circumstances, soft=not _long_enough(rule, failing, looks, now))
     since = min(before.since, now) if before is not None and before.code // 100 == code // 100 else now
-    return Held(
+    return RuleState(
         code,
         since,
         failing,
@@ -154,7 +160,7 @@ def _after_look(
     )
 
 
-def _among(rule: Rule, judged: Judgement, reading: Reading, circumstances: Circumstances) -> Judgement:
+def _among(rule: Rule, judged: ThresholdResult, reading: FactValue, circumstances: Circumstances) -> ThresholdResult:
     """Return DRIFT if a value is as wanted but differs from the majority of peers."""
     if judged.code is not Code.OK or not rule.same:
         return judged
@@ -165,19 +171,19 @@ def _among(rule: Rule, judged: Judgement, reading: Reading, circumstances: Circu
             continue
         has, wanted = f"{name} {shown(measure, reading.values[name])}", most[name]
         if wanted is None:
-            return Judgement(Code.DRIFT, has, "what most brothers have, and they do not agree")
+            return ThresholdResult(Code.DRIFT, has, "what most brothers have, and they do not agree")
         if comparable(reading.values[name]) != wanted:
-            return Judgement(Code.DRIFT, has, f"{compared_as_words(wanted, measure)}, as most brothers have")
+            return ThresholdResult(Code.DRIFT, has, f"{compared_as_words(wanted, measure)}, as most brothers have")
     return judged
 
 
-def _told(rule: Rule, reading: Reading) -> str:
+def _told(rule: Rule, reading: FactValue) -> str:
     """Return the values to compare with peers, as JSON."""
     told = {name: comparable(reading.values[name]) for name in rule.same if name in reading.values}
     return json.dumps(told) if told else ""
 
 
-def _failing_since(judged: Judgement, before: Held | None, now: float) -> float:
+def _failing_since(judged: ThresholdResult, before: RuleState | None, now: float) -> float:
     """Return since when the rule fails, 0 if it does not.
 
     A clock that was set back must not turn a failure into success. A pending result changes nothing.
@@ -188,7 +194,7 @@ def _failing_since(judged: Judgement, before: Held | None, now: float) -> float:
     return (known or now) if judged.code.is_problem else 0.0
 
 
-def _looks(rule: Rule, judged: Judgement, before: Held | None) -> str:
+def _looks(rule: Rule, judged: ThresholdResult, before: RuleState | None) -> str:
     """Return the newest results, as many as `often` covers."""
     known = before.looks if before is not None else ""
     if rule.often[1] == 1 or judged.code is Code.PENDING:
@@ -201,7 +207,7 @@ def _long_enough(rule: Rule, failing: float, looks: str, now: float) -> bool:
     return now - failing >= rule.lasting and (rule.often[1] == 1 or looks.count("x") >= rule.often[0])
 
 
-def _sticky(rule: Rule, judged: Judgement, reading: Reading, before: Held | None) -> Judgement:
+def _sticky(rule: Rule, judged: ThresholdResult, reading: FactValue, before: RuleState | None) -> ThresholdResult:
     """Keep a failure until its value passes `clear`: a hovering value must not cause repeated reports."""
     if rule.clear is None or judged.code is not Code.OK or before is None or before.code is Code.SOFT_FAIL:
         return judged
@@ -212,7 +218,7 @@ def _sticky(rule: Rule, judged: Judgement, reading: Reading, before: Held | None
         return judged
     value = CHECKS[rule.check].values[limited.value]
     sign = "<" if value.worse is Worse.HIGH else ">="
-    return Judgement(Code.WARN_LIMIT, judged.shows, f"{sign} {shown(value.measure, rule.clear)} to be well again")
+    return ThresholdResult(Code.WARN_LIMIT, judged.shows, f"{sign} {shown(value.measure, rule.clear)} to be well again")
 
 
 def _shown_as(rule: Rule, code: Code, failed: Set[str], circumstances: Circumstances, *, soft: bool) -> Code:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 
 FILES, NAMES = "files", "names"
 

@@ -9,8 +9,8 @@ from multiall_cli.domain.health import DAY, Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.planning import waivers
 from multiall_cli.planning.checks import CHECKS, Worse
-from multiall_cli.planning.nearest import did_you_mean
 from multiall_cli.planning.rules import Packs, RuleBook
+from multiall_cli.planning.suggestions import did_you_mean
 
 
 def found_odd(inventory: Inventory, packs: Packs, holding: Sequence[Waiver], now: float, longest: float) -> list[Fault]:

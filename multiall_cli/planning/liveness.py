@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.topology import REST, Event, Evidence, Rung, State, Verdict
+from multiall_cli.domain.topology import REST, Event, Evidence, ProbeLevel, State, Verdict
 
 LAG = 0.1  # seconds that a prober may be late before its sample is discarded
 SILENCES = 50  # suspicions that ended well, saved to learn a server's own window
@@ -69,7 +69,7 @@ FAST = Profile(every=0.5, again=0.5, window=3.0)
 
 
 @dataclass(slots=True)
-class Remembered:
+class SavedServer:
     """Saved state of a server between two runs; plain values only.
 
     `heard`: time of its newest sample; `depth`: the rung where its trouble was found, which only a higher rung can
@@ -95,14 +95,14 @@ class Remembered:
 
 
 @dataclass(slots=True)
-class Memory:
+class LivenessState:
     """Saved state of a failure detector between two runs.
 
     `frozen`: why nothing is decided, since `frozen_at`; `answered`: the sentinels that have ever answered; `mute`: the
     servers that cannot be asked about others.
     """
 
-    servers: dict[str, Remembered] = field(default_factory=dict)
+    servers: dict[str, SavedServer] = field(default_factory=dict)
     frozen: str = ""
     frozen_at: float = 0.0
     answered: set[str] = field(default_factory=set)
@@ -123,9 +123,9 @@ class Liveness:
         profile: Profile = NORMAL,
         *,
         labels: Mapping[str, Iterable[str]] | None = None,
-        memory: Memory | None = None,
+        memory: LivenessState | None = None,
     ) -> None:
-        kept = memory or Memory()
+        kept = memory or LivenessState()
         self.vantage = vantage
         self.profile = profile
         self.frozen = kept.frozen
@@ -134,7 +134,7 @@ class Liveness:
         self._mute = kept.mute & domains.keys()
         self._domains = domains
         self._labels = {name: tuple(each) for name, each in (labels or {}).items()}
-        self._of = {name: kept.servers.get(name) or Remembered() for name in domains}
+        self._of = {name: kept.servers.get(name) or SavedServer() for name in domains}
         self._own: dict[str, Evidence] = {}
         self._told: dict[str, dict[str, Evidence]] = {}  # testimonies of others: target → observer → the newest
         self._fresh: set[str] = set()
@@ -171,7 +171,7 @@ class Liveness:
             return
         began = self._of[name].suspected
 
-        def worth(who: str) -> tuple[bool, bool, float, Rung, str]:
+        def worth(who: str) -> tuple[bool, bool, float, ProbeLevel, str]:
             each = told[who]
             return each.at >= began, each.rung.shows_life, each.at, each.rung, who
 
@@ -236,13 +236,13 @@ class Liveness:
     def verdicts(self) -> dict[str, Verdict]:
         return {name: self.verdict(name) for name in self._of}
 
-    def held(self, name: str) -> Remembered:
+    def held(self, name: str) -> SavedServer:
         """Return the current state of a server."""
         return self._of[name]
 
-    def memory(self) -> Memory:
+    def memory(self) -> LivenessState:
         """Return the state to save for the next run."""
-        return Memory(self._of, self.frozen, self._frozen_at, self._answered, self._mute)
+        return LivenessState(self._of, self.frozen, self._frozen_at, self._answered, self._mute)
 
     def window_of(self, name: str) -> float:
         """Return the seconds that this server may be silent: learned, within limits, from silences that ended well."""
@@ -271,7 +271,7 @@ class Liveness:
             return [self._become(name, State.SUSPECT, "first failure", own.rung.word, t)]
         return []
 
-    def _alive(self, name: str, one: Remembered, own: Evidence, t: float) -> list[Event]:
+    def _alive(self, name: str, one: SavedServer, own: Evidence, t: float) -> list[Event]:
         self._unseen.discard(name)
         one.seen = max(one.seen, own.at)
         state, reason = _health(own)
@@ -289,7 +289,7 @@ class Liveness:
         rule = "answered" if state is State.UP else "powered"
         return [self._become(name, state, rule, reason, t)]
 
-    def _recover(self, name: str, one: Remembered, own: Evidence, t: float) -> list[Event]:
+    def _recover(self, name: str, one: SavedServer, own: Evidence, t: float) -> list[Event]:
         """Count good rounds. A login proves that more than a kernel answers."""
         state, reason = _health(own)
         if state is not State.UP:
@@ -298,7 +298,7 @@ class Liveness:
         if one.good == 0:
             one.good_since = own.at
         one.good += 1
-        one.login = one.login or own.rung is Rung.AUTH
+        one.login = one.login or own.rung is ProbeLevel.AUTH
         harder = 2 ** min(int(self._penalty(one, t)), 4) if one.flapping else 1
         enough = one.good >= self.profile.rounds * harder and own.at - one.good_since >= self.profile.over * harder
         if not (enough and one.login):
@@ -330,13 +330,13 @@ class Liveness:
         words = f"{name} is {state}" + (f" ({reason})" if reason else "")
         return Event(t, name, before.value, state.value, rule, words, cause, evidence)
 
-    def _penalty(self, one: Remembered, t: float) -> float:
+    def _penalty(self, one: SavedServer, t: float) -> float:
         """Return the flap count, in which each flap loses half its weight per `half_life`."""
         return one.penalty * math.exp2(-max(0.0, t - one.penalty_at) / self.profile.half_life)
 
     # --- the vantage itself -----------------------------------------------------------------------------------
 
-    def _note_first(self, name: str, one: Remembered, own: Evidence, t: float) -> None:
+    def _note_first(self, name: str, one: SavedServer, own: Evidence, t: float) -> None:
         if one.state in REST:
             self._firsts[name] = (own.at, own.rung.shows_life)
             self._firsts.move_to_end(name)
@@ -400,7 +400,7 @@ class Liveness:
                 one.reason = reason
         return events
 
-    def _judge(self, name: str, one: Remembered, t: float) -> tuple[State, str, str]:
+    def _judge(self, name: str, one: SavedServer, t: float) -> tuple[State, str, str]:
         """Return the state, rule and reason of a silent server."""
         recent = self._testimony(name, one)
         living = sorted(each.observer for each in recent if each.rung.shows_life)
@@ -424,7 +424,7 @@ class Liveness:
             words += f"; denied by {', '.join(sorted(denying)[:5])}"
         return State.DOWN, "window", words
 
-    def _testimony(self, name: str, one: Remembered) -> list[Evidence]:
+    def _testimony(self, name: str, one: SavedServer) -> list[Evidence]:
         """Return what others reported since the silence began, without stale reports and reports of absent peers."""
         told, own = self._told.get(name, {}).values(), self._own.get(name)
         newest = max((each.at for each in told), default=0.0)
@@ -473,8 +473,8 @@ def _health(own: Evidence) -> tuple[State, str]:
     """Return the state and reason of a server that shows life."""
     if own.trouble:
         return State.DEGRADED, own.trouble
-    if own.rung is Rung.REFUSED:
+    if own.rung is ProbeLevel.REFUSED:
         return State.DEGRADED, "its sshd refuses connections"
-    if own.rung is Rung.ICMP:
+    if own.rung is ProbeLevel.ICMP:
         return State.DEGRADED, "it answers pings only"
     return State.UP, ""

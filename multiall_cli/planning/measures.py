@@ -7,8 +7,8 @@ from functools import partial
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
+from multiall_cli.planning.durations import parse_duration
 from multiall_cli.planning.idn import to_ascii
-from multiall_cli.planning.moments import span
 
 
 class Measure(StrEnum):
@@ -113,7 +113,7 @@ _READERS: Mapping[Measure, Callable[[str], object]] = {
     Measure.NUMBER: partial(_amount, units={"": 1.0}),
     Measure.SHARE: partial(_amount, units={"%": 0.01}),
     Measure.BYTES: partial(_amount, units=_BYTES),
-    Measure.SECONDS: lambda text: span(text.strip()),
+    Measure.SECONDS: lambda text: parse_duration(text.strip()),
     Measure.PORT: _port,
     Measure.PROTOCOL: partial(_like, "tcp|udp"),
     Measure.RECORDS: partial(_like, "(?i:A|AAAA|CNAME|MX|NS|PTR|SOA|SRV|TXT)"),

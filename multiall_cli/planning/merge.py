@@ -9,7 +9,7 @@ from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Server
 from multiall_cli.domain.records import Claim, key_of
-from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.domain.rule_source import NOWHERE
 from multiall_cli.planning.zones.claims import claims_of
 
 _KEYS = {"group": "owner", "from_member": "source", "file_mode": "mode.files", "dir_mode": "mode.dirs"}
@@ -22,7 +22,7 @@ _SPECIAL = re.compile(r"[*?\[\\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class EffectiveValue:
     """One effective value of a server, its pool ('': the server's own), and its origin."""
 
     key: str
@@ -53,7 +53,7 @@ def effective_files(inventory: Inventory, server: str) -> tuple[tuple[FilesDecla
     return tuple(_carved(declaration, claims) for declaration in settled), tuple(conflicts)
 
 
-def explain(inventory: Inventory, server: str) -> tuple[Explained, ...]:
+def explain(inventory: Inventory, server: str) -> tuple[EffectiveValue, ...]:
     """Return every effective value of a server with its pool and origin. Conflicts are left out."""
     found = inventory.servers[server]
     return (
@@ -93,11 +93,11 @@ def _carved(declaration: FilesDeclaration, paths: Iterable[str]) -> FilesDeclara
     return replace(declaration, exclude=declaration.exclude + extra) if extra else declaration
 
 
-def _of_server(server: Server) -> Iterator[Explained]:
-    def told(key: str, value: object) -> Explained:
-        return Explained(key, str(value), "", server.where.get(key, NOWHERE))
+def _of_server(server: Server) -> Iterator[EffectiveValue]:
+    def told(key: str, value: object) -> EffectiveValue:
+        return EffectiveValue(key, str(value), "", server.where.get(key, NOWHERE))
 
-    yield Explained("name", server.name, "", server.origin)
+    yield EffectiveValue("name", server.name, "", server.origin)
     yield told("address", server.address)
     yield told("transport", server.link.value)
     ssh = server.ssh
@@ -107,7 +107,7 @@ def _of_server(server: Server) -> Iterator[Explained]:
     become = server.become
     # `become: sudo` is short for `become.method`.
     written = server.where.get("become.method") or server.where.get("become", NOWHERE)
-    yield Explained("become.method", become.method.value, "", written)
+    yield EffectiveValue("become.method", become.method.value, "", written)
     yield told("become.user", become.user)
     if become.password is not None:
         yield told("become.password", become.password)
@@ -118,17 +118,17 @@ def _of_server(server: Server) -> Iterator[Explained]:
     if server.depends_on:
         yield told("depends_on", ", ".join(server.depends_on))
     for window in server.windows:
-        yield Explained("windows", str(window), "", window.origin)
+        yield EffectiveValue("windows", str(window), "", window.origin)
 
 
-def _of_pools(inventory: Inventory, server: str) -> Iterator[Explained]:
+def _of_pools(inventory: Inventory, server: str) -> Iterator[EffectiveValue]:
     for pool in inventory.pools_of(server):
-        yield Explained("pool", pool.name, pool.name, pool.origin)
+        yield EffectiveValue("pool", pool.name, pool.name, pool.origin)
         for window in pool.windows:
-            yield Explained("windows", str(window), pool.name, window.origin)
+            yield EffectiveValue("windows", str(window), pool.name, window.origin)
 
 
-def _of_files(declarations: Iterable[FilesDeclaration]) -> Iterator[Explained]:
+def _of_files(declarations: Iterable[FilesDeclaration]) -> Iterator[EffectiveValue]:
     for declaration in declarations:
         for name in _FIELDS:
             if name in ("path", "from_member"):
@@ -136,15 +136,15 @@ def _of_files(declarations: Iterable[FilesDeclaration]) -> Iterator[Explained]:
             origin = declaration.where.get(_key(name), NOWHERE)
             value = _told(name, getattr(declaration, name))
             key = _key(name) if name.endswith("_mode") else name
-            yield Explained(f"files:{declaration.path} {key}", value, ", ".join(declaration.pools), origin)
+            yield EffectiveValue(f"files:{declaration.path} {key}", value, ", ".join(declaration.pools), origin)
 
 
-def _of_names(claims: Iterable[Claim], server: str) -> Iterator[Explained]:
+def _of_names(claims: Iterable[Claim], server: str) -> Iterator[EffectiveValue]:
     """Yield the record of this server in each name, which it has while it can serve."""
     for claim in claims:
         if server in claim.values:
             pools = ", ".join(claim.pools or (claim.pool,))
-            yield Explained(f"names:{key_of(claim.place)}", claim.values[server], pools, claim.origin)
+            yield EffectiveValue(f"names:{key_of(claim.place)}", claim.values[server], pools, claim.origin)
 
 
 def _told(field: str, value: object) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from multiall_cli.domain.topology import (
     FORWARDS_NOTHING,
     REST,
+    Downtime,
     Edge,
     Evidence,
     LinkState,
-    Planned,
-    Rung,
+    ProbeLevel,
     State,
     Topology,
     Verdict,
@@ -45,10 +45,10 @@ def edges(evidence: Iterable[Evidence]) -> tuple[Edge, ...]:
     )
 
 
-def _link(rung: Rung) -> LinkState:
-    if rung >= Rung.TCP:
+def _link(rung: ProbeLevel) -> LinkState:
+    if rung >= ProbeLevel.TCP:
         return LinkState.OK
-    return LinkState.REFUSED if rung is Rung.REFUSED else LinkState.FILTERED
+    return LinkState.REFUSED if rung is ProbeLevel.REFUSED else LinkState.FILTERED
 
 
 def _asymmetric(observer: str, target: str, states: Mapping[tuple[str, str], LinkState]) -> LinkState:
@@ -169,7 +169,7 @@ def picture(
     vantage: str,
     verdicts: Mapping[str, Verdict],
     evidence: Iterable[Evidence],
-    planned: Iterable[Planned],
+    planned: Iterable[Downtime],
     frozen: str,
     at: float,
     stale_after: float = math.inf,
@@ -177,7 +177,7 @@ def picture(
     """Return the topology of all this evidence."""
     found = edges(each for each in evidence if not _is_old(each, verdicts))
     graph = reached(found)
-    words: dict[str, list[Planned]] = {}
+    words: dict[str, list[Downtime]] = {}
     for each in planned:
         words.setdefault(each.server, []).append(each)
     return Topology(

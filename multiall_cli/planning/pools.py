@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from multiall_cli.domain.baseline import UNKNOWN, Checked, Code, worst
+from multiall_cli.domain.baseline import UNKNOWN, Code, ServerHealth, worst
 from multiall_cli.domain.health import PoolHealth
 from multiall_cli.domain.inventory import Pool
 
@@ -15,7 +15,7 @@ def works(code: Code) -> bool:
     return code // 100 in (2, 3) or code in _WORKS
 
 
-def pool_health(pool: Pool, servers: Mapping[str, Checked]) -> PoolHealth:
+def pool_health(pool: Pool, servers: Mapping[str, ServerHealth]) -> PoolHealth:
     """Return the health of a pool: the worst code of its members, unless it has a quorum.
 
     With a quorum, the pool is critical only if fewer members can be working. It is unknown if the quorum depends on
@@ -35,6 +35,6 @@ def pool_health(pool: Pool, servers: Mapping[str, Checked]) -> PoolHealth:
     return PoolHealth(pool.name, calmed, working, len(codes), quorum)
 
 
-def pools_health(pools: Iterable[Pool], servers: Mapping[str, Checked]) -> tuple[PoolHealth, ...]:
+def pools_health(pools: Iterable[Pool], servers: Mapping[str, ServerHealth]) -> tuple[PoolHealth, ...]:
     """Return the health of those pools that have a result for every member."""
     return tuple(pool_health(pool, servers) for pool in pools if all(name in servers for name in pool.members))

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from multiall_cli.domain.baseline import Checked, Rule
+from multiall_cli.domain.baseline import Rule, ServerHealth
 from multiall_cli.domain.inventory import After
 from multiall_cli.domain.remedy import Cooling, Remedy
 
 
-def remedies(checked: Iterable[Checked], rules: Mapping[str, Iterable[Rule]]) -> list[Remedy]:
+def remedies(checked: Iterable[ServerHealth], rules: Mapping[str, Iterable[Rule]]) -> list[Remedy]:
     """Return the remedies of rules that certainly fail: not of unknown, waived, muted or soft failures.
 
     If several rules call for the same action on a server, only the first one counts.

@@ -12,11 +12,11 @@ from multiall_cli.domain.baseline import Expectation, Range, Rule
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Inventory, Pool
-from multiall_cli.domain.sayings import Said, Saying
+from multiall_cli.domain.rule_source import Saying, SourcedValue
 from multiall_cli.planning.checks import CHECKS, Check, Measure, Value, Worse, read
 from multiall_cli.planning.checks.declarations import drift_rules
-from multiall_cli.planning.judge import is_within
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
+from multiall_cli.planning.thresholds import is_within
 
 Tell = Callable[[Origin, str, str], None]
 Packs = Mapping[str, Mapping[str, Saying]]
@@ -77,9 +77,9 @@ def layers(inventory: Inventory, packs: Packs, server: str) -> list[Mapping[str,
     return [*chosen, *(pool.rules for pool in pools), inventory.servers[server].rules]
 
 
-def merged(said: Iterable[Mapping[str, Saying]]) -> dict[str, dict[str, Said]]:
+def merged(said: Iterable[Mapping[str, Saying]]) -> dict[str, dict[str, SourcedValue]]:
     """Return rule → key → the last value set."""
-    found: dict[str, dict[str, Said]] = {}
+    found: dict[str, dict[str, SourcedValue]] = {}
     for layer in said:
         for rule, words in layer.items():
             found.setdefault(rule, {}).update(words)
@@ -112,9 +112,9 @@ def conflicts(inventory: Inventory, packs: Packs) -> dict[tuple[Origin, Origin],
     return found
 
 
-def _words_of(pools: Iterable[Pool], packs: Packs) -> dict[tuple[str, str], list[tuple[int, Said]]]:
+def _words_of(pools: Iterable[Pool], packs: Packs) -> dict[tuple[str, str], list[tuple[int, SourcedValue]]]:
     """Return (rule, key) → the last value of each pool, with its priority."""
-    found: dict[tuple[str, str], list[tuple[int, Said]]] = {}
+    found: dict[tuple[str, str], list[tuple[int, SourcedValue]]] = {}
     for pool in pools:
         own = merged([*(packs.get(name, {}) for name in pool.baseline), pool.rules])
         for rule, words in own.items():

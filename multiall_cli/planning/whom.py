@@ -8,11 +8,11 @@ from dataclasses import replace
 from multiall_cli.domain.baseline import CRITICAL
 from multiall_cli.domain.errors import Unreachable
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.topology import Downtime, Planned, State, Topology
+from multiall_cli.domain.topology import Downtime, DowntimeKind, State, Topology
 
 ASKED = 3  # peers that are asked about a suspect
 INVENTORY = "the inventory"  # the author of downtimes from windows
-HANDED_DOWN = (Downtime.DRAIN, Downtime.MAINTENANCE)
+HANDED_DOWN = (DowntimeKind.DRAIN, DowntimeKind.MAINTENANCE)
 _IPV4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 PLACES = ("rack", "site")
 """Labels of failure domains, the narrowest first."""
@@ -64,9 +64,9 @@ def circle_of(name: str, servers: Mapping[str, Server]) -> tuple[str, ...]:
     return ()
 
 
-def inherited(promised: Iterable[Planned], servers: Mapping[str, Server]) -> list[Planned]:
+def inherited(promised: Iterable[Downtime], servers: Mapping[str, Server]) -> list[Downtime]:
     """Return all downtimes, with copies for dependent servers: a guest cannot serve without its hypervisor."""
-    own: dict[str, list[Planned]] = {}
+    own: dict[str, list[Downtime]] = {}
     for each in promised:
         own.setdefault(each.server, []).append(each)
     found = [each for told in own.values() for each in told]
@@ -92,7 +92,7 @@ def _elders(name: str, servers: Mapping[str, Server]) -> list[str]:
     return found
 
 
-def serving(topology: Topology, members: Sequence[str]) -> tuple[str, ...]:
+def available_members(topology: Topology, members: Sequence[str]) -> tuple[str, ...]:
     """Return the members that can serve clients and get work.
 
     They are up, not critical by their rules, and not drained, in maintenance or pinned down. Without a current health
@@ -103,11 +103,11 @@ def serving(topology: Topology, members: Sequence[str]) -> tuple[str, ...]:
         for name in members
         if topology.state_of(name) is State.UP
         and ((code := topology.health_of(name)) is None or code // 100 != CRITICAL)
-        and ((word := topology.planned_of(name)) is None or word.what is Downtime.PINNED_UP)
+        and ((word := topology.planned_of(name)) is None or word.what is DowntimeKind.PINNED_UP)
     )
 
 
-def through(servers: Iterable[Server], relays: Mapping[str, str]) -> list[Server]:
+def via_relays(servers: Iterable[Server], relays: Mapping[str, str]) -> list[Server]:
     """Return the servers with their current routes: an unreachable server gets its relay as jump host."""
     return [
         replace(server, ssh=replace(server.ssh, jump=relays[server.name]))
@@ -117,7 +117,7 @@ def through(servers: Iterable[Server], relays: Mapping[str, str]) -> list[Server
     ]
 
 
-def ring(names: Sequence[str], observers: Sequence[str], each: int, turn: int) -> list[tuple[str, str]]:
+def probe_pairs(names: Sequence[str], observers: Sequence[str], each: int, turn: int) -> list[tuple[str, str]]:
     """Return the (observer, target) pairs of one round: `each` observers per target, or all if there are fewer.
 
     `turn` shifts the permutation: over the rounds every observer meets every target, and chance leaves no pair out.
@@ -135,7 +135,9 @@ def ring(names: Sequence[str], observers: Sequence[str], each: int, turn: int) -
     return pairs
 
 
-def about(silent: Sequence[str], able: Sequence[str], domains: Mapping[str, str], turn: int) -> list[tuple[str, str]]:
+def suspect_probes(
+    silent: Sequence[str], able: Sequence[str], domains: Mapping[str, str], turn: int
+) -> list[tuple[str, str]]:
     """Return the (observer, silent server) pairs: peers of the same failure domain and of another, in turn."""
     pairs = []
     for place, target in enumerate(silent):
@@ -149,19 +151,19 @@ def about(silent: Sequence[str], able: Sequence[str], domains: Mapping[str, str]
     return pairs
 
 
-def _end_of(planned: Planned) -> str:
+def _end_of(planned: Downtime) -> str:
     """Return how this downtime ends."""
     if planned.who == INVENTORY:
         return "it is a window of the inventory, and ends by itself"
     return f"`multiall topology undrain {planned.said_of or planned.server}` ends it"
 
 
-def away(topology: Topology) -> dict[str, Unreachable]:
+def unavailable(topology: Topology) -> dict[str, Unreachable]:
     """Return the servers to skip: by an operator's downtime, or because the latest scan found them down."""
     found = {}
     for name in {*topology.verdicts, *topology.planned}:
         planned = topology.planned_of(name)
-        if planned is not None and planned.what in (Downtime.MAINTENANCE, Downtime.PINNED_DOWN):
+        if planned is not None and planned.what in (DowntimeKind.MAINTENANCE, DowntimeKind.PINNED_DOWN):
             found[name] = Unreachable(name, f"{planned.what.value}: {planned.because}", _end_of(planned), "maintenance")
         elif topology.state_of(name) is State.DOWN and not topology.is_stale(name):
             what = f"it is down: {topology.verdicts[name].reason}"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from multiall_cli.domain.inventory import Inventory, Window
-from multiall_cli.domain.topology import Downtime, Planned
+from multiall_cli.domain.topology import Downtime, DowntimeKind
 from multiall_cli.planning.whom import INVENTORY
 
 LOOKED_AT = 40  # starts to check: covers the hours of a day and the days of a month
@@ -45,10 +45,10 @@ def spells(window: Window, now: float) -> Iterator[tuple[float, float]]:
         yield begins, begins + window.lasts
 
 
-def promised(inventory: Inventory, now: float) -> list[Planned]:
+def promised(inventory: Inventory, now: float) -> list[Downtime]:
     """Return the current and the next window of each server, from its own windows and those of its pools."""
     return [
-        Planned(name, Downtime(window.what), begins, ends, INVENTORY, window.because)
+        Downtime(name, DowntimeKind(window.what), begins, ends, INVENTORY, window.because)
         for names, window in _windows(inventory)
         for begins, ends in spells(window, now)
         for name in names

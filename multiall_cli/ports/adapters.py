@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from multiall_cli.domain.answer import Offer
+from multiall_cli.domain.answer import HostKeyOffer
 from multiall_cli.domain.inventory import Server
 from multiall_cli.ports.dns import DynamicNameServers
 from multiall_cli.ports.probes import Prober
@@ -20,11 +20,11 @@ class HostKeys(Protocol):
         """Return the path of the site's known_hosts."""
         ...
 
-    def offered(self, server: Server) -> Offer:
+    def offered(self, server: Server) -> HostKeyOffer:
         """Return the key that a server shows now, compared with the known ones. Raises Unreachable."""
         ...
 
-    def pin(self, offer: Offer, *, replace: bool) -> None:
+    def pin(self, offer: HostKeyOffer, *, replace: bool) -> None:
         """Save an offered key. `replace`: delete other keys of this server. Raises UsageError."""
         ...
 

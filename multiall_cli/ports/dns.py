@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written
+from multiall_cli.domain.records import Leasing, RRset, RRsetKey, UpdateResult, ZoneContent
 from multiall_cli.domain.zones import NameServer, Zone
 
 
@@ -18,7 +18,7 @@ class NameServers(Protocol):
         """Return the zone's serial on a server, with one query."""
         ...
 
-    def read(self, zone: Zone) -> Content:
+    def read(self, zone: Zone) -> ZoneContent:
         """Return the whole zone from its primary."""
         ...
 
@@ -28,7 +28,7 @@ class NameServers(Protocol):
         changes: Sequence[tuple[Change[RRset], str]],
         soa: str,
         lease: Leasing | None = None,
-    ) -> Written:
+    ) -> UpdateResult:
         """Make changes, each with its marker ('': none).
 
         Sends atomic messages, so that an error in one name does not affect the others. `soa`: the data of the SOA
@@ -45,7 +45,7 @@ class NameServers(Protocol):
         """Notify a secondary that the zone has changed."""
         ...
 
-    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]) -> Mapping[RRsetKey, RRset | None]:
         """Return the answers that clients get from this server; None: no record."""
         ...
 
@@ -57,7 +57,9 @@ class DynamicNameServers(NameServers, Protocol):
         """Return the zone's serial on a server, asked with the zone's key."""
         ...
 
-    def signed_answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def signed_answers(
+        self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]
+    ) -> Mapping[RRsetKey, RRset | None]:
         """Return answers like `answers`, asked with the zone's key."""
         ...
 
@@ -65,10 +67,10 @@ class DynamicNameServers(NameServers, Protocol):
         """Return the zone's serial over TCP, which clients use if an answer is too long for UDP."""
         ...
 
-    def may_update(self, zone: Zone, places: Sequence[Place]) -> None:
+    def may_update(self, zone: Zone, places: Sequence[RRsetKey]) -> None:
         """Check whether our key may change these names. Changes nothing. Raises MemberFault if it may not."""
         ...
 
-    def may_lease(self, zone: Zone, place: Place) -> None:
+    def may_lease(self, zone: Zone, place: RRsetKey) -> None:
         """Check whether our key may write the lease. Raises MemberFault if it may not."""
         ...

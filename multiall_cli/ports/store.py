@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from multiall_cli.domain.baseline import Latest
-from multiall_cli.domain.health import Change as HealthChange
+from multiall_cli.domain.baseline import HealthSummary
 from multiall_cli.domain.health import HealthRecord, Sample, Waiver
+from multiall_cli.domain.health import Transition as HealthChange
 from multiall_cli.domain.run import BacklogEntry, Entry, Holder, LastResult, PendingHandler, Run, SavedState, Stage
 from multiall_cli.domain.scope import Scope
-from multiall_cli.domain.topology import Event, Evidence, Planned
+from multiall_cli.domain.topology import Downtime, Event, Evidence
 
 
 class Journal(Protocol):
@@ -115,15 +115,15 @@ class AgentStates(Protocol):
 class Downtimes(Protocol):
     """Downtimes that operators set: drains, maintenance, pins."""
 
-    def set(self, planned: Planned) -> None:
+    def set(self, planned: Downtime) -> None:
         """Set a downtime. It replaces one of the same kind that it overlaps."""
         ...
 
-    def end(self, server: str, now: float) -> Sequence[Planned]:
+    def end(self, server: str, now: float) -> Sequence[Downtime]:
         """End every present and future downtime; return those that ended."""
         ...
 
-    def all(self, now: float | None = None) -> Sequence[Planned]:
+    def all(self, now: float | None = None) -> Sequence[Downtime]:
         """Return the downtimes that have not ended by then; None: all that there ever were."""
         ...
 
@@ -168,7 +168,7 @@ class HealthHistory(Protocol):
         """Return server -> its saved health; servers that were never checked are absent."""
         ...
 
-    def latest(self) -> Mapping[str, Latest]:
+    def latest(self) -> Mapping[str, HealthSummary]:
         """Return server -> the worst status of its last check."""
         ...
 
@@ -249,7 +249,7 @@ class Store(Protocol):
     @property
     def cache(self) -> Cache: ...
 
-    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Planned]]:
+    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Downtime]]:
         """Make stored times in the future count as of now, for good.
 
         Returns by how many seconds each time lay ahead, and the downtimes set at such times that have not begun.

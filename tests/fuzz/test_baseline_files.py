@@ -6,11 +6,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from multiall_cli.adapters.site.read import read_site
-from multiall_cli.domain.baseline import Reading
+from multiall_cli.domain.baseline import FactValue
 from multiall_cli.domain.errors import InputFaults, Origin
 from multiall_cli.planning.evaluate import Circumstances, evaluate
+from multiall_cli.planning.rule_tests import trials
 from multiall_cli.planning.rules import rules_of
-from multiall_cli.planning.trials import trials
 from multiall_cli.planning.windows import promised
 from tests.fixtures.desk import called
 from tests.fuzz.cases import cases
@@ -82,7 +82,7 @@ def _read(root: Path, files: dict[str, bytes]) -> None:
         return
     for name in list(site.inventory.servers)[:3]:
         rules = rules_of(site.inventory, site.packs, name, lambda origin, what, todo: told.append(origin))
-        readings = {rule.fact: Reading({"used": 0.5, "present": True}) for rule in rules}
+        readings = {rule.fact: FactValue({"used": 0.5, "present": True}) for rule in rules}
         built = {rule.id: rule for rule in rules}
         list(trials("own", built, site.examples.get("own", {})))
         statuses, _ = evaluate(name, rules, readings, {}, Circumstances(NOW))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.cli.options import Format, Given
 from multiall_cli.cli.render import servers as render
-from multiall_cli.cli.render.view import show
+from multiall_cli.cli.render.result import show
 from multiall_cli.domain.inventory import Become, BecomeMethod, Link, Server
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.execute import execute

@@ -16,7 +16,7 @@ from multiall_cli.agents.files.item import TOP
 from multiall_cli.cli.options import Format, Given
 from multiall_cli.cli.render import servers as render
 from multiall_cli.cli.render.pools import plan as plan_view
-from multiall_cli.cli.render.view import show
+from multiall_cli.cli.render.result import show
 from multiall_cli.domain.change import Result
 from multiall_cli.domain.errors import MemberFault, MultiAllError, Refused, Unreachable
 from multiall_cli.domain.inventory import ADMIN, Delete, FilesDeclaration, Link, Server

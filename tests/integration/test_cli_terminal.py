@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from multiall_cli.cli.progress import Progress
-from multiall_cli.domain.run import Step
+from multiall_cli.cli.progress import ProgressLine
+from multiall_cli.domain.run import Progress
 from tests.fixtures.desk import Desk, Gate
 from tests.limits import HANG
 
@@ -134,9 +134,9 @@ def test_progress_goes_to_stderr_and_only_there(desk: Desk) -> None:
 
 def test_off_a_terminal_a_line_now_and_then_also_while_nothing_moves(capsys: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
-    with Progress("sync of web", quiet=False, every=0.01) as progress:
-        progress(Step("source read", "web1"))
-        progress(Step("applied", "web1", 30))
+    with ProgressLine("sync of web", quiet=False, every=0.01) as progress:
+        progress(Progress("source read", "web1"))
+        progress(Progress("applied", "web1", 30))
         while len(told) < 3:
             told += capsys.readouterr().err.splitlines()
     one = "sync of web: 1 source read"
@@ -145,8 +145,8 @@ def test_off_a_terminal_a_line_now_and_then_also_while_nothing_moves(capsys: pyt
 
 
 def test_quiet_progress_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("sync of web", quiet=True, every=0.0) as progress:
-        progress(Step("looked", "web1"))
+    with ProgressLine("sync of web", quiet=True, every=0.0) as progress:
+        progress(Progress("looked", "web1"))
     assert capsys.readouterr() == ("", "")
 
 

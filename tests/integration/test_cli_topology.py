@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from multiall_cli.cli.render.draw import DRAWINGS
+from multiall_cli.cli.render.diagrams import DRAWINGS
 from tests.fixtures.desk import Desk
 
 NAMES = ("web1", "web2", "web3", "web4")

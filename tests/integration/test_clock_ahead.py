@@ -11,12 +11,12 @@ import pytest
 from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Waiver
-from multiall_cli.domain.records import Departure
+from multiall_cli.domain.records import RetiredRecord
 from multiall_cli.domain.run import Entry, Run, Stage
 from multiall_cli.domain.scope import Scope, pool_scope
-from multiall_cli.domain.topology import Downtime, Evidence, Planned, Rung
+from multiall_cli.domain.topology import Downtime, DowntimeKind, Evidence, ProbeLevel
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.desk import Desk, agent_of, departed, remember, scope_of
+from multiall_cli.engine.desk import ZoneContext, agent_of, departed, remember, scope_of
 from multiall_cli.engine.zones import lost_lately
 from multiall_cli.fleet import Fleet
 from tests.fixtures.desk import Done, called
@@ -97,14 +97,14 @@ def test_the_hour_of_a_brake_begins_when_the_clock_is_right_again(site: Site) ->
         seen = []
         for at in (now + 10, now + 3601):
             site.store.settle_clock(at)
-            desk = Desk(replace(world, clock=Fixed(at)), None, fleet.topology.current())  # type: ignore[arg-type]
+            desk = ZoneContext(replace(world, clock=Fixed(at)), None, fleet.topology.current())  # type: ignore[arg-type]
             seen.append(lost_lately(desk, ZONE))
     assert seen == [{"www.a.test. A": {"192.0.2.1"}}, {}]
 
 
 def test_clients_are_waited_for_from_now_on(site: Site) -> None:
     now = time.time()
-    remember(site.store, ZONE, [Departure(("www.a.test.", "A"), "192.0.2.1", now + LEAD + 30, noted=now + LEAD)])
+    remember(site.store, ZONE, [RetiredRecord(("www.a.test.", "A"), "192.0.2.1", now + LEAD + 30, noted=now + LEAD)])
     assert [each.until for each in departed(site.store, ZONE, now)] == [pytest.approx(now + 30)]
     assert [each.until for each in departed(site.store, ZONE, now + 20)] == [pytest.approx(now + 30)], "not anew"
 
@@ -130,8 +130,8 @@ def test_a_newer_word_takes_the_place_of_an_older_one(site: Site) -> None:
 def test_what_begins_later_and_was_said_under_another_clock_is_reported(site: Site) -> None:
     now = time.time()
     begins, ends = now + LEAD / 2, now + LEAD * 2
-    site.store.downtimes.set(Planned("web1", Downtime.DRAIN, begins, ends, "ann", "kernel", said=now + LEAD))
-    site.store.downtimes.set(Planned("web2", Downtime.DRAIN, begins, ends, "ann", "meant so", said=now))
+    site.store.downtimes.set(Downtime("web1", DowntimeKind.DRAIN, begins, ends, "ann", "kernel", said=now + LEAD))
+    site.store.downtimes.set(Downtime("web2", DowntimeKind.DRAIN, begins, ends, "ann", "meant so", said=now))
     told = site.call("topology", "show")
     assert "web1: its drain was said under that clock, and begins at" in told.err
     assert "web2" not in told.err
@@ -140,12 +140,12 @@ def test_what_begins_later_and_was_said_under_another_clock_is_reported(site: Si
 
 def test_evidence_waivers_and_standings_count_as_of_now(site: Site) -> None:
     now = time.time()
-    site.store.topology.save_round("here", {}, [Evidence("here", "web1", Rung.TCP, now + LEAD)], [])
+    site.store.topology.save_round("here", {}, [Evidence("here", "web1", ProbeLevel.TCP, now + LEAD)], [])
     site.store.waivers.add(Waiver("a", "web1", now + LEAD + 600, "why", "ann", now + LEAD))
     leads, late = site.store.settle_clock(now)
     assert (len(leads), max(leads), late) == (2, pytest.approx(LEAD), [])
     assert [each.at for each in site.store.topology.evidence()] == [now]
     assert [(each.at, each.ends) for each in site.store.waivers.all()] == [(now, pytest.approx(now + 600))]
     assert site.store.settle_clock(now) == ((), ())
-    site.store.topology.save_round("here", {}, [Evidence("here", "web1", Rung.AUTH, now + 1)], [])
-    assert [each.rung for each in site.store.topology.evidence()] == [Rung.AUTH]
+    site.store.topology.save_round("here", {}, [Evidence("here", "web1", ProbeLevel.AUTH, now + 1)], [])
+    assert [each.rung for each in site.store.topology.evidence()] == [ProbeLevel.AUTH]

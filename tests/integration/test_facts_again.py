@@ -12,10 +12,10 @@ from multiall_cli.adapters.clock import SystemClock
 from multiall_cli.adapters.local import LocalTransport
 from multiall_cli.adapters.session_pool import PooledTransport
 from multiall_cli.adapters.store.sqlite import SqliteStore
-from multiall_cli.domain.baseline import Checked, Code, Expectation, Rule
+from multiall_cli.domain.baseline import Code, Expectation, Rule, ServerHealth
 from multiall_cli.domain.inventory import Link, Server
-from multiall_cli.engine.check import Duty, check
-from multiall_cli.engine.recent import Recent
+from multiall_cli.engine.check import CheckJob, check
+from multiall_cli.engine.check_cache import CheckCache
 from multiall_cli.ports.session import Session
 from tests.fixtures.contexts import context
 
@@ -109,15 +109,15 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.store = SqliteStore(folder / "store")
         self.warm = PooledTransport(LocalTransport(10.0), 4)
-        self.recent = Recent()
+        self.recent = CheckCache()
         self.watched = folder / "watched"
         expects = (Expectation("present", True), Expectation("size", critical=5.0))
         others = [Rule(f"there.{at}", "file", {"path": each}, expects[:1]) for at, each in enumerate(("/", "/tmp"))]
         self.rules = (Rule("watched", "file", {"path": str(self.watched)}, expects), *others)
 
-    def look(self) -> Checked:
+    def look(self) -> ServerHealth:
         world = context(self.warm, self.store, SystemClock())
-        duty = Duty(HERE, self.rules)
+        duty = CheckJob(HERE, self.rules)
         (found,) = check(world, [duty], lambda _, values: values, 1e9, self.recent)
         return found
 

@@ -26,7 +26,7 @@ from multiall_cli.domain.errors import Locked, MultiAllError, Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Delete, Rollout
 from multiall_cli.domain.report import MemberState
-from multiall_cli.domain.run import Holder, Step
+from multiall_cli.domain.run import Holder, Progress
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import SyncOptions
@@ -783,7 +783,7 @@ def test_too_many_failures_end_a_rollout_before_the_next_batch(tmp_path: Path) -
 def test_batches_are_taken_in_turn(tmp_path: Path) -> None:
     """First one, then two at a time: no member of a batch begins before the last batch has ended."""
     bench = Bench(tmp_path, members=5, rollout=Rollout((Amount(1), Amount(2))))
-    seen: list[Step] = []
+    seen: list[Progress] = []
     bench.world = replace(bench.world, watch=seen.append)
     try:
         (bench.source / "a").write_text("a")

@@ -14,8 +14,8 @@ from multiall_cli.adapters.local import LocalProcess
 from multiall_cli.adapters.loop_client import LoopClient
 from multiall_cli.adapters.time_budget import SILENCES
 from multiall_cli.agents.files import FileTree, file_tree
-from multiall_cli.agents.files.asking import whole
-from multiall_cli.agents.files.scanned import inflate
+from multiall_cli.agents.files.scanned_tree import inflate
+from multiall_cli.agents.files.wire import read_bounded
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration
@@ -81,7 +81,7 @@ def test_a_flood_while_we_still_send_is_not_held() -> None:
     before = peak_mb()
     answer = resident.call("apply", payload, 5.0, {})
     with pytest.raises(MemberFault, match="more than 1000 bytes"):
-        whole("bad", "apply", answer, 1000)
+        read_bounded("bad", "apply", answer, 1000)
     assert peak_mb() - before < 64
     resident.close()
 

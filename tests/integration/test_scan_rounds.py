@@ -9,9 +9,9 @@ import pytest
 
 from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.inventory import Server, TopologySettings
-from multiall_cli.domain.topology import Evidence, Round, Rung, State, Topology
+from multiall_cli.domain.topology import Evidence, ProbeLevel, Round, State, Topology
 from multiall_cli.engine.probe import Watcher, recalled, scan
-from multiall_cli.planning.whom import away
+from multiall_cli.planning.whom import unavailable
 from multiall_cli.ports.probes import Observer
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -39,7 +39,7 @@ class Fleet:
     clock: Clock
     silent: set[str] = field(default_factory=set)
     behind: set[str] = field(default_factory=set)
-    testimony: Callable[[str, str], Rung | None] = lambda observer, target: None
+    testimony: Callable[[str, str], ProbeLevel | None] = lambda observer, target: None
     asked: list[str] = field(default_factory=list)
     mute: set[str] = field(default_factory=set)
     trouble: set[str] = field(default_factory=set)
@@ -47,11 +47,11 @@ class Fleet:
 
     vantage: str = "adm"
 
-    def _met(self, name: str, rung: Rung) -> Evidence:
-        return Evidence(self.vantage, name, Rung.TIMEOUT if name in self.silent else rung, self.clock.t)
+    def _met(self, name: str, rung: ProbeLevel) -> Evidence:
+        return Evidence(self.vantage, name, ProbeLevel.TIMEOUT if name in self.silent else rung, self.clock.t)
 
     def probe(self, servers: Sequence[Server], listen: Set[str]) -> Sequence[Evidence]:
-        return [self._met(each.name, Rung.TCP) for each in servers if each.name not in self.behind]
+        return [self._met(each.name, ProbeLevel.TCP) for each in servers if each.name not in self.behind]
 
     def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
         self.asked.append(server.name)
@@ -59,9 +59,9 @@ class Fleet:
         if server.name in self.lost:
             return [], None
         if server.name in self.trouble:
-            return [replace(self._met(server.name, Rung.BANNER), trouble="another host key")], None
-        met = self._met(server.name, Rung.AUTH)
-        return [met], None if met.rung is Rung.TIMEOUT else Brother(server.name, self)
+            return [replace(self._met(server.name, ProbeLevel.BANNER), trouble="another host key")], None
+        met = self._met(server.name, ProbeLevel.AUTH)
+        return [met], None if met.rung is ProbeLevel.TIMEOUT else Brother(server.name, self)
 
     def open_peer(self, server: Server) -> Observer | None:
         return None
@@ -83,7 +83,7 @@ class Brother:
     def _met(self, target: str) -> Evidence:
         rung = self.fleet.testimony(self.name, target)
         if rung is None:
-            rung = Rung.TIMEOUT if target in self.fleet.silent else Rung.TCP
+            rung = ProbeLevel.TIMEOUT if target in self.fleet.silent else ProbeLevel.TCP
         return Evidence(self.name, target, rung, self.fleet.clock.t)
 
     def close(self) -> None:
@@ -150,7 +150,7 @@ def test_it_is_judged_once_all_have_answered(desk: Desk) -> None:
     desk.scan()
     desk.fleet.silent.add("a")
     desk.fleet.testimony = lambda observer, target: (
-        (Rung.TCP if observer == "e" else Rung.TIMEOUT) if target == "a" else None
+        (ProbeLevel.TCP if observer == "e" else ProbeLevel.TIMEOUT) if target == "a" else None
     )
     states = [desk.scan(links=True).topology.state_of("a") for _ in range(5)]
     assert states == [State.SUSPECT, *[State.UNREACHABLE] * 4]
@@ -203,9 +203,9 @@ def test_who_was_down_long_ago_is_tried_again(desk: Desk) -> None:
     desk.fleet.silent.add("a")
     for _ in range(3):
         desk.scan()
-    assert set(away(desk.recalled(desk.fleet.clock.t))) == {"a"}
+    assert set(unavailable(desk.recalled(desk.fleet.clock.t))) == {"a"}
     later = desk.fleet.clock.t + 3600
-    assert away(desk.recalled(later)) == {}
+    assert unavailable(desk.recalled(later)) == {}
 
 
 def test_everyone_is_logged_in_to_now_and_then(desk: Desk) -> None:

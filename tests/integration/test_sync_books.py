@@ -6,7 +6,7 @@ from pathlib import Path
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import After, Delete, Rollout
 from multiall_cli.domain.report import MemberState
-from multiall_cli.domain.run import Stage, Step
+from multiall_cli.domain.run import Progress, Stage
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
 from multiall_cli.engine.sync import SyncOptions
@@ -39,7 +39,7 @@ def test_an_action_that_was_mended_is_done_as_it_is_declared_now(bench: Bench) -
 def test_what_does_not_hold_is_no_success_in_the_journal_either(bench: Bench) -> None:
     """Someone changes the file between apply and the second look."""
 
-    def spoil(step: Step) -> None:
+    def spoil(step: Progress) -> None:
         if step.name == "applied":
             (bench.member() / "a").write_text("someone else")
 

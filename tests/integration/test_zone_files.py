@@ -17,7 +17,7 @@ from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.domain.records import RRset
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.planning.zones.markers import Marker, digest
+from multiall_cli.planning.zones.ownership import OwnershipRecord, digest
 from multiall_cli.ports.session import Completed, Session
 from tests.fixtures.bind9 import NAMED, PATH, SECRET, ZONE, Named, ports
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(NAMED is None, reason="there is no named: instal
 
 HERE = Server("ns1", "127.0.0.1", Link.LOCAL)
 WWW = Change("www.f.test A", None, RRset(60, ("192.0.2.1",), "web"))
-MARK = Marker("multiall", "web", digest(["192.0.2.1"]), 1).text
+MARK = OwnershipRecord("multiall", "web", digest(["192.0.2.1"]), 1).text
 RNDC = """key "multiall" {{ algorithm hmac-sha256; secret "{secret}"; }};
 options {{ default-key "multiall"; default-server 127.0.0.1; default-port {port}; }};
 """

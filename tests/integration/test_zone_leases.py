@@ -12,7 +12,7 @@ import pytest
 
 from multiall_cli.adapters.dns.servers import DnsServers
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.engine.desk import store_id
 from multiall_cli.planning.zones.leases import Lease, lasts, place_of_lease
 from tests.fixtures.bind9 import NAMED, SECRET, Servers, servers
@@ -61,7 +61,7 @@ def test_a_second_host_is_kept_out_while_the_first_writes(hosts: tuple[ZoneSite,
     one, two = hosts
     seen: list[tuple[int, str]] = []
 
-    def watch(step: Step) -> None:
+    def watch(step: Progress) -> None:
         if step.name == "written":
             done = two.multiall("dns", "sync", "--yes")
             seen.append((done.exit, done.out))
@@ -136,7 +136,7 @@ def test_a_lease_can_be_read_by_others_whatever_the_store_remembers(
         found.context.store.cache.put("store id", odd)
     seen: list[int] = []
 
-    def watch(step: Step) -> None:
+    def watch(step: Progress) -> None:
         if step.name == "written":
             seen.append(two.multiall("dns", "sync", "--yes").exit)
 

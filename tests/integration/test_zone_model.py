@@ -11,8 +11,8 @@ import dns.update
 import pytest
 
 from multiall_cli.adapters.dns.servers import DnsServers
-from multiall_cli.domain.records import Claim, Content, RRset, ZonePlan
-from multiall_cli.domain.zones import OnFloor, Zone
+from multiall_cli.domain.records import Claim, RRset, ZoneContent, ZonePlan
+from multiall_cli.domain.zones import BelowMinimum, Zone
 from multiall_cli.planning.zones.plan import plan_zone
 from tests.fixtures.bind9 import NAMED, SECRET, servers
 from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZoneModel, marked, topology
@@ -40,7 +40,7 @@ class Both:
         self.model = ZoneModel(NAME, {place: each for place, each in content.rrsets.items() if place[1] != "SOA"})
         self.plans: list[tuple[ZonePlan, str, str]] = []
 
-    def read(self) -> Content:
+    def read(self) -> ZoneContent:
         return self.servers.read(self.zone)
 
     def by_hand(self) -> None:
@@ -70,7 +70,7 @@ def _claims(luck: Random, name: str) -> list[Claim]:
     found = []
     for kind in luck.choice([[], ["A"], ["A", "AAAA"], ["CNAME"]]):
         values, alias = dict(zip(MEMBERS, VALUES[kind], strict=True)), kind == "CNAME"
-        on_floor = OnFloor.KEEP if alias else luck.choice([OnFloor.KEEP, OnFloor.EMPTY])
+        on_floor = BelowMinimum.KEEP if alias else luck.choice([BelowMinimum.KEEP, BelowMinimum.EMPTY])
         ttl = luck.choice([60, 60, 120])
         found.append(Claim((name, kind), NAME, ttl, values, "web", first=alias, on_floor=on_floor))
     return found

@@ -24,14 +24,14 @@ from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import RRset, ZonePlan, key_of
-from multiall_cli.domain.run import Step
-from multiall_cli.domain.topology import Downtime
+from multiall_cli.domain.run import Progress
+from multiall_cli.domain.topology import DowntimeKind
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer
-from multiall_cli.engine.zones import ZoneWish
+from multiall_cli.engine.zones import ZoneSyncOptions
 from multiall_cli.fleet import rollouts
 from multiall_cli.fleet.nouns.zones import Zones
-from multiall_cli.planning.zones.markers import Marker, digest
+from multiall_cli.planning.zones.ownership import OwnershipRecord, digest
 from multiall_cli.planning.zones.plan import marker_of
 from tests.fixtures.bind9 import NAMED, SECRET, ZONE, Named, Servers, ports, servers
 from tests.fixtures.contexts import WithNameServers
@@ -85,7 +85,7 @@ def test_names_follow_what_is_said_of_members(site: ZoneSite) -> None:
     site.up()
     assert site.sync().exit is Exit.OK
     assert site.told() == [at(1, 2, 3)] * 3
-    site.say("web2", Downtime.DRAIN)
+    site.say("web2", DowntimeKind.DRAIN)
     report = site.sync()
     assert site.told() == [at(1, 3)] * 3
     assert [each.lag is not None and not each.trouble for each in report.servers] == [True] * 3
@@ -153,7 +153,7 @@ def test_the_command_line(site: ZoneSite) -> None:
     assert site.multiall("dns", "plan", "nowhere.test").exit == 2
     run = site.multiall("dns", "history", "-o", "name").out.split()[0]
     assert site.multiall("journal", "show", run).out.count("www") == 1
-    site.say("web3", Downtime.MAINTENANCE)
+    site.say("web3", DowntimeKind.MAINTENANCE)
     assert site.multiall("dns", "sync", "--yes").exit == 0
     assert site.multiall("dns", "wait", "web3", "--within", "1s").exit == 3
     in_service = site.multiall("dns", "wait", "web1")
@@ -174,7 +174,7 @@ def test_what_is_planned_lowers_the_ttl_in_time(site: ZoneSite) -> None:
     site.write({"name": "www", "ttl": "1h"})
     site.up()
     site.sync()
-    site.say("web1", Downtime.DRAIN, begins=1800.0)
+    site.say("web1", DowntimeKind.DRAIN, begins=1800.0)
     plan = site.sync().plan
     assert [(each.before.ttl, each.after.ttl) for each in plan.changes if each.before and each.after] == [(3600, 60)]
     assert site.told() == [at(1, 2, 3)] * 3
@@ -510,7 +510,7 @@ def test_two_writers_at_one_name_lose_nothing(shared: Servers, dns: DnsServers) 
             number = int(ip_address(there.values[0])) if there else 0
             before = RRset(there.ttl, there.values, marker.text) if there and marker else None
             values = (str(IPv4Address(number + 1)),)
-            mark = Marker("multiall", "web", digest(values), number).text
+            mark = OwnershipRecord("multiall", "web", digest(values), number).text
             if dns.write(zone, [(Change(key_of(place), before, RRset(60, values)), mark)], content.soa).done:
                 left -= 1
             else:
@@ -691,7 +691,7 @@ def test_what_a_killed_run_took_out_may_still_be_used(site: ZoneSite) -> None:
     site.sync()
     site.down("web3")
 
-    def killed(step: Step) -> None:
+    def killed(step: Progress) -> None:
         if step.name == "written":
             raise KeyboardInterrupt
 
@@ -863,7 +863,7 @@ def test_what_was_done_before_the_primary_died_is_in_the_journal(own: ZoneSite) 
 
     with own.fleet() as found:
         dying = WithNameServers(found.context.adapters, DnsServers(lambda secret: SECRET, 3.0, dies))
-        (report,) = Zones(replace(found.context, adapters=dying)).sync(own.zone, ZoneWish())
+        (report,) = Zones(replace(found.context, adapters=dying)).sync(own.zone, ZoneSyncOptions())
     assert report.exit is Exit.PARTIAL
     primary.start()
     primary.wait()
@@ -879,7 +879,7 @@ def test_who_is_still_in_a_name_is_waited_for_too(site: ZoneSite) -> None:
     site.write({"name": "www", "ttl": 1})
     site.up()
     site.sync()
-    site.say("web2", Downtime.DRAIN)
+    site.say("web2", DowntimeKind.DRAIN)
     for argv in (("web2",), ()):
         waited = site.multiall("dns", "wait", *argv, "--within", "1s")
         assert waited.exit == 3
@@ -947,7 +947,7 @@ def test_an_alias_makes_room_in_one_message(site: ZoneSite) -> None:
     site.up()
     site.sync()
     site.write({"name": "m"})
-    steps: list[Step] = []
+    steps: list[Progress] = []
     assert site.sync(watch=steps.append).exit is Exit.OK
     assert site.told("m") == [at(1, 2, 3)] * 3
     assert [step.name for step in steps].count("written") == 1

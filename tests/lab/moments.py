@@ -6,7 +6,7 @@ from threading import Lock
 
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.report import Report
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.fleet import Fleet, FleetOptions
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.ports.session import Session
@@ -25,7 +25,7 @@ class Moments:
     passed: int = 0
     _turn: Lock = field(default_factory=Lock, repr=False)
 
-    def step(self, _: Step) -> None:
+    def step(self, _: Progress) -> None:
         self._pass()
 
     def piece(self, operation: str, _: bytes) -> None:

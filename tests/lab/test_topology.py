@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from multiall_cli.domain.report import MemberState
-from multiall_cli.domain.topology import REST, Downtime, LinkState, Round, Rung, State, Topology
+from multiall_cli.domain.topology import REST, DowntimeKind, LinkState, ProbeLevel, Round, State, Topology
 from multiall_cli.fleet import Fleet
 from multiall_cli.lab.real.faults import FaultKind
 from tests.lab.ground import Ground, member, states
@@ -125,7 +125,7 @@ def test_a_server_that_answers_pings_is_alive(ground: Ground) -> None:
         ground.lab.beside(["sysctl", "-qw", "net.ipv4.ping_group_range=0 0"])
         try:
             topology = seen.sees("web2", State.DEGRADED, "it answers pings only")
-            assert Rung.ICMP in {each.rung for each in topology.verdicts["web2"].evidence}
+            assert ProbeLevel.ICMP in {each.rung for each in topology.verdicts["web2"].evidence}
             for _ in range(4):
                 seen.scan()
             assert seen.never(State.DOWN)
@@ -144,7 +144,7 @@ def test_a_server_that_only_peers_reach_is_unreachable(ground: Ground) -> None:
         assert states(ground.sync())["web2"] is MemberState.CHANGED
         assert ground.has("web2", "/srv/www/page") == b"one"
         assert ground.cli("exec", "web2", "--", "hostname").stdout.count("web2") > 0
-        witness = [each for each in seen.scan().verdicts["web2"].evidence if each.rung is Rung.AUTH]
+        witness = [each for each in seen.scan().verdicts["web2"].evidence if each.rung is ProbeLevel.AUTH]
         assert {each.observer for each in witness} <= {relay}
         assert seen.scan().state_of("web2") is State.UNREACHABLE
         assert seen.never(State.DOWN)
@@ -248,7 +248,7 @@ def test_the_loss_of_a_server_is_reported_once_with_its_dependents(ground: Groun
         seen.until(lambda found: {found.state_of(name) for name in ("web2", "web3")} == {State.DOWN})
         told = [event for each in seen.rounds for event in each.events if event.rule == "group"]
         assert [event.words for event in told] == ["web2 is lost, with a server that hangs on it"]
-        seen.fleet.topology.set_downtime("web2", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
+        seen.fleet.topology.set_downtime("web2", DowntimeKind.MAINTENANCE, 0.0, 4e9, "its disk")
         word = seen.fleet.topology.current().planned_of("web3")
         assert word is not None
         assert word.because == "its disk (web2, on which it hangs)"
@@ -260,7 +260,7 @@ def test_servers_down_or_in_maintenance_are_skipped(ground: Ground) -> None:
     with eyes(ground) as seen:
         ground.lab.do("web2", FaultKind.POWER_OFF)
         seen.sees("web2", State.DOWN)
-        said = seen.fleet.topology.set_downtime("web3", Downtime.MAINTENANCE, 0.0, 4e9, "its disk")
+        said = seen.fleet.topology.set_downtime("web3", DowntimeKind.MAINTENANCE, 0.0, 4e9, "its disk")
         assert [each.server for each in said] == ["web3"]
         report = ground.sync()
         assert states(report) == {
@@ -271,7 +271,7 @@ def test_servers_down_or_in_maintenance_are_skipped(ground: Ground) -> None:
         }
         assert "it is down: " in member(report, "web2").reason
         assert member(report, "web3").reason == "maintenance: its disk"
-        assert [each.what for each in seen.fleet.topology.end_downtime("@web")] == [Downtime.MAINTENANCE]
+        assert [each.what for each in seen.fleet.topology.end_downtime("@web")] == [DowntimeKind.MAINTENANCE]
         assert states(ground.sync())["web3"] is MemberState.CHANGED
 
 
@@ -379,7 +379,7 @@ def test_a_flapping_server_needs_more_good_rounds(ground: Ground) -> None:
         answered = 0
         while answered < 5:
             found = seen.scan().verdicts["web2"]
-            answered += found.evidence[0].rung is Rung.AUTH
+            answered += found.evidence[0].rung is ProbeLevel.AUTH
             assert (found.state, found.flapping) == (State.DOWN, True)
 
 

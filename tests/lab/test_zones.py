@@ -17,12 +17,12 @@ import dns.query
 import pytest
 
 from multiall_cli.adapters.network_namespace import NetworkNamespace
-from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.domain.answer import Finding, Severity
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import ZoneReport
-from multiall_cli.domain.topology import Downtime, State
-from multiall_cli.engine.zones import ZoneWish
+from multiall_cli.domain.topology import DowntimeKind, State
+from multiall_cli.engine.zones import ZoneSyncOptions
 from multiall_cli.fleet import Fleet, FleetOptions
 from multiall_cli.fleet.sync import sync_files
 from multiall_cli.lab.real.faults import FaultKind
@@ -84,7 +84,7 @@ class Names:
 
     def sync(self) -> ZoneReport:
         with Fleet.load(str(self.ground.root)) as found:
-            return found.zones.sync("", ZoneWish())[0]
+            return found.zones.sync("", ZoneSyncOptions())[0]
 
     def until(self, wanted: Mapping[str, State]) -> None:
         """Scan until servers are in these states."""
@@ -219,7 +219,7 @@ def test_a_name_server_that_is_down_gets_the_change_later(dynamic: Names) -> Non
     dynamic.until(ALL)
     dynamic.sync()
     with Fleet.load(str(dynamic.ground.root)) as found:
-        found.topology.set_downtime("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+        found.topology.set_downtime("web4", DowntimeKind.DRAIN, time.time(), time.time() + 3600, "a test")
     with dynamic.ground.lab.broken(PRIMARY, FaultKind.POWER_OFF):
         report = dynamic.sync()
         assert report.exit is Exit.PARTIAL
@@ -325,7 +325,7 @@ def test_clients_while_members_die_are_cut_off_and_drained(dynamic: Names) -> No
                 clients.until({name}.isdisjoint)
             clients.until({name}.issubset)
         with Fleet.load(str(dynamic.ground.root)) as found:
-            found.topology.set_downtime("web3", Downtime.DRAIN, time.time(), time.time() + 60, "a test")
+            found.topology.set_downtime("web3", DowntimeKind.DRAIN, time.time(), time.time() + 60, "a test")
             gone = clients.until(lambda found: "web3" not in found)
             found.topology.end_downtime("web3")
         clients.until(lambda found: found == set(ALL))
@@ -400,10 +400,10 @@ def test_a_failed_reload_is_repeated(in_files: Names) -> None:
     in_files.sync()
     ground = in_files.ground
     with Fleet.load(str(ground.root)) as found:
-        found.topology.set_downtime("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
-    assert all(each.health is Health.WELL for each in examined(in_files))
+        found.topology.set_downtime("web4", DowntimeKind.DRAIN, time.time(), time.time() + 3600, "a test")
+    assert all(each.health is Severity.WELL for each in examined(in_files))
     ground.run(PRIMARY, "sh", "-c", "mv /usr/sbin/rndc /usr/sbin/rndc.away")
-    ill = [each for each in examined(in_files) if each.health is Health.ILL]
+    ill = [each for each in examined(in_files) if each.health is Severity.ILL]
     assert [(each.subject, "rndc" in each.what) for each in ill] == [(f"example.net at {PRIMARY}", True)]
     assert in_files.sync().exit is Exit.PARTIAL
     assert in_files.answers() == set(ALL)
@@ -460,13 +460,13 @@ def test_a_line_outside_our_block_affects_only_its_own_name(in_files: Names) -> 
     assert first.exit is Exit.REFUSED
     assert f"take it out of {FILE}, and sync" in str(first.plan.conflicts)
     with Fleet.load(str(in_files.ground.root)) as found:
-        (told,) = found.zones.adopt("mail.example.net", "A", ZoneWish())
+        (told,) = found.zones.adopt("mail.example.net", "A", ZoneSyncOptions())
     assert (told.exit, "outside our part of it" in told.stopped) == (Exit.REFUSED, True)
     for server in (PRIMARY, SECONDARY):
         in_files.ground.run(server, "sh", "-c", 'echo "www 2 IN A 203.0.113.7" >> "$1"', "sh", FILE)
     with Fleet.load(str(in_files.ground.root)) as found:
-        found.zones.adopt("www.example.net", "A", ZoneWish())
-        found.topology.set_downtime("web4", Downtime.DRAIN, time.time(), time.time() + 3600, "a test")
+        found.zones.adopt("www.example.net", "A", ZoneSyncOptions())
+        found.topology.set_downtime("web4", DowntimeKind.DRAIN, time.time(), time.time() + 3600, "a test")
     report = in_files.sync()
     assert [each.subject for each in report.refused] == ["www.example.net A"]
     assert "other lines for it" in report.refused[0].what

@@ -16,7 +16,7 @@ from multiall_cli.domain.change import Action, Result
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import After, Delete, FilesDeclaration
 from multiall_cli.domain.report import MemberState
-from multiall_cli.domain.run import Step
+from multiall_cli.domain.run import Progress
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.planning.diff import diff
 from tests.fixtures.bench import Bench, contents, not_done, only, rsync_differences, server
@@ -173,7 +173,7 @@ def test_what_changed_since_the_plan_is_left_alone(bench: Bench) -> None:
     (bench.source / "deleted").unlink()
     (bench.source / "created").write_text("ours")
 
-    def meanwhile(step: Step) -> None:
+    def meanwhile(step: Progress) -> None:
         if step.name != "intended":
             return
         (bench.member() / "changed").write_text("theirs")

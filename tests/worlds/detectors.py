@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 
-from multiall_cli.domain.topology import Evidence, Rung, State
+from multiall_cli.domain.topology import Evidence, ProbeLevel, State
 from multiall_cli.planning.liveness import Liveness, Profile
 from tests.worlds.world import Score, Tally, World
 
@@ -77,7 +77,7 @@ def ours(world: World, profile: Profile, name: str) -> Score:
     for t, due in probes.seconds():
         for server in due:
             answered, lag = probes.probe(server, t)
-            rung = Rung.AUTH if answered else Rung.TIMEOUT
+            rung = ProbeLevel.AUTH if answered else ProbeLevel.TIMEOUT
             machine.observe(Evidence("adm", names[server], rung, t, lag=max(lag, 0.0)), t)
         asked += _ask_brothers(machine, world, probes.luck, t)
         for event in machine.tick(t):
@@ -100,7 +100,7 @@ def _ask_brothers(machine: Liveness, world: World, luck: random.Random, t: float
             heard = observer != target and world.answers(ADMIN, observer, t, luck)
             if heard and machine.held(f"s{observer}").state is State.UP:
                 asked += 1
-                rung = Rung.TCP if world.answers(observer, target, t, luck) else Rung.TIMEOUT
+                rung = ProbeLevel.TCP if world.answers(observer, target, t, luck) else ProbeLevel.TIMEOUT
                 machine.observe(Evidence(f"s{observer}", name, rung, t), t)
     return asked
 

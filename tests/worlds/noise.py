@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from multiall_cli.domain.baseline import Expectation, Reading, Rule
-from multiall_cli.domain.health import Held
+from multiall_cli.domain.baseline import Expectation, FactValue, Rule
+from multiall_cli.domain.health import RuleState
 from multiall_cli.planning.evaluate import Circumstances, evaluate
 
 MINUTES = 7 * 24 * 60
@@ -119,11 +119,11 @@ def ours(values: Sequence[float | None]) -> Iterator[bool | None]:
     rule = Rule(
         "v", "disk", {"path": "/"}, (Expectation("used", critical=LIMIT),), lasting=LASTING * EVERY, clear=CLEAR
     )
-    held: dict[str, Held] = {}
+    held: dict[str, RuleState] = {}
     alarm = False
     for minute, value in enumerate(values):
         if value is not None:
-            readings = {rule.fact: Reading({"used": value})}
+            readings = {rule.fact: FactValue({"used": value})}
             (status,), held = evaluate("s", (rule,), readings, held, Circumstances(EVERY * (minute + 1)))
             alarm = status.code.is_problem
         yield alarm

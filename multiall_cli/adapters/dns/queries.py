@@ -13,7 +13,7 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import Protocol
 
 from multiall_cli.domain.errors import MemberFault, Unreachable
-from multiall_cli.domain.records import Place, RRset
+from multiall_cli.domain.records import RRset, RRsetKey
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.remote.formats.dns_message import (
     TYPES,
@@ -41,8 +41,8 @@ class SignedQueries(Protocol):
     def signed_serial(self, zone: Zone, server: NameServer) -> int: ...
 
     def signed_answers(
-        self, zone: Zone, server: NameServer, places: Sequence[Place]
-    ) -> Mapping[Place, RRset | None]: ...
+        self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]
+    ) -> Mapping[RRsetKey, RRset | None]: ...
 
 
 class _QueryRefused(MemberFault):
@@ -74,7 +74,7 @@ class Queries:
         self._key_required.add((zone.id, server.name))
         return found
 
-    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]) -> Mapping[RRsetKey, RRset | None]:
         """Return the authoritative answers of a server; None: no records. Raises as `serial`."""
         if self.needs_key(zone, server):
             return self._by_key().signed_answers(zone, server, places)
@@ -97,7 +97,7 @@ class Queries:
             server.name, f"does not have the zone {zone.shown}{why}", todo
         )
 
-    def _answers(self, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def _answers(self, server: NameServer, places: Sequence[RRsetKey]) -> Mapping[RRsetKey, RRset | None]:
         with (
             self._connect(server) as address,
             connect_udp(address, server.port) as opened,
@@ -117,8 +117,8 @@ class Queries:
                 raise MemberFault(server.name, str(fault), "check that it is a name server") from None
 
     def _ask_batch(
-        self, opened: socket.socket, selector: DefaultSelector, places: Sequence[Place]
-    ) -> Iterator[tuple[Place, RRset | None]]:
+        self, opened: socket.socket, selector: DefaultSelector, places: Sequence[RRsetKey]
+    ) -> Iterator[tuple[RRsetKey, RRset | None]]:
         """Send all queries at once over one socket. Raises OSError, ValueError."""
         first = secrets.randbits(15)
         waiting = {

@@ -2,7 +2,7 @@
 
 import socket
 
-from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.domain.answer import Finding, Severity
 
 
 def diagnose(server: str, address: str) -> Finding | None:
@@ -10,7 +10,7 @@ def diagnose(server: str, address: str) -> Finding | None:
     try:
         socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)
     except socket.gaierror as fault:
-        return Finding(server, Health.ILL, _why(address, fault), f"fix the name, or give {server} an `address:`")
+        return Finding(server, Severity.ILL, _why(address, fault), f"fix the name, or give {server} an `address:`")
     return None
 
 

@@ -36,10 +36,10 @@ from multiall_cli.adapters.dns.updates import (
 )
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable
-from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written, key_of
+from multiall_cli.domain.records import Leasing, RRset, RRsetKey, UpdateResult, ZoneContent, key_of
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer, Zone
-from multiall_cli.planning.zones.markers import marker_name
+from multiall_cli.planning.zones.ownership import marker_name
 
 MOST_REFUSED = 5  # refused names after which the whole update counts as refused, not single names
 WHOLE_AGAIN = 600.0  # seconds after which a zone is read in full: a restored zone may reuse its old serial
@@ -96,7 +96,7 @@ class DnsServers:
     def serial(self, zone: Zone, server: NameServer) -> int:
         return self._queries.serial(zone, server)
 
-    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]) -> Mapping[RRsetKey, RRset | None]:
         return self._queries.answers(zone, server, places)
 
     def signed_serial(self, zone: Zone, server: NameServer) -> int:
@@ -110,10 +110,12 @@ class DnsServers:
             raise MemberFault(server.name, what, todo)
         return int(found.values[0].split()[2])
 
-    def signed_answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def signed_answers(
+        self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]
+    ) -> Mapping[RRsetKey, RRset | None]:
         return {place: self._signed_answer(zone, server, place) for place in places}
 
-    def _signed_answer(self, zone: Zone, server: NameServer, place: Place) -> RRset | None:
+    def _signed_answer(self, zone: Zone, server: NameServer, place: RRsetKey) -> RRset | None:
         query = dns.message.make_query(place[0], place[1], flags=0)
         if zone.key is not None:
             query.use_tsig(self._key(zone.key))
@@ -133,7 +135,7 @@ class DnsServers:
             raise MemberFault(server.name, f"sends no SOA of {zone.shown} over TCP", "check its log")
         return int(found[0].serial)
 
-    def read(self, zone: Zone) -> Content:
+    def read(self, zone: Zone) -> ZoneContent:
         """Read the changes since this process last read the zone (IXFR); all of it first, and every ten minutes."""
         known, whole = self._zones.pop(zone.id, (None, 0.0))
         now, until = self._monotonic(), time.monotonic() + self._limits.seconds
@@ -142,7 +144,7 @@ class DnsServers:
                 return self._transfer(zone, known, whole, until)
         return self._transfer(zone, dns.zone.Zone(zone.name, relativize=False), now, until)
 
-    def _transfer(self, zone: Zone, cached: dns.zone.Zone, whole: float, until: float) -> Content:
+    def _transfer(self, zone: Zone, cached: dns.zone.Zone, whole: float, until: float) -> ZoneContent:
         """Transfer a zone; a broken transfer changes nothing. `whole`: time of the last full read; `until`: deadline.
 
         Raises Unreachable, MemberFault.
@@ -158,7 +160,7 @@ class DnsServers:
 
     def write(
         self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
-    ) -> Written:
+    ) -> UpdateResult:
         lease_update = LeaseUpdate(lease)
         leaving = {each.key for each, _ in changes if each.after is None}
         done: set[str] = set()
@@ -178,7 +180,7 @@ class DnsServers:
                     self._accepted(zone.primary, code)
         if refused and not done:
             self._accepted(zone.primary, code or dns.rcode.SERVFAIL)
-        return Written(frozenset(done), refused, lease_update.is_taken)
+        return UpdateResult(frozenset(done), refused, lease_update.is_taken)
 
     def _send_next(
         self, todo: list[list[Marked]], send: Callable[[], dns.rcode.Rcode | None]
@@ -234,7 +236,7 @@ class DnsServers:
         message.flags &= ~dns.flags.RD
         self._accepted(server, self._ask(zone, server, message).rcode())
 
-    def may_update(self, zone: Zone, places: Sequence[Place]) -> None:
+    def may_update(self, zone: Zone, places: Sequence[RRsetKey]) -> None:
         """Check that the key may update these names and their ownership records, without changing anything.
 
         Deletes a record that no zone has from each. Without declared names, a name of ours is tried.
@@ -247,17 +249,17 @@ class DnsServers:
                 self._find_refused_name(zone, part)
             self._accepted(zone.primary, code)
 
-    def may_lease(self, zone: Zone, place: Place) -> None:
+    def may_lease(self, zone: Zone, place: RRsetKey) -> None:
         """Check that the key may write the lease. Raises MemberFault."""
         self._accepted(zone.primary, self._may(zone, [place]))
 
-    def _may(self, zone: Zone, places: Sequence[Place]) -> dns.rcode.Rcode:
+    def _may(self, zone: Zone, places: Sequence[RRsetKey]) -> dns.rcode.Rcode:
         message = dns.update.UpdateMessage(zone.name, keyring=self._tsig(zone.key))
         for name, kind in places:
             message.delete(as_name(name), as_rdata(kind, NEVER[kind]))
         return self._ask(zone, zone.primary, message, tcp=True).rcode()
 
-    def _find_refused_name(self, zone: Zone, places: Sequence[Place]) -> None:
+    def _find_refused_name(self, zone: Zone, places: Sequence[RRsetKey]) -> None:
         """Find the first refused name, if others are not refused. Raises MemberFault."""
         refused = [each for each in places if self._may(zone, [each]) == dns.rcode.REFUSED]
         if refused and len(refused) < len(places):
@@ -322,9 +324,9 @@ class DnsServers:
 # --- zones as values ------------------------------------------------------------------------------------------------
 
 
-def content_of(zone: Zone, found: dns.zone.Zone) -> Content:
+def content_of(zone: Zone, found: dns.zone.Zone) -> ZoneContent:
     """Convert a zone of dnspython. Raises MemberFault if it has no SOA."""
-    rrsets: dict[Place, RRset] = {}
+    rrsets: dict[RRsetKey, RRset] = {}
     serial, soa = 0, ""
     for name, rdataset in found.iterate_rdatasets():
         if rdataset.rdtype == dns.rdatatype.SOA:
@@ -333,7 +335,7 @@ def content_of(zone: Zone, found: dns.zone.Zone) -> Content:
         rrsets[place] = _rrset(rdataset)
     if not soa:
         raise MemberFault(zone.primary.name, f"sent the zone {zone.shown} without its SOA", "check its log")
-    return Content(serial, soa, rrsets)
+    return ZoneContent(serial, soa, rrsets)
 
 
 def _rrset(rdataset: dns.rdataset.Rdataset) -> RRset:

@@ -12,7 +12,7 @@ from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.domain.records import MANAGED, Leasing, RRset, key_of, place_of
 from multiall_cli.domain.zones import Zone
-from multiall_cli.planning.zones.markers import marker_name
+from multiall_cli.planning.zones.ownership import marker_name
 
 MOST = 150  # changes per message; a message has at most 64 KiB
 

@@ -14,7 +14,7 @@ from multiall_cli.adapters.dns.servers import content_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Server
-from multiall_cli.domain.records import Content, Leasing, Place, RRset, Written, key_of, place_of
+from multiall_cli.domain.records import Leasing, RRset, RRsetKey, UpdateResult, ZoneContent, key_of, place_of
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.planning.zones import files, serials
 from multiall_cli.ports.dns import DynamicNameServers
@@ -55,7 +55,7 @@ class ZoneFiles:
         self._servers = servers
         self._opened = opened
         self._push = push
-        self._last: dict[str, tuple[str, str, Content]] = {}
+        self._last: dict[str, tuple[str, str, ZoneContent]] = {}
         """zone → texts of its file and its fragment, and their content: parsing a large zone takes a second."""
         self._real: dict[tuple[str, str], str] = {}
         """(server, path) → the file behind a link, as found for the last write."""
@@ -67,7 +67,7 @@ class ZoneFiles:
     def serial(self, zone: Zone, server: NameServer) -> int:
         return self._queries.serial(zone, server)
 
-    def answers(self, zone: Zone, server: NameServer, places: Sequence[Place]) -> Mapping[Place, RRset | None]:
+    def answers(self, zone: Zone, server: NameServer, places: Sequence[RRsetKey]) -> Mapping[RRsetKey, RRset | None]:
         return self._queries.answers(zone, server, places)
 
     def notify(self, zone: Zone, server: NameServer) -> None:
@@ -76,11 +76,11 @@ class ZoneFiles:
 
     # --- the files ----------------------------------------------------------------------------------------------
 
-    def read(self, zone: Zone) -> Content:
+    def read(self, zone: Zone) -> ZoneContent:
         with self._session(zone.primary) as session:
             return self._read_current(session, zone)
 
-    def _read_current(self, session: Session, zone: Zone) -> Content:
+    def _read_current(self, session: Session, zone: Zone) -> ZoneContent:
         """Return the content of the zone's files; unchanged files are not parsed again."""
         texts = [_output(session, ["cat", "--", path]) if path else "" for path in (zone.file, zone.fragment)]
         known = self._last.get(zone.name)
@@ -101,7 +101,7 @@ class ZoneFiles:
             self._folders[name] = found[1] if found else ""
         return self._folders[name]
 
-    def _parse(self, session: Session, zone: Zone, file: str, text: str, block: str) -> Content:
+    def _parse(self, session: Session, zone: Zone, file: str, text: str, block: str) -> ZoneContent:
         """Return a file's content as named-checkzone reads it. `text`: the file; `block`: the text with our records."""
         folder = self._folder(session) if files.includes(text) else ""
         at = ["-w", folder] if folder else []  # relative names in it start at named's own folder
@@ -120,31 +120,31 @@ class ZoneFiles:
 
     def write(
         self, zone: Zone, changes: Sequence[tuple[Change[RRset], str]], soa: str, lease: Leasing | None = None
-    ) -> Written:
+    ) -> UpdateResult:
         """Stage the files on all primaries, check them on the first, install them on each, and reload."""
         with self._session(zone.primary) as session:
             self._refuse_dynamic(session, zone)
             content = self._read_current(session, zone)
             if not _is_unchanged(content, changes):
-                return Written()
+                return UpdateResult()
             absent, odd = self._stage(session, zone, content, changes)
             refused = {key_of(place): _outside_error(zone) for place in odd}
             changes = [each for each in changes if each[0].key not in refused]
             if odd and changes:
                 absent, _ = self._stage(session, zone, content, changes)
         if refused and not changes:
-            return Written(refused=refused)
+            return UpdateResult(refused=refused)
         if not self._install(zone, zone.primary, self._last[zone.name][:2]):
-            return Written()
+            return UpdateResult()
         there = [each for each in zone.mirrors if each.name not in absent]
         with ThreadPoolExecutor(len(there) or 1) as pool:
             for taken in [pool.submit(self._install_on, zone, server) for server in there]:
                 taken.result()
-        return Written(frozenset(each.key for each, _ in changes), refused)
+        return UpdateResult(frozenset(each.key for each, _ in changes), refused)
 
     def _stage(
-        self, session: Session, zone: Zone, content: Content, changes: Sequence[tuple[Change[RRset], str]]
-    ) -> tuple[Mapping[str, str], Sequence[Place]]:
+        self, session: Session, zone: Zone, content: ZoneContent, changes: Sequence[tuple[Change[RRset], str]]
+    ) -> tuple[Mapping[str, str], Sequence[RRsetKey]]:
         """Stage and check the new file. Return the primaries that do not have it, and the changes that would come out
         differently.
         """
@@ -192,7 +192,7 @@ class ZoneFiles:
         return self._real.get((server, path), path) + STAGED
 
     def _staged_texts(
-        self, zone: Zone, content: Content, changes: Iterable[tuple[Change[RRset], str]]
+        self, zone: Zone, content: ZoneContent, changes: Iterable[tuple[Change[RRset], str]]
     ) -> dict[str, str]:
         """Return path → text of the staged files."""
         main, own, _ = self._last[zone.name]
@@ -226,10 +226,10 @@ class ZoneFiles:
         self,
         session: Session,
         zone: Zone,
-        before: Content,
+        before: ZoneContent,
         changes: Sequence[tuple[Change[RRset], str]],
         staged: Mapping[str, str],
-    ) -> Sequence[Place]:
+    ) -> Sequence[RRsetKey]:
         """Return the changes that would come out differently. named-checkzone accepts a truncated file, so all other
         records must be unchanged.
         """
@@ -321,7 +321,7 @@ class ZoneFiles:
         return closing(self._opened(self._servers[server.name]))
 
 
-def _is_unchanged(content: Content, changes: Iterable[tuple[Change[RRset], str]]) -> bool:
+def _is_unchanged(content: ZoneContent, changes: Iterable[tuple[Change[RRset], str]]) -> bool:
     """Return whether everything that is to be replaced is as it was planned."""
     for change, _ in changes:
         there = content.rrsets.get(place_of(change.key))
@@ -342,7 +342,7 @@ def _outside_error(zone: Zone) -> tuple[str, str]:
     return f"has other lines for it in {zone.file}, outside MultiAll's block", "remove those, and sync again"
 
 
-def _values_before(changes: Iterable[tuple[Change[RRset], str]]) -> dict[Place, RRset | None]:
+def _values_before(changes: Iterable[tuple[Change[RRset], str]]) -> dict[RRsetKey, RRset | None]:
     return {place_of(each.key): each.after if each.after and each.after.values else None for each, _ in changes}
 
 
@@ -366,7 +366,7 @@ def _check_exit(session: Session, done: Completed, argv: Sequence[str]) -> None:
         raise MemberFault(session.server.name, what, f"run it there: {' '.join(argv)}{todo}")
 
 
-def read_zone_file(file: Path, zone: Zone) -> Content:
+def read_zone_file(file: Path, zone: Zone) -> ZoneContent:
     """Return the content of a zone file. Raises UsageError, with the line of a syntax error."""
     try:
         found = dns.zone.from_file(str(file), zone.name, relativize=False, allow_include=False)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.topology import Evidence, Rung
+from multiall_cli.domain.topology import Evidence, ProbeLevel
 
 AT_ONCE = 512  # connections open or being opened
 NO_SAMPLE = float("inf")  # lag that marks a local failure: nothing is known about the server
@@ -28,11 +28,11 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 _SSH = b"SSH-"
 _LONGEST = 255  # bytes of a banner, RFC 4253 section 4.2
 _RUNG_OF = {
-    errno.ECONNREFUSED: Rung.REFUSED,
-    errno.ECONNRESET: Rung.REFUSED,
-    errno.ETIMEDOUT: Rung.TIMEOUT,
-    errno.EHOSTUNREACH: Rung.NO_ROUTE,
-    errno.ENETUNREACH: Rung.NO_ROUTE,
+    errno.ECONNREFUSED: ProbeLevel.REFUSED,
+    errno.ECONNRESET: ProbeLevel.REFUSED,
+    errno.ETIMEDOUT: ProbeLevel.TIMEOUT,
+    errno.EHOSTUNREACH: ProbeLevel.NO_ROUTE,
+    errno.ENETUNREACH: ProbeLevel.NO_ROUTE,
 }
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 """Errors of this host, not of the server."""
@@ -88,7 +88,8 @@ class TcpProbe:
                 numbers = dict(zip(names, threads.map(self._number_of, names), strict=True))
         lost = [endpoint for endpoint in endpoints if numbers.get(endpoint.address) == ""]
         found = [
-            self._evidence(endpoint, Rung.NO_ROUTE, trouble=f"{endpoint.address} has no address") for endpoint in lost
+            self._evidence(endpoint, ProbeLevel.NO_ROUTE, trouble=f"{endpoint.address} has no address")
+            for endpoint in lost
         ]
         rest = [endpoint for endpoint in endpoints if numbers.get(endpoint.address) != ""]
         return found, [
@@ -129,13 +130,15 @@ class TcpProbe:
         began = time.monotonic()
         if not 0 < endpoint.port < 1 << 16:
             words = f"port {endpoint.port} is out of range; fix it in the ssh config or the inventory"
-            return self._evidence(endpoint, Rung.NO_ROUTE, trouble=words)
+            return self._evidence(endpoint, ProbeLevel.NO_ROUTE, trouble=words)
         try:
             family, _, _, _, place = socket.getaddrinfo(endpoint.address, endpoint.port, flags=socket.AI_NUMERICHOST)[0]
             opened_socket = socket.socket(family, socket.SOCK_STREAM)
         except OSError as failed:
             lag = NO_SAMPLE if failed.errno in _OURS else 0.0
-            return self._evidence(endpoint, Rung.NO_ROUTE, trouble=f"cannot be probed from here ({failed})", lag=lag)
+            return self._evidence(
+                endpoint, ProbeLevel.NO_ROUTE, trouble=f"cannot be probed from here ({failed})", lag=lag
+            )
         opened_socket.setblocking(False)
         opened_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         try:
@@ -161,7 +164,7 @@ class TcpProbe:
                 selector.modify(connection.socket, selectors.EVENT_READ, connection)
                 return
             _end(selector, connection)
-            yield self._evidence(connection.endpoint, Rung.TCP, now - connection.began)
+            yield self._evidence(connection.endpoint, ProbeLevel.TCP, now - connection.began)
             return
         try:
             banner = connection.socket.recv(_LONGEST)
@@ -170,30 +173,32 @@ class TcpProbe:
         _end(selector, connection)
         took = connection.opened - connection.began
         if banner.startswith(_SSH):
-            yield self._evidence(connection.endpoint, Rung.BANNER, took)
+            yield self._evidence(connection.endpoint, ProbeLevel.BANNER, took)
         else:
             words = "not an SSH server" if banner else "its sshd closes the connection at once"
-            yield self._evidence(connection.endpoint, Rung.TCP, took, words)
+            yield self._evidence(connection.endpoint, ProbeLevel.TCP, took, words)
 
     def _time_out(self, selector: selectors.BaseSelector, connection: _Connection) -> Evidence:
         late = time.monotonic() - connection.until
         _end(selector, connection)
         if connection.opened is not None:
             words = f"its sshd sends no banner within {self._timeout:g} s"
-            return self._evidence(connection.endpoint, Rung.TCP, connection.opened - connection.began, words, late)
+            return self._evidence(
+                connection.endpoint, ProbeLevel.TCP, connection.opened - connection.began, words, late
+            )
         # Its silence began when the probe started, not at the timeout.
         asked = self._now() - (time.monotonic() - connection.began)
-        return Evidence(self._observer, connection.endpoint.server, Rung.TIMEOUT, asked, lag=late)
+        return Evidence(self._observer, connection.endpoint.server, ProbeLevel.TIMEOUT, asked, lag=late)
 
     def _failure(self, endpoint: Endpoint, fault: int, rtt: float | None) -> Evidence:
         rung = _RUNG_OF.get(fault)
         if rung is None:
             lag = NO_SAMPLE if fault in _OURS else 0.0
-            return self._evidence(endpoint, Rung.NO_ROUTE, rtt, os.strerror(fault), lag)
+            return self._evidence(endpoint, ProbeLevel.NO_ROUTE, rtt, os.strerror(fault), lag)
         return self._evidence(endpoint, rung, rtt)
 
     def _evidence(
-        self, endpoint: Endpoint, rung: Rung, rtt: float | None = None, trouble: str = "", lag: float = 0.0
+        self, endpoint: Endpoint, rung: ProbeLevel, rtt: float | None = None, trouble: str = "", lag: float = 0.0
     ) -> Evidence:
         return Evidence(self._observer, endpoint.server, rung, self._now(), rtt, trouble, lag)
 

@@ -9,7 +9,7 @@ from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScal
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Window
 from multiall_cli.domain.values import Secret
-from multiall_cli.planning.moments import span
+from multiall_cli.planning.durations import parse_duration
 from multiall_cli.planning.targets.ranges import NAME
 from multiall_cli.planning.windows import fault_of
 
@@ -94,7 +94,7 @@ def windows_of(entry: YamlValue, report: ReportError) -> tuple[Window, ...]:
             continue  # reported by the validation
         window = Window(
             at=told["at"] or "",
-            lasts=span(told["lasts"] or ""),
+            lasts=parse_duration(told["lasts"] or ""),
             zone=told["zone"] or "",
             because=told["because"] or "",
             what=text_of(item, "what") or "maintenance",
@@ -110,4 +110,4 @@ def windows_of(entry: YamlValue, report: ReportError) -> tuple[Window, ...]:
 
 def seconds_in(text: str) -> float:
     """Return the seconds of `10s`, `500ms` or `10`, validated before."""
-    return span(text if text[-1].isalpha() else f"{text}s")
+    return parse_duration(text if text[-1].isalpha() else f"{text}s")

@@ -9,9 +9,9 @@ from multiall_cli.adapters.site.zones import zone_id
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.values import ONE
-from multiall_cli.domain.zones import NameDeclaration, OnFloor, Zone
+from multiall_cli.domain.zones import BelowMinimum, NameDeclaration, Zone
 from multiall_cli.planning.addresses import shared_in_name
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets import select, world_of
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.zones.claims import addresses_of, domain_of, host_of
@@ -62,7 +62,7 @@ class _NameReader:
             self._ttl(),
             tuple(self._texts("types")) or TYPES,
             amount_of(amount, self._report) or ONE if (amount := value_at(self._item, "at_least")) else ONE,
-            OnFloor(text_of(self._item, "below_minimum") or OnFloor.KEEP),
+            BelowMinimum(text_of(self._item, "below_minimum") or BelowMinimum.KEEP),
             self._sorry(),
             self._is_true("ptr"),
             (text_of(self._item, "service") or "").lower(),
@@ -140,7 +140,7 @@ class _NameReader:
         for each in found:
             if not is_ip(each):
                 self._fault("fallback", f"{shown(each)} is not an IP address", "write such as 192.0.2.99")
-        if text_of(self._item, "below_minimum") == OnFloor.SORRY and not found:
+        if text_of(self._item, "below_minimum") == BelowMinimum.SORRY and not found:
             self._fault("below_minimum", "there is no `fallback:` to send clients to", "write its addresses")
         return tuple(each for each in found if is_ip(each))
 

@@ -23,9 +23,9 @@ from multiall_cli.adapters.site.validate import validate
 from multiall_cli.adapters.site.zones import zone_id, zone_in
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.inventory import GuardLimit, Inventory, Server, Settings, Site, TopologySettings
-from multiall_cli.domain.sayings import Example, Saying
+from multiall_cli.domain.rule_source import Example, Saying
 from multiall_cli.domain.zones import Zone
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import circle_of
 

@@ -6,10 +6,10 @@ from multiall_cli.adapters.site.convert import ReportError, items, origin_of, te
 from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar, YamlValue
 from multiall_cli.domain.health import Waiver
 from multiall_cli.domain.inventory import Inventory
-from multiall_cli.domain.sayings import Example, Said, Saying
-from multiall_cli.planning.moments import ZONED, zoned
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.domain.rule_source import Example, Saying, SourcedValue
+from multiall_cli.planning.durations import ZONED, parse_timestamp
 from multiall_cli.planning.rules import Packs, build, conflicts, is_id, layers, merged
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.whom import INVENTORY
 
@@ -50,7 +50,7 @@ def examples(entry: YamlValue | None) -> dict[str, Example]:
 
 def _rule_source(written: YamlValue | None) -> Saying:
     table = written.entries if isinstance(written, YamlMapping) else {}
-    return {key: Said(_written_value(each), each.origin) for key, each in table.items()}
+    return {key: SourcedValue(_written_value(each), each.origin) for key, each in table.items()}
 
 
 def check_commands(pack: Mapping[str, Saying], entry: YamlValue, report: ReportError) -> None:
@@ -88,7 +88,7 @@ def waivers(entry: YamlValue | None, target: str, report: ReportError) -> tuple[
         return ()
     for rule, written in table.entries.items():
         try:
-            ends = zoned(text_of(written, "until") or "")
+            ends = parse_timestamp(text_of(written, "until") or "")
         except ValueError:
             report(origin_of(written, "until"), f"'until' is {shown(text_of(written, 'until') or '')}", ZONED)
             continue

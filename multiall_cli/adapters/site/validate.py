@@ -8,7 +8,7 @@ import msgspec
 
 from multiall_cli.adapters.site.positions import YamlList, YamlMapping, YamlScalar, YamlValue, to_python
 from multiall_cli.domain.errors import Fault
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
 
 Shape = TypeVar("Shape")

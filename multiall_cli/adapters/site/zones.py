@@ -7,7 +7,7 @@ from multiall_cli.adapters.site.convert import ReportError, items, origin_of, se
 from multiall_cli.adapters.site.positions import YamlMapping, YamlScalar, YamlValue
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.zones import DNS_PORT, Key, NameServer, Zone
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets.ranges import shown
 from multiall_cli.planning.zones.names import absolute, fault_of, is_ip
 

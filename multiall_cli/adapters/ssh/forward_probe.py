@@ -14,16 +14,16 @@ from paramiko.common import MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, 
 
 from multiall_cli.adapters.ssh.keepalive import Keepalive
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.topology import Rung
+from multiall_cli.domain.topology import ProbeLevel
 
 PROHIBITED = 1  # RFC 4254 section 5.1: administratively prohibited
 AT_ONCE = 64  # channels that one sshd opens for us at the same time
 
 _WORDS = (
-    ("refused", Rung.REFUSED),
-    ("timed out", Rung.TIMEOUT),
-    ("no route", Rung.NO_ROUTE),
-    ("unreachable", Rung.NO_ROUTE),
+    ("refused", ProbeLevel.REFUSED),
+    ("timed out", ProbeLevel.TIMEOUT),
+    ("no route", ProbeLevel.NO_ROUTE),
+    ("unreachable", ProbeLevel.NO_ROUTE),
 )
 
 
@@ -31,7 +31,7 @@ _WORDS = (
 class ForwardResult:
     """Result and seconds. `rung` None: nothing is known; `allowed`: whether the server allows forwarding."""
 
-    rung: Rung | None
+    rung: ProbeLevel | None
     took: float
     allowed: bool = True
 
@@ -104,7 +104,7 @@ class ForwardProbe:
     def _result(self, pending: _PendingForward, timeout: float, *, is_alive: bool) -> ForwardResult:
         if not pending.answer_event.is_set():
             self._late.append(pending)  # sshd keeps trying; close the channel when it opens
-            return ForwardResult(Rung.TIMEOUT if is_alive else None, timeout)
+            return ForwardResult(ProbeLevel.TIMEOUT if is_alive else None, timeout)
         del self._pending[pending.channel.chanid]
         if not pending.answered_at:
             raise paramiko.SSHException("the connection was cut")
@@ -112,7 +112,7 @@ class ForwardProbe:
         if pending.refusal is not None:
             return _refusal(*pending.refusal, took)
         pending.channel.close()
-        return ForwardResult(Rung.TCP, took)
+        return ForwardResult(ProbeLevel.TCP, took)
 
     def close_late(self) -> None:
         """Close channels that opened after their timeout."""

@@ -12,12 +12,12 @@ from multiall_cli.adapters.ssh.keepalive import Keepalive
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, Unreachable, UsageError
 from multiall_cli.domain.inventory import Become, Server
-from multiall_cli.domain.topology import FORWARDS_NOTHING, Evidence, Rung
+from multiall_cli.domain.topology import FORWARDS_NOTHING, Evidence, ProbeLevel
 from multiall_cli.ports.session import Session
 
 LONGEST = 3600.0  # most seconds that a peer may report for a connection
 ANSWER = 10.0  # seconds beyond the probe's own for a peer's loop to start and to answer
-_BY_WORD = {rung.word: rung for rung in Rung}
+_BY_WORD = {rung.word: rung for rung in ProbeLevel}
 EndpointOf = Callable[[Server], tuple[str, int] | None]
 """Returns where a server's sshd listens, None if only a login gets there."""
 
@@ -97,7 +97,7 @@ class Peer:
             if name in endpoints and word in _BY_WORD
         ]
 
-    def _evidence(self, name: str, rung: Rung, took: float) -> Evidence:
+    def _evidence(self, name: str, rung: ProbeLevel, took: float) -> Evidence:
         return Evidence(self.server.name, name, rung, self.now(), took)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from multiall_cli.adapters.probes.tcp import Endpoint, TcpProbe
 from multiall_cli.adapters.ssh.connection_pool import ConnectionPool
 from multiall_cli.domain.errors import Unreachable, UsageError
 from multiall_cli.domain.inventory import Link, Server
-from multiall_cli.domain.topology import Evidence, Rung, failed
+from multiall_cli.domain.topology import Evidence, ProbeLevel, failed
 from multiall_cli.ports.probes import Observer
 from multiall_cli.ports.session import Session
 
@@ -57,14 +57,14 @@ class SshProber:
         """
         asked = self._now()
         alive, lost = self._pool.alive([server.name for server in servers], self._timeout)
-        found = [Evidence(self._observer, name, Rung.AUTH, self._now(), took) for name, took in alive.items()]
+        found = [Evidence(self._observer, name, ProbeLevel.AUTH, self._now(), took) for name, took in alive.items()]
         well = alive.keys() - listen
         endpoints: dict[str, Endpoint] = {}
         for server in servers:
             if server.name in well:
                 continue
             if server.link is Link.LOCAL:
-                found.append(Evidence(self._observer, server.name, Rung.AUTH, self._now(), 0.0))
+                found.append(Evidence(self._observer, server.name, ProbeLevel.AUTH, self._now(), 0.0))
                 continue
             try:
                 endpoint = self._endpoint_of(server)
@@ -76,7 +76,8 @@ class SshProber:
         probed = self._tcp(endpoints.values(), listen)
         # A server that is silent on both connections became silent when the keepalive was sent.
         since = [
-            replace(each, at=asked) if each.target in lost and each.rung is Rung.TIMEOUT else each for each in probed
+            replace(each, at=asked) if each.target in lost and each.rung is ProbeLevel.TIMEOUT else each
+            for each in probed
         ]
         return found + [self._with_life(each, alive.keys()) for each in self._ping_silent(since, endpoints, listen)]
 
@@ -85,17 +86,17 @@ class SshProber:
         if probed.target not in alive or probed.rung.shows_life:
             return probed
         return replace(
-            probed, rung=Rung.TCP, at=self._now(), trouble="it accepts no new connection; its open one answers"
+            probed, rung=ProbeLevel.TCP, at=self._now(), trouble="it accepts no new connection; its open one answers"
         )
 
     def _ping_silent(
         self, probed: Sequence[Evidence], endpoints: Mapping[str, Endpoint], listen: Set[str]
     ) -> list[Evidence]:
         """Ping silent servers in `listen`, if this kernel allows it: those that answer are alive."""
-        silent = [each.target for each in probed if each.rung is Rung.TIMEOUT and each.target in listen]
+        silent = [each.target for each in probed if each.rung is ProbeLevel.TIMEOUT and each.target in listen]
         answered = self._icmp({name: endpoints[name].address for name in silent})
         return [
-            replace(each, rung=Rung.ICMP, rtt=answered[each.target], at=self._now())
+            replace(each, rung=ProbeLevel.ICMP, rtt=answered[each.target], at=self._now())
             if each.target in answered
             else each
             for each in probed
@@ -105,7 +106,7 @@ class SshProber:
 
     def login(self, server: Server) -> tuple[Sequence[Evidence], Observer | None]:
         if server.link is Link.LOCAL:
-            return [Evidence(self._observer, server.name, Rung.AUTH, self._now(), 0.0)], None
+            return [Evidence(self._observer, server.name, ProbeLevel.AUTH, self._now(), 0.0)], None
         began = monotonic()
         try:
             peer = self._connect(server)
@@ -115,7 +116,7 @@ class SshProber:
             return [self._no_route(server, fault)], None
         took = monotonic() - began
         self._pool.add(peer)
-        return [Evidence(self._observer, server.name, Rung.AUTH, self._now(), took)], peer
+        return [Evidence(self._observer, server.name, ProbeLevel.AUTH, self._now(), took)], peer
 
     def open_peer(self, server: Server) -> Observer | None:
         return self._pool.get(server.name)
@@ -137,4 +138,4 @@ class SshProber:
         self._pool.close()
 
     def _no_route(self, server: Server, fault: UsageError) -> Evidence:
-        return Evidence(self._observer, server.name, Rung.NO_ROUTE, self._now(), trouble=fault.what)
+        return Evidence(self._observer, server.name, ProbeLevel.NO_ROUTE, self._now(), trouble=fault.what)

@@ -7,8 +7,8 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from multiall_cli.adapters.store.database import Database, decode, encode
-from multiall_cli.domain.baseline import AHEAD, Code, Latest
-from multiall_cli.domain.health import DAY, Change, HealthRecord, Sample, Waiver
+from multiall_cli.domain.baseline import AHEAD, Code, HealthSummary
+from multiall_cli.domain.health import DAY, HealthRecord, Sample, Transition, Waiver
 
 SET_BACK = AHEAD  # seconds by which a check may be older than the saved one; more: the clock was set back
 FORGETS = 60.0  # seconds between two times at which old health is deleted
@@ -68,9 +68,9 @@ class SqliteHealth:
         )
         return {server: bytes(value) for server, value in rows}
 
-    def latest(self) -> Mapping[str, Latest]:
+    def latest(self) -> Mapping[str, HealthSummary]:
         rows = self._database.rows("SELECT server, code, at FROM health")
-        return {server: Latest(Code.of(code), at) for server, code, at in rows}
+        return {server: HealthSummary(Code.of(code), at) for server, code, at in rows}
 
     def samples(self, server: str, rule: str, since: float) -> Sequence[Sample]:
         rows = self._database.rows(
@@ -82,7 +82,7 @@ class SqliteHealth:
         found = (_sample_of(rule, at, json.loads(rules), bytes(packed)) for at, rules, packed in rows)
         return [each for each in found if each is not None]
 
-    def transitions(self, limit: int, server: str | None = None, rule: str | None = None) -> Sequence[Change]:
+    def transitions(self, limit: int, server: str | None = None, rule: str | None = None) -> Sequence[Transition]:
         rows = self._database.rows(
             "SELECT at, server, rule, before, after, shows FROM transitions "
             "WHERE (? IS NULL OR server = ?) AND (? IS NULL OR rule = ?) ORDER BY id DESC LIMIT ?",
@@ -93,7 +93,7 @@ class SqliteHealth:
             limit,
         )
         return [
-            Change(at, name, about, None if before is None else Code.of(before), Code.of(after), decode(shows))
+            Transition(at, name, about, None if before is None else Code.of(before), Code.of(after), decode(shows))
             for at, name, about, before, after, shows in rows
         ]
 

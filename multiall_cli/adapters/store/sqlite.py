@@ -11,7 +11,7 @@ from multiall_cli.adapters.store.locks import FileLocks
 from multiall_cli.adapters.store.states import SqliteCache, SqliteStates
 from multiall_cli.adapters.store.topology import SqliteDowntimes, SqliteTopology
 from multiall_cli.domain.baseline import AHEAD
-from multiall_cli.domain.topology import Planned
+from multiall_cli.domain.topology import Downtime
 from multiall_cli.planning.ahead import as_of, end_of, is_ahead
 
 _LATER = {
@@ -55,7 +55,7 @@ class SqliteStore:
         self.locks = FileLocks(folder)
         self.cache = SqliteCache(database)
 
-    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Planned]]:
+    def settle_clock(self, now: float) -> tuple[Sequence[float], Sequence[Downtime]]:
         """As of `Store`. The journal keeps the times that were recorded."""
         found = {name: self._database.rows(query, now + AHEAD) for name, query in _LATER.items()}
         if not any(found.values()):

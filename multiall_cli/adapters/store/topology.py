@@ -6,7 +6,7 @@ from typing import Any
 
 from multiall_cli.adapters.store.database import Database, decode, encode
 from multiall_cli.domain.baseline import AHEAD
-from multiall_cli.domain.topology import Downtime, Event, Evidence, Planned, Rung
+from multiall_cli.domain.topology import Downtime, DowntimeKind, Event, Evidence, ProbeLevel
 
 SET_BACK = AHEAD  # seconds by which a sample may be older than the saved one; more: the clock was set back
 OLD = 86400  # seconds after which a sample shows nothing of how things are
@@ -17,7 +17,7 @@ class SqliteDowntimes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def set(self, planned: Planned) -> None:
+    def set(self, planned: Downtime) -> None:
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE downtimes SET ends = min(ends, ?) WHERE server = ? AND what = ? AND ends > ? AND begins < ?",
@@ -36,7 +36,7 @@ class SqliteDowntimes:
                 ),
             )
 
-    def end(self, server: str, now: float) -> Sequence[Planned]:
+    def end(self, server: str, now: float) -> Sequence[Downtime]:
         with self._database.transaction() as connection:
             ended = [each for each in self.all(now) if each.server == server]
             connection.execute(
@@ -45,7 +45,7 @@ class SqliteDowntimes:
             )
         return ended
 
-    def all(self, now: float | None = None) -> Sequence[Planned]:
+    def all(self, now: float | None = None) -> Sequence[Downtime]:
         rows = self._database.rows(
             "SELECT id, server, what, begins, ends, who, because, said FROM downtimes "
             "WHERE ? IS NULL OR ends > ? ORDER BY server, begins, id",
@@ -53,7 +53,7 @@ class SqliteDowntimes:
             now,
         )
         return [
-            Planned(server, Downtime(what), begins, ends, decode(who), decode(because), number, said=said)
+            Downtime(server, DowntimeKind(what), begins, ends, decode(who), decode(because), number, said=said)
             for number, server, what, begins, ends, who, because, said in rows
         ]
 
@@ -125,4 +125,4 @@ def _samples(evidence: Sequence[Evidence]) -> str:
 
 def _evidence(row: Sequence[Any]) -> Evidence:
     observer, target, rung, at, rtt, trouble, lag = row
-    return Evidence(observer, target, Rung(rung), at, rtt, decode(trouble), lag)
+    return Evidence(observer, target, ProbeLevel(rung), at, rtt, decode(trouble), lag)

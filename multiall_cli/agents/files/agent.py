@@ -7,22 +7,22 @@ from dataclasses import field, replace
 from hashlib import sha256
 from typing import ClassVar, Self
 
-from multiall_cli.agents.files import remarks, view
-from multiall_cli.agents.files.asking import MOST_HASHES, batches, whole
+from multiall_cli.agents.files import comparison, remarks
+from multiall_cli.agents.files.comparison_cache import CachedComparison
 from multiall_cli.agents.files.content import Content, NoContent, block_count, inflate_piece, split_hashes
 from multiall_cli.agents.files.digests import FRESH, digests, is_settled, remember
-from multiall_cli.agents.files.item import TOP, FileItem, Kind
-from multiall_cli.agents.files.judged import Judged
-from multiall_cli.agents.files.look import keep, listed, look, look_at
-from multiall_cli.agents.files.scanned import RootIdentity, Scanned, root_identity
+from multiall_cli.agents.files.item import TOP, FileItem, FileKind
+from multiall_cli.agents.files.scan_client import keep, listed, look, look_at
+from multiall_cli.agents.files.scanned_tree import RootIdentity, ScannedTree, root_identity
 from multiall_cli.agents.files.source import Source, read_source
 from multiall_cli.agents.files.stream import Stream, commit_order, large_updates, transfers
-from multiall_cli.domain.change import Apart, Change, Outcome, Snapshot
+from multiall_cli.agents.files.wire import MOST_HASHES, json_lines, read_bounded
+from multiall_cli.domain.change import Change, Outcome, Overlay, Snapshot
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import ADMIN, After, Delete, FilesDeclaration, GuardLimit, Server
 from multiall_cli.domain.plan import AgentPlan, Alarm, Desired
+from multiall_cli.domain.rule_source import NOWHERE
 from multiall_cli.domain.run import Entry
-from multiall_cli.domain.sayings import NOWHERE
 from multiall_cli.domain.scope import Subject
 from multiall_cli.planning import guard
 from multiall_cli.ports.agent import Known, Moment, PoolView, Ports, StateInput
@@ -32,7 +32,7 @@ from multiall_cli.remote.formats.patterns import Patterns
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ObservedTree:
     """Observed facts of a server's tree: its root, the last run that changed it, and the limits of a plan."""
 
     identity: RootIdentity | None = None
@@ -60,7 +60,7 @@ class FileTree:
     by: str = ""
     is_copy: bool = False
     fresh: int = FRESH
-    looks: dict[str, Look] = field(default_factory=dict, compare=False, repr=False)
+    looks: dict[str, ObservedTree] = field(default_factory=dict, compare=False, repr=False)
 
     kind: ClassVar[str] = "files"
     attempts: ClassVar[int] = 1
@@ -106,9 +106,9 @@ class FileTree:
         server = next(each for each in self.members if each.name == subject.name)
         return TreeSession(self, ports.session(server))
 
-    def desired(self, view: PoolView[FileItem]) -> dict[str, Desired[FileItem]]:
+    def desired(self, comparison: PoolView[FileItem]) -> dict[str, Desired[FileItem]]:
         """Return the source's tree, the same for every member."""
-        return {name: Desired(self._source.tree, notes=self._remarks(name)) for name in view.observed}
+        return {name: Desired(self._source.tree, notes=self._remarks(name)) for name in comparison.observed}
 
     def alarms(self, part: AgentPlan[FileItem], known: Known, recent: Callable[[], Iterable[Entry]]) -> list[Alarm]:
         return guard.alarms(part, self.limits)
@@ -135,30 +135,30 @@ class FileTree:
         )
         if only is None:
             on_both = remarks.on_source(self._source.scan) + remarks.on_member(found, tree)
-            self.looks[server] = Look(found.identity, found.run, on_both)
+            self.looks[server] = ObservedTree(found.identity, found.run, on_both)
         if found.missing:
             return {}
         key = f"judged:{session.server.name}:{self.name}"
-        paths = self._doubtful(found, Judged.recall(key, self.store.cache))
+        paths = self._doubtful(found, CachedComparison.recall(key, self.store.cache))
         if paths is not None and not paths:
             return tree
         differing, left_open = self._compare(session, found, paths)
         if only is None:
             self._remark(server, remarks.on_directories(found, tree, differing))
         keep(found, self.declared.path, self.declared, self.store.cache)
-        Judged(self._wish, self._source.scan.records.digest, found.records.digest, left_open).keep(
+        CachedComparison(self._wish, self._source.scan.records.digest, found.records.digest, left_open).keep(
             key, self.store.cache
         )
-        return Apart(tree, differing) if differing else tree
+        return Overlay(tree, differing) if differing else tree
 
-    def _observe_only(self, session: Session, only: Set[str], before: Look | None) -> Snapshot[FileItem]:
+    def _observe_only(self, session: Session, only: Set[str], before: ObservedTree | None) -> Snapshot[FileItem]:
         """Observe only these paths. Not for hard links: only a full scan shows which name of a file comes first."""
         identity, run = (before.identity, before.run) if before else (None, "")
         found = look_at(session, self.declared.path, self.declared, only - {TOP}, identity, run)
         if found.missing:
             return {}
         differing, _ = self._compare(session, found, only)
-        return Apart(self._source.tree, differing)
+        return Overlay(self._source.tree, differing)
 
     @property
     def _wish(self) -> str:
@@ -166,7 +166,7 @@ class FileTree:
         declared = replace(self.declared, origin=NOWHERE, where={}, pools=())
         return sha256(repr(declared).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def _doubtful(self, found: Scanned, last: Judged | None) -> Set[str] | None:
+    def _doubtful(self, found: ScannedTree, last: CachedComparison | None) -> Set[str] | None:
         """Return the paths that may differ from the source; None: any path may."""
         if last is None or last.wanted != self._wish:
             return None
@@ -177,13 +177,13 @@ class FileTree:
         return None if there is None or here is None else last.open | there | here | {TOP}
 
     def _compare(
-        self, session: Session, found: Scanned, paths: Set[str] | None
+        self, session: Session, found: ScannedTree, paths: Set[str] | None
     ) -> tuple[Mapping[str, FileItem | None], Set[str]]:
         """Return which of these paths differ (None: absent), and the paths to compare again next time."""
         tree, unsettled = self._source.tree, self._source.unsettled
-        entries, wanted = view.both_sides(found.records, tree, paths)
+        entries, wanted = comparison.both_sides(found.records, tree, paths)
         deployed = recall_deployed(self.store.states.get(self.name, session.server.name))
-        worth = view.worth_hashing(entries, wanted, deployed)
+        worth = comparison.worth_hashing(entries, wanted, deployed)
         known = digests(
             session,
             self.declared.path,
@@ -195,14 +195,16 @@ class FileTree:
             identity=found.identity,
             fresh=self.fresh,
         )
-        concerned = view.concerned(entries, wanted, deployed, known, self.declared.delete)
-        there = {TOP: view.top(found.top, self.declared, tree[TOP], is_owner=found.is_owner)}
+        concerned = comparison.concerned(entries, wanted, deployed, known, self.declared.delete)
+        there = {TOP: comparison.top(found.top, self.declared, tree[TOP], is_owner=found.is_owner)}
         for path in concerned:
             item = entries[path]
-            there[path] = view.observed(item, self.declared, known.get(view.content_of(path, item), ""))
-        there = {path: view.compared(item, wanted[path]) if path in wanted else item for path, item in there.items()}
+            there[path] = comparison.observed(item, self.declared, known.get(comparison.content_of(path, item), ""))
+        there = {
+            path: comparison.compared(item, wanted[path]) if path in wanted else item for path, item in there.items()
+        }
         unlike = {path: item for path, item in there.items() if wanted.get(path) != item}
-        differing = view.unshared(unlike, there, wanted)
+        differing = comparison.unshared(unlike, there, wanted)
         differing |= {path: None for path in wanted if path not in there}
         extra = () if self.declared.delete is Delete.NOTHING else (path for path in entries if path not in wanted)
         fresh = (path for path, item in entries.items() if not is_settled(item, found.now, self.fresh))
@@ -228,7 +230,7 @@ class FileTree:
             identity=listed(look.identity),
             alone=self._is_alone,
         )
-        told = whole(server, "apply", answer, MOST_TOLD * (len(sent) + 1))
+        told = read_bounded(server, "apply", answer, MOST_TOLD * (len(sent) + 1))
         answer.value()
         outcomes = list(stream.outcomes(told))
         remember(server, self.declared.path, stream.written, self.store.cache, self.fresh)
@@ -240,10 +242,10 @@ class FileTree:
         From here on the tree belongs to this run: any other run that observed it before must observe it again.
         """
         server, declared = session.server.name, self.declared
-        look = self.looks.get(server, Look())
+        look = self.looks.get(server, ObservedTree())
         reply = session.call(
             "prepare",
-            batches(json.dumps(path) + "\n" for path in large),
+            json_lines(json.dumps(path) + "\n" for path in large),
             root=declared.path,
             trash=declared.trash,
             identity=listed(look.identity),
@@ -251,7 +253,7 @@ class FileTree:
             run=run,
             by=self.by,
         )
-        there = split_hashes(whole(server, "prepare", reply, MOST_HASHES), len(large), server)
+        there = split_hashes(read_bounded(server, "prepare", reply, MOST_HASHES), len(large), server)
         told = reply.value()
         staged = told.get("staged")
         noted = run if self._is_alone else ""
@@ -317,7 +319,7 @@ class FileTree:
             return None
         wanted = source.desired.snapshot
         digests = {path: item.digest for path, item in wanted.items()}
-        told = {path: view.mark(path, item, digests) for path, item in wanted.items() if path != TOP}
+        told = {path: comparison.mark(path, item, digests) for path, item in wanted.items() if path != TOP}
         before = {} if source.moment is Moment.COMPLETE else recall_deployed(source.saved)
         return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
 
@@ -366,12 +368,12 @@ MOST_TEXT = 1 << 20  # bytes; `pool diff` shows no larger file
 
 
 def _is_hard_link(item: FileItem | None) -> bool:
-    return item is not None and item.kind is Kind.HARDLINK
+    return item is not None and item.kind is FileKind.HARDLINK
 
 
 def _readable(change: Change[FileItem]) -> bool:
     sides = [item for item in (change.before, change.after) if item is not None]
-    files = all(item.kind is Kind.FILE and item.size <= MOST_TEXT for item in sides)
+    files = all(item.kind is FileKind.FILE and item.size <= MOST_TEXT for item in sides)
     return files and len({item.digest for item in sides}) + (len(sides) == 1) > 1
 
 

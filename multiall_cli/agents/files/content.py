@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 
-from multiall_cli.agents.files.asking import MOST_HASHES, batches, whole
 from multiall_cli.agents.files.item import FileItem
-from multiall_cli.agents.files.scanned import RootIdentity
+from multiall_cli.agents.files.scanned_tree import RootIdentity
+from multiall_cli.agents.files.wire import MOST_HASHES, json_lines, read_bounded
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault, MultiAllError
 from multiall_cli.ports.session import Session
@@ -123,12 +123,12 @@ class Content:
             if missing:
                 reply = self._session.call(
                     "block_hashes",
-                    batches(json.dumps(path) + "\n" for path in missing),
+                    json_lines(json.dumps(path) + "\n" for path in missing),
                     root=self._root,
                     identity=self._identity,
                 )
                 server = self._session.server.name
-                told = whole(server, "block_hashes", reply, MOST_HASHES)
+                told = read_bounded(server, "block_hashes", reply, MOST_HASHES)
                 reply.value()
                 split = split_hashes(told, len(missing), server)
                 self._hashes.update(zip(missing, split, strict=True))
@@ -202,9 +202,9 @@ class Content:
     def _read_batch(self, batch: Sequence[tuple[str, _Wanted, list[int]]]) -> None:
         lines = []
         for path, file, blocks in batch:
-            whole = len(blocks) == block_count(file.item.size)
-            lines.append(json.dumps([path, file.item.found.identity, None if whole else blocks]) + "\n")
-        reply = self._session.call("read_blocks", batches(lines), root=self._root, identity=self._identity)
+            is_whole = len(blocks) == block_count(file.item.size)
+            lines.append(json.dumps([path, file.item.found.identity, None if is_whole else blocks]) + "\n")
+        reply = self._session.call("read_blocks", json_lines(lines), root=self._root, identity=self._identity)
         for piece in reply.pieces():
             if self._closed:
                 return

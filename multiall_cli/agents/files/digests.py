@@ -5,9 +5,9 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 
-from multiall_cli.agents.files.asking import batches, whole
-from multiall_cli.agents.files.item import FileItem, Identity, Kind, as_bytes
-from multiall_cli.agents.files.scanned import RootIdentity
+from multiall_cli.agents.files.item import FileItem, FileKind, Identity, as_bytes
+from multiall_cli.agents.files.scanned_tree import RootIdentity
+from multiall_cli.agents.files.wire import json_lines, read_bounded
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.store import Cache
@@ -56,7 +56,7 @@ def dump(known: Mapping[bytes, bytes]) -> bytes:
     return zlib.compress(b"".join(out), 1)
 
 
-class Memory:
+class DigestCache:
     """Cached digests of one tree's files: a large part that is seldom read, and a small recent part."""
 
     def __init__(self, server: str, root: str, cache: Cache) -> None:
@@ -115,7 +115,7 @@ def digests(
     """
     if not paths and not all_of_it:
         return {}
-    memory = Memory(session.server.name, root, cache)
+    memory = DigestCache(session.server.name, root, cache)
     identities = {path: packed_identity(entries[path].found.identity) for path in paths}
     known = {path: memory.of(as_bytes(path), identity) for path, identity in identities.items()}
     told = read(session, root, entries, [path for path, digest in known.items() if digest is None], identity)
@@ -141,7 +141,7 @@ def remember(
         if identity[1] < identity[2] - fresh
     }
     if dated:
-        Memory(server, root, cache).add(dated)
+        DigestCache(server, root, cache).add(dated)
 
 
 def read(
@@ -155,8 +155,8 @@ def read(
     if not paths:
         return {}
     lines = (json.dumps([path, entries[path].found.identity]) + "\n" for path in paths)
-    reply = session.call("digest", batches(lines), root=root, identity=None if identity is None else list(identity))
-    told = whole(session.server.name, "digest", reply, 33 * len(paths))
+    reply = session.call("digest", json_lines(lines), root=root, identity=None if identity is None else list(identity))
+    told = read_bounded(session.server.name, "digest", reply, 33 * len(paths))
     reply.value()
     if len(told) != 33 * len(paths):
         server = session.server.name
@@ -171,4 +171,4 @@ def is_settled(item: FileItem, now: float, fresh: int = FRESH) -> bool:
 
     Only files have content beyond their records.
     """
-    return item.kind not in (Kind.FILE, Kind.HARDLINK) or item.found.identity[2] < now * 1e9 - fresh
+    return item.kind not in (FileKind.FILE, FileKind.HARDLINK) or item.found.identity[2] < now * 1e9 - fresh

@@ -21,7 +21,7 @@ def as_text(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     FILE = "file"
     DIRECTORY = "directory"
     LINK = "link"
@@ -58,7 +58,7 @@ class FileItem:
     link's text, or the path of the first name of a hard-linked file; `mtime`: in nanoseconds.
     """
 
-    kind: Kind
+    kind: FileKind
     size: int = 0
     digest: str = ""
     mode: int | None = None
@@ -75,11 +75,11 @@ class FileItem:
             words.append(f"{self.mode:04o}")
         if self.owner or self.group:
             words.append(f"{self.owner or ''}:{self.group or ''}")
-        if self.kind is Kind.FILE:
+        if self.kind is FileKind.FILE:
             words.append(f"{self.size} B")
         if self.digest:
             words.append(self.digest[:8])
-        if self.kind in (Kind.LINK, Kind.HARDLINK):
+        if self.kind in (FileKind.LINK, FileKind.HARDLINK):
             words.append(f"→ {self.target}")
         if self.mtime is not None:
             words.append(_moment(self.mtime))
@@ -88,7 +88,7 @@ class FileItem:
     @property
     def content(self) -> tuple[object, ...]:
         """Return the part that cannot be changed in place. If it is equal, new attributes are enough."""
-        return (self.kind, self.size, self.digest, self.target if self.kind is not Kind.DIRECTORY else "")
+        return (self.kind, self.size, self.digest, self.target if self.kind is not FileKind.DIRECTORY else "")
 
 
 @lru_cache(1 << 16)  # every member of a pool gets the same files

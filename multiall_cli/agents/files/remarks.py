@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from multiall_cli.agents.files.item import FileItem, Kind
-from multiall_cli.agents.files.scanned import Scanned
+from multiall_cli.agents.files.item import FileItem, FileKind
+from multiall_cli.agents.files.scanned_tree import ScannedTree
 
 MOST_NAMED = 3  # paths of one kind that are named one by one
 
 
-def on_source(source: Scanned) -> tuple[str, ...]:
+def on_source(source: ScannedTree) -> tuple[str, ...]:
     """Return the entries of the source that are not copied."""
     by_kind: dict[str, list[str]] = {}
     for path, kind in source.special.items():
@@ -19,7 +19,7 @@ def on_source(source: Scanned) -> tuple[str, ...]:
     )
 
 
-def on_member(member: Scanned, tree: Mapping[str, FileItem]) -> tuple[str, ...]:
+def on_member(member: ScannedTree, tree: Mapping[str, FileItem]) -> tuple[str, ...]:
     """Return the entries of a member that are in the way of the desired tree."""
     special = [
         f"{path}: a {kind} is there, where a {tree[path].kind.value} belongs; remove it, or exclude it"
@@ -29,19 +29,22 @@ def on_member(member: Scanned, tree: Mapping[str, FileItem]) -> tuple[str, ...]:
     mounts = [
         f"{path}: is a mount point, where a {tree[path].kind.value} belongs; unmount it, or exclude it"
         for path in sorted(member.mounts)
-        if path in tree and tree[path].kind is not Kind.DIRECTORY
+        if path in tree and tree[path].kind is not FileKind.DIRECTORY
     ]
     return (*special, *mounts)
 
 
 def on_directories(
-    member: Scanned, tree: Mapping[str, FileItem], differing: Mapping[str, FileItem | None]
+    member: ScannedTree, tree: Mapping[str, FileItem], differing: Mapping[str, FileItem | None]
 ) -> tuple[str, ...]:
     """Return the directories to be replaced by another kind although they contain unscanned entries, at any depth."""
     ending = [
         path
         for path, item in differing.items()
-        if item is not None and item.kind is Kind.DIRECTORY and path in tree and tree[path].kind is not Kind.DIRECTORY
+        if item is not None
+        and item.kind is FileKind.DIRECTORY
+        and path in tree
+        and tree[path].kind is not FileKind.DIRECTORY
     ]
     full = member.records.full_directories() if ending else ()
     return tuple(

@@ -6,13 +6,13 @@ from functools import partial
 from threading import Lock
 from zlib import crc32
 
-from multiall_cli.agents.files import view
-from multiall_cli.agents.files.asking import batches
+from multiall_cli.agents.files import comparison
 from multiall_cli.agents.files.content import Content
 from multiall_cli.agents.files.digests import DIGEST, FRESH, Known, dump, is_settled, load, read
 from multiall_cli.agents.files.item import TOP, FileItem, as_bytes, as_text
-from multiall_cli.agents.files.look import keep, look, options_of
-from multiall_cli.agents.files.scanned import Records, Scanned
+from multiall_cli.agents.files.scan_client import keep, look, options_of
+from multiall_cli.agents.files.scanned_tree import ScannedTree, TreeRecords
+from multiall_cli.agents.files.wire import json_lines
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration
@@ -24,17 +24,17 @@ from multiall_cli.remote.formats.tree_records import FILE, HARDLINK, IDENTITY
 _MAY_CHANGE = bytes(32)  # in place of a tree's digest: some of its files may change again unseen
 
 
-class Wanted(Mapping[str, FileItem]):
+class WantedTree(Mapping[str, FileItem]):
     """Desired tree of all members. Each entry is created on first access."""
 
     def __init__(
-        self, top: FileItem, records: Records, declared: FilesDeclaration, digests: Callable[[], Known]
+        self, top: FileItem, records: TreeRecords, declared: FilesDeclaration, digests: Callable[[], Known]
     ) -> None:
         self._records = records
         self._declared = declared
         self._digests = digests
         self._known: Known | None = None
-        self._made = {TOP: view.wanted_top(top, declared)}
+        self._made = {TOP: comparison.wanted_top(top, declared)}
         self._whole = False
         self._lock = Lock()
 
@@ -72,15 +72,15 @@ class Wanted(Mapping[str, FileItem]):
     def _wanted(self, path: str, item: FileItem) -> FileItem:
         if self._known is None:
             self._known = self._digests()
-        content = as_bytes(view.content_of(path, item))
-        return view.wanted(item, self._declared, self._known.get(content, b"")[-DIGEST:].hex())
+        content = as_bytes(comparison.content_of(path, item))
+        return comparison.wanted(item, self._declared, self._known.get(content, b"")[-DIGEST:].hex())
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Source that was read. `unsettled`: files that changed so shortly before that they may change again unseen."""
 
-    scan: Scanned
+    scan: ScannedTree
     tree: Mapping[str, FileItem]
     unsettled: Set[str]
     content: Content
@@ -109,11 +109,11 @@ def read_source(
         _remember(cache, key, found, told, unsettled)
         known = told.copy
     return Source(
-        found, Wanted(found.top, found.records, declared, known), unsettled, Content(session, root, found.identity)
+        found, WantedTree(found.top, found.records, declared, known), unsettled, Content(session, root, found.identity)
     )
 
 
-def _remember(cache: Cache, key: str, found: Scanned, known: Known, unsettled: Set[str]) -> None:
+def _remember(cache: Cache, key: str, found: ScannedTree, known: Known, unsettled: Set[str]) -> None:
     mark = _MAY_CHANGE if unsettled else bytes.fromhex(found.records.digest)
     lost = {as_bytes(path) for path in unsettled}
     value = mark + dump({path: one for path, one in known.items() if path not in lost})
@@ -128,7 +128,7 @@ def _unbroken(value: bytes | None) -> bytes:
 
 
 def _contents(
-    session: Session, agent: str, root: str, found: Scanned, remembered: Known, fresh: int
+    session: Session, agent: str, root: str, found: ScannedTree, remembered: Known, fresh: int
 ) -> tuple[Known, Set[str]]:
     """Return the digest of every file of a source, and the files that are not settled.
 
@@ -155,7 +155,7 @@ def _contents(
 def _why_lost(session: Session, root: str, path: str, item: FileItem) -> str:
     """Return why a file gave no digest, as the source reports it."""
     request = json.dumps([path, item.found.identity, []]) + "\n"
-    reply = session.call("read_blocks", batches([request]), root=root)
+    reply = session.call("read_blocks", json_lines([request]), root=root)
     why = ""
     for piece in reply.pieces():
         if not why and len(piece) >= PIECE_HEAD and piece[:1] == FAILED:
@@ -164,7 +164,7 @@ def _why_lost(session: Session, root: str, path: str, item: FileItem) -> str:
     return why or "it changed while it was read"
 
 
-def _names_of(files: Set[str], records: Records) -> Set[str]:
+def _names_of(files: Set[str], records: TreeRecords) -> Set[str]:
     """Return the other names of these files."""
     if not files:
         return frozenset()

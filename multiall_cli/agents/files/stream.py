@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from multiall_cli.agents.files.content import Content, NoContent, block_count
-from multiall_cli.agents.files.item import TOP, FileItem, Identity, Kind
+from multiall_cli.agents.files.item import TOP, FileItem, FileKind, Identity
 from multiall_cli.domain.change import Action, Change, Outcome, Result
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.remote.formats.transfer import BLOCK, BLOCK_HASH, CHANGE, SETTLE
@@ -35,7 +35,7 @@ def commit_order(changes: Sequence[FileChange]) -> list[FileChange]:
             in_the_way.append(change)
         else:
             deletes.append(change)
-    puts.sort(key=lambda each: (each.after is not None and each.after.kind is Kind.HARDLINK, _parts(each.key)))
+    puts.sort(key=lambda each: (each.after is not None and each.after.kind is FileKind.HARDLINK, _parts(each.key)))
     in_the_way.sort(key=lambda each: _parts(each.key), reverse=True)
     deletes.sort(key=lambda each: _parts(each.key), reverse=True)
     return in_the_way + puts + deletes
@@ -44,7 +44,7 @@ def commit_order(changes: Sequence[FileChange]) -> list[FileChange]:
 def _ends_directory(change: FileChange) -> bool:
     if change.before is None or change.after is None:
         return False
-    return change.before.kind is Kind.DIRECTORY and change.after.kind is not Kind.DIRECTORY
+    return change.before.kind is FileKind.DIRECTORY and change.after.kind is not FileKind.DIRECTORY
 
 
 def _above(path: str) -> Iterator[str]:
@@ -65,13 +65,13 @@ class Transfer:
 
 def is_dress(change: FileChange) -> bool:
     """Return whether new attributes are enough. A link is made anew: it cannot be changed by a handle."""
-    if change.before is None or change.after is None or change.after.kind is Kind.LINK:
+    if change.before is None or change.after is None or change.after.kind is FileKind.LINK:
         return False
     return change.before.content == change.after.content
 
 
 def needs_content(change: FileChange) -> bool:
-    return change.after is not None and change.after.kind is Kind.FILE and not is_dress(change)
+    return change.after is not None and change.after.kind is FileKind.FILE and not is_dress(change)
 
 
 def large_updates(changes: Iterable[FileChange]) -> list[FileChange]:
@@ -81,7 +81,7 @@ def large_updates(changes: Iterable[FileChange]) -> list[FileChange]:
         for change in changes
         if needs_content(change)
         and change.before is not None
-        and change.before.kind is Kind.FILE
+        and change.before.kind is FileKind.FILE
         and change.after is not None
         and min(change.before.size, change.after.size) >= LARGE
     ]
@@ -98,7 +98,7 @@ def transfers(
     moved = {
         change.before.digest: (change.key, change.before)
         for change in changes
-        if change.before is not None and change.before.kind is Kind.FILE and change.before.digest
+        if change.before is not None and change.before.kind is FileKind.FILE and change.before.digest
     }
     out = []
     for change in changes:
@@ -135,7 +135,7 @@ def expect(item: FileItem) -> dict[str, object]:
 
 def attributes(item: FileItem) -> dict[str, object]:
     """Return the attributes of an entry. The time is always set, even if it is not compared."""
-    plain = item.kind in (Kind.FILE, Kind.DIRECTORY)
+    plain = item.kind in (FileKind.FILE, FileKind.DIRECTORY)
     mode = item.mode if item.mode is not None else item.found.mode
     told: dict[str, object] = {"owner": item.owner, "group": item.group, "mtime": item.found.mtime}
     if plain:
@@ -180,13 +180,13 @@ def settling(
     for change in changes:
         parent = change.key.rpartition("/")[0]
         item = None if shares_top and not parent else desired.get(parent or TOP)
-        if change.key != TOP and item is not None and item.kind is Kind.DIRECTORY:
+        if change.key != TOP and item is not None and item.kind is FileKind.DIRECTORY:
             told.setdefault(parent, {"path": parent, "mtime": item.found.mtime})
     for index, change in enumerate(changes):
-        if change.after is not None and change.after.kind is Kind.DIRECTORY:
+        if change.after is not None and change.after.kind is FileKind.DIRECTORY:
             path = "" if change.key == TOP else change.key
             told[path] = {"path": path, "index": index} | attributes(change.after)
-            if change.before is not None and change.before.kind is Kind.DIRECTORY:
+            if change.before is not None and change.before.kind is FileKind.DIRECTORY:
                 told[path]["mode"] = change.after.mode  # a mode that is not compared is left unchanged
     return list(told.values())
 

@@ -8,25 +8,25 @@ from functools import partial
 from pathlib import Path
 from time import time
 
-from multiall_cli.cli.render.health_forms import FORMS, NO_RULES, nagios_code
-from multiall_cli.cli.render.plain import as_yaml
-from multiall_cli.cli.render.screen import put
-from multiall_cli.cli.render.terminal import console, line, say, table
+from multiall_cli.cli.render.document import console, line, say, table
+from multiall_cli.cli.render.health_exports import FORMS, NO_RULES, nagios_code
+from multiall_cli.cli.render.json_form import as_yaml
+from multiall_cli.cli.render.result import Case, View
+from multiall_cli.cli.render.rich_output import put
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
-from multiall_cli.cli.render.view import Case, View
-from multiall_cli.domain.baseline import UNKNOWN, Checked, Code, Rule, Status, worst
+from multiall_cli.domain.baseline import UNKNOWN, Code, Rule, ServerHealth, Status, worst
 from multiall_cli.domain.errors import Fault, UsageError
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health, PoolHealth, RuleHistory, Sample, Waiver
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.remedy import Remedied, Remedies
-from multiall_cli.domain.sayings import Saying
+from multiall_cli.domain.rule_source import Saying
 from multiall_cli.planning.checks import CHECKS, Worse
-from multiall_cli.planning.learning import Learned
-from multiall_cli.planning.spoken import spoken
+from multiall_cli.planning.rule_generation import GeneratedRules
+from multiall_cli.planning.rule_tests import RuleTest
+from multiall_cli.planning.rule_text import describe_rule
 from multiall_cli.planning.targets import fold
-from multiall_cli.planning.trials import Trial
 
 
 def checked(health: Health, left: Sequence[str], least: int, schema: str = "baseline.check") -> View:
@@ -167,7 +167,7 @@ def _sums(health: Health) -> Iterator[object]:
         yield safe_text(f"interrupted before all members were looked at; not looked at: {fold(health.left)}")
 
 
-def _counted(answers: Sequence[Checked]) -> str:
+def _counted(answers: Sequence[ServerHealth]) -> str:
     """Statuses by their class, and servers that have none by the reason."""
     codes = Counter(status.code for answer in answers for status in answer.statuses)
     classes = Counter(_CLASSES[code // 100] for code in codes.elements())
@@ -179,13 +179,13 @@ def _counted(answers: Sequence[Checked]) -> str:
 _CLASSES = {4: "critical", 5: "unknown", 3: "warning", 1: "neutral", 2: "good"}
 
 
-def _aside(answer: Checked) -> str:
+def _aside(answer: ServerHealth) -> str:
     if answer.code is Code.MAINTENANCE:
         return "in maintenance"
     return "not looked at yet" if _is_new(answer) else answer.code.word
 
 
-def _is_new(answer: Checked) -> bool:
+def _is_new(answer: ServerHealth) -> bool:
     """Whether it has rules, and was never looked at."""
     return answer.code is Code.STALE and not answer.statuses
 
@@ -194,7 +194,7 @@ def explained(server: str, rules: Sequence[Rule]) -> View:
     def human(wide: bool) -> Iterator[object]:
         for rule in rules:
             yield line(f"{rule.id}: {rule.title or CHECKS[rule.check].means}", style="bold")
-            for key, value in spoken(rule).items():
+            for key, value in describe_rule(rule).items():
                 yield safe_text(f"  {key:<10} {value:<24} {rule.where[key]}")
         if not rules:
             yield f"{server} has no rules: its pools take no pack (`baseline: [linux]`)"
@@ -287,7 +287,7 @@ def sparkline(samples: Sequence[Sample]) -> str:
     return "".join(BARS[int((max(each.value or 0.0 for each in group) - low) * scale)] for group in bars)
 
 
-def moved(before: Checked | None, after: Checked) -> View:
+def moved(before: ServerHealth | None, after: ServerHealth) -> View:
     """A server that can no longer be looked at, or can again, while a watch looks."""
     was = "" if before is None else f"{before.code.value} {before.code.word} → "
     words = f"{moment(time())}  {after.server}: {was}{after.code.value} {after.code.word}"
@@ -369,7 +369,7 @@ def remedied(planned: Remedies, done: Sequence[Remedied]) -> View:
     return View("baseline.remedy", value, human, done, names, exit=code, well=False)
 
 
-def learned(found: Learned, to: Path | None) -> View:
+def learned(found: GeneratedRules, to: Path | None) -> View:
     """The text of a pack's file, where there is anything to learn; what was not told is said beside it. Errors:
     UsageError where it cannot be written.
     """
@@ -394,7 +394,7 @@ def learned(found: Learned, to: Path | None) -> View:
     return View("baseline.learn", found, human, items, list(found.rules), exit=code, well=False)
 
 
-def pack_text(found: Learned) -> str:
+def pack_text(found: GeneratedRules) -> str:
     """A file of rules/."""
     head = safe_text(f"# Learnt of {fold(found.servers) or 'nobody'}: see whether each of it is meant to be so.")
     return f"{head}\n{as_yaml({'rules': found.rules})}"
@@ -413,7 +413,7 @@ def _write_anew(file: Path, text: str) -> None:
         raise UsageError(str(file), f"it cannot be written ({fault.strerror})", "name another place") from None
 
 
-def tried(found: Sequence[Trial]) -> View:
+def tried(found: Sequence[RuleTest]) -> View:
     """The rules that do not do what they should; wide: all."""
     bad = [each for each in found if not each.as_wanted]
 
@@ -430,7 +430,7 @@ def tried(found: Sequence[Trial]) -> View:
     return View("baseline.test", {"examples": found}, human, found, names, cases, exit=code, well=not bad)
 
 
-def _verdict(trial: Trial) -> str:
+def _verdict(trial: RuleTest) -> str:
     return "failed" if trial.fault else f"{trial.code.value} {trial.code.word}"
 
 

@@ -1,7 +1,7 @@
 """An error as data: in the same formats as a result."""
 
 from multiall_cli.cli.options import Format
-from multiall_cli.cli.render.plain import as_json, as_yaml, document
+from multiall_cli.cli.render.json_form import as_json, as_yaml, document
 from multiall_cli.domain.errors import InputFaults, MultiAllError
 from multiall_cli.domain.exits import Exit
 
@@ -24,8 +24,8 @@ def failure(output: Format, fault: MultiAllError, code: Exit) -> str:
 
 
 def _for_pipelines(output: Format, fault: MultiAllError) -> str:
-    from multiall_cli.cli.render.pipelines import github, junit
-    from multiall_cli.cli.render.view import Case
+    from multiall_cli.cli.render.ci import github, junit
+    from multiall_cli.cli.render.result import Case
 
     faults = fault.faults if isinstance(fault, InputFaults) else ()
     cases = [Case("site", str(each.origin), f"{each.what}; {each.todo}", each.origin) for each in faults]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from multiall_cli.cli.render import pools, zones
-from multiall_cli.cli.render.plain import plain
-from multiall_cli.cli.render.terminal import line
-from multiall_cli.cli.render.view import View
+from multiall_cli.cli.render.document import line
+from multiall_cli.cli.render.json_form import plain
+from multiall_cli.cli.render.result import View
 from multiall_cli.domain.exits import worst
 from multiall_cli.domain.pool_plan import PoolPlan, PoolReport
 from multiall_cli.domain.records import ZoneReport

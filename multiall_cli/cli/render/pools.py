@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from multiall_cli.cli.render.terminal import Grid, Line, Part, console, line, table, word
+from multiall_cli.cli.render.document import Grid, Line, Part, console, line, table, word
+from multiall_cli.cli.render.result import Case, View
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment
-from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.answer import Difference, MemberStatus, PoolStatus
 from multiall_cli.domain.change import Action, Change, Result
 from multiall_cli.domain.exits import Exit
@@ -196,7 +196,7 @@ def show_before_asking(found: Plan) -> None:
     """The plan on stderr: stdout is the result's."""
     import sys
 
-    from multiall_cli.cli.render.screen import put
+    from multiall_cli.cli.render.rich_output import put
 
     screen = console(sys.stderr)
     for each in plan_lines(found, wide=False):

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from multiall_cli.cli.render.terminal import say, table
+from multiall_cli.cli.render.document import say, table
+from multiall_cli.cli.render.result import Case, View
 from multiall_cli.cli.render.text import count, safe_lines, safe_text, size
-from multiall_cli.cli.render.view import Case, View
-from multiall_cli.domain.answer import Executed, Facts, Finding, Health, Offer
+from multiall_cli.domain.answer import Executed, Facts, Finding, HostKeyOffer, Severity
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Inventory, Server
-from multiall_cli.planning.merge import Explained
+from multiall_cli.planning.merge import EffectiveValue
 from multiall_cli.planning.targets import fold
 
 
@@ -50,7 +50,7 @@ def server(found: Server, inventory: Inventory) -> View:
     return View("server.show", found, human, [found], [found.name], well=False)
 
 
-def explained(name: str, values: Sequence[Explained]) -> View:
+def explained(name: str, values: Sequence[EffectiveValue]) -> View:
     def human(wide: bool) -> Iterator[object]:
         rows = [(each.key, each.value, each.pool, str(each.origin)) for each in values]
         yield table(("value", "is", "pool", "from"), rows)
@@ -103,12 +103,12 @@ def _facts_row(answer: Facts) -> tuple[str, ...]:
     )
 
 
-def show_offer(found: Offer) -> None:
+def show_offer(found: HostKeyOffer) -> None:
     """The key before the question, on stderr."""
     say(f"{found.server} shows the {found.kind} key {found.fingerprint} as {found.name}, {found.known} so far")
 
 
-def offer(found: Offer, done: str, refusal: str = "") -> View:
+def offer(found: HostKeyOffer, done: str, refusal: str = "") -> View:
     """A key, and what was `done` with it ('' : it was known) or why nothing was."""
 
     def human(wide: bool) -> Iterator[object]:
@@ -250,16 +250,16 @@ class Live:
 # --- doctor -----------------------------------------------------------------------------------------------------
 
 
-_RANK = {Health.ILL: 0, Health.ODD: 1, Health.WELL: 2}
+_RANK = {Severity.ILL: 0, Severity.ODD: 1, Severity.WELL: 2}
 
 
 def findings(found: Sequence[Finding], left: Sequence[str] = ()) -> View:
     """Problems first; equal ones are told once."""
 
     def human(wide: bool) -> Iterator[object]:
-        shared: dict[tuple[Health, str, str], list[str]] = {}
+        shared: dict[tuple[Severity, str, str], list[str]] = {}
         for each in sorted(found, key=lambda each: _RANK[each.health]):
-            what = "" if each.health is Health.WELL and not wide else each.what
+            what = "" if each.health is Severity.WELL and not wide else each.what
             shared.setdefault((each.health, what, each.todo), []).append(each.subject)
         rows = [
             (_subjects(subjects), health.value, "; ".join(filter(None, (what, todo))))
@@ -268,9 +268,9 @@ def findings(found: Sequence[Finding], left: Sequence[str] = ()) -> View:
         yield table(("subject", "state", "what"), rows)
         yield from _left_line(left)
 
-    ill = [each for each in found if each.health is Health.ILL]
-    cases = [Case(each.subject, "doctor", _words(each) if each.health is Health.ILL else "") for each in found]
-    well = not left and all(each.health is Health.WELL for each in found)
+    ill = [each for each in found if each.health is Severity.ILL]
+    cases = [Case(each.subject, "doctor", _words(each) if each.health is Severity.ILL else "") for each in found]
+    well = not left and all(each.health is Severity.WELL for each in found)
     names = list(dict.fromkeys(each.subject for each in ill))
     code = Exit.INTERRUPTED if left else Exit.PARTIAL if ill else Exit.OK
     return View("doctor", {"findings": found, "left": left}, human, found, names, cases, code, well=well)

@@ -4,7 +4,7 @@ import time
 from datetime import datetime
 
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.planning import moments
+from multiall_cli.planning import durations
 
 LONGEST = 366 * 86400  # seconds that a word on a server may hold
 
@@ -27,9 +27,9 @@ def span(seconds: float) -> str:
 def seconds_of(text: str, subject: str) -> float:
     """What `2h` or `1d12h` means. Errors: UsageError."""
     try:
-        return moments.span(text)
+        return durations.parse_duration(text)
     except ValueError:
-        raise UsageError(subject, f"{text!r} is no span of time", moments.SPAN) from None
+        raise UsageError(subject, f"{text!r} is no span of time", durations.SPAN) from None
 
 
 def moment_of(text: str, subject: str) -> float:

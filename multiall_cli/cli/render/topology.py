@@ -4,18 +4,18 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from multiall_cli.cli.render.draw import DRAWINGS
-from multiall_cli.cli.render.terminal import Line, line, table, word
+from multiall_cli.cli.render.diagrams import DRAWINGS
+from multiall_cli.cli.render.document import Line, line, table, word
+from multiall_cli.cli.render.result import Case, View
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.cli.render.times import moment, span
-from multiall_cli.cli.render.view import Case, View
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Inventory
 from multiall_cli.domain.publication import Verified
-from multiall_cli.domain.topology import Event, LinkState, Planned, Round, State, Topology, Verdict
+from multiall_cli.domain.topology import Downtime, Event, LinkState, Round, State, Topology, Verdict
 from multiall_cli.planning.neighbours import outward, way
 from multiall_cli.planning.targets import fold
 
@@ -333,17 +333,17 @@ def verified(found: Verified, key: str) -> View:
     return View("topology.verified", found, human, [found], [key], exit=code, well=found.holds)
 
 
-def promised(told: Sequence[Planned]) -> View:
+def promised(told: Sequence[Downtime]) -> View:
     return _planned("topology.planned", told, "nothing was said")
 
 
-def withdrawn(told: Sequence[Planned], still: Sequence[Planned]) -> View:
+def withdrawn(told: Sequence[Downtime], still: Sequence[Downtime]) -> View:
     """What was ended, and what holds all the same: windows of the inventory, and words on what a server hangs on."""
     return _planned("topology.withdrawn", told, "nothing had been said of them", ended=True, still=still)
 
 
 def _planned(
-    schema: str, told: Sequence[Planned], nothing: str, *, ended: bool = False, still: Sequence[Planned] = ()
+    schema: str, told: Sequence[Downtime], nothing: str, *, ended: bool = False, still: Sequence[Downtime] = ()
 ) -> View:
     def human(wide: bool) -> Iterator[object]:
         for each in told:

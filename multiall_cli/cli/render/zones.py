@@ -5,22 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from multiall_cli.cli.options import Given
+from multiall_cli.cli.render.document import Line, console, line, say, table, word
 from multiall_cli.cli.render.pools import change_line
-from multiall_cli.cli.render.terminal import Line, console, line, say, table, word
+from multiall_cli.cli.render.result import Case, View
 from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import moment
-from multiall_cli.cli.render.view import Case, View
-from multiall_cli.domain.answer import Finding, Health
+from multiall_cli.domain.answer import Finding, Severity
 from multiall_cli.domain.exits import Exit, worst
 from multiall_cli.domain.records import (
     Decision,
-    Departure,
-    Explained,
-    Place,
+    ExplainedName,
+    Membership,
+    MembershipDecision,
+    RetiredRecord,
     RRset,
-    Served,
-    Stand,
-    Standing,
+    RRsetKey,
+    ServerZoneStatus,
     ZonePlan,
     ZoneReport,
     ZoneStatus,
@@ -29,10 +29,10 @@ from multiall_cli.domain.records import (
 from multiall_cli.domain.run import Run
 
 if TYPE_CHECKING:
-    from multiall_cli.planning.zones.proposals import Proposal
+    from multiall_cli.planning.zones.import_suggestions import ImportSuggestion
 
 MOST = 20  # changes of one zone in a table; -o wide shows all
-_STATES = {Stand.IN: "in", Stand.OUT: "out", Stand.HOLD: "as it is"}
+_STATES = {Membership.IN: "in", Membership.OUT: "out", Membership.HOLD: "as it is"}
 
 
 def _of(rrset: RRset | None) -> str:
@@ -141,14 +141,14 @@ def report_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
         yield _unchanged(plan)
 
 
-def _spread(servers: Sequence[Served]) -> str:
+def _spread(servers: Sequence[ServerZoneStatus]) -> str:
     lags = [each.lag for each in servers if each.lag is not None and not each.trouble]
     if not lags:
         return ""
     return f", on {len(lags)} of {count(len(servers), 'server')} after {max(lags) * 1000:.0f} ms"
 
 
-def _served_line(zone: str, served: Served) -> Line:
+def _served_line(zone: str, served: ServerZoneStatus) -> Line:
     todo = f"; {served.todo}" if served.todo else ""
     return line(f"{zone}: ", word("problem"), f" {served.server} {served.trouble}{todo}")
 
@@ -198,7 +198,7 @@ def _row(each: Decision) -> tuple[str, ...]:
     return key_of(each.claim.place), ttl, _of(there), ", ".join(standing.server for standing in gone), why
 
 
-def explained(found: Sequence[Explained]) -> View:
+def explained(found: Sequence[ExplainedName]) -> View:
     def human(wide: bool) -> Iterator[object]:
         for each in found:
             yield line(f"{key_of(each.place)}, in {each.zone.shown}", style="bold")
@@ -208,7 +208,7 @@ def explained(found: Sequence[Explained]) -> View:
     return View("dns.explain", {"records": found}, human, found, keys, well=False)
 
 
-def _told(each: Explained) -> Iterator[object]:
+def _told(each: ExplainedName) -> Iterator[object]:
     yield f"  gives {each.there.brief() if each.there else 'nothing'}"
     yield line("  mark: ", each.marker or "none, so it is not ours")
     if each.claim is None:
@@ -249,22 +249,22 @@ def status(found: Sequence[ZoneStatus]) -> View:
     return View("dns.status", {"zones": found}, human, found, names, cases, code, well=not ill)
 
 
-def _status_row(status: ZoneStatus, served: Served) -> tuple[str, ...]:
+def _status_row(status: ZoneStatus, served: ServerZoneStatus) -> tuple[str, ...]:
     serial = "" if served.serial is None else str(served.serial)
     return status.zone.shown, served.server, serial, _words(served) or "ok"
 
 
-def _words(served: Served) -> str:
+def _words(served: ServerZoneStatus) -> str:
     return "; ".join(filter(None, (served.trouble, served.todo)))
 
 
-def _left(departures: Sequence[Departure], zone: str) -> Iterator[object]:
+def _left(departures: Sequence[RetiredRecord], zone: str) -> Iterator[object]:
     last = max(departures, key=lambda each: each.until)
     values = ", ".join(sorted({each.value for each in departures}))
     yield line(f"{zone}: clients may still use {values} until {moment(last.until)}")
 
 
-def still_given(given: Given, names: Sequence[tuple[Place, Standing]]) -> bool:
+def still_given(given: Given, names: Sequence[tuple[RRsetKey, MembershipDecision]]) -> bool:
     """Says on stderr what is waited for before clients can let go; whether there is anything."""
     if names and not given.quiet:
         for each in _still_given(names):
@@ -272,9 +272,9 @@ def still_given(given: Given, names: Sequence[tuple[Place, Standing]]) -> bool:
     return bool(names)
 
 
-def _still_given(names: Sequence[tuple[Place, Standing]]) -> Iterator[str]:
+def _still_given(names: Sequence[tuple[RRsetKey, MembershipDecision]]) -> Iterator[str]:
     for place, each in names:
-        if each.stand is Stand.OUT:
+        if each.stand is Membership.OUT:
             yield f"{key_of(place)} still gives {each.server} ({each.why}): `multiall dns sync` takes it out"
         else:
             todo = f"`multiall topology drain {each.server} --for 1h --because TEXT` first"
@@ -282,7 +282,10 @@ def _still_given(names: Sequence[tuple[Place, Standing]]) -> Iterator[str]:
 
 
 def waited(
-    names: Sequence[tuple[Place, Standing]], departures: Sequence[Departure], until: float, late: Sequence[str]
+    names: Sequence[tuple[RRsetKey, MembershipDecision]],
+    departures: Sequence[RetiredRecord],
+    until: float,
+    late: Sequence[str],
 ) -> View:
     """What is left once a wait has ended; `until` 0: nothing was, from the beginning; `names`: those that still give a
     server; `late`: zones of which a server may give it still.
@@ -303,7 +306,7 @@ def waited(
     return View("dns.wait", value, human, departures, exit=code, well=code is Exit.OK)
 
 
-def drift(found: Sequence[tuple[ZoneReport, Sequence[Served]]]) -> View:
+def drift(found: Sequence[tuple[ZoneReport, Sequence[ServerZoneStatus]]]) -> View:
     def human(wide: bool) -> Iterator[object]:
         for report, served in found:
             yield from plan_lines(report, wide=wide)
@@ -321,28 +324,28 @@ def drift(found: Sequence[tuple[ZoneReport, Sequence[Served]]]) -> View:
 
 def findings(found: Sequence[Finding], lines: Mapping[str, Sequence[str]], *, all_lines: bool) -> View:
     """Problems first; the lines of named.conf of those that have any."""
-    order = [Health.ILL, Health.ODD, Health.WELL]
+    order = [Severity.ILL, Severity.ODD, Severity.WELL]
     told = sorted(found, key=lambda each: order.index(each.health))
 
     def human(wide: bool) -> Iterator[object]:
         rows = [(each.subject, each.health.value, "; ".join(filter(None, (each.what, each.todo)))) for each in told]
         yield table(("zone and server", "state", "what"), rows)
-        ill = {each.subject for each in found if each.health is not Health.WELL}
+        ill = {each.subject for each in found if each.health is not Severity.WELL}
         for server, text in lines.items():
             name, _, zone = server.partition(", for ")
             if all_lines or f"{zone} at {name}" in ill:
                 yield line(f"named.conf of {server}:", style="bold")
                 yield from (line(f"    {each}") for each in text)
 
-    ill = [each for each in found if each.health is Health.ILL]
+    ill = [each for each in found if each.health is Severity.ILL]
     value = {"findings": told, "lines": lines}
-    cases = [Case(each.subject, "dns", each.what if each.health is Health.ILL else "") for each in found]
-    well = all(each.health is Health.WELL for each in found)
+    cases = [Case(each.subject, "dns", each.what if each.health is Severity.ILL else "") for each in found]
+    well = all(each.health is Severity.WELL for each in found)
     code = Exit.PARTIAL if ill else Exit.OK
     return View("dns.doctor", value, human, told, [each.subject for each in ill], cases, code, well=well)
 
 
-def proposed(found: "Sequence[Proposal]") -> View:
+def proposed(found: "Sequence[ImportSuggestion]") -> View:
     """Lines for the inventory, as YAML."""
     from multiall_cli.fleet.sites import to_yaml
 
@@ -356,7 +359,7 @@ def proposed(found: "Sequence[Proposal]") -> View:
     return View("dns.import", {"names": found}, human, found, [each.name for each in found], well=not found)
 
 
-def _as_inventory(found: "Iterable[Proposal]") -> dict[str, Any]:
+def _as_inventory(found: "Iterable[ImportSuggestion]") -> dict[str, Any]:
     pools: dict[str, Any] = {}
     for each in found:
         told: dict[str, Any] = {"zone": each.zone, "name": each.name, "ttl": each.ttl}
@@ -390,7 +393,7 @@ def _code(run: Run) -> str:
 
 def show_before_asking(found: ZonePlan) -> None:
     """On stderr, where the question follows."""
-    from multiall_cli.cli.render.screen import put
+    from multiall_cli.cli.render.rich_output import put
 
     screen = console(sys.stderr)
     for each in plan_lines(ZoneReport(found), wide=False):

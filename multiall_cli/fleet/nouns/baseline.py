@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from multiall_cli.domain.baseline import Checked, Rule
+from multiall_cli.domain.baseline import Rule, ServerHealth
 from multiall_cli.domain.errors import Fault
 from multiall_cli.domain.health import Health, RuleHistory, Waiver
 from multiall_cli.domain.remedy import Remedied, Remedies, Remedy
@@ -12,8 +12,8 @@ from multiall_cli.fleet.lookup import select_or_all, select_servers
 
 if TYPE_CHECKING:
     from multiall_cli.engine.context import Context
-    from multiall_cli.planning.learning import Learned
-    from multiall_cli.planning.trials import Trial
+    from multiall_cli.planning.rule_generation import GeneratedRules
+    from multiall_cli.planning.rule_tests import RuleTest
 
 
 class Baseline:
@@ -22,18 +22,18 @@ class Baseline:
     def __init__(self, context: "Context") -> None:
         self._context = context
 
-    def check(self, target: str = "", *, drift: bool = False) -> Iterator[Checked]:
+    def check(self, target: str = "", *, drift: bool = False) -> Iterator[ServerHealth]:
         """Check servers and yield each result as it arrives. `target` '': all servers.
 
         `drift`: also compare with what pools declare; without it the last comparison counts.
         """
         return work.check(self._context, select_or_all(self._context, target), drift=drift)
 
-    def saved(self, target: str = "") -> tuple[Checked, ...]:
+    def saved(self, target: str = "") -> tuple[ServerHealth, ...]:
         """Return the result of each server's last check. Asks no server."""
         return work.remembered(self._context, select_or_all(self._context, target))
 
-    def summarize(self, servers: Iterable[Checked]) -> Health:
+    def summarize(self, servers: Iterable[ServerHealth]) -> Health:
         """Return what results mean for pools, and which waivers end soon."""
         return work.of(self._context, servers)
 
@@ -65,11 +65,11 @@ class Baseline:
         """Apply remedies one after the other, until one does not help. Raises Locked."""
         return work.apply_remedies(self._context, chosen)
 
-    def learn(self, target: str) -> "Learned":
+    def learn(self, target: str) -> "GeneratedRules":
         """Return rules for what most of some servers run and hold now. Reads only."""
         return work.learn(self._context, select_servers(self._context, target))
 
-    def test_pack(self, pack: str = "") -> "tuple[Trial, ...]":
+    def test_pack(self, pack: str = "") -> "tuple[RuleTest, ...]":
         """Try the rules of a pack on their examples. `pack` '': all packs of the site. Raises UsageError."""
         return tuple(work.test(self._context, pack))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from multiall_cli.domain.answer import Executed, Facts, Offer
+from multiall_cli.domain.answer import Executed, Facts, HostKeyOffer
 from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.plan import Plan
 from multiall_cli.domain.report import Report
@@ -12,7 +12,7 @@ from multiall_cli.fleet.lookup import find_server, select_or_all, select_servers
 if TYPE_CHECKING:
     from multiall_cli.engine.context import Context
     from multiall_cli.engine.execute import OnLine
-    from multiall_cli.planning.merge import Explained
+    from multiall_cli.planning.merge import EffectiveValue
 
 
 class Servers:
@@ -33,7 +33,7 @@ class Servers:
         """Return the servers of a target like `select`, or all servers if it is ''."""
         return select_or_all(self._context, target)
 
-    def explain(self, server: str) -> "tuple[Explained, ...]":
+    def explain(self, server: str) -> "tuple[EffectiveValue, ...]":
         """Return every effective value of a server, with the pool and the place that gave it. Raises UsageError."""
         from multiall_cli.planning.merge import explain
 
@@ -65,7 +65,7 @@ class Servers:
 
         return copy.fetch(self._context, target, path, folder)
 
-    def offer(self, server: str) -> Offer:
+    def offer(self, server: str) -> HostKeyOffer:
         """Return the host key that a server shows now, compared with the known ones. Raises Unreachable."""
         from multiall_cli.fleet import trust
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from multiall_cli.domain.discovery import Discovery
 from multiall_cli.domain.publication import Verified
-from multiall_cli.domain.topology import Downtime, Event, Planned, Round, Topology
+from multiall_cli.domain.topology import Downtime, DowntimeKind, Event, Round, Topology
 from multiall_cli.fleet import topology as work
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ class TopologyVerbs:
         return work.events(self._context, limit, server, until)
 
     def set_downtime(
-        self, target: str, what: Downtime, begins: float, ends: float, because: str
-    ) -> tuple[Planned, ...]:
+        self, target: str, what: DowntimeKind, begins: float, ends: float, because: str
+    ) -> tuple[Downtime, ...]:
         """Drain servers, put them in maintenance or pin them, until a time (seconds since the epoch).
 
         `begins` 0: from now on, also if the clock is set back. Raises UsageError.
         """
         return work.set_downtime(self._context, target, what, begins, ends, because)
 
-    def end_downtime(self, target: str) -> tuple[Planned, ...]:
+    def end_downtime(self, target: str) -> tuple[Downtime, ...]:
         """End all downtimes of servers; return those that ended. Raises UsageError."""
         return work.end_downtime(self._context, target)
 

@@ -4,14 +4,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiall_cli.domain.answer import Finding
-from multiall_cli.domain.records import Departure, Explained, Place, Served, Standing, ZoneReport, ZoneStatus
+from multiall_cli.domain.records import (
+    ExplainedName,
+    MembershipDecision,
+    RetiredRecord,
+    RRsetKey,
+    ServerZoneStatus,
+    ZoneReport,
+    ZoneStatus,
+)
 from multiall_cli.domain.run import Run
 from multiall_cli.fleet import zones as work
 
 if TYPE_CHECKING:
     from multiall_cli.engine.context import Context
-    from multiall_cli.engine.zones import ZoneWish
-    from multiall_cli.planning.zones.proposals import Proposal
+    from multiall_cli.engine.zones import ZoneSyncOptions
+    from multiall_cli.planning.zones.import_suggestions import ImportSuggestion
 
 RUNS_SHOWN = 20
 
@@ -26,7 +34,7 @@ class Zones:
         """Return what a sync would change. Reads only."""
         return tuple(work.plan(self._context, work.chosen(self._context, zone)))
 
-    def sync(self, zone: str, wish: "ZoneWish") -> tuple[ZoneReport, ...]:
+    def sync(self, zone: str, wish: "ZoneSyncOptions") -> tuple[ZoneReport, ...]:
         """Bring zones to the state that pools and topology ask for."""
         return tuple(work.sync(self._context, work.chosen(self._context, zone), wish))
 
@@ -34,19 +42,19 @@ class Zones:
         """Ask each name server for its serial."""
         return tuple(work.status(self._context, work.chosen(self._context, zone)))
 
-    def drift(self, zone: str = "") -> tuple[tuple[ZoneReport, tuple[Served, ...]], ...]:
+    def drift(self, zone: str = "") -> tuple[tuple[ZoneReport, tuple[ServerZoneStatus, ...]], ...]:
         """Return differences from what was written, and servers that lag."""
         return tuple(work.drift(self._context, work.chosen(self._context, zone)))
 
-    def explain(self, name: str) -> tuple[Explained, ...]:
+    def explain(self, name: str) -> tuple[ExplainedName, ...]:
         """Return the declarations, decisions and records of a name. Raises UsageError, Unreachable, MemberFault."""
         return work.explain(self._context, name)
 
-    def departures(self, target: str = "") -> tuple[Departure, ...]:
+    def departures(self, target: str = "") -> tuple[RetiredRecord, ...]:
         """Return removed records that clients may still have cached. `target`: of these servers."""
         return tuple(work.departures(self._context, target))
 
-    def names_serving(self, target: str = "") -> tuple[tuple[Place, Standing], ...]:
+    def names_serving(self, target: str = "") -> tuple[tuple[RRsetKey, MembershipDecision], ...]:
         """Return the names that lead to servers now. `target` '': to servers that should be out. Reads only.
 
         Raises UsageError, Unreachable, MemberFault.
@@ -57,14 +65,14 @@ class Zones:
         """Return zones with a server that was behind at the last check: it may still serve removed records."""
         return tuple(work.late(self._context))
 
-    def adopt(self, name: str, kind: str, wish: "ZoneWish", from_owner: str = "") -> tuple[ZoneReport, ...]:
+    def adopt(self, name: str, kind: str, wish: "ZoneSyncOptions", from_owner: str = "") -> tuple[ZoneReport, ...]:
         """Take over records as they are. Raises UsageError.
 
         `kind` '': all declared types; `from_owner`: only records with this owner's mark; then `name` may be ''.
         """
         return work.adopt(self._context, name, kind, wish, from_owner)
 
-    def suggest(self, zone: str, file: Path | None = None) -> "tuple[Proposal, ...]":
+    def suggest(self, zone: str, file: Path | None = None) -> "tuple[ImportSuggestion, ...]":
         """Return names of a zone, or of its file, that pools could declare."""
         return work.imported(self._context, work.chosen(self._context, zone)[0], file)
 
@@ -72,7 +80,7 @@ class Zones:
         """Return the runs that changed zones, newest first."""
         return work.history(self._context, work.chosen(self._context, zone), limit)
 
-    def roll_back(self, run: str, wish: "ZoneWish") -> ZoneReport:
+    def roll_back(self, run: str, wish: "ZoneSyncOptions") -> ZoneReport:
         """Undo what a run did to a zone. Raises UsageError."""
         return work.rollback(self._context, run, wish)
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets.ranges import expand
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, access, text
-from multiall_cli.planning.likeness import same_path
 from multiall_cli.planning.measures import Measure
+from multiall_cli.planning.value_comparison import same_path
 
 CHECKS: Mapping[str, Check] = {
     "user": Check(

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.planning.checks.kinds import MATCHES, PRESENT, THERE, Check, Value, access, high, state, text
-from multiall_cli.planning.likeness import same_word
 from multiall_cli.planning.measures import Measure
+from multiall_cli.planning.value_comparison import same_word
 
 CHECKS: Mapping[str, Check] = {
     "file": Check(

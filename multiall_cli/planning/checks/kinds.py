@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.planning.likeness import same_word
 from multiall_cli.planning.measures import Measure
+from multiall_cli.planning.value_comparison import same_word
 
 Alike = Callable[[Mapping[str, object], str, str, Collection[str]], bool]
 """(subject, wanted, observed, all observed) → whether wanted and observed mean the same, however they are spelled."""

@@ -16,7 +16,8 @@ from multiall_cli.planning.checks.kinds import (
     state,
     text,
 )
-from multiall_cli.planning.likeness import (
+from multiall_cli.planning.measures import Measure
+from multiall_cli.planning.value_comparison import (
     covers,
     never_answers,
     never_listens,
@@ -24,7 +25,6 @@ from multiall_cli.planning.likeness import (
     same_listener,
     same_record,
 )
-from multiall_cli.planning.measures import Measure
 
 ANSWERS = Value(Measure.WORDS, means="that are all among its own", alike=same_record, never=never_answers)
 CHECKS: Mapping[str, Check] = {

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from multiall_cli.planning.checks.kinds import PRESENT, THERE, Check, high, low, state, text
-from multiall_cli.planning.likeness import same_spaces
 from multiall_cli.planning.measures import Measure
+from multiall_cli.planning.value_comparison import same_spaces
 
 CHECKS: Mapping[str, Check] = {
     "process": Check(

@@ -9,7 +9,7 @@ from typing import NoReturn
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import UsageError
 from multiall_cli.domain.inventory import Inventory
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
 from multiall_cli.planning.targets.grammar import (
     Atom,
     Both,

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from multiall_cli.domain.change import Conflict
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.domain.records import Claim, Place, key_of
-from multiall_cli.domain.zones import NameDeclaration, OnFloor, Zone
+from multiall_cli.domain.records import Claim, RRsetKey, key_of
+from multiall_cli.domain.zones import BelowMinimum, NameDeclaration, Zone
 from multiall_cli.planning.zones.names import address_type, canonical, is_ip, reverse, zone_of
 
 WEIGHT = 10  # default weight of a member in an SRV record
@@ -19,7 +19,7 @@ def addresses_of(server: Server, *, inside: bool = False) -> tuple[str, ...]:
     return tuple(canonical(each) for each in found)
 
 
-def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], Mapping[Place, Conflict]]:
+def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], Mapping[RRsetKey, Conflict]]:
     """Return the claims of all pools on a zone ('': on all zones), and the conflicts between them.
 
     Equal claims become one. Of unequal claims the highest priority wins; with equal priority the name is a conflict and
@@ -33,7 +33,7 @@ def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], 
                     continue
                 rivals.setdefault(claim.place, []).append(claim)
     settled: list[Claim] = []
-    contested: dict[Place, Conflict] = {}
+    contested: dict[RRsetKey, Conflict] = {}
     for place in sorted(rivals):
         top = max(each.priority for each in rivals[place])
         first, *others = [each for each in rivals[place] if each.priority == top]
@@ -47,9 +47,9 @@ def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], 
     return tuple(held), {**contested, **at_odds}
 
 
-def places_of(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> dict[str, set[tuple[str, Place]]]:
+def places_of(declared: NameDeclaration, pool: Pool, inventory: Inventory) -> dict[str, set[tuple[str, RRsetKey]]]:
     """Return member → the names and types, each with its zone, that publish it."""
-    found: dict[str, set[tuple[str, Place]]] = {}
+    found: dict[str, set[tuple[str, RRsetKey]]] = {}
     for claim in _claims(declared, pool, inventory):
         for member in claim.values:
             found.setdefault(member, set()).add((claim.zone, claim.place))
@@ -66,13 +66,13 @@ def _are_equal(one: Claim, other: Claim) -> bool:
     return alike == one and (not one.first or list(other.values) == list(one.values))
 
 
-def _apart(settled: Iterable[Claim]) -> tuple[list[Claim], dict[Place, Conflict]]:
+def _apart(settled: Iterable[Claim]) -> tuple[list[Claim], dict[RRsetKey, Conflict]]:
     """An alias must be alone at its name (RFC 1034, 3.6.2): either it wins, or the other claims do."""
     names: dict[str, list[Claim]] = {}
     for each in settled:
         names.setdefault(each.place[0], []).append(each)
     held: list[Claim] = []
-    contested: dict[Place, Conflict] = {}
+    contested: dict[RRsetKey, Conflict] = {}
     for found in names.values():
         aliases = [each for each in found if each.place[1] == "CNAME"]
         others = [each for each in found if each.place[1] != "CNAME"]
@@ -153,7 +153,7 @@ def domain_of(declared: NameDeclaration) -> str:
 
 def _alias(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Claim:
     values = {each.name: host_of(each, domain_of(declared)) for each in servers}
-    return replace(_claim(declared, pool, "CNAME", values), first=True, on_floor=OnFloor.KEEP, sorry=())
+    return replace(_claim(declared, pool, "CNAME", values), first=True, on_floor=BelowMinimum.KEEP, sorry=())
 
 
 def _service(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -> Claim:
@@ -162,7 +162,7 @@ def _service(declared: NameDeclaration, pool: Pool, servers: Iterable[Server]) -
         for each in servers
     }
     claim = _claim(declared, pool, "SRV", values)
-    floor = OnFloor.KEEP if claim.on_floor is OnFloor.SORRY else claim.on_floor
+    floor = BelowMinimum.KEEP if claim.on_floor is BelowMinimum.SORRY else claim.on_floor
     return replace(claim, place=(f"{declared.service}.{declared.name}", "SRV"), on_floor=floor, sorry=())
 
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from posixpath import join, normpath
 
-from multiall_cli.domain.records import Content, Place, RRset
-from multiall_cli.planning.zones import markers
-from multiall_cli.planning.zones.markers import marker_name
+from multiall_cli.domain.records import RRset, RRsetKey, ZoneContent
+from multiall_cli.planning.zones import ownership
+from multiall_cli.planning.zones.ownership import marker_name
 
 BEGIN = "; --- kept by multiall: `multiall dns` writes what follows, edit above ---"
 END = "; --- end of what multiall keeps ---"
@@ -19,17 +19,17 @@ _SOA = re.compile(r"^[^;\n]*\sSOA(?=[\s(;])", re.MULTILINE | re.IGNORECASE)  # n
 _TOKEN = re.compile(r"(?:[\s()]|;[^\n]*)*([^\s();]+)")
 _DIRECTIVE = re.compile(r'^\$INCLUDE\s+"?(?P<path>[^\s"]+)"?', re.MULTILINE | re.IGNORECASE)
 
-Records = Mapping[Place, RRset]
+Records = Mapping[RRsetKey, RRset]
 """Our records, each with its mark."""
 
 
-def content_of(dump: str, text: str) -> Content:
+def content_of(dump: str, text: str) -> ZoneContent:
     """Return a zone from the canonical lines of named-checkzone, with our marks from the text that contains our block.
 
     Raises ValueError if a line is malformed.
     """
-    values: dict[Place, list[str]] = {}
-    ttls: dict[Place, int] = {}
+    values: dict[RRsetKey, list[str]] = {}
+    ttls: dict[RRsetKey, int] = {}
     soa = ""
     for line in dump.splitlines():
         name, ttl, _, kind, value = line.split(None, 4)
@@ -41,10 +41,10 @@ def content_of(dump: str, text: str) -> Content:
     rrsets = {place: RRset(ttls[place], tuple(sorted(each))) for place, each in values.items()}
     for place, mark in marks_of(text):
         rrsets[marker_name(place), "TXT"] = RRset(0, (f'"{mark}"',))
-    return Content(int(soa.split()[2]), soa, rrsets)
+    return ZoneContent(int(soa.split()[2]), soa, rrsets)
 
 
-def marks_of(text: str) -> Iterator[tuple[Place, str]]:
+def marks_of(text: str) -> Iterator[tuple[RRsetKey, str]]:
     """Yield the marks within our block. A mark on a line of its own has no records."""
     for block in _BLOCK.findall(text):
         for line in block.splitlines():
@@ -69,11 +69,11 @@ def _lines(records: Records) -> Iterator[str]:
             yield f"{name} {rrset.ttl} IN {kind} {value}" + ("" if at else f" ; {rrset.marker}")
 
 
-def ours(content: Content) -> dict[Place, RRset]:
+def ours(content: ZoneContent) -> dict[RRsetKey, RRset]:
     """Return all records of a zone that bear a mark of any owner, with the mark."""
     found = {}
     for name, kind in content.rrsets:
-        place = markers.marked(name) if kind == "TXT" else None
+        place = ownership.marked(name) if kind == "TXT" else None
         if place is not None:
             mark = content.rrsets[name, kind].values[0].strip('"')
             there = content.rrsets.get(place, RRset(0, ()))
@@ -110,7 +110,7 @@ def including(text: str, fragment: str, other: str, folder: str = "") -> str | N
     return None
 
 
-def lost(before: Content, after: Content, meant: Iterable[Place]) -> list[Place]:
+def lost(before: ZoneContent, after: ZoneContent, meant: Iterable[RRsetKey]) -> list[RRsetKey]:
     """Return places that differ although they were not meant to change: such a file must never be loaded."""
     known = {*meant} | {(marker_name(place), "TXT") for place in meant}
     return sorted(

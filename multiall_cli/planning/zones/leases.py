@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from multiall_cli.domain.baseline import AHEAD
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.records import Content, Leasing, Place
+from multiall_cli.domain.records import Leasing, RRsetKey, ZoneContent
 from multiall_cli.domain.zones import Zone
 
 LONGEST = 3600.0  # seconds; a lease that claims more blocks no longer than this
@@ -42,7 +42,7 @@ class Lease:
         return f"multiall-lock=1 owner={self.owner} run={self.run} by={by} store={self.store} {ends}"
 
 
-def place_of_lease(zone: Zone) -> Place:
+def place_of_lease(zone: Zone) -> RRsetKey:
     """Return the name and type of the lease record of a zone's owner; each owner has its own."""
     return f"_multiall-lock-{sha256(zone.owner.encode()).hexdigest()[:8]}.{zone.name}", "TXT"
 
@@ -52,7 +52,7 @@ def lasts(zone: Zone) -> float:
     return min(MARGIN + zone.within, LONGEST)
 
 
-def held_by_another(content: Content, zone: Zone, store: str, now: float) -> Lease | None:
+def held_by_another(content: ZoneContent, zone: Zone, store: str, now: float) -> Lease | None:
     """Return the lease that blocks this run, or None: there is none, it has expired, or this store took it.
 
     A lease that ends later than possible was written by a clock that is ahead, and blocks nobody.
@@ -67,7 +67,7 @@ def held_by_another(content: Content, zone: Zone, store: str, now: float) -> Lea
     return None
 
 
-def taking(content: Content, zone: Zone, lease: Lease) -> Leasing:
+def taking(content: ZoneContent, zone: Zone, lease: Lease) -> Leasing:
     """Return the change that takes a lease, with its prerequisites."""
     there = content.rrsets.get(place_of_lease(zone))
     return Leasing(place_of_lease(zone)[0], there.values if there else (), f'"{lease.text}"')

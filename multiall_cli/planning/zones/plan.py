@@ -6,20 +6,20 @@ from hashlib import sha256
 
 from multiall_cli.domain.change import Change, Conflict
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.records import Claim, Content, Decision, Place, RRset, ZonePlan, key_of, place_of
+from multiall_cli.domain.records import Claim, Decision, RRset, RRsetKey, ZoneContent, ZonePlan, key_of, place_of
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
-from multiall_cli.planning.zones import markers
-from multiall_cli.planning.zones.decide import Found, decide
-from multiall_cli.planning.zones.markers import Marker, marker_name
+from multiall_cli.planning.zones import ownership
+from multiall_cli.planning.zones.membership import Found, decide
 from multiall_cli.planning.zones.names import is_below
+from multiall_cli.planning.zones.ownership import OwnershipRecord, marker_name
 
 _Problem = tuple[str, str]
 """(problem, what to do)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class ZoneMemory:
     """Saved state of a zone on this host.
 
     `held`: names that clients may have been sent to a while ago; `is_seen`: whether the site is known to have ever
@@ -27,21 +27,21 @@ class Remembered:
     """
 
     held: Set[str] = frozenset()
-    is_seen: Callable[[Place], bool] = lambda place: True
+    is_seen: Callable[[RRsetKey], bool] = lambda place: True
     former: Mapping[str, Set[str]] | None = None
 
 
-NOTHING = Remembered()
+NOTHING = ZoneMemory()
 
 
 def plan_zone(
     zone: Zone,
     claims: Sequence[Claim],
-    contested: Mapping[Place, Conflict],
-    content: Content,
+    contested: Mapping[RRsetKey, Conflict],
+    content: ZoneContent,
     topology: Topology,
     now: float,
-    before: Remembered = NOTHING,
+    before: ZoneMemory = NOTHING,
 ) -> ZonePlan:
     """Return the plan of one zone.
 
@@ -83,7 +83,7 @@ def plan_zone(
     )
 
 
-def _targets(content: Content, ours: Iterable[Place], changes: Iterable[Change[RRset]]) -> set[str]:
+def _targets(content: ZoneContent, ours: Iterable[RRsetKey], changes: Iterable[Change[RRset]]) -> set[str]:
     """Return the targets of our aliases and services, now and after the changes."""
     now = [(place, content.rrsets[place]) for place in ours if place in content.rrsets]
     then = [(place_of(each.key), each.after) for each in changes if each.after]
@@ -92,7 +92,7 @@ def _targets(content: Content, ours: Iterable[Place], changes: Iterable[Change[R
 
 
 def of_pool(
-    plan: ZonePlan, pool: str, claims: Iterable[Claim], content: Content, contested: Container[Place] = ()
+    plan: ZonePlan, pool: str, claims: Iterable[Claim], content: ZoneContent, contested: Container[RRsetKey] = ()
 ) -> ZonePlan:
     """Return the part of a plan for one pool's names, with the removals that make room for them.
 
@@ -113,7 +113,7 @@ def of_pool(
     return replace(plan, decisions=decisions, changes=changes, conflicts=conflicts, id=plan_id(plan.zone.name, changes))
 
 
-def _marked(conflict: Conflict, content: Content, pool: str) -> tuple[str, ...]:
+def _marked(conflict: Conflict, content: ZoneContent, pool: str) -> tuple[str, ...]:
     """Return the pools of a conflict without a claim: the pool of its mark, or else `pool`."""
     marker = marker_of(content, place_of(conflict.subject))
     return (marker.pool or pool,) if marker else (pool,)
@@ -123,7 +123,7 @@ def _pool_of(change: Change[RRset]) -> str:
     """Return the pool of a change; of a removal, the pool of its mark."""
     if change.after is not None:
         return change.after.marker
-    marker = markers.read(change.before.marker) if change.before else None
+    marker = ownership.read(change.before.marker) if change.before else None
     return marker.pool if marker else ""
 
 
@@ -144,25 +144,27 @@ def _told(rrset: RRset | None) -> str:
     return rrset.brief() if rrset is not None else ""
 
 
-def marker_of(content: Content, place: Place) -> Marker | None:
+def marker_of(content: ZoneContent, place: RRsetKey) -> OwnershipRecord | None:
     """Return the mark beside a name and type, of any owner."""
     texts = content.rrsets.get((marker_name(place), "TXT"))
-    found = [markers.read(each.strip('"')) for each in texts.values] if texts else []
+    found = [ownership.read(each.strip('"')) for each in texts.values] if texts else []
     return found[0] if len(found) == 1 else None
 
 
-def owned(content: Content, zone: Zone) -> Mapping[Place, Marker]:
+def owned(content: ZoneContent, zone: Zone) -> Mapping[RRsetKey, OwnershipRecord]:
     """Return all names and types of a zone that bear our mark."""
     found = {}
     for name, kind in content.rrsets:
-        place = markers.marked(name) if kind == "TXT" else None
+        place = ownership.marked(name) if kind == "TXT" else None
         marker = marker_of(content, place) if place else None
         if place and marker and marker.owner == zone.owner:
             found[place] = marker
     return found
 
 
-def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, leaving: Set[Place]) -> _Problem | None:
+def _problem(
+    claim: Claim, marker: OwnershipRecord | None, zone: Zone, content: ZoneContent, leaving: Set[RRsetKey]
+) -> _Problem | None:
     """Return why we cannot write a claim's records, or None."""
     there = content.rrsets.get(claim.place)
     name = f"{claim.place[0].rstrip('.')} {claim.place[1]}"
@@ -179,7 +181,7 @@ def _problem(claim: Claim, marker: Marker | None, zone: Zone, content: Content, 
         what = f"it belongs to {marker.owner!r} (pool {marker.pool}), and this site writes as {zone.owner!r}"
         todo = f"if `owner:` was changed, `multiall dns adopt {name} --from-owner {marker.owner}` takes it over"
         return what, f"{todo}; else take the name out of one of the two sites"
-    if marker.digest != markers.digest(there.values if there else ()):
+    if marker.digest != ownership.digest(there.values if there else ()):
         return _edited(there, name)
     return None if there else _in_the_way(claim, content, leaving)
 
@@ -189,7 +191,7 @@ def _way_to_own(zone: Zone, name: str) -> str:
     return f"take it out of {zone.file}, and sync" if zone.file else f"`multiall dns adopt {name}` takes it over"
 
 
-def _cut_above(name: str, zone: Zone, content: Content) -> str:
+def _cut_above(name: str, zone: Zone, content: ZoneContent) -> str:
     """Return the record that takes a name away from this zone, or ''.
 
     That is a delegation at or above it (RFC 1034, 4.2), or a DNAME above it (RFC 6672, 2.3). BIND accepts records
@@ -205,7 +207,7 @@ def _cut_above(name: str, zone: Zone, content: Content) -> str:
     return ""
 
 
-def is_covered(place: Place, there: Container[Place]) -> bool:
+def is_covered(place: RRsetKey, there: Container[RRsetKey]) -> bool:
     """Return whether a wildcard may answer for a name without records (RFC 4592). `there`: all existing places."""
     name, kind = place
     labels = name.split(".")
@@ -218,7 +220,7 @@ def _edited(there: RRset | None, name: str) -> _Problem:
     return f"someone has edited it since we wrote it: {now}", f"`multiall dns adopt {name}` lets us write it again"
 
 
-def _in_the_way(claim: Claim, content: Content, leaving: Set[Place]) -> _Problem | None:
+def _in_the_way(claim: Claim, content: ZoneContent, leaving: Set[RRsetKey]) -> _Problem | None:
     """Return why an alias conflicts with other records: it must be alone at its name (RFC 1034, 3.6.2).
 
     BIND answers NOERROR to an update that breaks this rule, and does nothing. `leaving`: our places that the same run
@@ -241,7 +243,7 @@ def _in_the_way(claim: Claim, content: Content, leaving: Set[Place]) -> _Problem
 _OF_DNSSEC = ("RRSIG", "NSEC", "NSEC3", "DNSKEY", "CDS", "CDNSKEY", "NSEC3PARAM", "TYPE65534")
 
 
-def _change(decided: Decision, there: RRset | None, marker: Marker | None) -> Change[RRset] | None:
+def _change(decided: Decision, there: RRset | None, marker: OwnershipRecord | None) -> Change[RRset] | None:
     wanted, key = decided.wanted, key_of(decided.claim.place)
     if wanted is None or (there is None and not wanted.values):
         return None
@@ -252,14 +254,14 @@ def _change(decided: Decision, there: RRset | None, marker: Marker | None) -> Ch
     return Change(key, before, after) if before != after else None
 
 
-def _orphan(place: Place, marker: Marker, content: Content, *, seen: bool) -> Change[RRset] | Conflict:
+def _orphan(place: RRsetKey, marker: OwnershipRecord, content: ZoneContent, *, seen: bool) -> Change[RRset] | Conflict:
     """Return the change or conflict for marked records that nothing declares; they may be another site's."""
     there = content.rrsets.get(place)
     if not seen:
         what = f"nothing declares it, nor did here before, and it bears our mark (pool {marker.pool}): another site's?"
         todo = "give one of the sites another `owner:`, or take it out with `dns sync --force-guard names.unseen`"
         return Conflict(key_of(place), what, todo)
-    if there is not None and marker.digest != markers.digest(there.values):
+    if there is not None and marker.digest != ownership.digest(there.values):
         what, _ = _edited(there, key_of(place))
         todo = f"remove the TXT of {marker_name(place).rstrip('.')}, and the records if no one needs them"
         return Conflict(key_of(place), f"nothing declares it any longer, and {what}", todo)
@@ -267,11 +269,11 @@ def _orphan(place: Place, marker: Marker, content: Content, *, seen: bool) -> Ch
     return Change(key_of(place), RRset(before.ttl, before.values, marker.text), None)
 
 
-def adoption(zone: Zone, place: Place, content: Content, pool: str) -> Change[RRset] | None:
+def adoption(zone: Zone, place: RRsetKey, content: ZoneContent, pool: str) -> Change[RRset] | None:
     """Return the change that puts our mark beside existing records, or None if the mark is already there."""
     there, marker = content.rrsets.get(place), marker_of(content, place)
     values = there.values if there else ()
-    if marker and marker.owner == zone.owner and marker.digest == markers.digest(values):
+    if marker and marker.owner == zone.owner and marker.digest == ownership.digest(values):
         return None
     ttl = there.ttl if there else 0
     before = RRset(ttl, values, marker.text if marker else "") if there or marker else None
@@ -288,7 +290,7 @@ def _values(rrset: RRset | None) -> tuple[str, ...]:
     return rrset.values if rrset is not None else ()
 
 
-def differing(before: Iterable[Change[RRset]], content: Content) -> Iterator[str]:
+def differing(before: Iterable[Change[RRset]], content: ZoneContent) -> Iterator[str]:
     """Yield the keys of a plan whose records have changed since the plan was made."""
     for each in before:
         there = content.rrsets.get(place_of(each.key))

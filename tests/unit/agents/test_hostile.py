@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.agents.files import FileItem, Kind, file_tree
-from multiall_cli.agents.files.asking import whole
+from multiall_cli.agents.files import FileItem, FileKind, file_tree
 from multiall_cli.agents.files.content import Content, NoContent, split_hashes
 from multiall_cli.agents.files.item import TOP
-from multiall_cli.agents.files.scanned import MISSING, inflate, unpack
+from multiall_cli.agents.files.scanned_tree import MISSING, inflate, unpack
 from multiall_cli.agents.files.source import Source
 from multiall_cli.agents.files.stream import Stream, Transfer
+from multiall_cli.agents.files.wire import read_bounded
 from multiall_cli.domain.change import Change, Result
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import ADMIN, FilesDeclaration, Link, Server
@@ -112,7 +112,7 @@ def test_any_value_of_a_scan_is_a_tree_or_garbage(said: dict[str, object], with_
     said = {**said, "root": "directory"} if with_root else said
     agent = file_tree(FilesDeclaration("/srv", "/source"), {}, Remembered())  # type: ignore[arg-type]
     content = _content()
-    source = Source(replace(MISSING, missing=False), {TOP: FileItem(Kind.DIRECTORY)}, frozenset(), content)
+    source = Source(replace(MISSING, missing=False), {TOP: FileItem(FileKind.DIRECTORY)}, frozenset(), content)
     agent = replace(agent, was_read=source)
     content.close()
     try:
@@ -133,11 +133,11 @@ def test_a_cache_that_is_broken_costs_time_and_no_truth() -> None:
     """What cannot be unpacked is asked for again."""
     memory = Remembered()
     agent = file_tree(FilesDeclaration("/srv", "/source"), {}, memory)  # type: ignore[arg-type]
-    whole = Told([zlib.compress(_record(b"a"))], {"root": "directory", "same": False, "digest": "0" * 64})
-    agent.read({ADMIN.name: Liar({"scan": whole})}).release()  # type: ignore[arg-type]
+    complete = Told([zlib.compress(_record(b"a"))], {"root": "directory", "same": False, "digest": "0" * 64})
+    agent.read({ADMIN.name: Liar({"scan": complete})}).release()  # type: ignore[arg-type]
     (key,) = (each for each in memory.cache.values if each.startswith("scan:"))
     memory.cache.values[key] = memory.cache.values[key][:32] + b"broken"
-    session = Liar({"scan": whole})
+    session = Liar({"scan": complete})
     agent.read({ADMIN.name: session}).release()  # type: ignore[arg-type]
     assert session.asked == ["scan"]
 
@@ -186,7 +186,7 @@ def _piece(what: bytes, index: int, number: int, body: bytes = b"abc") -> bytes:
 def test_a_source_that_sends_nonsense_makes_no_one_wait(pieces: list[bytes]) -> None:
     """Whoever waits for a block hears that it will not come."""
     content = _content(*pieces)
-    content.want({"a": (FileItem(Kind.FILE, size=3), [0])})
+    content.want({"a": (FileItem(FileKind.FILE, size=3), [0])})
     with pytest.raises(NoContent):
         list(content.pieces("a", [0]))
     content.close()
@@ -194,7 +194,7 @@ def test_a_source_that_sends_nonsense_makes_no_one_wait(pieces: list[bytes]) -> 
 
 def test_verdicts_that_are_none_leave_their_changes_failed() -> None:
     """Exactly one outcome per change, whatever the member tells; a word that is too long is cut."""
-    changes = [Change(f"{at}", None, FileItem(Kind.DIRECTORY)) for at in range(4)]
+    changes = [Change(f"{at}", None, FileItem(FileKind.DIRECTORY)) for at in range(4)]
     stream = Stream([Transfer(change) for change in changes], NO_CONTENT, {})
     lines = [[0, "done", "", None], [0, "failed", "again", None], [9, "done", "", None],
              [2, "conflict", "x" * 9999, None], [3, "maybe", "", None], [3, "done", ""], 5]  # fmt: skip
@@ -207,7 +207,7 @@ def test_verdicts_that_are_none_leave_their_changes_failed() -> None:
 @given(st.binary(max_size=200))
 def test_any_verdicts_give_one_outcome_per_change(noise: bytes) -> None:
     """In the order of the changes."""
-    changes = [Change("a", None, FileItem(Kind.DIRECTORY)), Change("b", None, FileItem(Kind.DIRECTORY))]
+    changes = [Change("a", None, FileItem(FileKind.DIRECTORY)), Change("b", None, FileItem(FileKind.DIRECTORY))]
     outcomes = list(Stream([Transfer(change) for change in changes], NO_CONTENT, {}).outcomes(noise))
     assert [each.change for each in outcomes] == changes
 
@@ -217,7 +217,7 @@ def test_any_verdicts_give_one_outcome_per_change(noise: bytes) -> None:
 )
 def test_an_identity_that_is_none_is_not_remembered(told: object) -> None:
     """What cannot be one is as good as not told; the file is read when it is looked at again."""
-    change = Change("a", None, FileItem(Kind.FILE, size=1, digest="ab" * 32))
+    change = Change("a", None, FileItem(FileKind.FILE, size=1, digest="ab" * 32))
     stream = Stream([Transfer(change)], NO_CONTENT, {})
     assert [each.result for each in stream.outcomes(json.dumps([0, "done", "", told]).encode())] == [Result.DONE]
     assert stream.written == {}
@@ -234,7 +234,7 @@ def test_a_source_that_is_slow_is_waited_for_with_signs_of_life() -> None:
         yield _piece(RAW, 0, 0)
 
     content = Content(Liar({"read_blocks": Told(late(), {})}), "/source", sign_of_life=0.01)  # type: ignore[arg-type]
-    content.want({"a": (FileItem(Kind.FILE, size=3), [0])})
+    content.want({"a": (FileItem(FileKind.FILE, size=3), [0])})
     pieces = content.pieces("a", [0])
     assert [next(pieces), next(pieces)] == [b"", b""]
     go.set()
@@ -245,7 +245,7 @@ def test_a_source_that_is_slow_is_waited_for_with_signs_of_life() -> None:
 def test_a_block_that_comes_twice_is_garbage() -> None:
     """A source cannot fill the disk of the admin host by sending one block for ever."""
     content = _content(_piece(RAW, 0, 0), _piece(RAW, 0, 0))
-    content.want({"a": (FileItem(Kind.FILE, size=3), [0]), "b": (FileItem(Kind.FILE, size=3), [0])})
+    content.want({"a": (FileItem(FileKind.FILE, size=3), [0]), "b": (FileItem(FileKind.FILE, size=3), [0])})
     assert len(list(content.pieces("a", [0]))) == 1
     with pytest.raises(NoContent, match="no one asked for"):
         list(content.pieces("b", [0]))
@@ -262,5 +262,5 @@ def test_an_endless_answer_is_not_held() -> None:
             yield bytes(100)
 
     with pytest.raises(MemberFault, match="its answer to 'digest' is garbage: more than 330 bytes"):
-        whole("bad", "digest", Told(endless(), {}), 330)
+        read_bounded("bad", "digest", Told(endless(), {}), 330)
     assert len(sent) == 4

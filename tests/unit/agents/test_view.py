@@ -4,23 +4,23 @@ import json
 
 import pytest
 
-from multiall_cli.agents.files import FileItem, Kind, view
+from multiall_cli.agents.files import FileItem, FileKind, comparison
 from multiall_cli.agents.files.item import TOP, Found
 from multiall_cli.agents.files.stream import Transfer, commit_order, settling, transfers
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.inventory import Delete, FilesDeclaration
 from multiall_cli.remote.formats.transfer import BLOCK
 
-FOLDER, FILE = FileItem(Kind.DIRECTORY, mode=0o755), FileItem(Kind.FILE, 3, "abc")
-HOLDS_MORE = FileItem(Kind.DIRECTORY, found=Found(holds_more=True))
+FOLDER, FILE = FileItem(FileKind.DIRECTORY, mode=0o755), FileItem(FileKind.FILE, 3, "abc")
+HOLDS_MORE = FileItem(FileKind.DIRECTORY, found=Found(holds_more=True))
 
 
 def _link(target: str) -> FileItem:
-    return FileItem(Kind.LINK, target=target)
+    return FileItem(FileKind.LINK, target=target)
 
 
 def _hard(target: str) -> FileItem:
-    return FileItem(Kind.HARDLINK, target=target)
+    return FileItem(FileKind.HARDLINK, target=target)
 
 
 FOUND = {
@@ -60,29 +60,29 @@ DEPLOYED = {
 )
 def test_what_a_plan_is_about(delete: Delete, concerned: set[str]) -> None:
     """The source's paths, and by `delete` what else goes; a directory that holds what no scan takes in never does."""
-    assert view.concerned(FOUND, {"same": FILE}, DEPLOYED, DIGESTS, delete) == concerned
+    assert comparison.concerned(FOUND, {"same": FILE}, DEPLOYED, DIGESTS, delete) == concerned
 
 
 def test_a_deployed_directory_goes_when_all_in_it_goes() -> None:
     """And stays as long as a stranger is in it."""
     found = {path: FOUND[path] for path in ("same", "d", "d/extra")}
-    assert view.concerned(found, {"same": FILE}, DEPLOYED, DIGESTS, Delete.DEPLOYED) == {"same", "d", "d/extra"}
+    assert comparison.concerned(found, {"same": FILE}, DEPLOYED, DIGESTS, Delete.DEPLOYED) == {"same", "d", "d/extra"}
 
 
 def test_only_files_whose_content_decides_something_are_read() -> None:
     """Equal sizes, what may be deleted by any of its names, and large files that may have been renamed."""
-    large = FileItem(Kind.FILE, 1 << 20)
+    large = FileItem(FileKind.FILE, 1 << 20)
     found = {
         "equal": FILE,
-        "other": FileItem(Kind.FILE, 4),
+        "other": FileItem(FileKind.FILE, 4),
         "old": large,
         "gone": FILE,
         "alien": FILE,
         "name": _hard("alien"),
     }
     source = {"equal": FILE, "other": FILE, "new": large}
-    assert view.worth_hashing(found, source, {"gone": "abc"}) == ["equal", "old", "gone"]
-    assert view.worth_hashing(found, source, {"name": "abc"}) == ["equal", "old", "alien"]
+    assert comparison.worth_hashing(found, source, {"gone": "abc"}) == ["equal", "old", "gone"]
+    assert comparison.worth_hashing(found, source, {"name": "abc"}) == ["equal", "old", "alien"]
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_a_declaration_says_what_is_wanted_and_what_is_compared(
     declared: FilesDeclaration, mode: int, owner: str | None, mtime: int | None
 ) -> None:
     """What is not declared is neither set nor compared."""
-    item = FileItem(Kind.FILE, 3, mode=0o640, owner="ann", group="staff", xattrs="00", found=Found(0o640, 7))
-    wanted = view.wanted(item, declared, "abc")
+    item = FileItem(FileKind.FILE, 3, mode=0o640, owner="ann", group="staff", xattrs="00", found=Found(0o640, 7))
+    wanted = comparison.wanted(item, declared, "abc")
     assert (wanted.mode, wanted.owner, wanted.mtime, wanted.xattrs, wanted.digest) == (mode, owner, mtime, None, "abc")
-    observed = view.observed(item, declared, "abc")
+    observed = comparison.observed(item, declared, "abc")
     assert (observed.owner is None, observed.mtime, observed.xattrs) == (owner is None, mtime, None)
 
 
@@ -120,14 +120,14 @@ def test_a_tree_is_changed_in_an_order_that_works() -> None:
         _change("new", None, FOLDER),
         _change("new/x", None, FILE),
         _change("new.x", None, FILE),
-        _change("z", FILE, FileItem(Kind.FILE, 3, "new")),
+        _change("z", FILE, FileItem(FileKind.FILE, 3, "new")),
     ]
     order = ["d/x/y", "d/x", "d", "new", "new/x", "new.x", "z", "a", "gone/x", "gone"]
     assert [change.key for change in commit_order(changes)] == order
 
 
-LARGE = FileItem(Kind.FILE, 4 * BLOCK, "new")
-OLD = FileItem(Kind.FILE, 4 * BLOCK, "old")
+LARGE = FileItem(FileKind.FILE, 4 * BLOCK, "new")
+OLD = FileItem(FileKind.FILE, 4 * BLOCK, "old")
 HASHES = [bytes([number]) * 16 for number in range(4)]
 
 
@@ -145,9 +145,9 @@ def test_what_travels() -> None:
         _one(update, there=[HASHES[0], b"?" * 16, HASHES[2]]).blocks,
         _one(update, ("new-7",)).staged,
         (moved.blocks, moved.base and moved.base[0]),
-        _one(_change("a", LARGE, FileItem(Kind.FILE, 4 * BLOCK, "new", mode=0o600))).blocks,
+        _one(_change("a", LARGE, FileItem(FileKind.FILE, 4 * BLOCK, "new", mode=0o600))).blocks,
         _one(_change("a", LARGE, None)).blocks,
-        _one(_change("a", None, FileItem(Kind.FILE, 0, "empty"))).blocks,
+        _one(_change("a", None, FileItem(FileKind.FILE, 0, "empty"))).blocks,
     ]
     assert found == [(0, 1, 2, 3), (1, 3), "new-7", ((), "old"), (), (), ()]
 

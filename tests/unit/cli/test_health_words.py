@@ -1,7 +1,7 @@
 """What is said of a check that has found nothing, or not all."""
 
 from multiall_cli.cli.render.baseline import checked
-from multiall_cli.cli.render.health_forms import markdown
+from multiall_cli.cli.render.health_exports import markdown
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Health
 

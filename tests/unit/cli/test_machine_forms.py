@@ -15,12 +15,12 @@ from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 from rfc3986_validator import validate_rfc3986
 
-from multiall_cli.cli.render.health_forms import markdown, nagios, prometheus, sarif, tap
-from multiall_cli.cli.render.pipelines import junit
-from multiall_cli.cli.render.plain import as_json, as_yaml, document
+from multiall_cli.cli.render.ci import junit
+from multiall_cli.cli.render.health_exports import markdown, nagios, prometheus, sarif, tap
+from multiall_cli.cli.render.json_form import as_json, as_yaml, document
+from multiall_cli.cli.render.result import Case
 from multiall_cli.cli.render.text import safe_text
-from multiall_cli.cli.render.view import Case
-from multiall_cli.domain.baseline import Checked, Code, Status
+from multiall_cli.domain.baseline import Code, ServerHealth, Status
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.health import Health
 
@@ -53,7 +53,7 @@ statuses = st.builds(
     st.tuples(numbers, numbers), st.booleans(), st.builds(Origin, paths, st.integers(0, 9), st.integers(0, 9)),
 )  # fmt: skip
 checked = st.builds(
-    Checked, texts, st.sampled_from(Code), st.floats(0, 2e9), st.lists(statuses, max_size=3), st.just("") | texts
+    ServerHealth, texts, st.sampled_from(Code), st.floats(0, 2e9), st.lists(statuses, max_size=3), st.just("") | texts
 )
 healths = st.builds(Health, st.lists(checked, max_size=3).map(tuple), left=st.lists(texts, max_size=2).map(tuple))
 
@@ -61,7 +61,7 @@ healths = st.builds(Health, st.lists(checked, max_size=3).map(tuple), left=st.li
 def one(file: str = "rules/my pack.yaml", value: float | None = 0.9) -> Health:
     status = Status("web1", "disk", Code.CRIT_LIMIT, 0.0, "used 90 %", "", "", "", None, value, (0.8, 0.9))
     found = Status(*[getattr(status, each) for each in status.__slots__[:12]], origin=Origin(file, 3, 1))
-    return Health((Checked("web1", Code.CRIT_LIMIT, 1.0, (found,)),))
+    return Health((ServerHealth("web1", Code.CRIT_LIMIT, 1.0, (found,)),))
 
 
 @cache
@@ -160,7 +160,9 @@ LINKS = (
 )
 
 
-@given(healths | st.sampled_from(LINKS).map(lambda each: Health((Checked(each, Code.MISSING, 1.0, (_link(each),)),))))
+@given(
+    healths | st.sampled_from(LINKS).map(lambda each: Health((ServerHealth(each, Code.MISSING, 1.0, (_link(each),)),)))
+)
 def test_markdown_cells_are_code_and_nothing_else(health: Health) -> None:
     """In code no renderer finds markup, names, addresses or commits."""
     read = MarkdownIt("commonmark").enable("table").parse(markdown(health))

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from multiall_cli.cli.options import Format
+from multiall_cli.cli.render.ci import github, junit
 from multiall_cli.cli.render.failure import failure
-from multiall_cli.cli.render.pipelines import github, junit
-from multiall_cli.cli.render.view import Case
+from multiall_cli.cli.render.result import Case
 from multiall_cli.domain.errors import Fault, InputFaults, Origin, UsageError
 from multiall_cli.domain.exits import Exit
 

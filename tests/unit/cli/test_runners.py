@@ -10,10 +10,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from multiall_cli.cli.render.pipelines import github, junit
-from multiall_cli.cli.render.plain import as_json, as_yaml
+from multiall_cli.cli.render.ci import github, junit
+from multiall_cli.cli.render.json_form import as_json, as_yaml
+from multiall_cli.cli.render.result import Case
 from multiall_cli.cli.render.runners import Unobeyed, broken, is_runner, write_commands
-from multiall_cli.cli.render.view import Case
 
 COMMANDS = (
     "::error::x", "  ::set-output name=a::b", "##vso[task.setvariable variable=a]b", "a ##[error]b",

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from multiall_cli.cli.render.plain import as_json, as_yaml, document
-from multiall_cli.cli.render.screen import Screen, put
-from multiall_cli.cli.render.terminal import table
+from multiall_cli.cli.render.document import table
+from multiall_cli.cli.render.json_form import as_json, as_yaml, document
+from multiall_cli.cli.render.rich_output import Screen, put
 from multiall_cli.cli.render.text import count, safe_lines, safe_text, size
 
 NASTY = (

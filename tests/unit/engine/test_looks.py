@@ -6,10 +6,10 @@ import sys
 import pytest
 
 from multiall_cli.adapters.clock import SystemClock
-from multiall_cli.cli.render.plain import as_json, document
-from multiall_cli.cli.render.screen import on, put
+from multiall_cli.cli.render.json_form import as_json, document
+from multiall_cli.cli.render.rich_output import on, put
 from multiall_cli.cli.render.servers import facts as shown
-from multiall_cli.domain.answer import Facts, Finding, Health
+from multiall_cli.domain.answer import Facts, Finding, Severity
 from multiall_cli.domain.inventory import Link, Server
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.doctor import examine
@@ -36,7 +36,7 @@ def test_a_clock_may_say_anything(now: object) -> None:
 def test_a_python_that_is_no_version_is_too_old(python: object) -> None:
     """Digits that are no numbers, and rows of them that are no number."""
     found = list(examine(_world({"python": python}), [BAD], {}))
-    assert Health.ILL in [each.health for each in found]
+    assert Severity.ILL in [each.health for each in found]
 
 
 @pytest.mark.parametrize("memory", [10**400, -(10**400), float("nan"), float("inf"), True, "much"])

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from multiall_cli.agents.files.agent import recall_deployed
+from multiall_cli.agents.files.comparison_cache import CachedComparison
 from multiall_cli.agents.files.digests import load
-from multiall_cli.agents.files.judged import Judged
-from multiall_cli.agents.files.look import recall_records
+from multiall_cli.agents.files.scan_client import recall_records
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.engine.desk import members_before, pushed_at
 from multiall_cli.engine.publish import standing
@@ -71,7 +71,7 @@ def test_every_other_memory(value: bytes) -> None:
     assert all(len(each) == 64 for each in load(value).values())
     told = members_before(held, zone)  # type: ignore[arg-type]
     assert told is None or all(isinstance(each, str) for places in told.values() for each in places)
-    Judged.recall("x", held)
+    CachedComparison.recall("x", held)
     standing(held)  # type: ignore[arg-type]
     pushed_at(held, zone)  # type: ignore[arg-type]
     assert isinstance(recall_deployed(value), dict)

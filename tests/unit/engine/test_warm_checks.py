@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.adapters.store.sqlite import SqliteStore
-from multiall_cli.domain.baseline import Checked, Code, Expectation, Rule
-from multiall_cli.domain.health import Change, Held, Memory, Sample, Waiver
+from multiall_cli.domain.baseline import Code, Expectation, Rule, ServerHealth
+from multiall_cli.domain.health import HealthState, RuleState, Sample, Transition, Waiver
 from multiall_cli.domain.inventory import Link, Server
-from multiall_cli.engine.asking import Asker, ask, ask_again, to_ask
-from multiall_cli.engine.check import Duty, check, recall
-from multiall_cli.engine.held import pack, unpack
-from multiall_cli.engine.recent import Recent
+from multiall_cli.engine.check import CheckJob, check, recall
+from multiall_cli.engine.check_cache import CheckCache
+from multiall_cli.engine.fact_client import FactClient, ask, collect_changes, to_ask
+from multiall_cli.engine.health_codec import pack, unpack
 from tests.fixtures.contexts import context
 from tests.fixtures.gauged import Facts, Told, Wires
 from tests.scale import examples
@@ -65,14 +65,14 @@ class Desk:
 
     store: SqliteStore
     members: dict[str, Facts]
-    recent: Recent | None = None
+    recent: CheckCache | None = None
     clock: Clock = field(default_factory=Clock)
 
-    def look(self, duties: list[Duty], recent: Recent | None = None) -> list[Checked]:
+    def look(self, duties: list[CheckJob], recent: CheckCache | None = None) -> list[ServerHealth]:
         world = context(Wires(self.members), self.store, self.clock, parallel=1)
         return sorted(check(world, duties, lambda _, values: values, KEEP, recent), key=lambda each: each.server)
 
-    def kept(self) -> tuple[dict[str, Memory], list[list[Sample]], list[Change]]:
+    def kept(self) -> tuple[dict[str, HealthState], list[list[Sample]], list[Transition]]:
         """All that the store has of it."""
         names = [each.name for each in SERVERS]
         samples = [list(self.store.health.samples(name, rule.id, 0.0)) for name in names for rule in (*RULES, *ASIDE)]
@@ -83,9 +83,9 @@ def members() -> dict[str, Facts]:
     return {each.name: Facts(each, {path: {"used": 0.1, "present": True} for path in "wxyz"}) for each in SERVERS}
 
 
-def duties(**more: Any) -> list[Duty]:
+def duties(**more: Any) -> list[CheckJob]:
     names = [each.name for each in SERVERS]
-    return [Duty(each, RULES, group=tuple(names), aside=ASIDE, **more) for each in SERVERS]
+    return [CheckJob(each, RULES, group=tuple(names), aside=ASIDE, **more) for each in SERVERS]
 
 
 TOLD: st.SearchStrategy[Told] = st.one_of(
@@ -103,7 +103,7 @@ def told(moved: Mapping[tuple[str, str], Told], *desks: Desk) -> None:
             desk.members[name].facts[path] = facts
 
 
-def looked(desk: Desk, event: str) -> list[Checked]:
+def looked(desk: Desk, event: str) -> list[ServerHealth]:
     """One look, under what is the case then."""
     for each in desk.members.values():
         each.looks += 1
@@ -130,7 +130,7 @@ def test_it_comes_out_as_if_nothing_had_been_kept(data: st.DataObject) -> None:
         closing(SqliteStore(Path(folder, "a"))) as one,
         closing(SqliteStore(Path(folder, "b"))) as other,
     ):
-        cold, warm = Desk(one, members()), Desk(other, members(), Recent())
+        cold, warm = Desk(one, members()), Desk(other, members(), CheckCache())
         for _ in range(data.draw(st.integers(2, 7))):
             told(data.draw(st.dictionaries(places, TOLD, max_size=4)), cold, warm)
             event = data.draw(EVENTS)
@@ -142,13 +142,13 @@ def test_it_comes_out_as_if_nothing_had_been_kept(data: st.DataObject) -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with closing(SqliteStore(tmp_path)) as store:
-        yield Desk(store, members(), Recent())
+        yield Desk(store, members(), CheckCache())
 
 
 def test_what_was_looked_at_with_others_is_held_as_of_then(tmp_path: Path) -> None:
     """Looks at what pools declare too, one after the other: the next look, without them, knows when that was."""
     with closing(SqliteStore(tmp_path)) as store:
-        desk = Desk(store, members(), Recent())
+        desk = Desk(store, members(), CheckCache())
         for event in ("drift", "drift", "drift", ""):
             looked(desk, event)
             desk.clock.at += 5.0
@@ -156,10 +156,12 @@ def test_what_was_looked_at_with_others_is_held_as_of_then(tmp_path: Path) -> No
         assert (held["aside"].at, held["plain"].at) == (1010.0, 1015.0)
 
 
-@pytest.mark.parametrize("recent", [None, Recent()])
-def test_of_what_is_not_due_there_is_no_sample_and_of_what_turns_a_note(tmp_path: Path, recent: Recent | None) -> None:
+@pytest.mark.parametrize("recent", [None, CheckCache()])
+def test_of_what_is_not_due_there_is_no_sample_and_of_what_turns_a_note(
+    tmp_path: Path, recent: CheckCache | None
+) -> None:
     with closing(SqliteStore(tmp_path)) as store:
-        desk, one = Desk(store, members(), recent), [Duty(SERVERS[0], RULES[:4])]
+        desk, one = Desk(store, members(), recent), [CheckJob(SERVERS[0], RULES[:4])]
         for used in (0.1, 0.95, 0.95, 0.1):
             desk.members["web1"].facts["y"] = {"used": used}
             desk.look(one, desk.recent)
@@ -177,7 +179,7 @@ def asked(desk: Desk) -> dict[str, Any]:
 def test_a_request_is_sent_once(desk: Desk) -> None:
     """And its values by name, so that what nobody asks for keeps nobody awake."""
     rules = (disk("plain"), disk("busy", check="cpu"))
-    one = [Duty(SERVERS[0], rules)]
+    one = [CheckJob(SERVERS[0], rules)]
     desk.look(one, desk.recent)
     names = ["count", "open", "present", "used", "why"]
     assert asked(desk)["wanted"] == [["disk", {"path": "x"}, None, names], ["cpu", {"path": "x"}, None, names]]
@@ -191,7 +193,7 @@ def test_a_request_is_sent_once(desk: Desk) -> None:
 
 
 def test_a_member_that_has_forgotten_is_asked_for_all(desk: Desk) -> None:
-    one = [Duty(SERVERS[0], (disk("plain"),))]
+    one = [CheckJob(SERVERS[0], (disk("plain"),))]
     desk.look(one, desk.recent)
     desk.members["web1"].kept.clear()
     desk.members["web1"].facts["x"] = {"used": 0.95}
@@ -201,7 +203,7 @@ def test_a_member_that_has_forgotten_is_asked_for_all(desk: Desk) -> None:
 
 
 def test_no_more_is_kept_than_was_said(desk: Desk) -> None:
-    few, both = Recent(1), [Duty(each, RULES[:1]) for each in SERVERS]
+    few, both = CheckCache(1), [CheckJob(each, RULES[:1]) for each in SERVERS]
     for _ in range(2):
         desk.look(both, few)
     since = ["since" in each.calls[-1] for each in desk.members.values()]
@@ -221,9 +223,9 @@ class Saying(Facts):
         return self.then if "since" in arguments else {**self.first, "token": "t"}
 
 
-def saying(then: object, *first: Told) -> Asker:
+def saying(then: object, *first: Told) -> FactClient:
     session = Saying(SERVERS[0], first={"read": [{"values": each} for each in first]}, then=then)
-    return Asker(session, Clock(), lambda _, values: values)
+    return FactClient(session, Clock(), lambda _, values: values)
 
 
 ANYTHING = st.recursive(
@@ -238,8 +240,8 @@ CHANGED = st.lists(st.tuples(ANYTHING | st.integers(-2, 2), ANYTHING).map(list) 
 def test_what_a_member_says_of_changes_is_held_against_sense(told: dict[str, object]) -> None:
     """In place of an answer that makes none, all is asked for; and there is a reading in any case."""
     asker = saying(told, {"used": 0.95})
-    before = ask_again(asker, to_ask([disk("plain")]), {})
-    after = ask_again(asker, before, {})
+    before = collect_changes(asker, to_ask([disk("plain")]), {})
+    after = collect_changes(asker, before, {})
     assert [*after.readings] == [*before.readings]
     assert isinstance(after.token, str)
 
@@ -249,10 +251,10 @@ def test_what_a_member_says_of_changes_is_held_against_sense(told: dict[str, obj
 )
 def test_changes_without_sense_are_no_changes(changed: object) -> None:
     asker = saying({"changed": changed, "token": "u"}, {"used": 0.95})
-    before = ask_again(asker, to_ask([disk("plain")]), {})
-    again = ask_again(asker, before, {})
+    before = collect_changes(asker, to_ask([disk("plain")]), {})
+    again = collect_changes(asker, before, {})
     assert (again.readings, again.token) == (before.readings, "t")
-    assert ask_again(saying({"changed": [], "token": "u"}), before, {}).token == "u"
+    assert collect_changes(saying({"changed": [], "token": "u"}), before, {}).token == "u"
 
 
 def test_what_depends_on_the_time_is_read_anew_each_time() -> None:
@@ -260,10 +262,10 @@ def test_what_depends_on_the_time_is_read_anew_each_time() -> None:
     rules = [Rule("ends", "certificate", {}, (Expectation("left", critical=9.0),)), Rule("clock", "clock", {}, FREE)]
     clock = Clock(1000.0)
     session = saying({"changed": [], "token": "u"}, {"end": 2000.0}, {"now": 1000.0}).session
-    asker = Asker(session, clock, lambda _, values: {"left": float(str(values["end"])) - clock.now()})
-    before = ask_again(asker, to_ask(rules), {})
+    asker = FactClient(session, clock, lambda _, values: {"left": float(str(values["end"])) - clock.now()})
+    before = collect_changes(asker, to_ask(rules), {})
     clock.at = 1500.0
-    after = ask_again(asker, before, {})
+    after = collect_changes(asker, before, {})
     values = [[each.values for each in asked.readings.values()] for asked in (before, after)]
     assert values == [[{"left": 1000.0}, {"offset": 0.0}], [{"left": 500.0}, {"offset": 500.0}]]
     assert ask(asker, to_ask(rules), {}).token == "t"
@@ -271,20 +273,20 @@ def test_what_depends_on_the_time_is_read_anew_each_time() -> None:
 
 FLOATS = st.floats(0.0, 1e12)
 HELD = st.builds(
-    Held, st.sampled_from(Code), FLOATS, FLOATS, st.sampled_from([0.0, 5.0, 7.0]), st.text(), st.text(), st.text(),
+    RuleState, st.sampled_from(Code), FLOATS, FLOATS, st.sampled_from([0.0, 5.0, 7.0]), st.text(), st.text(), st.text(),
     st.none() | st.sampled_from(Code), st.none() | FLOATS, st.text(), st.text(),
 )  # fmt: skip
 
 
 @given(st.dictionaries(st.text(), HELD), st.dictionaries(st.text(), st.text()), st.sampled_from([0.0, 5.0]))
-def test_what_is_kept_is_what_was_held(rules: dict[str, Held], marks: dict[str, str], at: float) -> None:
-    memory = Memory(rules, marks, "it is away")
+def test_what_is_kept_is_what_was_held(rules: dict[str, RuleState], marks: dict[str, str], at: float) -> None:
+    memory = HealthState(rules, marks, "it is away")
     assert unpack(pack(memory, at)) == memory
 
 
 def test_what_an_earlier_release_kept_is_read() -> None:
     row = [200, 1.0, 0.0, 3.0, "", "used 10 %", "", None, 0.1, "", "d"]
     packed = json.dumps({"rules": {"disk": row}, "marks": {"a": "[1]"}, "lost": ""}).encode()
-    assert unpack(packed) == Memory(
-        {"disk": Held(Code.OK, 1.0, 0.0, 3.0, "", "used 10 %", "", None, 0.1, "", "d")}, {"a": "[1]"}
+    assert unpack(packed) == HealthState(
+        {"disk": RuleState(Code.OK, 1.0, 0.0, 3.0, "", "used 10 %", "", None, 0.1, "", "d")}, {"a": "[1]"}
     )

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.baseline import Code, Expectation, Fact, Reading, Rule
-from multiall_cli.domain.health import Held, Waiver
-from multiall_cli.planning.again import Stood, are_same, stood, stood_again
+from multiall_cli.domain.baseline import Code, Expectation, Fact, FactValue, Rule
+from multiall_cli.domain.health import RuleState, Waiver
 from multiall_cli.planning.evaluate import Circumstances, evaluate
-from multiall_cli.planning.judge import comparable
+from multiall_cli.planning.reevaluate import Evaluation, are_same, evaluate_all, reevaluate
+from multiall_cli.planning.thresholds import comparable
 
 LIMITS = (Expectation("used", warning=0.8, critical=0.9),)
 OVER = (Expectation("used", critical=0.9),)
@@ -18,11 +18,11 @@ VALUES = (0.1, 0.75, 0.85, 0.95)
 NAMES = ("a", "b", "c", "d", "e", "f")
 
 READINGS = st.one_of(
-    st.sampled_from(VALUES).map(lambda used: Reading({"used": used})),
-    st.sampled_from(VALUES).map(lambda used: Reading({"used": used}, mark="[1]")),
-    st.just(Reading({}, mark="[1]")),
-    st.just(Reading({})),
-    st.just(Reading(trouble="it hangs", code=Code.TIMEOUT)),
+    st.sampled_from(VALUES).map(lambda used: FactValue({"used": used})),
+    st.sampled_from(VALUES).map(lambda used: FactValue({"used": used}, mark="[1]")),
+    st.just(FactValue({}, mark="[1]")),
+    st.just(FactValue({})),
+    st.just(FactValue(trouble="it hangs", code=Code.TIMEOUT)),
 )
 
 
@@ -67,17 +67,17 @@ class Desk:
     """The same looks twice: all judged each time, and only what has to be."""
 
     rules: tuple[Rule, ...]
-    held: dict[str, Held] = field(default_factory=dict)
-    stood: Stood | None = None
-    readings: dict[Fact, Reading] = field(default_factory=dict)
+    held: dict[str, RuleState] = field(default_factory=dict)
+    stood: Evaluation | None = None
+    readings: dict[Fact, FactValue] = field(default_factory=dict)
 
-    def look(self, moved: dict[Fact, Reading], now: Circumstances) -> None:
+    def look(self, moved: dict[Fact, FactValue], now: Circumstances) -> None:
         self.readings = {**self.readings, **moved}
         statuses, self.held = evaluate("web1", self.rules, self.readings, self.held, now)
         if self.stood is None:
-            self.stood = stood("web1", self.rules, self.readings, {}, now)
+            self.stood = evaluate_all("web1", self.rules, self.readings, {}, now)
         else:
-            self.stood = stood_again("web1", self.stood, self.readings, now)
+            self.stood = reevaluate("web1", self.stood, self.readings, now)
         assert self.stood.statuses == statuses
         assert list(self.stood.whole().items()) == list(self.held.items())
         assert self.stood.codes == {each.code for each in statuses}
@@ -117,16 +117,16 @@ def disk(name: str, **more: object) -> Rule:
 def test_only_what_may_differ_is_judged() -> None:
     """What is well is not, until it is read as something else; what fails is, for time goes on."""
     desk = Desk((disk("a"), disk("b"), disk("c", every=60.0), disk("d", clear=0.7)))
-    well = {rule.fact: Reading({"used": 0.5}) for rule in desk.rules}
+    well = {rule.fact: FactValue({"used": 0.5}) for rule in desk.rules}
     desk.look(well, Circumstances(1.0))
     assert desk.anew() == ["a", "b", "c", "d"]
     desk.look({}, Circumstances(2.0))
     assert desk.anew() == ["c", "d"]
-    desk.look({desk.rules[0].fact: Reading({"used": 0.95})}, Circumstances(3.0))
+    desk.look({desk.rules[0].fact: FactValue({"used": 0.95})}, Circumstances(3.0))
     assert desk.anew() == ["a", "c", "d"]
     desk.look({}, Circumstances(4.0))
     assert desk.anew() == ["a", "c", "d"]
-    desk.look({desk.rules[0].fact: Reading({"used": 0.5})}, Circumstances(5.0))
+    desk.look({desk.rules[0].fact: FactValue({"used": 0.5})}, Circumstances(5.0))
     desk.look({}, Circumstances(6.0))
     assert desk.anew() == ["c", "d"]
     desk.look({}, Circumstances(5.5))

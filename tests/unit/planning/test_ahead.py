@@ -2,9 +2,9 @@
 
 import pytest
 
-from multiall_cli.domain.records import Departure
+from multiall_cli.domain.records import RetiredRecord
 from multiall_cli.planning.ahead import as_of, end_of, is_ahead, report
-from multiall_cli.planning.zones.bounds import settled
+from multiall_cli.planning.zones.resolver_cache import settled
 
 NOW = 1_000_000.0
 
@@ -19,9 +19,9 @@ def test_a_time_counts_as_of_now_where_it_lies_ahead(at: float, ahead: bool) -> 
 
 
 def test_what_clients_hold_is_counted_from_now_on_and_only_once() -> None:
-    late = Departure(("www.", "A"), "192.0.2.1", NOW + 7200 + 300, ttl=300, noted=NOW + 7200)
-    sound = Departure(("www.", "A"), "192.0.2.2", NOW + 3600, ttl=60, noted=NOW - 10)
-    old = Departure(("www.", "A"), "192.0.2.3", NOW + 9999, ttl=60)
+    late = RetiredRecord(("www.", "A"), "192.0.2.1", NOW + 7200 + 300, ttl=300, noted=NOW + 7200)
+    sound = RetiredRecord(("www.", "A"), "192.0.2.2", NOW + 3600, ttl=60, noted=NOW - 10)
+    old = RetiredRecord(("www.", "A"), "192.0.2.3", NOW + 9999, ttl=60)
     found = settled([late, sound, old], NOW)
     assert [each.until for each in found] == [NOW + 300, NOW + 3600, NOW + 9999]
     assert [each.until for each in settled(found, NOW + 100)] == [NOW + 300, NOW + 3600, NOW + 9999]

@@ -6,7 +6,7 @@ import pytest
 
 from multiall_cli.domain.errors import Refused, UsageError
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server
-from multiall_cli.planning.assign import assign
+from multiall_cli.planning.assignments import assign
 
 TREE = FilesDeclaration("/srv", "/source")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.change import Action, Apart, Change
+from multiall_cli.domain.change import Action, Change, Overlay
 from multiall_cli.domain.plan import AgentPlan
 from multiall_cli.domain.scope import Subject
 from multiall_cli.planning.diff import diff, patch
@@ -53,7 +53,7 @@ def test_changes_are_sorted_and_name_each_key_once(observed: dict[str, Thing], d
 def test_a_snapshot_told_by_what_differs_is_the_snapshot(observed: dict[str, Thing], desired: dict[str, Thing]) -> None:
     """The same mapping, the same size, the same changes."""
     keys = {key for key in observed.keys() | desired.keys() if observed.get(key) != desired.get(key)}
-    told = Apart(desired, {key: observed.get(key) for key in keys})
+    told = Overlay(desired, {key: observed.get(key) for key in keys})
     assert dict(told) == observed
     assert len(told) == len(observed)
     assert diff(told, desired) == diff(observed, desired)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.baseline import Checked, Code, Expectation, Reading, Rule, Status, worst
-from multiall_cli.domain.health import Held, Waiver
+from multiall_cli.domain.baseline import Code, Expectation, FactValue, Rule, ServerHealth, Status, worst
+from multiall_cli.domain.health import RuleState, Waiver
 from multiall_cli.planning.checks import CHECKS
 from multiall_cli.planning.evaluate import Circumstances, evaluate, is_due, remembered
-from multiall_cli.planning.judge import comparable, judge
+from multiall_cli.planning.thresholds import comparable, judge
 
 DISK = Rule("disk", "disk", {"path": "/"}, (Expectation("used", warning=0.8, critical=0.9),))
 
@@ -70,12 +70,12 @@ ANYTHING = st.none() | st.booleans() | st.floats() | st.text() | st.just(10**400
     ],
 )  # fmt: skip
 def test_what_one_reading_says(asked: Rule, values: dict[str, object], code: Code, shows: str, wanted: str) -> None:
-    found = judge(asked, Reading(values))
+    found = judge(asked, FactValue(values))
     assert (found.code, found.shows, found.wanted) == (code, shows, wanted)
 
 
 def test_what_could_not_be_read_is_unknown_and_not_bad() -> None:
-    assert judge(DISK, Reading(trouble="it hangs", code=Code.TIMEOUT)).code is Code.TIMEOUT
+    assert judge(DISK, FactValue(trouble="it hangs", code=Code.TIMEOUT)).code is Code.TIMEOUT
 
 
 @given(
@@ -87,7 +87,7 @@ def test_what_could_not_be_read_is_unknown_and_not_bad() -> None:
 def test_no_answer_of_a_member_is_a_surprise(values: dict[str, object]) -> None:
     for name, value in CHECKS["disk"].values.items():
         limits = Expectation(name, warning=0.8, critical=0.9) if value.worse else Expectation(name, True)
-        judge(rule("disk", limits), Reading(values))
+        judge(rule("disk", limits), FactValue(values))
 
 
 class Desk:
@@ -95,10 +95,10 @@ class Desk:
 
     def __init__(self, *rules: Rule) -> None:
         self.rules = rules
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, RuleState] = {}
 
     def look(self, now: float, *used: float, **more: Any) -> list[Status]:
-        readings = {each.fact: Reading({"used": value}) for each, value in zip(self.rules, used, strict=True)}
+        readings = {each.fact: FactValue({"used": value}) for each, value in zip(self.rules, used, strict=True)}
         statuses, self.held = evaluate("web1", self.rules, readings, self.held, Circumstances(now, **more))
         return list(statuses)
 
@@ -224,11 +224,11 @@ CPU = rule("cpu", Expectation("used", critical=0.9))
 
 def test_what_is_about_the_time_between_two_looks_is_pending_at_the_first() -> None:
     """Where there is a mark from which the next look goes on; with what is well it is pending all the same."""
-    assert judge(CPU, Reading({}, mark="[1]")).code is Code.PENDING
-    assert judge(CPU, Reading({})).code is Code.UNSUPPORTED
+    assert judge(CPU, FactValue({}, mark="[1]")).code is Code.PENDING
+    assert judge(CPU, FactValue({})).code is Code.UNSUPPORTED
     both = rule("process", Expectation("count", critical=1.0), Expectation("cpu", critical=2.0))
-    assert judge(both, Reading({"count": 3}, mark="[1]")).code is Code.PENDING
-    assert judge(both, Reading({"count": 0}, mark="[1]")).code is Code.CRIT_LIMIT
+    assert judge(both, FactValue({"count": 3}, mark="[1]")).code is Code.PENDING
+    assert judge(both, FactValue({"count": 0}, mark="[1]")).code is Code.CRIT_LIMIT
 
 
 def test_a_clock_that_was_set_back_makes_nothing_well() -> None:
@@ -263,7 +263,7 @@ def test_what_was_held_of_a_rule_that_asked_for_something_else_is_forgotten() ->
 def test_one_look_that_failed_does_not_make_a_good_value_stick() -> None:
     desk = Desk(rule("disk", *DISK.expects, clear=0.7))
     desk.codes(1.0, 0.75)
-    trouble = {desk.rules[0].fact: Reading(trouble="it hangs", code=Code.TIMEOUT)}
+    trouble = {desk.rules[0].fact: FactValue(trouble="it hangs", code=Code.TIMEOUT)}
     _, desk.held = evaluate("web1", desk.rules, trouble, desk.held, Circumstances(2.0))
     assert desk.codes(3.0, 0.75) == [Code.OK]
 
@@ -285,5 +285,6 @@ def test_codes_have_a_class_a_meaning_and_an_exit_code() -> None:
     assert all(code.meaning and code.word for code in Code)
     assert [code for code in Code if code.is_problem] == [code for code in Code if code >= 300]
     assert (
-        Checked("a", Code.OK, 0.0, (Status("a", "r", Code.MISSING), Status("a", "s", Code.OK))).problems[0].rule == "r"
+        ServerHealth("a", Code.OK, 0.0, (Status("a", "r", Code.MISSING), Status("a", "s", Code.OK))).problems[0].rule
+        == "r"
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from multiall_cli.agents.files import FileItem, Kind
+from multiall_cli.agents.files import FileItem, FileKind
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.exits import Exit
@@ -15,8 +15,8 @@ from multiall_cli.domain.values import Amount
 from multiall_cli.planning.guard import CHANGES, DELETIONS, EMPTIES, alarms, check
 from multiall_cli.planning.order import batches, grouped, plan_id, too_many_failed
 
-OLD, NEW = FileItem(Kind.FILE, 3, "0ld"), FileItem(Kind.FILE, 3, "new")
-DRESSED = FileItem(Kind.FILE, 3, "0ld", mode=0o600)
+OLD, NEW = FileItem(FileKind.FILE, 3, "0ld"), FileItem(FileKind.FILE, 3, "new")
+DRESSED = FileItem(FileKind.FILE, 3, "0ld", mode=0o600)
 
 
 def _whole(*parts: AgentPlan) -> Plan:  # type: ignore[type-arg]

@@ -3,8 +3,8 @@
 import pytest
 
 from multiall_cli.planning.idn import to_ascii
-from multiall_cli.planning.likeness import covers, same_record
 from multiall_cli.planning.measures import Measure, read
+from multiall_cli.planning.value_comparison import covers, same_record
 from multiall_cli.planning.zones.names import absolute, fault_of
 
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from multiall_cli.adapters.site.read import read_site
 from multiall_cli.cli.render.baseline import pack_text
 from multiall_cli.engine.learn import survey_of
-from multiall_cli.planning.learning import Learned, Survey, learned, unwritable
+from multiall_cli.planning.rule_generation import GeneratedRules, ServiceInventory, learned, unwritable
 from multiall_cli.planning.rules import is_id, rules_of
 from tests.scale import examples
 
-ONE = Survey(
+ONE = ServiceInventory(
     "web1",
     ("nginx",),
     ((80, ("0.0.0.0", "::")), (5432, ("127.0.0.1",)), (40000, ("0.0.0.0",))),
@@ -35,9 +35,9 @@ def test_of_one_server_all_of_it() -> None:
 
 
 def test_of_several_what_most_of_them_have() -> None:
-    others = [Survey("web2", ("nginx", "cron")), Survey("web3", ("cron",))]
+    others = [ServiceInventory("web2", ("nginx", "cron")), ServiceInventory("web3", ("cron",))]
     assert list(learned([ONE, *others])) == ["service.cron", "service.nginx"]
-    assert learned([ONE, Survey("web2")]) == {}, "half of them are not most"
+    assert learned([ONE, ServiceInventory("web2")]) == {}, "half of them are not most"
     assert learned([]) == {}
 
 
@@ -61,7 +61,7 @@ ODD = (
 )  # fmt: skip
 _odd = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=()), max_size=12)
 _surveys = st.builds(
-    Survey,
+    ServiceInventory,
     st.just("web1"),
     st.lists(_odd, max_size=5).map(tuple),
     st.lists(st.tuples(st.integers(1, 65535), st.lists(_odd | st.just("127.0.0.1"), max_size=2).map(tuple))).map(tuple),
@@ -72,16 +72,20 @@ _surveys = st.builds(
 
 @examples(60)
 @given(_surveys)
-@example(Survey("web1", ODD, tuple((at, (each,)) for at, each in enumerate(ODD, 1)), tuple(zip(ODD, ODD, strict=True))))
-@example(Survey("web1", users=tuple(zip(ODD, ODD, strict=True))))
-def test_whatever_is_learnt_loads_again_and_means_the_same(tmp_path: Path, survey: Survey) -> None:
+@example(
+    ServiceInventory(
+        "web1", ODD, tuple((at, (each,)) for at, each in enumerate(ODD, 1)), tuple(zip(ODD, ODD, strict=True))
+    )
+)
+@example(ServiceInventory("web1", users=tuple(zip(ODD, ODD, strict=True))))
+def test_whatever_is_learnt_loads_again_and_means_the_same(tmp_path: Path, survey: ServiceInventory) -> None:
     """Written as `baseline learn --to` writes it, read as every command reads it."""
     found = learned([survey])
     (tmp_path / "inventory").mkdir(exist_ok=True)
     (tmp_path / "rules").mkdir(exist_ok=True)
     site = "servers: {web1: }\npools: {web: {members: web1, baseline: [learnt]}}\n"
     (tmp_path / "inventory" / "site.yaml").write_text(site if found else "servers: {web1: }\n")
-    text = pack_text(Learned(found, ("web1",), {}))
+    text = pack_text(GeneratedRules(found, ("web1",), {}))
     (tmp_path / "rules" / "learnt.yaml").write_text(text, encoding="utf-8")
     faults: list[str] = []
     read = read_site(tmp_path)
@@ -97,7 +101,7 @@ def test_whatever_is_learnt_loads_again_and_means_the_same(tmp_path: Path, surve
 
 
 def test_what_no_rule_can_name_is_reported() -> None:
-    assert unwritable(Survey("web1", ("a", "b\udcff"), (), (("/x\x1b", "ext4"),), (("ann", ""),))) == [
+    assert unwritable(ServiceInventory("web1", ("a", "b\udcff"), (), (("/x\x1b", "ext4"),), (("ann", ""),))) == [
         "/x\x1b",
         "b\udcff",
     ]

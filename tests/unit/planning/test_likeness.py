@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.baseline import Code, Reading
-from multiall_cli.planning.judge import judge
-from multiall_cli.planning.likeness import covers, never_answers, same_listener, same_record
+from multiall_cli.domain.baseline import Code, FactValue
 from multiall_cli.planning.lint import values_that_never_are
+from multiall_cli.planning.thresholds import judge
+from multiall_cli.planning.value_comparison import covers, never_answers, same_listener, same_record
 from tests.fixtures.certified import key_pem, made, pem
 from tests.fixtures.judging import ruled
 
@@ -107,7 +107,7 @@ def test_values_are_compared_by_their_type(
     check: str, asked: dict[str, object], values: dict[str, object], code: Code
 ) -> None:
     found = {"present": True, **({"started": True} if check == "certificate" else {}), **values}
-    assert judge(ruled(check, **({"name": "x"} if check == "dns" else {}), **asked), Reading(found)).code is code
+    assert judge(ruled(check, **({"name": "x"} if check == "dns" else {}), **asked), FactValue(found)).code is code
 
 
 @pytest.mark.parametrize(

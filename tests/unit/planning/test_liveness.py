@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.topology import Event, Evidence, Rung, State
-from multiall_cli.planning.liveness import FAST, Liveness, Profile, Remembered
+from multiall_cli.domain.topology import Event, Evidence, ProbeLevel, State
+from multiall_cli.planning.liveness import FAST, Liveness, Profile, SavedServer
 
 ADMIN = "adm"
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -26,18 +26,18 @@ class World:
         self.machine = Liveness(ADMIN, {name: PLACES.get(name, name) for name in names}, profile, **more)  # type: ignore[arg-type]
         self.names = names
 
-    def tell(self, *samples: tuple[str, str, Rung], trouble: str = "", lag: float = 0.0) -> None:
+    def tell(self, *samples: tuple[str, str, ProbeLevel], trouble: str = "", lag: float = 0.0) -> None:
         for observer, target, rung in samples:
             self.machine.observe(Evidence(observer, target, rung, self.t, trouble=trouble, lag=lag), self.t)
         self.events += self.machine.tick(self.t)
 
-    def round(self, silent: Iterable[str] = (), seconds: float = 5.0, rung: Rung = Rung.AUTH) -> None:
+    def round(self, silent: Iterable[str] = (), seconds: float = 5.0, rung: ProbeLevel = ProbeLevel.AUTH) -> None:
         """Everyone is probed once; of the silent ones nothing comes."""
         gone = set(silent)
         self.t += seconds
-        self.tell(*((ADMIN, name, Rung.TIMEOUT if name in gone else rung) for name in self.names))
+        self.tell(*((ADMIN, name, ProbeLevel.TIMEOUT if name in gone else rung) for name in self.names))
 
-    def ask(self, target: str, rung: Rung, *observers: str) -> None:
+    def ask(self, target: str, rung: ProbeLevel, *observers: str) -> None:
         self.tell(*((observer, target, rung) for observer in observers))
 
     def state(self, name: str) -> State:
@@ -67,9 +67,9 @@ def test_down_needs_the_window_and_the_denial_of_others() -> None:
     for _ in range(10):
         world.round(["a"])
     assert world.state("a") is State.SUSPECT, "no brother was asked"
-    world.ask("a", Rung.TIMEOUT, "b", "c")
+    world.ask("a", ProbeLevel.TIMEOUT, "b", "c")
     assert world.state("a") is State.SUSPECT, "two of three"
-    world.ask("a", Rung.NO_ROUTE, "d")
+    world.ask("a", ProbeLevel.NO_ROUTE, "d")
     assert world.state("a") is State.DOWN
     assert "denied by b, c, d" in world.machine.verdict("a").reason
 
@@ -79,10 +79,10 @@ def test_old_praise_of_many_drives_out_no_new_denial() -> None:
     many = [f"n{number}" for number in range(30)]
     world = World(names=["a", *many])
     world.round()
-    world.ask("a", Rung.TCP, *many)
+    world.ask("a", ProbeLevel.TCP, *many)
     for number in range(3):
         world.round(["a"])
-        world.ask("a", Rung.TIMEOUT, *many[9 - 3 * number : 12 - 3 * number])
+        world.ask("a", ProbeLevel.TIMEOUT, *many[9 - 3 * number : 12 - 3 * number])
     assert world.state("a") is State.DOWN, world.machine.verdict("a").reason
 
 
@@ -90,7 +90,7 @@ def test_denials_before_the_window_is_over_are_not_enough() -> None:
     """However many."""
     world = _up()
     world.round(["a"])
-    world.ask("a", Rung.TIMEOUT, *NAMES[1:])
+    world.ask("a", ProbeLevel.TIMEOUT, *NAMES[1:])
     assert world.state("a") is State.SUSPECT
 
 
@@ -100,17 +100,17 @@ def test_a_pool_of_two_asks_the_one_brother_that_there_is() -> None:
     world.round()
     for _ in range(3):
         world.round(["a"])
-    world.ask("a", Rung.TIMEOUT, "b", "c")
+    world.ask("a", ProbeLevel.TIMEOUT, "b", "c")
     assert world.state("a") is State.DOWN
 
 
-@pytest.mark.parametrize("rung", [Rung.ICMP, Rung.REFUSED])
-def test_who_shows_life_is_degraded_and_never_down(rung: Rung) -> None:
+@pytest.mark.parametrize("rung", [ProbeLevel.ICMP, ProbeLevel.REFUSED])
+def test_who_shows_life_is_degraded_and_never_down(rung: ProbeLevel) -> None:
     """A machine that refuses connections has power and a network."""
     world = _up()
     for _ in range(20):
         world.t += 5
-        world.tell((ADMIN, "a", rung), *((name, "a", Rung.TIMEOUT) for name in NAMES[1:]))
+        world.tell((ADMIN, "a", rung), *((name, "a", ProbeLevel.TIMEOUT) for name in NAMES[1:]))
         assert world.state("a") is State.DEGRADED
 
 
@@ -118,7 +118,7 @@ def test_trouble_has_its_words() -> None:
     """What is wrong stays to be read."""
     world = _up()
     world.t += 5
-    world.tell((ADMIN, "a", Rung.BANNER), trouble="its host key has changed")
+    world.tell((ADMIN, "a", ProbeLevel.BANNER), trouble="its host key has changed")
     assert (world.state("a"), world.machine.verdict("a").reason) == (
         State.DEGRADED,
         "its host key has changed",
@@ -129,14 +129,14 @@ def test_unreachable_is_who_only_brothers_reach() -> None:
     """After one more try of ours; and it can come to be down later."""
     world = _up()
     world.round(["a"])
-    world.ask("a", Rung.TCP, "b")
+    world.ask("a", ProbeLevel.TCP, "b")
     assert world.state("a") is State.SUSPECT, "one lost packet is no closed way"
     world.round(["a"])
-    world.ask("a", Rung.TCP, "b")
+    world.ask("a", ProbeLevel.TCP, "b")
     assert world.state("a") is State.UNREACHABLE
     for _ in range(3):
         world.round(["a"])
-        world.ask("a", Rung.TIMEOUT, "b", "c", "d")
+        world.ask("a", ProbeLevel.TIMEOUT, "b", "c", "d")
     assert world.state("a") is State.DOWN
 
 
@@ -145,7 +145,7 @@ def test_partitioned_is_who_only_strangers_reach() -> None:
     world = _up()
     world.round(["a"])
     world.round(["a"])
-    world.ask("a", Rung.TCP, "other admin")
+    world.ask("a", ProbeLevel.TCP, "other admin")
     assert world.state("a") is State.PARTITIONED
 
 
@@ -153,7 +153,7 @@ def test_a_late_probers_samples_say_nothing() -> None:
     """More than 100 ms late: it was the prober that was slow."""
     world = _up()
     world.t += 5
-    world.tell((ADMIN, "a", Rung.TIMEOUT), lag=0.2)
+    world.tell((ADMIN, "a", ProbeLevel.TIMEOUT), lag=0.2)
     assert world.state("a") is State.UP
 
 
@@ -174,7 +174,7 @@ def test_a_window_is_learnt_from_silences_that_ended_well() -> None:
 def _down(world: World, name: str = "a") -> None:
     for _ in range(13):
         world.round([name])
-        world.ask(name, Rung.TIMEOUT, *(each for each in NAMES if each != name))
+        world.ask(name, ProbeLevel.TIMEOUT, *(each for each in NAMES if each != name))
     assert world.state(name) is State.DOWN
 
 
@@ -183,9 +183,9 @@ def test_recovery_takes_rounds_time_and_a_login() -> None:
     world = _up()
     _down(world)
     for _ in range(10):
-        world.round(rung=Rung.TCP)
+        world.round(rung=ProbeLevel.TCP)
     assert world.state("a") is State.DOWN
-    world.round(rung=Rung.AUTH)
+    world.round(rung=ProbeLevel.AUTH)
     assert world.state("a") is State.UP
     _down(world)
     world.round(seconds=1)
@@ -221,7 +221,7 @@ def test_who_loses_much_at_once_suspects_itself() -> None:
     for _ in range(20):
         world.round(NAMES)
         for name in NAMES:
-            world.ask(name, Rung.TIMEOUT, *(each for each in NAMES if each != name))
+            world.ask(name, ProbeLevel.TIMEOUT, *(each for each in NAMES if each != name))
     assert {world.state(name) for name in NAMES} == {State.SUSPECT}
     frozen = [event for event in world.events if event.rule == "isolation"]
     assert [event.after for event in frozen] == ["frozen"], "told once"
@@ -240,7 +240,7 @@ def test_sentinels_that_are_gone_freeze() -> None:
     world.machine.sentinel("dns", answers=False)
     for _ in range(10):
         world.round(["b"])
-        world.ask("b", Rung.TIMEOUT, "c", "d", "e")
+        world.ask("b", ProbeLevel.TIMEOUT, "c", "d", "e")
     assert world.state("b") is State.SUSPECT
     assert world.machine.frozen == "dns, gw cannot be reached from here"
 
@@ -250,11 +250,11 @@ def test_nothing_goes_down_before_all_were_looked_at() -> None:
     world = World()
     for _ in range(5):
         world.t += 5
-        world.tell((ADMIN, "a", Rung.TIMEOUT), (ADMIN, "b", Rung.TCP), (ADMIN, "c", Rung.TCP))
-        world.ask("a", Rung.TIMEOUT, "b", "c")
+        world.tell((ADMIN, "a", ProbeLevel.TIMEOUT), (ADMIN, "b", ProbeLevel.TCP), (ADMIN, "c", ProbeLevel.TCP))
+        world.ask("a", ProbeLevel.TIMEOUT, "b", "c")
     assert world.state("a") is State.SUSPECT
     world.round(["a"])
-    world.ask("a", Rung.TIMEOUT, "b", "c", "d")
+    world.ask("a", ProbeLevel.TIMEOUT, "b", "c", "d")
     assert world.state("a") is State.DOWN
 
 
@@ -267,7 +267,7 @@ def test_a_lost_group_is_told_once_and_is_the_cause() -> None:
     for _ in range(4):
         world.round(["s0", "s1"])
         for name in ("s0", "s1"):
-            world.ask(name, Rung.TIMEOUT, "s2", "s3", "s4")
+            world.ask(name, ProbeLevel.TIMEOUT, "s2", "s3", "s4")
     lost = [event for event in world.events if event.rule == "group"]
     assert [event.words for event in lost] == ["site=x is lost (2 servers)"]
     assert world.machine.verdict("s0").cause == "site=x"
@@ -281,7 +281,7 @@ def test_memory_goes_on_where_the_last_run_ended() -> None:
     again = World(memory=world.machine.memory())
     again.t = world.t
     again.round(["a"], seconds=60)
-    again.ask("a", Rung.TIMEOUT, "b", "c", "d")
+    again.ask("a", ProbeLevel.TIMEOUT, "b", "c", "d")
     assert again.state("a") is State.DOWN
 
 
@@ -298,7 +298,7 @@ def test_what_is_due_and_who_is_to_be_asked_about() -> None:
 
 # --- what holds for any evidence --------------------------------------------------------------------------------------
 
-_rungs = st.sampled_from(list(Rung))
+_rungs = st.sampled_from(list(ProbeLevel))
 _samples = st.builds(
     Evidence,
     observer=st.sampled_from([ADMIN, *NAMES, "stranger"]),
@@ -374,7 +374,7 @@ def test_a_machine_that_forgets_its_evidence_and_keeps_its_memory_still_decides_
     again = Liveness(ADMIN, PLACES, PROFILE, memory=first.memory())
     for name in NAMES:
         assert again.verdict(name).state is first.verdict(name).state
-    assert isinstance(again.held("a"), Remembered)
+    assert isinstance(again.held("a"), SavedServer)
 
 
 # --- what a review found ---------------------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_a_machine_that_forgets_its_evidence_and_keeps_its_memory_still_decides_
 
 def test_no_verdict_while_those_who_were_asked_are_still_answering() -> None:
     """Three deny and three reach it: who answered sooner decides nothing."""
-    for first, second in ((Rung.TIMEOUT, Rung.TCP), (Rung.TCP, Rung.TIMEOUT)):
+    for first, second in ((ProbeLevel.TIMEOUT, ProbeLevel.TCP), (ProbeLevel.TCP, ProbeLevel.TIMEOUT)):
         world = _up()
         for _ in range(4):
             world.round(["a"])
@@ -404,7 +404,7 @@ def test_a_freeze_for_much_at_once_lasts_until_others_can_be_heard() -> None:
         for number in range(40):
             world.round(names[:3])
             if denials:
-                world.ask("s0", Rung.TIMEOUT, "s4", "s5", "s6")
+                world.ask("s0", ProbeLevel.TIMEOUT, "s4", "s5", "s6")
             assert bool(world.machine.frozen) == (ever or number * 5 < 60), number
             assert not (world.machine.frozen and world.state("s0") is State.DOWN)
         told = [event.after for event in world.events if event.rule == "isolation"]
@@ -416,7 +416,7 @@ def test_the_unreachable_are_asked_about_again() -> None:
     world = _up()
     world.round(["a"])
     world.round(["a"])
-    world.ask("a", Rung.TCP, "b")
+    world.ask("a", ProbeLevel.TCP, "b")
     assert (world.state("a"), world.machine.suspects()) == (State.UNREACHABLE, ["a"])
 
 
@@ -424,11 +424,11 @@ def test_trouble_that_a_login_met_is_refuted_by_a_login_alone() -> None:
     """A knock does not get that far."""
     world = _up()
     world.t += 5
-    world.tell((ADMIN, "a", Rung.BANNER), trouble="its host key has changed")
-    for rung in (Rung.TCP, Rung.BANNER):
+    world.tell((ADMIN, "a", ProbeLevel.BANNER), trouble="its host key has changed")
+    for rung in (ProbeLevel.TCP, ProbeLevel.BANNER):
         world.round(rung=rung)
         assert world.state("a") is State.DEGRADED
-    world.round(rung=Rung.AUTH)
+    world.round(rung=ProbeLevel.AUTH)
     assert world.state("a") is State.UP
 
 
@@ -436,12 +436,12 @@ def test_a_refusal_is_refuted_by_an_open_port() -> None:
     """And a hung sshd by its banner."""
     world = _up()
     world.t += 5
-    world.tell((ADMIN, "a", Rung.REFUSED))
-    world.round(rung=Rung.TCP)
+    world.tell((ADMIN, "a", ProbeLevel.REFUSED))
+    world.round(rung=ProbeLevel.TCP)
     assert world.state("a") is State.UP
     world.t += 5
-    world.tell((ADMIN, "a", Rung.TCP), trouble="its sshd sends no banner within 2 s")
-    world.round(rung=Rung.TCP)
+    world.tell((ADMIN, "a", ProbeLevel.TCP), trouble="its sshd sends no banner within 2 s")
+    world.round(rung=ProbeLevel.TCP)
     assert world.state("a") is State.DEGRADED
-    world.round(rung=Rung.BANNER)
+    world.round(rung=ProbeLevel.BANNER)
     assert world.state("a") is State.UP

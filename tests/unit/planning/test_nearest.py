@@ -1,6 +1,6 @@
 """The known name that a mistyped one most likely means."""
 
-from multiall_cli.planning.nearest import did_you_mean, nearest
+from multiall_cli.planning.suggestions import did_you_mean, nearest
 
 
 def test_the_most_alike_word_is_found():

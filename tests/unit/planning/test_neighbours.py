@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.topology import Downtime, Evidence, LinkState, Planned, Rung, State, Topology, Verdict
+from multiall_cli.domain.topology import (
+    Downtime,
+    DowntimeKind,
+    Evidence,
+    LinkState,
+    ProbeLevel,
+    State,
+    Topology,
+    Verdict,
+)
 from multiall_cli.planning.neighbours import (
     components,
     edges,
@@ -19,14 +28,14 @@ from multiall_cli.planning.neighbours import (
     relays,
     way,
 )
-from multiall_cli.planning.whom import ring
+from multiall_cli.planning.whom import probe_pairs
 
 _names = st.sampled_from("abcdefgh")
 _graphs = st.lists(st.tuples(_names, _names), max_size=25)
 
 
 def _samples(pairs: list[tuple[str, str]]) -> list[Evidence]:
-    return [Evidence(start, end, Rung.TCP, 1.0) for start, end in pairs]
+    return [Evidence(start, end, ProbeLevel.TCP, 1.0) for start, end in pairs]
 
 
 def _oracle(pairs: list[tuple[str, str]]) -> "nx.Graph[str]":
@@ -79,19 +88,19 @@ def test_ways_are_as_short_as_networkx_finds_them(pairs: list[tuple[str, str]], 
 @pytest.mark.parametrize(
     ("there", "back", "state"),
     [
-        (Rung.TCP, Rung.TCP, LinkState.OK),
-        (Rung.AUTH, None, LinkState.OK),
-        (Rung.TCP, Rung.TIMEOUT, LinkState.ASYMMETRIC),
-        (Rung.TCP, Rung.NO_ROUTE, LinkState.ASYMMETRIC),
-        (Rung.TCP, Rung.REFUSED, LinkState.OK),
-        (Rung.REFUSED, Rung.TCP, LinkState.REFUSED),
-        (Rung.TIMEOUT, Rung.TCP, LinkState.FILTERED),
-        (Rung.ICMP, Rung.TCP, LinkState.FILTERED),
+        (ProbeLevel.TCP, ProbeLevel.TCP, LinkState.OK),
+        (ProbeLevel.AUTH, None, LinkState.OK),
+        (ProbeLevel.TCP, ProbeLevel.TIMEOUT, LinkState.ASYMMETRIC),
+        (ProbeLevel.TCP, ProbeLevel.NO_ROUTE, LinkState.ASYMMETRIC),
+        (ProbeLevel.TCP, ProbeLevel.REFUSED, LinkState.OK),
+        (ProbeLevel.REFUSED, ProbeLevel.TCP, LinkState.REFUSED),
+        (ProbeLevel.TIMEOUT, ProbeLevel.TCP, LinkState.FILTERED),
+        (ProbeLevel.ICMP, ProbeLevel.TCP, LinkState.FILTERED),
     ],
 )
-def test_a_link_is_what_its_newest_evidence_says(there: Rung, back: Rung | None, state: LinkState) -> None:
+def test_a_link_is_what_its_newest_evidence_says(there: ProbeLevel, back: ProbeLevel | None, state: LinkState) -> None:
     """What was seen before does not count."""
-    told = [Evidence("a", "b", Rung.TIMEOUT, 1.0), Evidence("a", "b", there, 2.0)]
+    told = [Evidence("a", "b", ProbeLevel.TIMEOUT, 1.0), Evidence("a", "b", there, 2.0)]
     told += [Evidence("b", "a", back, 2.0)] if back is not None else []
     assert next(edge.state for edge in edges(told) if edge.observer == "a") is state
 
@@ -100,12 +109,12 @@ def test_a_relay_is_up_and_the_soonest_that_reaches_the_unreachable() -> None:
     """Who is in trouble itself carries no one."""
     states = {"a": State.UNREACHABLE, "b": State.UP, "c": State.UP, "d": State.DEGRADED, "e": State.DOWN}
     told = [
-        Evidence("b", "a", Rung.TCP, 1.0, 0.5),
-        Evidence("c", "a", Rung.TCP, 1.0, 0.1),
-        Evidence("d", "a", Rung.TCP, 1.0, 0.01),
-        Evidence("c", "e", Rung.TCP, 1.0, 0.1),
-        Evidence("b", "c", Rung.TIMEOUT, 1.0),
-        Evidence("stranger", "a", Rung.TCP, 1.0),
+        Evidence("b", "a", ProbeLevel.TCP, 1.0, 0.5),
+        Evidence("c", "a", ProbeLevel.TCP, 1.0, 0.1),
+        Evidence("d", "a", ProbeLevel.TCP, 1.0, 0.01),
+        Evidence("c", "e", ProbeLevel.TCP, 1.0, 0.1),
+        Evidence("b", "c", ProbeLevel.TIMEOUT, 1.0),
+        Evidence("stranger", "a", ProbeLevel.TCP, 1.0),
     ]
     verdicts = {name: Verdict(name, state) for name, state in states.items()}
     assert relays(verdicts, edges(told)) == {"a": "c"}
@@ -115,7 +124,7 @@ def test_a_relay_is_up_and_the_soonest_that_reaches_the_unreachable() -> None:
 def test_a_round_asks_about_everyone_equally_often(count: int, each: int, turn: int) -> None:
     """By as many others as there are, where they are fewer than wanted; no one about himself, no one twice."""
     names = [f"s{number}" for number in range(count)]
-    pairs = ring(names, names, each, turn)
+    pairs = probe_pairs(names, names, each, turn)
     assert set(Counter(target for _, target in pairs).values()) <= {min(each, count - 1)}
     assert all(observer != target for observer, target in pairs)
     assert len(set(pairs)) == len(pairs)
@@ -124,16 +133,16 @@ def test_a_round_asks_about_everyone_equally_often(count: int, each: int, turn: 
 def test_over_the_rounds_everyone_is_asked_about_everyone() -> None:
     """No pair is left out for ever."""
     names = [f"s{number}" for number in range(13)]
-    met = {pair for turn in range(13) for pair in ring(names, names, 4, turn)}
+    met = {pair for turn in range(13) for pair in probe_pairs(names, names, 4, turn)}
     assert len(met) == 13 * 12
 
 
 def test_the_picture_has_it_all() -> None:
     """And an operator's word goes before what is held."""
     told = [
-        Evidence("adm", "a", Rung.AUTH, 1.0),
-        Evidence("a", "b", Rung.TCP, 1.0),
-        Evidence("c", "d", Rung.TCP, 1.0),
+        Evidence("adm", "a", ProbeLevel.AUTH, 1.0),
+        Evidence("a", "b", ProbeLevel.TCP, 1.0),
+        Evidence("c", "d", ProbeLevel.TCP, 1.0),
     ]
     verdicts = {
         "a": Verdict("a", State.UP),
@@ -142,11 +151,11 @@ def test_the_picture_has_it_all() -> None:
         "d": Verdict("d", State.PARTITIONED),
     }
     planned = [
-        Planned("b", Downtime.MAINTENANCE, 0.0, 10.0, "ann", "disk"),
-        Planned("c", Downtime.DRAIN, 0.0, 4.0, "ann", "over already"),
-        Planned("d", Downtime.PINNED_UP, 0.0, 10.0, "ann", "we know better"),
-        Planned("d", Downtime.MAINTENANCE, 0.0, 10.0, "ann", "both"),
-        Planned("a", Downtime.PINNED_DOWN, 5.0, 10.0, "ann", "we know better"),
+        Downtime("b", DowntimeKind.MAINTENANCE, 0.0, 10.0, "ann", "disk"),
+        Downtime("c", DowntimeKind.DRAIN, 0.0, 4.0, "ann", "over already"),
+        Downtime("d", DowntimeKind.PINNED_UP, 0.0, 10.0, "ann", "we know better"),
+        Downtime("d", DowntimeKind.MAINTENANCE, 0.0, 10.0, "ann", "both"),
+        Downtime("a", DowntimeKind.PINNED_DOWN, 5.0, 10.0, "ann", "we know better"),
     ]
     found = picture("adm", verdicts, told, planned, "", 5.0)
     assert found.components == (("a", "adm", "b"), ("c", "d"))
@@ -160,6 +169,6 @@ def test_the_picture_has_it_all() -> None:
 
 def test_a_picture_knows_when_we_last_tried_a_server() -> None:
     """Others' testimony is not ours."""
-    told = (Evidence("b", "a", Rung.TCP, 9.0), Evidence("adm", "a", Rung.TIMEOUT, 5.0))
+    told = (Evidence("b", "a", ProbeLevel.TCP, 9.0), Evidence("adm", "a", ProbeLevel.TIMEOUT, 5.0))
     found = Topology(10.0, "adm", {"a": Verdict("a", evidence=told)})
     assert (found.seen_at("a"), found.seen_at("b")) == (5.0, 0.0)

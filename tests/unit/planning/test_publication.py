@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from multiall_cli.domain.publication import LastPublished
-from multiall_cli.domain.topology import Downtime, Event, Planned, Round, State, Topology, Verdict
+from multiall_cli.domain.topology import Downtime, DowntimeKind, Event, Round, State, Topology, Verdict
 from multiall_cli.planning.publication import canonical, due, read, said, snapshot, verified, written
 
 TOPOLOGY = Topology(
     100.0,
     "adm",
     {"a": Verdict("a", State.UP, 1.0), "b": Verdict("b", State.DOWN, 2.0, "silent")},
-    {"a": [Planned("a", Downtime.DRAIN, 0.0, 500.0, "jo", "disk")]},
+    {"a": [Downtime("a", DowntimeKind.DRAIN, 0.0, 500.0, "jo", "disk")]},
     serving={"web": ()},
 )
 ROUND = Round(TOPOLOGY, (), 2, 0.1, 20.0)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from multiall_cli.domain.baseline import Checked, Code, Rule, Status
+from multiall_cli.domain.baseline import Code, Rule, ServerHealth, Status
 from multiall_cli.domain.inventory import After, Gate
 from multiall_cli.domain.remedy import Cooling, Remedied, Remedy
-from multiall_cli.engine.gate import closed, is_green
+from multiall_cli.engine.gate import is_green, wait_until_healthy
 from multiall_cli.planning.remedies import cooling, remedies
 from tests.fixtures.contexts import context
 
@@ -18,8 +18,8 @@ RULES = [
 ]
 
 
-def checked(**codes: Code) -> Checked:
-    return Checked("s", Code.OK, 1.0, tuple(Status("s", rule, code, shows="x") for rule, code in codes.items()))
+def checked(**codes: Code) -> ServerHealth:
+    return ServerHealth("s", Code.OK, 1.0, tuple(Status("s", rule, code, shows="x") for rule, code in codes.items()))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def checked(**codes: Code) -> Checked:
     ],
 )
 def test_what_is_bad_for_certain_is_remedied_once(codes: dict[str, Code], found: list[str]) -> None:
-    chosen = remedies([checked(**codes), Checked("t", Code.UNREACHABLE, 0.0)], {"s": RULES})
+    chosen = remedies([checked(**codes), ServerHealth("t", Code.UNREACHABLE, 0.0)], {"s": RULES})
     assert [each.rule for each in chosen] == found
     assert all(each.action == After("restart", ("nginx",)) for each in chosen)
 
@@ -64,12 +64,12 @@ def test_a_remedy_helped_where_nothing_is_against_it() -> None:
         (replace(checked(web=Code.WARN_LIMIT), code=Code.WARN_LIMIT), True),
         (checked(web=Code.SOFT_FAIL), False),
         (replace(checked(web=Code.MISSING), code=Code.MISSING), False),
-        (Checked("s", Code.MAINTENANCE, 1.0), False),
+        (ServerHealth("s", Code.MAINTENANCE, 1.0), False),
         (replace(checked(web=Code.OK), trouble="it is away"), False),
-        (Checked("s", Code.TIMEOUT, 1.0), False),
+        (ServerHealth("s", Code.TIMEOUT, 1.0), False),
     ],
 )
-def test_green_is_what_was_looked_at_and_fails_nowhere(one: Checked, green: bool) -> None:
+def test_green_is_what_was_looked_at_and_fails_nowhere(one: ServerHealth, green: bool) -> None:
     assert is_green(one) is green
 
 
@@ -94,11 +94,11 @@ def gated(looks: list[Code], gate: Gate, *, stopped: bool = False) -> tuple[str,
     hands, left = Hands(), list(looks)
     world = context(None, None, hands, pause=hands.pause, stop=lambda: stopped)
 
-    def look() -> list[Checked]:
+    def look() -> list[ServerHealth]:
         code = left.pop(0)
         return [replace(checked(web=code), code=code)]
 
-    return closed(gate, world, look), len(looks) - len(left), hands.at
+    return wait_until_healthy(gate, world, look), len(looks) - len(left), hands.at
 
 
 GOOD, BAD = Code.OK, Code.WRONG_STATE
@@ -118,5 +118,5 @@ def test_a_gate_that_stays_closed_says_who_is_not_well() -> None:
 def test_who_was_not_looked_at_is_named() -> None:
     hands = Hands()
     world = context(None, None, hands, pause=hands.pause)
-    lost = Checked("s", Code.UNREACHABLE, 0.0, (), "it is away")
-    assert closed(Gate(within=1.0), world, lambda: [lost]) == "s: 503 unreachable (it is away)"
+    lost = ServerHealth("s", Code.UNREACHABLE, 0.0, (), "it is away")
+    assert wait_until_healthy(Gate(within=1.0), world, lambda: [lost]) == "s: 503 unreachable (it is away)"

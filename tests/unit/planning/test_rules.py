@@ -7,7 +7,7 @@ import pytest
 from multiall_cli.domain.baseline import Expectation, Rule
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.domain.sayings import Said, Saying
+from multiall_cli.domain.rule_source import Saying, SourcedValue
 from multiall_cli.planning.rules import build, is_id, rules_of
 
 Told = list[tuple[int, str, str]]
@@ -15,7 +15,7 @@ Told = list[tuple[int, str, str]]
 
 def saying(line: int = 1, **said: str | tuple[str, ...]) -> Saying:
     return {
-        key.rstrip("_"): Said(value, Origin("rules/x.yaml", line, column))
+        key.rstrip("_"): SourcedValue(value, Origin("rules/x.yaml", line, column))
         for column, (key, value) in enumerate(said.items(), 1)
     }
 

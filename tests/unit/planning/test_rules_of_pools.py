@@ -8,16 +8,18 @@ from multiall_cli.domain.baseline import Rule
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.health import DAY, Waiver
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.domain.sayings import Example, Said, Saying
+from multiall_cli.domain.rule_source import Example, Saying, SourcedValue
 from multiall_cli.planning.lint import found_odd
+from multiall_cli.planning.rule_tests import trials
 from multiall_cli.planning.rules import RuleBook, build, conflicts
-from multiall_cli.planning.trials import trials
 
 NOW = 100.0
 
 
 def saying(line: int, **words: str | tuple[str, ...]) -> Saying:
-    return {key.rstrip("_"): Said(value, Origin("f", line, at)) for at, (key, value) in enumerate(words.items(), 1)}
+    return {
+        key.rstrip("_"): SourcedValue(value, Origin("f", line, at)) for at, (key, value) in enumerate(words.items(), 1)
+    }
 
 
 LOAD = {"load": saying(1, check="load", five="4")}

@@ -3,13 +3,15 @@
 import pytest
 
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.sayings import Said, Saying
+from multiall_cli.domain.rule_source import Saying, SourcedValue
+from multiall_cli.planning.rule_text import describe_rule
 from multiall_cli.planning.rules import build
-from multiall_cli.planning.spoken import spoken
 
 
 def said(**words: str | tuple[str, ...]) -> Saying:
-    return {key.rstrip("_"): Said(value, Origin("f", 1, at)) for at, (key, value) in enumerate(words.items(), 1)}
+    return {
+        key.rstrip("_"): SourcedValue(value, Origin("f", 1, at)) for at, (key, value) in enumerate(words.items(), 1)
+    }
 
 
 @pytest.mark.parametrize(
@@ -40,4 +42,4 @@ def said(**words: str | tuple[str, ...]) -> Saying:
 def test_each_key_has_its_value(words: dict[str, str | tuple[str, ...]], told: dict[str, str]) -> None:
     rule = build("r", said(**words), lambda *fault: pytest.fail(str(fault)))
     assert rule is not None
-    assert spoken(rule) == told
+    assert describe_rule(rule) == told

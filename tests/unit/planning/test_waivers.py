@@ -2,15 +2,15 @@
 
 import pytest
 
-from multiall_cli.domain.baseline import Checked, Code, Reading, Rule
-from multiall_cli.domain.health import DAY, Held, Waiver
+from multiall_cli.domain.baseline import Code, FactValue, Rule, ServerHealth
+from multiall_cli.domain.health import DAY, RuleState, Waiver
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.values import Amount
 from multiall_cli.planning import waivers
 from multiall_cli.planning.consensus import Consensus, majority
-from multiall_cli.planning.judge import comparable
-from multiall_cli.planning.moments import zoned
+from multiall_cli.planning.durations import parse_timestamp
 from multiall_cli.planning.pools import pool_health, pools_health
+from multiall_cli.planning.thresholds import comparable
 
 
 def waiver(rule: str = "disk", ends: float = 10.0, target: str = "web1") -> Waiver:
@@ -59,13 +59,13 @@ SAME = Rule("conf", "file", {"path": "/etc/x"}, (), same=("sha256", "mode"))
 
 def test_brothers_that_were_not_looked_at_are_as_they_were() -> None:
     readings = {
-        "web1": {SAME.fact: Reading({"sha256": "1", "mode": "0644"})},
-        "web2": {SAME.fact: Reading({"sha256": "2"})},
+        "web1": {SAME.fact: FactValue({"sha256": "1", "mode": "0644"})},
+        "web2": {SAME.fact: FactValue({"sha256": "2"})},
         "web4": {},
     }
     held = {
-        "web3": {"conf": Held(Code.OK, 0.0, told='{"sha256": "\\"2\\""}', digest=SAME.digest)},
-        "web5": {"conf": Held(Code.OK, 0.0, told="[]", digest=SAME.digest)},
+        "web3": {"conf": RuleState(Code.OK, 0.0, told='{"sha256": "\\"2\\""}', digest=SAME.digest)},
+        "web5": {"conf": RuleState(Code.OK, 0.0, told="[]", digest=SAME.digest)},
         "web6": {},
     }
     group = tuple(f"web{at}" for at in range(1, 7))
@@ -76,18 +76,20 @@ def test_brothers_that_were_not_looked_at_are_as_they_were() -> None:
 def test_what_is_remembered_of_another_file_is_not_what_brothers_have() -> None:
     """A rule that now asks for something else: what it asked for before is known of those that were not looked at."""
     before = Rule("conf", "file", {"path": "/etc/y"}, (), same=("sha256", "mode"))
-    held = {name: {"conf": Held(Code.OK, 0.0, told='{"sha256": "\\"2\\""}', digest=before.digest)} for name in "bc"}
+    held = {
+        name: {"conf": RuleState(Code.OK, 0.0, told='{"sha256": "\\"2\\""}', digest=before.digest)} for name in "bc"
+    }
     assert Consensus({}, held).most([before], ("a", "b", "c")) == {"conf": {"sha256": comparable("2")}}
     assert Consensus({}, held).most([SAME], ("a", "b", "c")) == {"conf": {}}
 
 
 def test_no_agreement_is_told() -> None:
-    readings = {f"web{at}": {SAME.fact: Reading({"sha256": str(at)})} for at in (1, 2)}
+    readings = {f"web{at}": {SAME.fact: FactValue({"sha256": str(at)})} for at in (1, 2)}
     assert Consensus(readings, {}).most([SAME], ("web1", "web2")) == {"conf": {"sha256": None}}
 
 
-def checked(**codes: Code) -> dict[str, Checked]:
-    return {name: Checked(name, code, 0.0) for name, code in codes.items()}
+def checked(**codes: Code) -> dict[str, ServerHealth]:
+    return {name: ServerHealth(name, code, 0.0) for name, code in codes.items()}
 
 
 POOL = Pool("web", ("a", "b", "c"))
@@ -121,8 +123,8 @@ def test_a_pool_of_which_some_are_not_known_is_left_out() -> None:
 @pytest.mark.parametrize("text", ["2026-12-31", "2026-12-31T10:00", "soon", "", "2026-02-30T10:00Z"])
 def test_a_moment_without_a_zone_is_none(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  (its words are the caller's)
-        zoned(text)
+        parse_timestamp(text)
 
 
 def test_a_moment_means_the_same_everywhere() -> None:
-    assert zoned("2026-12-31T18:00+01:00") == zoned("2026-12-31T17:00Z")
+    assert parse_timestamp("2026-12-31T18:00+01:00") == parse_timestamp("2026-12-31T17:00Z")

@@ -3,8 +3,16 @@
 import pytest
 
 from multiall_cli.domain.inventory import Server, Ssh
-from multiall_cli.domain.topology import Downtime, Planned, State, Topology, Verdict
-from multiall_cli.planning.whom import circle_of, domain_of, inherited, labels_of, parents_of, serving, through
+from multiall_cli.domain.topology import Downtime, DowntimeKind, State, Topology, Verdict
+from multiall_cli.planning.whom import (
+    available_members,
+    circle_of,
+    domain_of,
+    inherited,
+    labels_of,
+    parents_of,
+    via_relays,
+)
 
 
 def server(name: str, *depends_on: str, jump: str | None = None, **labels: str) -> Server:
@@ -15,8 +23,8 @@ def site(*servers: Server) -> dict[str, Server]:
     return {each.name: each for each in servers}
 
 
-def word(name: str, what: Downtime = Downtime.MAINTENANCE) -> Planned:
-    return Planned(name, what, 0.0, 10.0, "jo", "its disk")
+def word(name: str, what: DowntimeKind = DowntimeKind.MAINTENANCE) -> Downtime:
+    return Downtime(name, what, 0.0, 10.0, "jo", "its disk")
 
 
 def test_a_server_hangs_on_what_it_depends_on_and_on_its_jump_hosts() -> None:
@@ -32,12 +40,12 @@ def test_what_hangs_on_one_server_shares_a_label_with_it() -> None:
 
 def test_downtimes_are_handed_down_and_pins_are_not() -> None:
     servers = site(server("hv1"), server("web1", "hv1"), server("app1", "web1"), server("other"))
-    told = inherited([word("hv1"), word("hv1", Downtime.PINNED_UP)], servers)
+    told = inherited([word("hv1"), word("hv1", DowntimeKind.PINNED_UP)], servers)
     assert [(each.server, each.what, each.because) for each in told] == [
-        ("hv1", Downtime.MAINTENANCE, "its disk"),
-        ("hv1", Downtime.PINNED_UP, "its disk"),
-        ("web1", Downtime.MAINTENANCE, "its disk (hv1, on which it hangs)"),
-        ("app1", Downtime.MAINTENANCE, "its disk (hv1, on which it hangs)"),
+        ("hv1", DowntimeKind.MAINTENANCE, "its disk"),
+        ("hv1", DowntimeKind.PINNED_UP, "its disk"),
+        ("web1", DowntimeKind.MAINTENANCE, "its disk (hv1, on which it hangs)"),
+        ("app1", DowntimeKind.MAINTENANCE, "its disk (hv1, on which it hangs)"),
     ]
     assert inherited([], servers) == []
     assert inherited([word("gone")], servers) == [word("gone")]
@@ -64,14 +72,14 @@ def test_a_circle_is_the_way_back(servers: dict[str, Server], circle: tuple[str,
 
 def test_who_can_be_given_work() -> None:
     held = {name: Verdict(name, state) for name, state in {"a": State.UP, "b": State.UP, "c": State.DEGRADED}.items()}
-    planned = {"b": [word("b", Downtime.DRAIN)], "d": [word("d", Downtime.PINNED_UP)]}
-    assert serving(Topology(5.0, "adm", held, planned), ("a", "b", "c", "d", "e")) == ("a", "d")
+    planned = {"b": [word("b", DowntimeKind.DRAIN)], "d": [word("d", DowntimeKind.PINNED_UP)]}
+    assert available_members(Topology(5.0, "adm", held, planned), ("a", "b", "c", "d", "e")) == ("a", "d")
 
 
 def test_through_whom_one_goes() -> None:
     """Who has a jump host of its own keeps it."""
     servers = [server("a"), server("b"), server("c", jump="gate")]
-    assert [each.ssh.jump for each in through(servers, {"b": "a", "c": "a"})] == [None, "a", "gate"]
+    assert [each.ssh.jump for each in via_relays(servers, {"b": "a", "c": "a"})] == [None, "a", "gate"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.domain.inventory import Inventory, Pool, Server, Window
-from multiall_cli.domain.topology import Downtime
+from multiall_cli.domain.topology import DowntimeKind
 from multiall_cli.planning.whom import INVENTORY as WHO
 from multiall_cli.planning.windows import fault_of, promised, spells
 
@@ -69,9 +69,9 @@ def test_of_servers_and_of_pools() -> None:
     told = promised(inventory, at("2026-11-26T03:10"))
     holding = [(each.server, each.what, each.who) for each in told if each.holds(at("2026-11-26T03:10"))]
     assert holding == [
-        ("web1", Downtime.DRAIN, WHO),
-        ("web1", Downtime.MAINTENANCE, WHO),
-        ("web2", Downtime.MAINTENANCE, WHO),
+        ("web1", DowntimeKind.DRAIN, WHO),
+        ("web1", DowntimeKind.MAINTENANCE, WHO),
+        ("web2", DowntimeKind.MAINTENANCE, WHO),
     ]
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.records import Claim, Decision, RRset, ZonePlan, place_of
-from multiall_cli.domain.zones import NameServer, OnFloor, Zone
-from multiall_cli.planning.zones.brakes import CHANGES, EMPTIES, FROZEN, HOUR, NAMES, brakes, limit, losses_of
+from multiall_cli.domain.zones import BelowMinimum, NameServer, Zone
+from multiall_cli.planning.zones.guards import CHANGES, EMPTIES, FROZEN, HOUR, NAMES, brakes, limit, losses_of
 from tests.fixtures.zone_model import UP, topology
 
 ZONE = Zone("example.net.", NameServer("ns1", "192.0.2.53"))
@@ -154,14 +154,14 @@ def test_growth_has_no_limit() -> None:
     assert names(plan(*(Change(f"n{each}.example.net A", None, A) for each in range(500)))) == []
 
 
-def floored(key: str, on_floor: OnFloor) -> Decision:
+def floored(key: str, on_floor: BelowMinimum) -> Decision:
     return Decision(Claim(place_of(key), ZONE.name, 60, {"web1": "a"}, "web", on_floor=on_floor), NONE)
 
 
 def test_a_name_that_would_give_nothing_is_stopped_unless_it_is_meant_to() -> None:
     emptied = Change("www.example.net A", A, NONE)
-    assert names(plan(emptied, decisions=(floored("www.example.net A", OnFloor.KEEP),))) == [EMPTIES]
-    assert names(plan(emptied, decisions=(floored("www.example.net A", OnFloor.EMPTY),))) == []
+    assert names(plan(emptied, decisions=(floored("www.example.net A", BelowMinimum.KEEP),))) == [EMPTIES]
+    assert names(plan(emptied, decisions=(floored("www.example.net A", BelowMinimum.EMPTY),))) == []
     assert names(plan(emptied)) == [EMPTIES]
 
 

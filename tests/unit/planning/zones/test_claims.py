@@ -7,9 +7,9 @@ import pytest
 
 from multiall_cli.domain.errors import Origin
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.domain.records import Claim, Place
+from multiall_cli.domain.records import Claim, RRsetKey
 from multiall_cli.domain.values import Amount
-from multiall_cli.domain.zones import NameDeclaration, NameServer, OnFloor, Zone
+from multiall_cli.domain.zones import BelowMinimum, NameDeclaration, NameServer, Zone
 from multiall_cli.planning.zones.claims import addresses_of, claims_of, host_of
 
 NS = NameServer("ns1", "192.0.2.53")
@@ -17,7 +17,7 @@ ZONES = {
     name: Zone(name, NS)
     for name in ("example.net.", "2.0.192.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa.", "b.example.net.")
 }
-WWW: Place = ("www.example.net.", "A")
+WWW: RRsetKey = ("www.example.net.", "A")
 SERVERS = {
     "web1": Server("web1", "192.0.2.1"),
     "web2": Server("web2", "10.0.0.2", public=("192.0.2.2", "2001:db8::2")),
@@ -36,13 +36,13 @@ def pool(called: str, *names: NameDeclaration, priority: int = 0) -> Pool:
     return Pool(called, tuple(SERVERS), priority, names=names)
 
 
-def claims(*pools: Pool) -> Mapping[Place, Claim]:
+def claims(*pools: Pool) -> Mapping[RRsetKey, Claim]:
     settled, contested = claims_of(Inventory(SERVERS, {each.name: each for each in pools}, ZONES))
     assert not contested
     return {each.place: each for each in settled}
 
 
-def contested(*pools: Pool) -> dict[Place, str]:
+def contested(*pools: Pool) -> dict[RRsetKey, str]:
     settled, found = claims_of(Inventory(SERVERS, {each.name: each for each in pools}, ZONES))
     assert not {each.place for each in settled} & found.keys()
     return {place: str(each) for place, each in found.items()}
@@ -65,14 +65,14 @@ def test_where_clients_reach_a_server(server: Server, addresses: tuple[str, ...]
 def test_addresses_are_claimed_as_name_servers_write_them() -> None:
     """Else a record that came back otherwise would look as if a hand had edited it."""
     written = Server("web1", "web1", public=("2001:DB8:0:0::0001", "192.0.2.1"))
-    declared = name("web1", sorry=("2001:0db8::99",), on_floor=OnFloor.SORRY)
+    declared = name("web1", sorry=("2001:0db8::99",), on_floor=BelowMinimum.SORRY)
     made = Inventory({"web1": written}, {"web": Pool("web", ("web1",), names=(declared,))}, ZONES)
     found = {each.place: each for each in claims_of(made)[0]}["www.example.net.", "AAAA"]
     assert (dict(found.values), found.sorry) == ({"web1": "2001:db8::1"}, ("2001:db8::99",))
 
 
 def test_a_name_claims_the_addresses_of_its_members_of_each_type() -> None:
-    declared = name("web1", "web2", "Web3", ttl=30, at_least=Amount(2), on_floor=OnFloor.ALL)
+    declared = name("web1", "web2", "Web3", ttl=30, at_least=Amount(2), on_floor=BelowMinimum.ALL)
     found = claims(pool("web", declared, priority=4))
     assert found == {
         WWW: Claim(
@@ -82,7 +82,7 @@ def test_a_name_claims_the_addresses_of_its_members_of_each_type() -> None:
             {"web1": "192.0.2.1", "web2": "192.0.2.2"},
             "web",
             at_least=Amount(2),
-            on_floor=OnFloor.ALL,
+            on_floor=BelowMinimum.ALL,
         ),
         ("www.example.net.", "AAAA"): Claim(
             ("www.example.net.", "AAAA"),
@@ -91,7 +91,7 @@ def test_a_name_claims_the_addresses_of_its_members_of_each_type() -> None:
             {"web2": "2001:db8::2", "Web3": "2001:db8::3"},
             "web",
             at_least=Amount(2),
-            on_floor=OnFloor.ALL,
+            on_floor=BelowMinimum.ALL,
         ),
     }
     assert found[WWW].priority == 4
@@ -106,18 +106,18 @@ def test_a_type_that_no_member_has_is_not_claimed() -> None:
 
 
 def test_each_type_has_its_own_addresses_that_say_sorry() -> None:
-    found = claims(pool("web", name(on_floor=OnFloor.SORRY, sorry=("192.0.2.99", "192.0.2.98"))))
+    found = claims(pool("web", name(on_floor=BelowMinimum.SORRY, sorry=("192.0.2.99", "192.0.2.98"))))
     assert found[WWW].sorry == ("192.0.2.99", "192.0.2.98")
     assert found["www.example.net.", "AAAA"].sorry == ()
 
 
-@pytest.mark.parametrize("on_floor", list(OnFloor))
-def test_an_alias_claims_the_members_own_names(on_floor: OnFloor) -> None:
+@pytest.mark.parametrize("on_floor", list(BelowMinimum))
+def test_an_alias_claims_the_members_own_names(on_floor: BelowMinimum) -> None:
     """In their order; it is never emptied; the members' own names are there whatever becomes of them."""
     found = claims(pool("web", name("web2", "Web3", cname=True, on_floor=on_floor, sorry=("192.0.2.99",))))
     alias = found["www.example.net.", "CNAME"]
     assert list(alias.values.items()) == [("web2", "web2.example.net."), ("Web3", "web3.example.net.")]
-    assert (alias.first, alias.follows, alias.on_floor, alias.sorry) == (True, True, OnFloor.KEEP, ())
+    assert (alias.first, alias.follows, alias.on_floor, alias.sorry) == (True, True, BelowMinimum.KEEP, ())
     own = {place: each for place, each in found.items() if place != alias.place}
     assert {place: (dict(each.values), each.follows) for place, each in own.items()} == {
         ("web2.example.net.", "A"): ({"web2": "192.0.2.2"}, False),
@@ -143,13 +143,13 @@ def test_a_service_claims_a_record_for_each_member_with_its_weight() -> None:
 @pytest.mark.parametrize(
     ("on_floor", "found"),
     [
-        (OnFloor.KEEP, OnFloor.KEEP),
-        (OnFloor.ALL, OnFloor.ALL),
-        (OnFloor.EMPTY, OnFloor.EMPTY),
-        (OnFloor.SORRY, OnFloor.KEEP),
+        (BelowMinimum.KEEP, BelowMinimum.KEEP),
+        (BelowMinimum.ALL, BelowMinimum.ALL),
+        (BelowMinimum.EMPTY, BelowMinimum.EMPTY),
+        (BelowMinimum.SORRY, BelowMinimum.KEEP),
     ],
 )
-def test_a_service_has_no_one_to_say_sorry(on_floor: OnFloor, found: OnFloor) -> None:
+def test_a_service_has_no_one_to_say_sorry(on_floor: BelowMinimum, found: BelowMinimum) -> None:
     claimed = claims(pool("web", name(service="_https._tcp", port=443, on_floor=on_floor, sorry=("192.0.2.99",))))
     service = claimed["_https._tcp.www.example.net.", "SRV"]
     assert (service.on_floor, service.sorry) == (found, ())
@@ -202,8 +202,8 @@ def test_unequal_claims_are_a_conflict_that_names_places() -> None:
     [
         {"ttl": 30},
         {"at_least": Amount(2)},
-        {"on_floor": OnFloor.EMPTY},
-        {"on_floor": OnFloor.SORRY, "sorry": ("192.0.2.99",)},
+        {"on_floor": BelowMinimum.EMPTY},
+        {"on_floor": BelowMinimum.SORRY, "sorry": ("192.0.2.99",)},
         {"members": ("web2",)},
         {"zone": "b.example.net."},
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.domain.records import Content, Place, RRset
+from multiall_cli.domain.records import RRset, RRsetKey, ZoneContent
 from multiall_cli.planning.zones.files import (
     BEGIN,
     END,
@@ -16,10 +16,10 @@ from multiall_cli.planning.zones.files import (
     rendered,
     with_serial,
 )
-from multiall_cli.planning.zones.markers import Marker, digest, marker_name
+from multiall_cli.planning.zones.ownership import OwnershipRecord, digest, marker_name
 
-WWW: Place = ("www.example.net.", "A")
-API: Place = ("api.example.net.", "A")
+WWW: RRsetKey = ("www.example.net.", "A")
+API: RRsetKey = ("api.example.net.", "A")
 HEAD = """\
 $TTL 300
 @ IN SOA ns1.example.net. hostmaster.example.net. (
@@ -30,7 +30,7 @@ $TTL 300
 
 
 def marked(*values: str) -> RRset:
-    return RRset(60 if values else 0, values, Marker("multiall", "web", digest(values), 5).text)
+    return RRset(60 if values else 0, values, OwnershipRecord("multiall", "web", digest(values), 5).text)
 
 
 _values = st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2", "192.0.2.3"]), unique=True, max_size=3).map(
@@ -41,7 +41,7 @@ _records = st.dictionaries(st.sampled_from([WWW, API, ("*.example.net.", "A")]),
 
 @given(_records, _records)
 def test_a_block_is_put_in_the_place_of_the_last_one_and_nothing_else_changes(
-    one: dict[Place, RRset], two: dict[Place, RRset]
+    one: dict[RRsetKey, RRset], two: dict[RRsetKey, RRset]
 ) -> None:
     text = rendered(rendered(HEAD, one), two)
     assert text == rendered(HEAD, two)
@@ -89,7 +89,7 @@ def test_a_zone_is_read_from_canonical_lines_and_its_marks() -> None:
 
 
 def test_what_was_emptied_is_ours_still() -> None:
-    found = Content(1, "", {(marker_name(WWW), "TXT"): RRset(0, (f'"{marked().marker}"',)), API: RRset(60, ("x",))})
+    found = ZoneContent(1, "", {(marker_name(WWW), "TXT"): RRset(0, (f'"{marked().marker}"',)), API: RRset(60, ("x",))})
     assert ours(found) == {WWW: RRset(0, ())}
 
 
@@ -150,12 +150,14 @@ def test_another_file_takes_the_place_of_a_fragment(text: str, found: str | None
 
 
 def test_what_was_not_meant_to_change_is_lost() -> None:
-    before = Content(1, "", {WWW: RRset(60, ("a",)), API: RRset(60, ("a",)), ("example.net.", "SOA"): RRset(1, ("1",))})
-    after = Content(
+    before = ZoneContent(
+        1, "", {WWW: RRset(60, ("a",)), API: RRset(60, ("a",)), ("example.net.", "SOA"): RRset(1, ("1",))}
+    )
+    after = ZoneContent(
         2, "", {WWW: RRset(60, ("b",)), ("x.", "A"): RRset(1, ("b",)), ("example.net.", "SOA"): RRset(1, ())}
     )
     assert lost(before, after, [WWW]) == [API, ("x.", "A")]
     assert lost(before, after, [WWW, API, ("x.", "A")]) == []
-    with_mark = Content(2, "", {**before.rrsets, (marker_name(WWW), "TXT"): RRset(0, ("m",))})
+    with_mark = ZoneContent(2, "", {**before.rrsets, (marker_name(WWW), "TXT"): RRset(0, ("m",))})
     assert lost(before, with_mark, [WWW]) == []
     assert lost(before, with_mark, []) == [(marker_name(WWW), "TXT")]

@@ -5,25 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.domain.records import MANAGED
-from multiall_cli.planning.zones.markers import Marker, digest, marked, marker_name, read
+from multiall_cli.planning.zones.ownership import OwnershipRecord, digest, marked, marker_name, read
 
 _words = st.from_regex(r"[A-Za-z0-9_.-]{1,40}", fullmatch=True)
 _digests = st.lists(st.text(max_size=20), max_size=4).map(digest)
-_markers = st.builds(Marker, _words, _words | st.just(""), _digests, st.integers(0, 10**12 - 1))
+_markers = st.builds(OwnershipRecord, _words, _words | st.just(""), _digests, st.integers(0, 10**12 - 1))
 GOOD = "multiall=1 owner=multiall pool=web hash=0123456789abcdef epoch=1764150000"
 
 
 @given(_markers)
-def test_a_mark_is_read_as_it_was_written(marker: Marker) -> None:
+def test_a_mark_is_read_as_it_was_written(marker: OwnershipRecord) -> None:
     assert read(marker.text) == marker
 
 
 def test_a_mark_is_as_documented() -> None:
-    assert read(GOOD) == Marker("multiall", "web", "0123456789abcdef", 1764150000)
+    assert read(GOOD) == OwnershipRecord("multiall", "web", "0123456789abcdef", 1764150000)
 
 
 def test_a_mark_that_a_rollback_wrote_names_no_pool() -> None:
-    assert read(GOOD.replace("pool=web", "pool=")) == Marker("multiall", "", "0123456789abcdef", 1764150000)
+    assert read(GOOD.replace("pool=web", "pool=")) == OwnershipRecord("multiall", "", "0123456789abcdef", 1764150000)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.planning.zones.markers import marker_name
 from multiall_cli.planning.zones.names import MOST, absolute, address_type, fault_of, is_below, is_ip, reverse, zone_of
+from multiall_cli.planning.zones.ownership import marker_name
 
 _labels = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?", fullmatch=True)
 _names = st.lists(_labels, min_size=1, max_size=6).map(lambda labels: ".".join(labels) + ".")

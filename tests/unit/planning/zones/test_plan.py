@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from multiall_cli.domain.change import Action, Change, Conflict
-from multiall_cli.domain.records import Claim, Place, RRset, ZonePlan
-from multiall_cli.domain.zones import NameServer, OnFloor, Zone
-from multiall_cli.planning.zones.markers import Marker, digest, marker_name
+from multiall_cli.domain.records import Claim, RRset, RRsetKey, ZonePlan
+from multiall_cli.domain.zones import BelowMinimum, NameServer, Zone
+from multiall_cli.planning.zones.ownership import OwnershipRecord, digest, marker_name
 from multiall_cli.planning.zones.plan import (
-    Remembered,
+    ZoneMemory,
     adoption,
     differing,
     is_covered,
@@ -21,8 +21,8 @@ from multiall_cli.planning.zones.plan import (
 )
 from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZONE, ZoneModel, kept, marked, planned, synced, topology
 
-WWW: Place = ("www.example.net.", "A")
-ALIAS: Place = ("www.example.net.", "CNAME")
+WWW: RRsetKey = ("www.example.net.", "A")
+ALIAS: RRsetKey = ("www.example.net.", "CNAME")
 MARK = (marker_name(WWW), "TXT")
 CALM = topology({"web1": UP, "web2": UP})
 GONE = topology({"web1": DOWN, "web2": DOWN})
@@ -30,7 +30,7 @@ BOTH = ("192.0.2.1", "192.0.2.2")
 FOREIGN = '"multiall=1 owner=other pool=web hash=0123456789abcdef epoch=1"'
 
 
-def claim(place: Place = WWW, *values: str, **more: object) -> Claim:
+def claim(place: RRsetKey = WWW, *values: str, **more: object) -> Claim:
     given = dict(zip(("web1", "web2"), values or BOTH, strict=False))
     return Claim(place, NAME, 60, given, "web", **more)  # type: ignore[arg-type]
 
@@ -38,11 +38,11 @@ def claim(place: Place = WWW, *values: str, **more: object) -> Claim:
 ALIAS_CLAIM = claim(ALIAS, "web1.example.net.", "web2.example.net.", first=True)
 
 
-def model(*records: dict[Place, RRset]) -> ZoneModel:
+def model(*records: dict[RRsetKey, RRset]) -> ZoneModel:
     return ZoneModel(rrsets={place: rrset for each in records for place, rrset in each.items()})
 
 
-def hand(name: str, kind: str, *values: str) -> dict[Place, RRset]:
+def hand(name: str, kind: str, *values: str) -> dict[RRsetKey, RRset]:
     return {(name, kind): RRset(300, values)}
 
 
@@ -67,7 +67,7 @@ def test_what_is_as_wanted_is_left() -> None:
 def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
     """Another site, that writes as we do, has the same marks."""
     plan = plan_zone(
-        ZONE, [], {}, model(kept(WWW, *BOTH)).content(), CALM, NOW, Remembered(is_seen=lambda place: place != WWW)
+        ZONE, [], {}, model(kept(WWW, *BOTH)).content(), CALM, NOW, ZoneMemory(is_seen=lambda place: place != WWW)
     )
     assert plan.changes == ()
     assert "nothing declares it, nor did here before, and it bears our mark (pool web)" in told(plan)[0]
@@ -77,7 +77,7 @@ def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
 def test_what_another_pools_mark_stands_beside_is_not_told_of_this_pool() -> None:
     """Of two sites that write as one: a rollout of ours does not stop for their names."""
     zone = model(kept(WWW, *BOTH, pool="theirs"))
-    plan = plan_zone(ZONE, [], {}, zone.content(), CALM, NOW, Remembered(is_seen=lambda place: False))
+    plan = plan_zone(ZONE, [], {}, zone.content(), CALM, NOW, ZoneMemory(is_seen=lambda place: False))
     assert len(plan.conflicts) == 1
     assert of_pool(plan, "web", [], zone.content()).conflicts == ()
     assert of_pool(plan, "theirs", [], zone.content()).conflicts == plan.conflicts
@@ -110,7 +110,7 @@ def test_what_nothing_declares_any_longer_is_taken_out() -> None:
         (hand("example.net.", "DNAME", "elsewhere.test."), "the DNAME of example.net"),
     ],
 )
-def test_what_the_servers_would_give_to_no_one_is_not_written(record: dict[Place, RRset], words: str) -> None:
+def test_what_the_servers_would_give_to_no_one_is_not_written(record: dict[RRsetKey, RRset], words: str) -> None:
     plan = planned(model(record), [claim()], CALM)
     assert plan.changes == ()
     assert words in told(plan)[0]
@@ -147,7 +147,7 @@ def test_of_the_root_itself_too() -> None:
 
 
 def test_an_emptied_name_keeps_its_mark_and_comes_back() -> None:
-    zone, empty = model(kept(WWW, *BOTH)), claim(on_floor=OnFloor.EMPTY)
+    zone, empty = model(kept(WWW, *BOTH)), claim(on_floor=BelowMinimum.EMPTY)
     synced(zone, [empty], GONE)
     assert (WWW in zone.rrsets, MARK in zone.rrsets) == (False, True)
     assert planned(zone, [empty], GONE).changes == ()
@@ -214,7 +214,7 @@ def test_a_record_without_a_mark_is_a_conflict() -> None:
 
 @pytest.mark.parametrize("records", [hand(*WWW, *BOTH), {}])
 @pytest.mark.parametrize("texts", [('"hello"',), ('"a"', '"b"'), (FOREIGN, FOREIGN.replace("epoch=1", "epoch=2"))])
-def test_a_mark_that_is_no_mark_is_a_conflict(records: dict[Place, RRset], texts: tuple[str, ...]) -> None:
+def test_a_mark_that_is_no_mark_is_a_conflict(records: dict[RRsetKey, RRset], texts: tuple[str, ...]) -> None:
     plan = planned(model(records, {MARK: RRset(60, texts)}), [claim()], CALM)
     assert plan.changes == ()
     assert told(plan) == [
@@ -291,7 +291,7 @@ def test_nothing_is_put_beside_an_alias() -> None:
 
 def test_an_emptied_name_that_a_hand_made_an_alias_is_told_and_left() -> None:
     """Its mark is ours still; once nothing declares it, the mark goes, and the alias stays."""
-    zone, empty = model(kept(WWW, *BOTH)), claim(on_floor=OnFloor.EMPTY)
+    zone, empty = model(kept(WWW, *BOTH)), claim(on_floor=BelowMinimum.EMPTY)
     synced(zone, [empty], GONE)
     zone.put(*ALIAS, "x.example.org.")
     plan = synced(zone, [empty], CALM, NOW + 60)
@@ -363,8 +363,10 @@ def test_the_marks_of_an_owner() -> None:
         hand("_multiall-a.y.example.net.", "A", "192.0.2.1"),
         hand("txt.example.net.", "TXT", FOREIGN),
     )
-    assert owned(zone.content(), ZONE) == {WWW: Marker("multiall", "web", digest(BOTH), 1)}
-    assert marker_of(zone.content(), ("api.example.net.", "A")) == Marker("other", "web", digest(["192.0.2.1"]), 1)
+    assert owned(zone.content(), ZONE) == {WWW: OwnershipRecord("multiall", "web", digest(BOTH), 1)}
+    assert marker_of(zone.content(), ("api.example.net.", "A")) == OwnershipRecord(
+        "other", "web", digest(["192.0.2.1"]), 1
+    )
     assert marker_of(zone.content(), ("z.example.net.", "A")) is None
 
 

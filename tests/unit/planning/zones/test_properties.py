@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.domain.records import Claim, Place, RRset, Stand, ZonePlan, place_of
+from multiall_cli.domain.records import Claim, Membership, RRset, RRsetKey, ZonePlan, place_of
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.values import Amount
-from multiall_cli.domain.zones import NameDeclaration, OnFloor
-from multiall_cli.planning.zones.brakes import NAMES
+from multiall_cli.domain.zones import BelowMinimum, NameDeclaration
 from multiall_cli.planning.zones.claims import claims_of
-from multiall_cli.planning.zones.decide import standing
-from multiall_cli.planning.zones.markers import digest, marker_name
+from multiall_cli.planning.zones.guards import NAMES
+from multiall_cli.planning.zones.membership import standing
+from multiall_cli.planning.zones.ownership import digest, marker_name
 from multiall_cli.planning.zones.plan import owned
 from tests.fixtures.zone_model import (
     DOWN,
@@ -52,8 +52,8 @@ HOSTS = {
     "CNAME": [f"web{each}.example.net." for each in (1, 2, 3)],
 }
 ALIEN = {"A": "198.51.100.7", "AAAA": "2001:db8:7::7", "CNAME": "x.example.org.", "TXT": '"hello"', "MX": "10 mx."}
-WWW: Place = ("www.example.net.", "A")
-ALIAS: Place = ("www.example.net.", "CNAME")
+WWW: RRsetKey = ("www.example.net.", "A")
+ALIAS: RRsetKey = ("www.example.net.", "CNAME")
 OWN = Claim(WWW, NAME, 60, {"web1": "192.0.2.1"}, "web")
 ALIASED = Claim(ALIAS, NAME, 60, {"web1": "web1.example.net."}, "web", first=True)
 AT = tuple(f"{each}example.net." for each in ("www.", "api.", "*.", ""))
@@ -81,7 +81,7 @@ def _claims(luck: Random, name: str) -> list[Claim]:
     for kind in kinds:
         values = dict(zip(luck.sample(MEMBERS, luck.randint(1, 3)), HOSTS[kind], strict=False))
         alias = kind == "CNAME"
-        on_floor = OnFloor.KEEP if alias else luck.choice(list(OnFloor))
+        on_floor = BelowMinimum.KEEP if alias else luck.choice(list(BelowMinimum))
         found.append(
             Claim(
                 (name, kind),
@@ -93,7 +93,7 @@ def _claims(luck: Random, name: str) -> list[Claim]:
                 first=alias,
                 at_least=Amount(luck.randint(0, 3)),
                 on_floor=on_floor,
-                sorry=(SORRY,) if kind == "A" and on_floor is OnFloor.SORRY else (),
+                sorry=(SORRY,) if kind == "A" and on_floor is BelowMinimum.SORRY else (),
             )
         )
     return [replace(each, values=dict([*each.values.items()][:1])) if _is_plain_alias(each) else each for each in found]
@@ -206,13 +206,13 @@ def started(values: set[str]) -> ZoneModel:
     return ZoneModel(rrsets=dict(kept(WWW, *values)) if values else {})
 
 
-@given(_starts, _steps, _amounts, st.sampled_from([OnFloor.KEEP, OnFloor.ALL, OnFloor.SORRY]))
+@given(_starts, _steps, _amounts, st.sampled_from([BelowMinimum.KEEP, BelowMinimum.ALL, BelowMinimum.SORRY]))
 @examples(75)
 def test_no_sequence_of_states_breaks_a_floor(
-    start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: OnFloor
+    start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: BelowMinimum
 ) -> None:
     """What gave something gives something, and no fewer than the floor where it gave as many; or it says sorry."""
-    claim = replace(WEB, at_least=at_least, on_floor=on_floor, sorry=(SORRY,) if on_floor is OnFloor.SORRY else ())
+    claim = replace(WEB, at_least=at_least, on_floor=on_floor, sorry=(SORRY,) if on_floor is BelowMinimum.SORRY else ())
     zone, now = started(start), NOW
     floor = at_least.of(len(MEMBERS)) if at_least.number else 1
     for looks, frozen, later in steps:
@@ -229,14 +229,16 @@ def test_where_a_name_may_be_empty_it_gives_exactly_who_is_in(
     start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount
 ) -> None:
     """Who comes back may wait; who must go does not, and who is held stays."""
-    claim = replace(WEB, at_least=at_least, on_floor=OnFloor.EMPTY)
+    claim = replace(WEB, at_least=at_least, on_floor=BelowMinimum.EMPTY)
     zone, now, changed = started(start), NOW, 0.0
     for looks, frozen, later in steps:
         now, gave, serial = now + later, set(zone.values(*WWW)), zone.serial
         picture = topology(looks, now, frozen)
         synced(zone, [claim], picture, now)
         stands = {value: standing(picture, name).stand for name, value in claim.values.items()}
-        inside = {each for each, at in stands.items() if at is Stand.IN or (at is Stand.HOLD and each in gave)}
+        inside = {
+            each for each, at in stands.items() if at is Membership.IN or (at is Membership.HOLD and each in gave)
+        }
         gives = set(zone.values(*WWW))
         if frozen:
             assert gives == gave
@@ -247,10 +249,10 @@ def test_where_a_name_may_be_empty_it_gives_exactly_who_is_in(
         changed = now if zone.serial != serial else changed
 
 
-@given(_starts, _steps, _amounts, st.sampled_from([OnFloor.KEEP, OnFloor.EMPTY]))
+@given(_starts, _steps, _amounts, st.sampled_from([BelowMinimum.KEEP, BelowMinimum.EMPTY]))
 @examples(75)
 def test_of_whom_nothing_certain_is_known_is_neither_taken_out_nor_brought_in(
-    start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: OnFloor
+    start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: BelowMinimum
 ) -> None:
     """Suspect, unreachable, degraded, unknown, coming and going, not looked at for long."""
     claim, zone, now = replace(WEB, at_least=at_least, on_floor=on_floor), started(start), NOW
@@ -263,10 +265,10 @@ def test_of_whom_nothing_certain_is_known_is_neither_taken_out_nor_brought_in(
                 assert (claim.values[name] in gives) == (claim.values[name] in gave)
 
 
-@given(_starts, _steps, _amounts, st.sampled_from(list(OnFloor)))
+@given(_starts, _steps, _amounts, st.sampled_from(list(BelowMinimum)))
 @examples(50)
 def test_no_one_is_sent_to_who_is_down_while_others_are_enough(
-    start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: OnFloor
+    start: set[str], steps: list[tuple[dict[str, str], str, float]], at_least: Amount, on_floor: BelowMinimum
 ) -> None:
     claim, zone, now = replace(WEB, at_least=at_least, on_floor=on_floor, sorry=(SORRY,)), started(start), NOW
     floor = at_least.of(len(MEMBERS)) if at_least.number else 1
@@ -311,7 +313,7 @@ def test_a_frozen_topology_loses_no_one_even_where_its_brake_is_let_go(made: Sce
     picture = topology(dict.fromkeys(MEMBERS, look), frozen="no brother answers")
     synced(made.zone, made.claims, picture, forced=NAMES)
     for each in made.claims:
-        if each.follows and each.on_floor is not OnFloor.SORRY:
+        if each.follows and each.on_floor is not BelowMinimum.SORRY:
             assert gave[each.place] & set(each.values.values()) <= set(made.zone.values(*each.place))
 
 
@@ -329,7 +331,7 @@ _edits = st.tuples(
 def test_what_a_hand_has_done_stands(luck: Random, steps: list[tuple[Any, ...]]) -> None:
     """Whatever is put, edited or taken out by hand stays so through any number of runs, until a hand is at it again."""
     zone, claims, now = ZoneModel(), scene(luck).claims, NOW
-    hands: dict[Place, tuple[str, ...]] = {}
+    hands: dict[RRsetKey, tuple[str, ...]] = {}
     for step in steps:
         if isinstance(step[0], str):
             name, kind, what = step
@@ -343,7 +345,7 @@ def test_what_a_hand_has_done_stands(luck: Random, steps: list[tuple[Any, ...]])
             assert zone.values(*place) == values
 
 
-def _by_hand(zone: ZoneModel, place: Place, value: str, hands: dict[Place, tuple[str, ...]]) -> None:
+def _by_hand(zone: ZoneModel, place: RRsetKey, value: str, hands: dict[RRsetKey, tuple[str, ...]]) -> None:
     """`hands`: what must stand from now on: all that is not, or not any longer, as we wrote it."""
     zone.put(*place, *([value] if value else []))
     hands.pop(place, None)
@@ -399,7 +401,7 @@ def test_what_a_hand_puts_at_a_name_before_an_alias_comes_there_lets_its_update_
 def test_no_update_is_lost_among_two_writers_in_any_order(steps: list[tuple[str, int, dict[str, str]]]) -> None:
     """One is taken just where the zone still is as its writer has read it."""
     zone, now = started({HOSTS["A"][0]}), NOW
-    read: dict[int, tuple[ZonePlan, str, dict[Place, RRset]]] = {}
+    read: dict[int, tuple[ZonePlan, str, dict[RRsetKey, RRset]]] = {}
     for what, who, looks in steps:
         now += 30
         if what == "read":

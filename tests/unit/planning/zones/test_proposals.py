@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from multiall_cli.domain.inventory import Inventory, Pool, Server
-from multiall_cli.domain.records import Place, RRset
-from multiall_cli.planning.zones.proposals import Proposal, proposals
+from multiall_cli.domain.records import RRset, RRsetKey
+from multiall_cli.planning.zones.import_suggestions import ImportSuggestion, proposals
 from tests.fixtures.zone_model import ZONE, ZoneModel, kept
 
 SERVERS = {
@@ -26,25 +26,25 @@ POOLS = {
 }
 
 
-def found(*records: Mapping[Place, RRset], pools: Mapping[str, Pool] = POOLS) -> list[Proposal]:
+def found(*records: Mapping[RRsetKey, RRset], pools: Mapping[str, Pool] = POOLS) -> list[ImportSuggestion]:
     zone = ZoneModel(rrsets={place: rrset for each in records for place, rrset in each.items()})
     return proposals(ZONE, zone.content(), Inventory(SERVERS, pools, {ZONE.name: ZONE}))
 
 
-def hand(name: str, kind: str, *values: str, ttl: int = 300) -> dict[Place, RRset]:
+def hand(name: str, kind: str, *values: str, ttl: int = 300) -> dict[RRsetKey, RRset]:
     return {(name, kind): RRset(ttl, tuple(sorted(values)))}
 
 
 def test_a_name_of_all_members_of_a_pool_is_proposed_for_it() -> None:
     records = hand("www.example.net.", "A", "192.0.2.1", "192.0.2.2", "192.0.2.3")
     values = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
-    assert found(records) == [Proposal("web", "example.net", "www", 300, values)]
+    assert found(records) == [ImportSuggestion("web", "example.net", "www", 300, values)]
 
 
 def test_a_name_of_some_members_names_them() -> None:
     records = hand("www.example.net.", "A", "192.0.2.3", "192.0.2.1")
     assert found(records) == [
-        Proposal("web", "example.net", "www", 300, ("192.0.2.1", "192.0.2.3"), ("web1", "web3")),
+        ImportSuggestion("web", "example.net", "www", 300, ("192.0.2.1", "192.0.2.3"), ("web1", "web3")),
     ]
 
 
@@ -55,7 +55,7 @@ def test_both_types_of_addresses_are_one_name_that_lives_as_long_as_the_shorter(
         hand("www.example.net.", "AAAA", "2001:db8::1", ttl=60),
     )
     assert found(*records) == [
-        Proposal("web", "example.net", "www", 60, ("192.0.2.1", "2001:db8::1"), ("web1",)),
+        ImportSuggestion("web", "example.net", "www", 60, ("192.0.2.1", "2001:db8::1"), ("web1",)),
     ]
 
 
@@ -90,7 +90,7 @@ def test_names_are_written_as_in_an_inventory(name: str, written: str) -> None:
         kept(("www.example.net.", "A"), "192.0.2.1", "192.0.2.2"),
     ],
 )
-def test_what_is_no_name_of_a_pool_is_not_proposed(records: Mapping[Place, RRset]) -> None:
+def test_what_is_no_name_of_a_pool_is_not_proposed(records: Mapping[RRsetKey, RRset]) -> None:
     """Strangers' addresses, other types, marks, a server's own name, and what is ours already."""
     assert found(records) == []
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from itertools import compress
 from operator import is_, is_not
 
-from multiall_cli.domain.baseline import Code, Fact, Reading, Rule, Status
+from multiall_cli.domain.baseline import Code, Fact, FactValue, Rule, Status
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.health import Held
+from multiall_cli.domain.health import RuleState
 from multiall_cli.planning.evaluate import Circumstances, evaluate, explains, stands, status_of
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
+class Evaluation:
     """Result of a check of one server, with its inputs. Rules are named by their index in `rules`.
 
     `lively`: rules that every check judges; `anew`: rules that this check judged. The other states date from when they
@@ -25,23 +25,23 @@ class Stood:
     at: float
     rules: tuple[Rule, ...]
     places: Mapping[Fact, Sequence[int]]
-    readings: Mapping[Fact, Reading]
-    held: Mapping[str, Held]
+    readings: Mapping[Fact, FactValue]
+    held: Mapping[str, RuleState]
     statuses: tuple[Status, ...]
     lively: frozenset[int]
     anew: Sequence[int]
 
-    def held_of(self, place: int) -> Held:
+    def held_of(self, place: int) -> RuleState:
         """Return the state of one rule, as of this check."""
         held = self.held[self.rules[place].id]
         return held if place in self.lively else replace(held, at=self.at)
 
-    def whole(self) -> dict[str, Held]:
+    def whole(self) -> dict[str, RuleState]:
         """Return the states of all rules, as of this check."""
         return {rule.id: self.held_of(place) for place, rule in enumerate(self.rules)}
 
     @property
-    def held_anew(self) -> dict[str, Held]:
+    def held_anew(self) -> dict[str, RuleState]:
         """Return the states of the rules that this check judged."""
         names = [self.rules[place].id for place in self.anew]
         return {name: self.held[name] for name in names}
@@ -58,13 +58,13 @@ def are_same(ones: Sequence[Rule], others: Sequence[Rule]) -> bool:
     return ones is others or (len(ones) == len(others) and all(map(is_, ones, others)))
 
 
-def stood(
+def evaluate_all(
     server: str,
     rules: Sequence[Rule],
-    readings: Mapping[Fact, Reading],
-    held: Mapping[str, Held],
+    readings: Mapping[Fact, FactValue],
+    held: Mapping[str, RuleState],
     circumstances: Circumstances,
-) -> Stood:
+) -> Evaluation:
     """Judge all rules."""
     statuses, after = evaluate(server, rules, readings, held, circumstances)
     places: dict[Fact, list[int]] = {}
@@ -72,17 +72,19 @@ def stood(
         places.setdefault(rule.fact, []).append(place)
     now, every = circumstances.now, range(len(statuses))
     lively = [place for place in every if not _is_settled(rules[place], readings, after[rules[place].id], now)]
-    return Stood(now, tuple(rules), places, readings, after, statuses, frozenset(lively), every)
+    return Evaluation(now, tuple(rules), places, readings, after, statuses, frozenset(lively), every)
 
 
-def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], circumstances: Circumstances) -> Stood:
+def reevaluate(
+    server: str, before: Evaluation, readings: Mapping[Fact, FactValue], circumstances: Circumstances
+) -> Evaluation:
     """Judge again only the lively rules and those whose reading changed.
 
     The others are good, so they explain no failure.
     """
     now = circumstances.now
     if now < before.at:
-        return stood(server, before.rules, readings, before.whole(), circumstances)
+        return evaluate_all(server, before.rules, readings, before.whole(), circumstances)
     anew = sorted(before.lively.union(*_moved(before, readings)))
     held, statuses, settled, failed = dict(before.held), list(before.statuses), set[int](), set[str]()
     for place in anew:
@@ -99,13 +101,13 @@ def stood_again(server: str, before: Stood, readings: Mapping[Fact, Reading], ci
     return replace(before, at=now, readings=readings, held=held, statuses=tuple(statuses), lively=lively, anew=anew)
 
 
-def _moved(before: Stood, readings: Mapping[Fact, Reading]) -> list[Sequence[int]]:
+def _moved(before: Evaluation, readings: Mapping[Fact, FactValue]) -> list[Sequence[int]]:
     """Return the indices of rules whose reading changed, by fact."""
     facts, known = before.places, before.readings
     return list(compress(facts.values(), map(is_not, map(readings.get, facts), map(known.get, facts))))
 
 
-def _is_settled(rule: Rule, readings: Mapping[Fact, Reading], held: Held, now: float) -> bool:
+def _is_settled(rule: Rule, readings: Mapping[Fact, FactValue], held: RuleState, now: float) -> bool:
     """Return whether the same reading always gives the same state, at any time and under any circumstances.
 
     That is so if the rule is good and depends on neither time, earlier checks nor peers.

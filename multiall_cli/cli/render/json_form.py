@@ -11,7 +11,7 @@ from pathlib import PurePath
 from multiall_cli.cli.render.runners import COMMAND
 from multiall_cli.cli.render.text import HIDDEN, safe_text
 from multiall_cli.domain.change import Change
-from multiall_cli.domain.topology import Rung
+from multiall_cli.domain.topology import ProbeLevel
 
 VERSION = 1
 """Of all schemas together. Additions do not raise it; a changed or removed field does."""
@@ -43,7 +43,7 @@ def plain(value: object) -> object:
 
 def _enum(value: Enum) -> object:
     """A rung's number is only for comparing."""
-    return value.word if isinstance(value, Rung) else value.value
+    return value.word if isinstance(value, ProbeLevel) else value.value
 
 
 def _valid(text: str) -> str:

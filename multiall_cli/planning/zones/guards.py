@@ -7,7 +7,7 @@ from multiall_cli.domain.change import Change
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import RRset, ZonePlan, key_of
 from multiall_cli.domain.topology import Topology
-from multiall_cli.domain.zones import OnFloor
+from multiall_cli.domain.zones import BelowMinimum
 
 FROZEN, EMPTIES, CHANGES, HOUR = "frozen", "empties", "changes", "hour"
 UNSEEN = "unseen"
@@ -16,7 +16,7 @@ NAMES = (FROZEN, EMPTIES, CHANGES, HOUR, UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)
-class Brake:
+class ZoneAlarm:
     """Reason why a plan is stopped, with the numbers."""
 
     name: str
@@ -27,7 +27,7 @@ Losses = Mapping[str, Set[str]]
 """key → the records that it loses."""
 
 
-def brakes(plan: ZonePlan, topology: Topology, lately: Losses, forced: Set[str] = frozenset()) -> list[Brake]:
+def brakes(plan: ZonePlan, topology: Topology, lately: Losses, forced: Set[str] = frozenset()) -> list[ZoneAlarm]:
     """Return the brakes that stop a plan, in order. `lately`: losses of the last hour."""
     found = [*_frozen(plan, topology), *_empties(plan), *_too_many(plan, lately)]
     return [each for each in found if each.name not in forced]
@@ -48,24 +48,24 @@ def _values(rrset: RRset | None) -> set[str]:
     return set(rrset.values) if rrset is not None else set()
 
 
-def _frozen(plan: ZonePlan, topology: Topology) -> list[Brake]:
+def _frozen(plan: ZonePlan, topology: Topology) -> list[ZoneAlarm]:
     if topology.frozen and plan.changes:
-        return [Brake(FROZEN, f"the topology is frozen ({topology.frozen}): perhaps it is we who are cut off")]
+        return [ZoneAlarm(FROZEN, f"the topology is frozen ({topology.frozen}): perhaps it is we who are cut off")]
     return []
 
 
-def _empties(plan: ZonePlan) -> list[Brake]:
+def _empties(plan: ZonePlan) -> list[ZoneAlarm]:
     """Stop a declared name that would become empty, and a zone that would lose all our names."""
     emptied = [
         each.key for each in plan.changes if each.after and not each.after.values and each.before and each.before.values
     ]
-    meant = {key_of(each.claim.place) for each in plan.decisions if each.claim.on_floor is OnFloor.EMPTY}
+    meant = {key_of(each.claim.place) for each in plan.decisions if each.claim.on_floor is BelowMinimum.EMPTY}
     unmeant = [key for key in emptied if key not in meant]
     if unmeant:
-        return [Brake(EMPTIES, f"{unmeant[0]} would give nothing at all{_more(unmeant)}")]
+        return [ZoneAlarm(EMPTIES, f"{unmeant[0]} would give nothing at all{_more(unmeant)}")]
     removed = [each for each in plan.changes if each.after is None]
     if plan.ours > 1 and len(removed) == plan.ours:  # whatever replaces them: another site may be at work
-        return [Brake(EMPTIES, f"all {plan.ours} of our names would be removed")]
+        return [ZoneAlarm(EMPTIES, f"all {plan.ours} of our names would be removed")]
     return []
 
 
@@ -73,7 +73,7 @@ def _more(keys: Sequence[str]) -> str:
     return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
 
 
-def _too_many(plan: ZonePlan, lately: Losses) -> list[Brake]:
+def _too_many(plan: ZonePlan, lately: Losses) -> list[ZoneAlarm]:
     """Stop a plan with too many losses.
 
     A member that leaves all of its names, however many, is one event and no accident. Its removal must not wait for
@@ -89,11 +89,11 @@ def _too_many(plan: ZonePlan, lately: Losses) -> list[Brake]:
     besides = f", those of {one} taken as one," if one else ""
     words = f"the zone allows {most} (20 % or 10 unless `share:` and `at_most:` say otherwise)"
     if losses > most:
-        return [Brake(CHANGES, f"{losses} of {plan.ours} names{besides} would lose records in one run; {words}")]
+        return [ZoneAlarm(CHANGES, f"{losses} of {plan.ours} names{besides} would lose records in one run; {words}")]
     if losses and losses + earlier > most:
         names = f"{losses} name{'s' if losses > 1 else ''}{besides}"
         told = f"{names} would lose records, after {earlier} others in the last hour"
-        return [Brake(HOUR, f"{told}; {words}")]
+        return [ZoneAlarm(HOUR, f"{told}; {words}")]
     return []
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
-from multiall_cli.domain.baseline import Code, Fact, Reading, Rule
+from multiall_cli.domain.baseline import Code, Fact, FactValue, Rule
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.engine.held import MARK, fact_key, mark_of
+from multiall_cli.engine.health_codec import MARK, fact_key, mark_of
 from multiall_cli.planning.checks import CHECKS
-from multiall_cli.planning.judge import MOST, NEEDED
+from multiall_cli.planning.thresholds import MOST, NEEDED
 from multiall_cli.ports.clock import Clock
 from multiall_cli.ports.session import Session
 
@@ -27,13 +27,13 @@ _CODES = {
 }
 Refine = Callable[[str, Mapping[str, object]], Mapping[str, object]]
 """check, a member's answer → its values, completed with knowledge of the admin host (certificates)."""
-Readings = Mapping[Fact, Reading]
+Readings = Mapping[Fact, FactValue]
 During = tuple[float, float]
 """The time at which a request was sent, and the time at which its answer was complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class FactClient:
     """Session with a member, and the means to read its answers."""
 
     session: Session
@@ -53,7 +53,7 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FactRequest:
     """Facts that rules need from a member, and its last answer.
 
     `by_fact`: one rule per fact, in the order of the request; `token`: the member's name for its last answer, '' if it
@@ -68,20 +68,20 @@ class Asked:
     dated: Mapping[int, object] = field(default_factory=dict)
 
 
-def to_ask(rules: Sequence[Rule]) -> Asked:
+def to_ask(rules: Sequence[Rule]) -> FactRequest:
     """Return a request for the facts of these rules, without an answer yet."""
     by_fact = {rule.fact: rule for rule in rules}
-    return Asked(tuple(rules), by_fact, {fact_key(fact): place for place, fact in enumerate(by_fact)})
+    return FactRequest(tuple(rules), by_fact, {fact_key(fact): place for place, fact in enumerate(by_fact)})
 
 
-def ask(asker: Asker, wanted: Asked, marks: Mapping[str, str]) -> Asked:
+def ask(asker: FactClient, wanted: FactRequest, marks: Mapping[str, str]) -> FactRequest:
     """Ask for all facts in one call. The member saves nothing of it."""
     asked = [[rule.check, dict(rule.subject), mark_of(marks, fact)] for fact, rule in wanted.by_fact.items()]
     told, during = asker.gauge(len(asked), wanted=asked)
     return _told(asker, wanted, told, during)
 
 
-def ask_again(asker: Asker, before: Asked, marks: Mapping[str, str]) -> Asked:
+def collect_changes(asker: FactClient, before: FactRequest, marks: Mapping[str, str]) -> FactRequest:
     """Ask for the changes since the last answer in one call. If the member no longer has that answer, ask for all."""
     if before.token:
         changed = [[place, mark] for place, mark in _marks(before, marks) if mark is not None]
@@ -97,7 +97,7 @@ def ask_again(asker: Asker, before: Asked, marks: Mapping[str, str]) -> Asked:
     return _told(asker, before, told, during)
 
 
-def _marks(before: Asked, marks: Mapping[str, str]) -> Iterable[tuple[int, object]]:
+def _marks(before: FactRequest, marks: Mapping[str, str]) -> Iterable[tuple[int, object]]:
     for key, mark in marks.items():
         if key in before.places:
             try:
@@ -136,7 +136,7 @@ def _answers(changed: object, count: int) -> dict[int, object] | None:
     return found
 
 
-def _told(asker: Asker, wanted: Asked, told: Mapping[str, object], during: During) -> Asked:
+def _told(asker: FactClient, wanted: FactRequest, told: Mapping[str, object], during: During) -> FactRequest:
     """Return the request with a complete answer."""
     read = told.get("read")
     answers = read if isinstance(read, list) else []
@@ -144,7 +144,9 @@ def _told(asker: Asker, wanted: Asked, told: Mapping[str, object], during: Durin
     return _merged(asker, wanted, _token(told), dict(enumerate([*answers, *missing][: len(wanted.by_fact)])), during)
 
 
-def _merged(asker: Asker, before: Asked, token: str, answers: Mapping[int, object], during: During) -> Asked:
+def _merged(
+    asker: FactClient, before: FactRequest, token: str, answers: Mapping[int, object], during: During
+) -> FactRequest:
     """Return the last answer, updated with the new one."""
     rules = list(before.by_fact.items()) if answers or before.dated else []
     readings = dict(before.readings)
@@ -155,24 +157,24 @@ def _merged(asker: Asker, before: Asked, token: str, answers: Mapping[int, objec
     return replace(before, token=token, readings=readings, dated=dated)
 
 
-def _reading(rule: Rule, told: object, during: During, refine: Refine) -> Reading:
+def _reading(rule: Rule, told: object, during: During, refine: Refine) -> FactValue:
     """Return a checked reading from a member's answer. The member may be hostile."""
     if not isinstance(told, dict):
-        return Reading(trouble="the member told nothing of it", code=Code.BAD_OUTPUT)
+        return FactValue(trouble="the member told nothing of it", code=Code.BAD_OUTPUT)
     if "trouble" in told:
         code = _CODES.get(str(told.get("kind")), Code.COLLECT_ERROR)
-        return Reading(trouble=str(told["trouble"])[:500], code=code)
+        return FactValue(trouble=str(told["trouble"])[:500], code=code)
     values = told.get("values")
     if not isinstance(values, dict):
-        return Reading(trouble="what the member told of it makes no sense", code=Code.BAD_OUTPUT)
+        return FactValue(trouble="what the member told of it makes no sense", code=Code.BAD_OUTPUT)
     if rule.check == "clock":
-        return Reading(_offset(values.get("now"), during))
+        return FactValue(_offset(values.get("now"), during))
     mark = json.dumps(told["mark"]) if told.get("mark") is not None else ""
     try:
         refined = refine(rule.check, {str(key): value for key, value in values.items()})
     except ValueError as fault:
-        return Reading(trouble=str(fault)[:500], code=Code.BAD_OUTPUT)
-    return Reading(refined, mark=mark if len(mark) <= MARK else "")
+        return FactValue(trouble=str(fault)[:500], code=Code.BAD_OUTPUT)
+    return FactValue(refined, mark=mark if len(mark) <= MARK else "")
 
 
 def _offset(now: object, during: During) -> dict[str, object]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from multiall_cli.domain.baseline import Code, Expectation, Range, Reading, Rule
+from multiall_cli.domain.baseline import Code, Expectation, FactValue, Range, Rule
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
 
@@ -17,7 +17,7 @@ MOST = 2.0**63  # largest number to accept: a server may return anything
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ThresholdResult:
     """Result of one reading, without time and circumstances."""
 
     code: Code
@@ -25,26 +25,26 @@ class Judgement:
     wanted: str = ""
 
 
-def judge(rule: Rule, reading: Reading) -> Judgement:
+def judge(rule: Rule, reading: FactValue) -> ThresholdResult:
     """Return the worst result of the rule's expectations."""
     if reading.trouble:
-        return Judgement(reading.code, reading.trouble)
+        return ThresholdResult(reading.code, reading.trouble)
     values = CHECKS[rule.check].values
     found = [_compared(rule, each, values[each.value], reading) for each in rule.expects]
     absent = next((each for each in found if each.code in (Code.MISSING, Code.UNWANTED)), None)
     found.reverse()  # if all is good, show the rule's own expectation, not an implied one
-    worst = absent or max(found, key=_weight, default=Judgement(Code.OK))
+    worst = absent or max(found, key=_weight, default=ThresholdResult(Code.OK))
     if worst.code // 100 == 4 and rule.most == 3:
         return replace(worst, code=Code.WARN_LIMIT)
     return worst
 
 
-def _weight(judged: Judgement) -> tuple[float, int]:
+def _weight(judged: ThresholdResult) -> tuple[float, int]:
     """Return the sort key of a result. Pending is worse than good, but better than any failure."""
     return (1.5 if judged.code is Code.PENDING else judged.code.rank), -judged.code
 
 
-def _compared(rule: Rule, wanted: Expectation, value: Value, reading: Reading) -> Judgement:
+def _compared(rule: Rule, wanted: Expectation, value: Value, reading: FactValue) -> ThresholdResult:
     name, measure, values = value.of or wanted.value, value.measure, reading.values
     if name not in values:
         return _without(rule, name, value, reading)
@@ -52,11 +52,11 @@ def _compared(rule: Rule, wanted: Expectation, value: Value, reading: Reading) -
     if value.worse is not Worse.NEITHER:
         return _limited(wanted, value, has, why_of(values, name))
     if _is_so(has, wanted.wanted, value, rule):
-        return Judgement(Code.OK, f"{name} {shown(measure, has)}")
+        return ThresholdResult(Code.OK, f"{name} {shown(measure, has)}")
     if name == "present":
-        return Judgement(value.code if wanted.wanted else Code.UNWANTED, why_of(values, name) or _there(has))
+        return ThresholdResult(value.code if wanted.wanted else Code.UNWANTED, why_of(values, name) or _there(has))
     why = f" ({found})" if (found := why_of(values, name)) else ""
-    return Judgement(value.code, f"{name} {shown(measure, has)}{why}", shown(measure, wanted.wanted))
+    return ThresholdResult(value.code, f"{name} {shown(measure, has)}{why}", shown(measure, wanted.wanted))
 
 
 def why_of(values: Mapping[str, object], name: str) -> str:
@@ -66,19 +66,19 @@ def why_of(values: Mapping[str, object], name: str) -> str:
     return str(told)[:LONGEST] if told else ""
 
 
-def _without(rule: Rule, name: str, value: Value, reading: Reading) -> Judgement:
+def _without(rule: Rule, name: str, value: Value, reading: FactValue) -> ThresholdResult:
     """Judge a missing value. Perhaps its subject does not exist, which another value reports."""
     if reading.values.get("present") is False or reading.values.get("open") is False:
-        return Judgement(Code.OK)
+        return ThresholdResult(Code.OK)
     if reading.values.get("count") == 0:
         counted = any(each.value == "count" for each in rule.expects)
-        return Judgement(Code.OK) if counted else Judgement(Code.MISSING, "there is none")
+        return ThresholdResult(Code.OK) if counted else ThresholdResult(Code.MISSING, "there is none")
     if value.over and reading.mark:
-        return Judgement(Code.PENDING, f"{name} is known from the next look on")
+        return ThresholdResult(Code.PENDING, f"{name} is known from the next look on")
     if value.over:
-        return Judgement(Code.UNSUPPORTED, f"{name} cannot be followed from look to look here")
+        return ThresholdResult(Code.UNSUPPORTED, f"{name} cannot be followed from look to look here")
     why = why_of(reading.values, name) if isinstance(reading.values.get("why"), Mapping) else ""
-    return Judgement(Code.BAD_OUTPUT, f"{name} is not known: {why}" if why else f"{name} was not told")
+    return ThresholdResult(Code.BAD_OUTPUT, f"{name} is not known: {why}" if why else f"{name} was not told")
 
 
 def _there(has: object) -> str:
@@ -100,9 +100,9 @@ def _equal(_: Mapping[str, object], wanted: str, has: str, __: Collection[str] =
     return has.strip() == wanted.strip()
 
 
-def _limited(wanted: Expectation, value: Value, has: object, why: str) -> Judgement:
+def _limited(wanted: Expectation, value: Value, has: object, why: str) -> ThresholdResult:
     if isinstance(has, bool) or not isinstance(has, int | float) or not -MOST <= has <= MOST:
-        return Judgement(Code.BAD_OUTPUT, f"{wanted.value} is no number of use")
+        return ThresholdResult(Code.BAD_OUTPUT, f"{wanted.value} is no number of use")
     shows = f"{wanted.value} {shown(value.measure, has)}" + (f" ({why})" if why else "")
     ended = value.warns is Code.EXPIRING and has <= 0
     for limit, code in (
@@ -111,11 +111,11 @@ def _limited(wanted: Expectation, value: Value, has: object, why: str) -> Judgem
     ):
         if limit is not None and _past(has, limit, value.worse):
             sign = "<" if value.worse is Worse.HIGH else ">="
-            return Judgement(code, shows, f"{sign} {shown(value.measure, limit)}")
+            return ThresholdResult(code, shows, f"{sign} {shown(value.measure, limit)}")
     for within, code in zip(reversed(wanted.ranges), (Code.CRIT_LIMIT, value.warns), strict=True):
         if within is not None and not is_within(has, within):
-            return Judgement(code, shows, in_words(within, value.measure))
-    return Judgement(Code.OK, shows)
+            return ThresholdResult(code, shows, in_words(within, value.measure))
+    return ThresholdResult(Code.OK, shows)
 
 
 def is_within(has: float, within: Range) -> bool:
@@ -137,7 +137,7 @@ def limited_by(rule: Rule) -> Expectation | None:
     return next((each for each in rule.expects if CHECKS[rule.check].values[each.value].worse), None)
 
 
-def measured(rule: Rule, reading: Reading) -> float | None:
+def measured(rule: Rule, reading: FactValue) -> float | None:
     """Return the number that the rule is about, or None if there is no usable one."""
     limited = limited_by(rule)
     has = reading.values.get(limited.value) if limited is not None else None

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
-from multiall_cli.domain.baseline import Code, Reading, Rule
+from multiall_cli.domain.baseline import Code, FactValue, Rule
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import Origin
-from multiall_cli.domain.sayings import NOWHERE, Example, Saying
+from multiall_cli.domain.rule_source import NOWHERE, Example, Saying
 from multiall_cli.planning.checks import CHECKS, Measure, read
-from multiall_cli.planning.judge import judge
-from multiall_cli.planning.nearest import did_you_mean
+from multiall_cli.planning.suggestions import did_you_mean
+from multiall_cli.planning.thresholds import judge
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class RuleTest:
     """Result of one rule on one example. `fault`: an error in the example itself, or ''."""
 
     pack: str
@@ -26,11 +26,11 @@ class Trial:
     origin: Origin = field(default=NOWHERE, compare=False)
 
 
-def trials(pack: str, rules: Mapping[str, Rule], examples: Mapping[str, Example]) -> Iterator[Trial]:
+def trials(pack: str, rules: Mapping[str, Rule], examples: Mapping[str, Example]) -> Iterator[RuleTest]:
     """Run every rule of a pack on its examples. Reports rules without examples and examples without a rule."""
     for name, rule in rules.items():
         if name not in examples:
-            yield Trial(
+            yield RuleTest(
                 pack, name, "none", Code.OK, False, fault="it has no example under `tests:`", origin=rule.origin
             )
             continue
@@ -41,10 +41,10 @@ def trials(pack: str, rules: Mapping[str, Rule], examples: Mapping[str, Example]
             yield _tried(pack, rule, f"bad {number}", said, example.origin, wants_well=False)
     for name in examples.keys() - rules.keys():
         fault = f"there is no such rule; {did_you_mean(name, rules)}".rstrip("; ")
-        yield Trial(pack, name, "none", Code.OK, False, fault=fault, origin=examples[name].origin)
+        yield RuleTest(pack, name, "none", Code.OK, False, fault=fault, origin=examples[name].origin)
 
 
-def _tried(pack: str, rule: Rule, example: str, said: Saying, origin: Origin, *, wants_well: bool) -> Trial:
+def _tried(pack: str, rule: Rule, example: str, said: Saying, origin: Origin, *, wants_well: bool) -> RuleTest:
     values: dict[str, object] = {}
     for key, each in said.items():
         try:
@@ -53,11 +53,11 @@ def _tried(pack: str, rule: Rule, example: str, said: Saying, origin: Origin, *,
             known = CHECKS[rule.check].values
             how = f"write {known[key].measure.value}" if key in known else f"it shows {', '.join(known)}"
             fault = f"{key!r} cannot be {each.value!r}; {how}"
-            return Trial(pack, rule.id, example, Code.BAD_OUTPUT, False, fault=fault, origin=each.origin)
-    judged = judge(rule, Reading({**_implied(rule), **values}))
+            return RuleTest(pack, rule.id, example, Code.BAD_OUTPUT, False, fault=fault, origin=each.origin)
+    judged = judge(rule, FactValue({**_implied(rule), **values}))
     unknown = judged.code // 100 == 5
     as_wanted = not unknown and judged.code.is_problem is not wants_well
-    return Trial(pack, rule.id, example, judged.code, as_wanted, judged.shows, origin=origin)
+    return RuleTest(pack, rule.id, example, judged.code, as_wanted, judged.shows, origin=origin)
 
 
 def _implied(rule: Rule) -> dict[str, object]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from multiall_cli.domain.baseline import Code
-from multiall_cli.domain.health import Held, Memory
+from multiall_cli.domain.health import HealthState, RuleState
 
 MARK = 2000  # length in characters of the mark that a fact saves for the next check
 
@@ -12,12 +12,12 @@ MARK = 2000  # length in characters of the mark that a fact saves for the next c
 _ENCODED = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def pack(memory: Memory, at: float = 0.0) -> bytes:
+def pack(memory: HealthState, at: float = 0.0) -> bytes:
     """Pack a server's saved health. `at`: when most rules were read; it is stored once for all of them."""
     return joined(at, rows(memory.rules, at).values(), memory.marks, memory.lost)
 
 
-def rows(held: Mapping[str, Held], at: float) -> dict[str, str]:
+def rows(held: Mapping[str, RuleState], at: float) -> dict[str, str]:
     """Return the saved row of each rule as text. A row is stable as long as only the time of the check changes."""
     return {rule: f"{_ENCODED(rule)}:{_ENCODED(_row(each, at))}" for rule, each in held.items()}
 
@@ -28,13 +28,13 @@ def joined(at: float, kept: Iterable[str], marks: Mapping[str, str], lost: str) 
     return f'{{"at":{_ENCODED(at)},"rules":{{{",".join(kept)}}},{more}}}'.encode("ascii")
 
 
-def _row(held: Held, at: float) -> list[object]:
+def _row(held: RuleState, at: float) -> list[object]:
     code, hidden = int(held.code), None if held.hidden is None else int(held.hidden)
     times = [held.since, held.failing, None if held.at == at else held.at]
     return [code, *times, held.looks, held.shows, held.wanted, hidden, held.value, held.told, held.digest]
 
 
-def unpack(packed: bytes | None) -> Memory:
+def unpack(packed: bytes | None) -> HealthState:
     """Return all of it that is valid."""
     try:
         told = json.loads(packed or b"{}")
@@ -43,13 +43,13 @@ def unpack(packed: bytes | None) -> Memory:
         marks = {str(fact): str(mark) for fact, mark in told.get("marks", {}).items()}
         lost = str(told.get("lost", ""))
     except (ValueError, TypeError, AttributeError, RecursionError):
-        return Memory()
-    return Memory(rules, marks, lost)
+        return HealthState()
+    return HealthState(rules, marks, lost)
 
 
-def _held(row: list[object], when: float) -> Held:
+def _held(row: list[object], when: float) -> RuleState:
     code, since, failing, at, looks, shows, wanted, hidden, value, told, digest = row
-    return Held(
+    return RuleState(
         Code.of(code),
         float(str(since)),
         float(str(failing)),

@@ -10,7 +10,7 @@ from multiall_cli.ports.store import Cache
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CachedComparison:
     """Cached comparison and its open paths; all other paths were as desired.
 
     `wanted`: hash of the declaration; `source`, `member`: hashes of the two trees; `open`: paths that differed, that

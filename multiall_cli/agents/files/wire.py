@@ -8,7 +8,7 @@ from multiall_cli.ports.session import Reply
 MOST_HASHES = 1 << 28  # bytes; the block hashes of 2 TB
 
 
-def whole(server: str, operation: str, reply: Reply, most: int) -> bytes:
+def read_bounded(server: str, operation: str, reply: Reply, most: int) -> bytes:
     """Return all pieces of an answer. Raises MemberFault if they exceed `most` bytes, because memory is limited."""
     told = bytearray()
     for piece in reply.pieces():
@@ -19,7 +19,7 @@ def whole(server: str, operation: str, reply: Reply, most: int) -> bytes:
     return bytes(told)
 
 
-def batches(lines: Iterable[str], size: int = 1 << 18) -> list[bytes]:
+def json_lines(lines: Iterable[str], size: int = 1 << 18) -> list[bytes]:
     """Yield JSON lines as payload pieces of about `size` bytes."""
     out, piece = [], bytearray()
     for line in lines:

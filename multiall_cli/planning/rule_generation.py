@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.planning.likeness import address_of
+from multiall_cli.planning.value_comparison import address_of
 
 EPHEMERAL = 32768  # the kernel assigns ports from here on: they differ each time
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -16,7 +16,7 @@ Thing = TypeVar("Thing", str, tuple[str, str], tuple[int, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ServiceInventory:
     """Findings on one server: running and enabled services, (port, addresses), (path, type), (name, shell)."""
 
     server: str
@@ -27,7 +27,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class GeneratedRules:
     """Rules for a pack's file. `servers`: their sources; `troubles`: server → what it did not report."""
 
     rules: Mapping[str, Words]
@@ -35,7 +35,7 @@ class Learned:
     troubles: Mapping[str, str]
 
 
-def learned(surveys: Sequence[Survey]) -> dict[str, Words]:
+def learned(surveys: Sequence[ServiceInventory]) -> dict[str, Words]:
     """Return rules for what more than half of the servers have; of one server, for everything."""
     services = filter(is_writable, _shared(each.services for each in surveys))
     found: list[tuple[str, str, Words]] = [
@@ -64,7 +64,7 @@ def is_writable(text: str) -> bool:
     return bool(text) and _HIDDEN.search(text) is None
 
 
-def unwritable(survey: Survey) -> list[str]:
+def unwritable(survey: ServiceInventory) -> list[str]:
     """Return the names on a server that no rule can contain."""
     names = [*survey.services, *(path for path, _ in survey.mounts), *(name for name, _ in survey.users)]
     return sorted({each for each in names if not is_writable(each)})

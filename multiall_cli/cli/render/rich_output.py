@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from multiall_cli.cli.render.terminal import Grid, Line, Part
+from multiall_cli.cli.render.document import Grid, Line, Part
 
 WIDEST = 10_000  # columns where no terminal says how wide it is: nothing is wrapped in a pipe
 

@@ -8,7 +8,7 @@ from multiall_cli.cli.render.text import safe_text
 from multiall_cli.domain.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from multiall_cli.cli.render.screen import Screen
+    from multiall_cli.cli.render.rich_output import Screen
 
 STYLES = {
     "ok": "green", "same": "green", "changed": "cyan", "done": "green", "known": "green",
@@ -58,7 +58,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Grid:
 
 def console(stream: IO[str] | None = None) -> "Screen":
     """Where lines and tables are put."""
-    from multiall_cli.cli.render.screen import on
+    from multiall_cli.cli.render.rich_output import on
 
     return on(sys.stdout if stream is None else stream)
 

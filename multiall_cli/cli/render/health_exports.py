@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite, isnan
 from urllib.parse import quote
 
-from multiall_cli.cli.render.plain import as_json
+from multiall_cli.cli.render.json_form import as_json
 from multiall_cli.cli.render.runners import broken
 from multiall_cli.cli.render.text import count, safe_text
 from multiall_cli.domain.baseline import Code, Status, worst

@@ -9,14 +9,14 @@ SPAN = "write it as 500ms, 90s, 30m, 2h, 1d12h or 1w"
 ZONED = "write it with its zone, as 2026-12-31T18:00+01:00 or 2026-12-31T17:00Z"
 
 
-def span(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Return the seconds of `500ms`, `90s` or `1d12h`. Raises ValueError if the text is not a span."""
     if not re.fullmatch(f"(?:{_PIECE})+", text):
         raise ValueError(text)
     return round(sum(float(number) * _SCALE[unit] for number, unit in re.findall(_PIECE, text)), 6)
 
 
-def zoned(text: str) -> float:
+def parse_timestamp(text: str) -> float:
     """Return seconds since the epoch. Raises ValueError if the text is not a date with a time and a zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from typer import Context
 
-from multiall_cli.cli.context import given
+from multiall_cli.cli.context import options_of
 from multiall_cli.cli.options import Verb
-from multiall_cli.cli.render.view import View, show
+from multiall_cli.cli.render.result import View, show
 
 app = typer.Typer(add_completion=False)
 
@@ -27,5 +27,5 @@ def begin(
     lines += [f"next: {typed} inventory check", f"      {typed} doctor"]
     told = {"site": folder, "files": written}
     return show(
-        given(context), View("init", told, lambda wide: iter(lines), [told], [str(p) for p in written], well=False)
+        options_of(context), View("init", told, lambda wide: iter(lines), [told], [str(p) for p in written], well=False)
     )

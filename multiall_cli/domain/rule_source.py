@@ -10,7 +10,7 @@ NOWHERE = Origin("built in", 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SourcedValue:
     """Value of a rule as written, a text or a list of texts, and its place."""
 
     value: str | tuple[str, ...]
@@ -26,5 +26,5 @@ class Example:
     origin: Origin = field(default=NOWHERE, compare=False)
 
 
-Saying = Mapping[str, Said]
+Saying = Mapping[str, SourcedValue]
 """Settings of one rule in a pack, a pool or a server: key → value."""

@@ -2,10 +2,10 @@
 
 from multiall_cli.domain.baseline import Expectation, Rule
 from multiall_cli.planning.checks import CHECKS, Measure, Value, Worse, shown
-from multiall_cli.planning.judge import in_words, limited_by
+from multiall_cli.planning.thresholds import in_words, limited_by
 
 
-def spoken(rule: Rule) -> dict[str, str]:
+def describe_rule(rule: Rule) -> dict[str, str]:
     """Return key → value, as text, for every key that the rule sets."""
     return {key: _said(rule, key) for key in rule.where}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.records import MANAGED, Place
+from multiall_cli.domain.records import MANAGED, RRsetKey
 
 _NAME = re.compile(r"_multiall-([a-z]+)\.(.+)")
 _TEXT = re.compile(
@@ -20,7 +20,7 @@ _TEXT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Marker:
+class OwnershipRecord:
     """Owner of the records beside it, and their digest when they were written.
 
     `epoch`: seconds since 1970; `pool` '': unknown, since a rollback restored removed records.
@@ -36,10 +36,10 @@ class Marker:
         return f"multiall=1 owner={self.owner} pool={self.pool} hash={self.digest} epoch={self.epoch}"
 
 
-def read(text: str) -> Marker | None:
+def read(text: str) -> OwnershipRecord | None:
     """Parse the text of a TXT record, or return None if it is not a mark."""
     found = _TEXT.fullmatch(text)
-    return Marker(found["owner"], found["pool"], found["digest"], int(found["epoch"])) if found else None
+    return OwnershipRecord(found["owner"], found["pool"], found["digest"], int(found["epoch"])) if found else None
 
 
 def digest(values: Iterable[str]) -> str:
@@ -47,11 +47,11 @@ def digest(values: Iterable[str]) -> str:
     return sha256("\n".join(sorted(values)).encode()).hexdigest()[:16]
 
 
-def marker_name(place: Place) -> str:
+def marker_name(place: RRsetKey) -> str:
     return f"_multiall-{place[1].lower()}.{place[0]}"
 
 
-def marked(name: str) -> Place | None:
+def marked(name: str) -> RRsetKey | None:
     """Return the name and type to which a mark's name refers.
 
     None if it is not a mark's name, or if we never write that type.

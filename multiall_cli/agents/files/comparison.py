@@ -3,23 +3,23 @@
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from multiall_cli.agents.files.item import TOP, FileItem, Kind
-from multiall_cli.agents.files.scanned import Records
+from multiall_cli.agents.files.item import TOP, FileItem, FileKind
+from multiall_cli.agents.files.scanned_tree import TreeRecords
 from multiall_cli.domain.inventory import Delete, FilesDeclaration
 
 FROM_SOURCE = "source"  # as `owner:` — owner and group by name as at the source
 
 
 def _mode(item: FileItem, declared: FilesDeclaration) -> int | None:
-    if item.kind is Kind.FILE:
+    if item.kind is FileKind.FILE:
         return item.mode if declared.file_mode is None else declared.file_mode
-    if item.kind is Kind.DIRECTORY:
+    if item.kind is FileKind.DIRECTORY:
         return item.mode if declared.dir_mode is None else declared.dir_mode
     return None
 
 
 def _owner(item: FileItem, declared: FilesDeclaration) -> tuple[str | None, str | None]:
-    if item.kind is Kind.HARDLINK:
+    if item.kind is FileKind.HARDLINK:
         return None, None
     if declared.owner == FROM_SOURCE:
         return item.owner, item.group
@@ -31,7 +31,7 @@ def _time(item: FileItem, declared: FilesDeclaration) -> int | None:
 
     A directory with more entries than the tree has none: any change of those entries would change it.
     """
-    if not declared.times or item.kind is Kind.HARDLINK or item.found.holds_more:
+    if not declared.times or item.kind is FileKind.HARDLINK or item.found.holds_more:
         return None
     return item.found.mtime
 
@@ -46,8 +46,8 @@ def wanted(item: FileItem, declared: FilesDeclaration, digest: str = "") -> File
 
 def observed(item: FileItem, declared: FilesDeclaration, digest: str = "") -> FileItem:
     """Return a member's entry, without attributes that the declaration does not cover."""
-    keeps_owner = declared.owner is not None and item.kind is not Kind.HARDLINK
-    keeps_group = (declared.group is not None or declared.owner == FROM_SOURCE) and item.kind is not Kind.HARDLINK
+    keeps_owner = declared.owner is not None and item.kind is not FileKind.HARDLINK
+    keeps_group = (declared.group is not None or declared.owner == FROM_SOURCE) and item.kind is not FileKind.HARDLINK
     owner, group = item.owner if keeps_owner else None, item.group if keeps_group else None
     mtime, xattrs = _time(item, declared), item.xattrs if declared.xattrs else None
     return FileItem(item.kind, item.size, digest, item.mode, owner, group, mtime, item.target, xattrs, item.found)
@@ -61,7 +61,7 @@ def compared(there: FileItem, wanted: FileItem) -> FileItem:
     """
     owner = wanted.owner if wanted.owner == str(there.found.uid) and there.owner is not None else there.owner
     group = wanted.group if wanted.group == str(there.found.gid) and there.group is not None else there.group
-    untimed = there.kind is Kind.DIRECTORY and (there.mtime is None or wanted.mtime is None)
+    untimed = there.kind is FileKind.DIRECTORY and (there.mtime is None or wanted.mtime is None)
     mtime = wanted.mtime if untimed else there.mtime
     if (owner, group, mtime) == (there.owner, there.group, there.mtime):
         return there
@@ -78,7 +78,7 @@ def unshared(
     foreign = {
         content_of(path, item)
         for path, item in differing.items()
-        if item is not None and path in tree and item.kind in (Kind.FILE, Kind.HARDLINK) and item.found.shared
+        if item is not None and path in tree and item.kind in (FileKind.FILE, FileKind.HARDLINK) and item.found.shared
     }
     if not foreign:
         return dict(differing)
@@ -93,7 +93,7 @@ def top(item: FileItem, declared: FilesDeclaration, wanted: FileItem, *, is_owne
     """
     mode = item.mode if _owns_top(declared) else None
     return FileItem(
-        Kind.DIRECTORY,
+        FileKind.DIRECTORY,
         mode=mode if is_owner or declared.dir_mode is not None else wanted.mode,
         owner=None if declared.owner in (None, FROM_SOURCE) else item.owner,
         group=None if declared.group is None else item.group,
@@ -105,7 +105,7 @@ def wanted_top(item: FileItem, declared: FilesDeclaration) -> FileItem:
     owner = None if declared.owner == FROM_SOURCE else declared.owner
     mode = item.mode if declared.dir_mode is None else declared.dir_mode
     mode = mode if _owns_top(declared) else None
-    return FileItem(Kind.DIRECTORY, mode=mode, owner=owner, group=declared.group, found=item.found)
+    return FileItem(FileKind.DIRECTORY, mode=mode, owner=owner, group=declared.group, found=item.found)
 
 
 def _owns_top(declared: FilesDeclaration) -> bool:
@@ -117,13 +117,13 @@ def _owns_top(declared: FilesDeclaration) -> bool:
 
 
 def both_sides(
-    found: Records, tree: Mapping[str, FileItem], paths: Set[str] | None
+    found: TreeRecords, tree: Mapping[str, FileItem], paths: Set[str] | None
 ) -> tuple[Mapping[str, FileItem], Mapping[str, FileItem]]:
     """Return both sides of these paths (None: all), and of the first names of their hard links."""
     if paths is None:
         return found.items(), tree
     there, wanted = found.items(paths), _of(tree, {*paths, TOP})
-    links = [item for side in (there, wanted) for item in side.values() if item.kind is Kind.HARDLINK]
+    links = [item for side in (there, wanted) for item in side.values() if item.kind is FileKind.HARDLINK]
     named = {item.target for item in links} - paths
     return {**there, **found.items(named)}, {**wanted, **_of(tree, named)}
 
@@ -159,14 +159,14 @@ def concerned(
 
 def content_of(path: str, item: FileItem) -> str:
     """Return the path that has an entry's content: for a hard link, its first name."""
-    return item.target if item.kind is Kind.HARDLINK else path
+    return item.target if item.kind is FileKind.HARDLINK else path
 
 
 def mark(path: str, item: FileItem, digests: Mapping[str, str]) -> str:
     """Return the saved mark of a deployed entry, which shows later whether it is unchanged."""
-    if item.kind is Kind.DIRECTORY:
+    if item.kind is FileKind.DIRECTORY:
         return "/"
-    if item.kind is Kind.LINK:
+    if item.kind is FileKind.LINK:
         return f"→ {item.target}"
     return digests.get(content_of(path, item), "unread")
 
@@ -195,7 +195,7 @@ def worth_hashing(
     return [
         path
         for path, item in found.items()
-        if item.kind is Kind.FILE and _decides(path, item, source, named, new_sizes)
+        if item.kind is FileKind.FILE and _decides(path, item, source, named, new_sizes)
     ]
 
 
@@ -210,6 +210,6 @@ def _decides(
     new_sizes: Set[int],
 ) -> bool:
     twin = source.get(path)
-    if twin is not None and twin.kind is Kind.FILE and twin.size == item.size:
+    if twin is not None and twin.kind is FileKind.FILE and twin.size == item.size:
         return True
     return path in named or (twin is None and item.size in new_sizes)

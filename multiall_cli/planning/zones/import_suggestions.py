@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import Inventory, Pool
-from multiall_cli.domain.records import Content
+from multiall_cli.domain.records import ZoneContent
 from multiall_cli.domain.zones import Zone
-from multiall_cli.planning.zones import markers
+from multiall_cli.planning.zones import ownership
 from multiall_cli.planning.zones.claims import addresses_of
 from multiall_cli.planning.zones.plan import owned
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ImportSuggestion:
     """A name whose addresses all belong to members of one pool. `members`: those members, or () for the whole pool."""
 
     pool: str
@@ -23,15 +23,15 @@ class Proposal:
     members: tuple[str, ...] = ()
 
 
-def proposals(zone: Zone, content: Content, inventory: Inventory) -> list[Proposal]:
+def proposals(zone: Zone, content: ZoneContent, inventory: Inventory) -> list[ImportSuggestion]:
     """Return the names of a zone that lead to members and bear no mark of ours, each with the pool that fits best."""
     ours = {place[0] for place in owned(content, zone)}
     names = sorted({name for name, kind in content.rrsets if kind in ("A", "AAAA")} - ours)
-    found = (_best(zone, content, name, inventory) for name in names if markers.marked(name) is None)
+    found = (_best(zone, content, name, inventory) for name in names if ownership.marked(name) is None)
     return [each for each in found if each is not None]
 
 
-def _best(zone: Zone, content: Content, name: str, inventory: Inventory) -> Proposal | None:
+def _best(zone: Zone, content: ZoneContent, name: str, inventory: Inventory) -> ImportSuggestion | None:
     """Return the smallest pool that has all addresses of a name; None for a server's own name."""
     there = [rrset for kind in ("A", "AAAA") if (rrset := content.rrsets.get((name, kind)))]
     values = {value for rrset in there for value in rrset.values}
@@ -44,7 +44,9 @@ def _best(zone: Zone, content: Content, name: str, inventory: Inventory) -> Prop
         return None
     written = "@" if name == zone.name else name.removesuffix(f".{zone.name}")
     some = tuple(members) if len(members) < len(pool.members) else ()
-    return Proposal(pool.name, zone.shown, written, min(each.ttl for each in there), tuple(sorted(values)), some)
+    return ImportSuggestion(
+        pool.name, zone.shown, written, min(each.ttl for each in there), tuple(sorted(values)), some
+    )
 
 
 def _holding(values: set[str], inventory: Inventory) -> Iterator[Pool]:
@@ -54,7 +56,7 @@ def _holding(values: set[str], inventory: Inventory) -> Iterator[Pool]:
             yield pool
 
 
-def unlisted(zone: Zone, content: Content) -> list[str]:
+def unlisted(zone: Zone, content: ZoneContent) -> list[str]:
     """Return the zone's name servers (NS records) with addresses in the zone, none of which is declared."""
     declared = {each.address for each in zone.servers}
     found = []

@@ -6,12 +6,11 @@ import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from multiall_cli.agents.files.asking import batches, whole
-from multiall_cli.agents.files.scanned import (
+from multiall_cli.agents.files.scanned_tree import (
     MISSING,
-    Records,
     RootIdentity,
-    Scanned,
+    ScannedTree,
+    TreeRecords,
     garbage,
     inflate,
     names,
@@ -21,6 +20,7 @@ from multiall_cli.agents.files.scanned import (
     special_of,
     top_of,
 )
+from multiall_cli.agents.files.wire import json_lines, read_bounded
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.domain.inventory import FilesDeclaration
 from multiall_cli.ports.session import Session
@@ -47,7 +47,7 @@ def look(
     cache: Cache,
     identity: RootIdentity | None = None,
     most: int = 0,
-) -> Scanned:
+) -> ScannedTree:
     """Scan the tree at `root`. Raises MemberFault if it is no directory, not fully readable, or garbage.
 
     `identity`: the expected identity of the root, None: any; `most`: how many entries it may have, 0: any number.
@@ -59,7 +59,7 @@ def look(
     reply = session.call(
         "scan", root=root, exclude=exclude, xattrs=declared.xattrs, known=known, identity=listed(identity)
     )
-    packed = whole(server, "scan", reply, MOST_PACKED)
+    packed = read_bounded(server, "scan", reply, MOST_PACKED)
     told = reply.value()
     return _scanned(server, root, packed, told, before, most)
 
@@ -71,14 +71,14 @@ def look_at(
     paths: Collection[str],
     identity: RootIdentity | None = None,
     run: str = "",
-) -> Scanned:
+) -> ScannedTree:
     """Scan these paths only, without their descendants. `run`: the last run that may have changed the tree."""
     server = session.server.name
     lines = (json.dumps(path) + "\n" for path in paths)
     reply = session.call(
-        "scan_paths", batches(lines), root=root, xattrs=declared.xattrs, identity=listed(identity), run=run
+        "scan_paths", json_lines(lines), root=root, xattrs=declared.xattrs, identity=listed(identity), run=run
     )
-    packed = whole(server, "scan_paths", reply, MOST_PACKED)
+    packed = read_bounded(server, "scan_paths", reply, MOST_PACKED)
     return _scanned(server, root, packed, reply.value(), None, len(paths) + 1)
 
 
@@ -88,8 +88,8 @@ def listed(identity: RootIdentity | None) -> list[int] | None:
 
 
 def _scanned(
-    server: str, root: str, packed: bytes, told: Mapping[str, object], before: Records | None, most: int
-) -> Scanned:
+    server: str, root: str, packed: bytes, told: Mapping[str, object], before: TreeRecords | None, most: int
+) -> ScannedTree:
     if told.get("root") == "missing":
         return replace(MISSING, run=_run_of(told.get("run")))
     _check(server, root, told)
@@ -100,9 +100,9 @@ def _scanned(
     if before and told.get("same") is True:
         found, size = before, int(number(told.get("entries")))
     else:
-        found = Records(server, _digest(server, told), packed, users, groups, most)
+        found = TreeRecords(server, _digest(server, told), packed, users, groups, most)
         size = len(found.by_path)
-    return Scanned(
+    return ScannedTree(
         records=found,
         size=size,
         now=number(told.get("now")),
@@ -135,7 +135,7 @@ def _digest(server: str, told: Mapping[str, object]) -> str:
     return digest
 
 
-def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) -> None:
+def keep(found: ScannedTree, root: str, declared: FilesDeclaration, cache: Cache) -> None:
     """Cache a scan. Raises MemberFault if it is garbage, which must not enter the cache."""
     records = found.records
     if records is found.before:
@@ -146,7 +146,7 @@ def keep(found: Scanned, root: str, declared: FilesDeclaration, cache: Cache) ->
     cache.put(_key(records.server, root, declared), zlib.crc32(value).to_bytes(4, "big") + value)
 
 
-def recall_records(server: str, value: bytes | None) -> Records | None:
+def recall_records(server: str, value: bytes | None) -> TreeRecords | None:
     """Return the last scan; None if it is missing, damaged or in another format, then a full scan follows."""
     if value is None or zlib.crc32(value[4:]).to_bytes(4, "big") != value[:4]:
         return None
@@ -155,7 +155,9 @@ def recall_records(server: str, value: bytes | None) -> Records | None:
         digest, users, groups = json.loads(value[8:start])
         if not (isinstance(users, dict) and isinstance(groups, dict)):
             return None
-        found = Records(server, digest if isinstance(digest, str) else "", value[start:], names(users), names(groups))
+        found = TreeRecords(
+            server, digest if isinstance(digest, str) else "", value[start:], names(users), names(groups)
+        )
         # checks the first record only: a check of all would slow each run too much
         next(iter(tree_records.unpack(inflate(server, [found.packed]))), None)
     except (ValueError, TypeError, RecursionError, MemberFault, tree_records.BadRecord):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import field
 from functools import cached_property
 
-from multiall_cli.agents.files.item import FileItem, Found, Kind, as_bytes, as_text
+from multiall_cli.agents.files.item import FileItem, FileKind, Found, as_bytes, as_text
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MemberFault
 from multiall_cli.remote.formats import tree_records
@@ -20,15 +20,15 @@ BYTES_EACH = 1 << 11  # bytes of a packed record, on average over one tree
 MOST_SECONDS = 1e11  # seconds since the epoch; larger clock values are rejected
 
 _KINDS = {
-    tree_records.FILE: Kind.FILE,
-    tree_records.DIRECTORY: Kind.DIRECTORY,
-    tree_records.LINK: Kind.LINK,
-    tree_records.HARDLINK: Kind.HARDLINK,
+    tree_records.FILE: FileKind.FILE,
+    tree_records.DIRECTORY: FileKind.DIRECTORY,
+    tree_records.LINK: FileKind.LINK,
+    tree_records.HARDLINK: FileKind.HARDLINK,
 }
 
 
 @dataclass(frozen=True)
-class Records:
+class TreeRecords:
     """Entries of a tree as a server sent them, packed and compressed. `digest`: a hash of them all.
 
     `users`, `groups`: the names of the numeric ids on that server; `most`: how many entries are unpacked, 0: any
@@ -74,7 +74,7 @@ class Records:
             if record[:1] == tree_records.DIRECTORY and record[1] & tree_records.HOLDS_MORE
         ]
 
-    def differs_from(self, other: "Records") -> Set[str] | None:
+    def differs_from(self, other: "TreeRecords") -> Set[str] | None:
         """Return the paths whose records differ; None if names of owners changed, because then any path may differ."""
         if _renamed(self.users, other.users) or _renamed(self.groups, other.groups):
             return None
@@ -90,7 +90,7 @@ RootIdentity = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
+class ScannedTree:
     """One scan of a tree: its records, and those of the scan before if they are known.
 
     `size`: number of entries; `now`: the server's own clock in seconds; `top`: the tree's root directory; `identity`:
@@ -99,11 +99,11 @@ class Scanned:
     `is_owner`: whether the session's user may change the mode of the root.
     """
 
-    records: Records
+    records: TreeRecords
     size: int
     now: float
     top: FileItem
-    before: Records | None = None
+    before: TreeRecords | None = None
     missing: bool = False
     identity: RootIdentity | None = None
     run: str = ""
@@ -170,7 +170,7 @@ def unpack(server: str, packed: bytes, users: Mapping[int, str], groups: Mapping
     try:
         for record in tree_records.unpack(packed):
             kind, flags, mode, uid, gid, size, mtime, ctime, inode, path, target, xattrs = record
-            plain = _KINDS[kind] in (Kind.FILE, Kind.DIRECTORY)
+            plain = _KINDS[kind] in (FileKind.FILE, FileKind.DIRECTORY)
             entries[_checked(server, path)] = FileItem(
                 kind=_KINDS[kind],
                 size=size if kind == tree_records.FILE else 0,
@@ -209,12 +209,12 @@ def number(told: object) -> float:
 def top_of(told: object, users: Mapping[int, str], groups: Mapping[int, str]) -> FileItem:
     """Return the tree's root directory, from a scan's answer."""
     if not (isinstance(told, list) and len(told) == 4 and all(isinstance(part, int) for part in told)):
-        return FileItem(Kind.DIRECTORY)
+        return FileItem(FileKind.DIRECTORY)
     if not all(-(1 << 63) <= part < 1 << 63 for part in told):
-        return FileItem(Kind.DIRECTORY)
+        return FileItem(FileKind.DIRECTORY)
     mode, uid, gid, mtime = told
     return FileItem(
-        Kind.DIRECTORY,
+        FileKind.DIRECTORY,
         mode=mode,
         owner=users.get(uid, str(uid)),
         group=groups.get(gid, str(gid)),
@@ -245,4 +245,4 @@ def special_of(told: object) -> dict[str, str]:
     }
 
 
-MISSING = Scanned(Records("", ""), 0, 0.0, FileItem(Kind.DIRECTORY), missing=True)
+MISSING = ScannedTree(TreeRecords("", ""), 0, 0.0, FileItem(FileKind.DIRECTORY), missing=True)

@@ -6,10 +6,10 @@ from threading import Lock
 
 from multiall_cli.domain.baseline import Rule
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.health import Held, Memory, Samples
-from multiall_cli.engine.asking import Asked
-from multiall_cli.engine.held import fact_key, joined, rows, unpack
-from multiall_cli.planning.again import Stood, are_same
+from multiall_cli.domain.health import HealthState, RuleState, Samples
+from multiall_cli.engine.fact_client import FactRequest
+from multiall_cli.engine.health_codec import fact_key, joined, rows, unpack
+from multiall_cli.planning.reevaluate import Evaluation, are_same
 from multiall_cli.ports.store import Store
 
 MOST_RULES = 100_000  # rules in the cache; each takes 2 kB
@@ -17,14 +17,14 @@ MOST_ASKED = 4  # cached requests per server: not all of its rules are due each 
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SavedCheck:
     """Last result that was written to the store: its rows as text, and its samples.
 
     `aside`: saved states of rules that were not checked.
     """
 
-    stood: Stood
-    aside: Mapping[str, Held]
+    stood: Evaluation
+    aside: Mapping[str, RuleState]
     rows: Mapping[str, str]
     samples: Samples
 
@@ -33,14 +33,14 @@ class Written:
         return joined(at, [*self.rows.values(), *rows(self.aside, at).values()], marks, "")
 
 
-def written(stood: Stood, aside: Mapping[str, Held], before: Written | None) -> Written:
+def written(stood: Evaluation, aside: Mapping[str, RuleState], before: SavedCheck | None) -> SavedCheck:
     """Return the result to write. `before`: the last result, if the same rules were checked."""
     kept = {} if before is None else dict(before.rows)
     kept.update(rows(stood.held_anew, stood.at))
-    return Written(stood, aside, kept, _samples(stood, aside, before))
+    return SavedCheck(stood, aside, kept, _samples(stood, aside, before))
 
 
-def _samples(stood: Stood, aside: Mapping[str, Held], before: Written | None) -> Samples:
+def _samples(stood: Evaluation, aside: Mapping[str, RuleState], before: SavedCheck | None) -> Samples:
     """Return the samples. A rule that was not read has none."""
     if before is None or [*before.aside] != [*aside]:
         names = (*(rule.id for rule in stood.rules), *aside)
@@ -57,16 +57,16 @@ def _samples(stood: Stood, aside: Mapping[str, Held], before: Written | None) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CacheEntry:
     """Cached data of one server.
 
     `packed`: the bytes in the store; if the store has other bytes, those are read instead.
     """
 
     packed: bytes
-    written: Written
+    written: SavedCheck
     marks: Mapping[str, str]
-    asked: Sequence[Asked]
+    asked: Sequence[FactRequest]
 
     @property
     def size(self) -> int:
@@ -74,7 +74,7 @@ class Kept:
         return len(self.written.stood.rules) + len(self.written.aside)
 
 
-class Recent:
+class CheckCache:
     """Cached data of servers, with at most `most` rules in all.
 
     Safe to use from many threads: an entry can be taken once.
@@ -82,16 +82,16 @@ class Recent:
 
     def __init__(self, most: int = MOST_RULES) -> None:
         self._room = most
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, CacheEntry] = {}
         self._lock = Lock()
 
-    def take(self, server: str) -> Kept | None:
+    def take(self, server: str) -> CacheEntry | None:
         with self._lock:
             kept = self._kept.pop(server, None)
             self._room += kept.size if kept is not None else 0
             return kept
 
-    def put(self, server: str, kept: Kept) -> None:
+    def put(self, server: str, kept: CacheEntry) -> None:
         """Cache a server's data. If there is no room left, it is dropped, and the next check asks for everything."""
         self.take(server)
         with self._lock:
@@ -101,41 +101,41 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PriorState:
     """Earlier data of a server: from the cache if the store still has the bytes that we wrote, else from the store."""
 
     marks: Mapping[str, str] = field(default_factory=dict)
-    asked: Sequence[Asked] = ()
-    written: Written | None = None
-    read: Memory = field(default_factory=Memory)
+    asked: Sequence[FactRequest] = ()
+    written: SavedCheck | None = None
+    read: HealthState = field(default_factory=HealthState)
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> HealthState:
         if self.written is None:
             return self.read
-        return Memory({**self.written.stood.whole(), **self.written.aside}, self.marks)
+        return HealthState({**self.written.stood.whole(), **self.written.aside}, self.marks)
 
     @property
-    def held(self) -> Mapping[str, Held]:
+    def held(self) -> Mapping[str, RuleState]:
         """Return the states as in `memory`, except the read times of rules that are read each time."""
         if self.written is None:
             return self.read.rules
         return {**self.written.stood.held, **self.written.aside}
 
-    def of(self, rules: Sequence[Rule]) -> Written | None:
+    def of(self, rules: Sequence[Rule]) -> SavedCheck | None:
         """Return the last result of exactly these rules."""
         known = self.written
         return known if known is not None and are_same(known.stood.rules, rules) else None
 
-    def asked_of(self, rules: Sequence[Rule]) -> Asked | None:
+    def asked_of(self, rules: Sequence[Rule]) -> FactRequest | None:
         return next((each for each in self.asked if are_same(each.rules, rules)), None)
 
-    def asked_with(self, asked: Asked) -> Sequence[Asked]:
+    def asked_with(self, asked: FactRequest) -> Sequence[FactRequest]:
         """Return the cached requests with this one first."""
         others = [each for each in self.asked if not are_same(each.rules, asked.rules)]
         return [asked, *others][:MOST_ASKED]
 
-    def marks_with(self, asked: Asked, rules: Sequence[Rule]) -> Mapping[str, str]:
+    def marks_with(self, asked: FactRequest, rules: Sequence[Rule]) -> Mapping[str, str]:
         """Return the marks of facts for the next check, without facts that no rule needs any more."""
         marks = {**self.marks, **{fact_key(fact): each.mark for fact, each in asked.readings.items() if each.mark}}
         if self.of(rules) is not None:
@@ -144,14 +144,14 @@ class Past:
         return {fact: mark for fact, mark in marks.items() if fact in wanted}
 
 
-def pasts(store: Store, servers: Sequence[str], recent: Recent | None) -> dict[str, Past]:
+def pasts(store: Store, servers: Sequence[str], recent: CheckCache | None) -> dict[str, PriorState]:
     """Return the earlier data of servers."""
     packed = store.health.servers(servers)
     return {name: _past(packed.get(name), recent.take(name) if recent is not None else None) for name in servers}
 
 
-def _past(packed: bytes | None, kept: Kept | None) -> Past:
+def _past(packed: bytes | None, kept: CacheEntry | None) -> PriorState:
     if kept is not None and kept.packed == packed:
-        return Past(kept.marks, kept.asked, kept.written)
+        return PriorState(kept.marks, kept.asked, kept.written)
     memory = unpack(packed)
-    return Past(memory.marks, kept.asked if kept is not None else (), None, memory)
+    return PriorState(memory.marks, kept.asked if kept is not None else (), None, memory)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from multiall_cli.cli.render.result import Case
 from multiall_cli.cli.render.runners import COMMAND, broken
 from multiall_cli.cli.render.text import safe_text
-from multiall_cli.cli.render.view import Case
 from multiall_cli.domain.errors import Origin
 
 

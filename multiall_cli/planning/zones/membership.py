@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence, Set
 
 from multiall_cli.domain.baseline import CRITICAL, UNKNOWN
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.records import Claim, Decision, RRset, Stand, Standing
-from multiall_cli.domain.topology import Downtime, State, Topology
-from multiall_cli.domain.zones import OnFloor
+from multiall_cli.domain.records import Claim, Decision, Membership, MembershipDecision, RRset
+from multiall_cli.domain.topology import DowntimeKind, State, Topology
+from multiall_cli.domain.zones import BelowMinimum
 
 LOW_TTL = 60
 """TTL in seconds around a planned absence of a member."""
-ABSENCES = (Downtime.DRAIN, Downtime.MAINTENANCE)
+ABSENCES = (DowntimeKind.DRAIN, DowntimeKind.MAINTENANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,42 +35,42 @@ def place_of_record(value: str) -> str:
     return value.split()[-1]
 
 
-def standing(topology: Topology, server: str) -> Standing:
+def standing(topology: Topology, server: str) -> MembershipDecision:
     """Return whether a member goes in, goes out or stays.
 
     Only a certain loss takes it out, and only certain health brings it in.
     """
-    return Standing(server, *_standing(topology, server))
+    return MembershipDecision(server, *_standing(topology, server))
 
 
-def _standing(topology: Topology, server: str) -> tuple[Stand, str]:
+def _standing(topology: Topology, server: str) -> tuple[Membership, str]:
     word = topology.planned_of(server)
     if word is not None:
-        stand = Stand.IN if word.what is Downtime.PINNED_UP else Stand.OUT
+        stand = Membership.IN if word.what is DowntimeKind.PINNED_UP else Membership.OUT
         return stand, f"{word.what.value}: {word.because}"
     if topology.frozen:
-        return Stand.HOLD, f"the topology is frozen: {topology.frozen}"
+        return Membership.HOLD, f"the topology is frozen: {topology.frozen}"
     verdict = topology.verdicts.get(server)
     if verdict is None or verdict.state is State.UNKNOWN:
-        return Stand.HOLD, "no scan has seen it yet"
+        return Membership.HOLD, "no scan has seen it yet"
     if topology.is_stale(server):
-        return Stand.HOLD, f"no scan has looked at it for {topology.at - topology.seen_at(server):.0f} s"
+        return Membership.HOLD, f"no scan has looked at it for {topology.at - topology.seen_at(server):.0f} s"
     if verdict.state is State.DOWN:
-        return Stand.OUT, f"it is down: {verdict.reason}"
+        return Membership.OUT, f"it is down: {verdict.reason}"
     if verdict.flapping:
-        return Stand.HOLD, f"it is {verdict.state.value}, and comes and goes"
+        return Membership.HOLD, f"it is {verdict.state.value}, and comes and goes"
     if verdict.state is not State.UP:
-        return Stand.HOLD, f"it is {verdict.state.value}{f': {verdict.reason}' if verdict.reason else ''}"
+        return Membership.HOLD, f"it is {verdict.state.value}{f': {verdict.reason}' if verdict.reason else ''}"
     return _by_health(topology, server)
 
 
-def _by_health(topology: Topology, server: str) -> tuple[Stand, str]:
+def _by_health(topology: Topology, server: str) -> tuple[Membership, str]:
     code = topology.health_of(server)
     if code is not None and code // 100 == CRITICAL:
-        return Stand.OUT, f"its rules say {code.value} {code.name.lower().replace('_', ' ')}"
+        return Membership.OUT, f"its rules say {code.value} {code.name.lower().replace('_', ' ')}"
     if code is not None and code // 100 == UNKNOWN:
-        return Stand.HOLD, f"of its health little is known ({code.value} {code.name.lower().replace('_', ' ')})"
-    return Stand.IN, "it is up" if code is None else "it is up and well"
+        return Membership.HOLD, f"of its health little is known ({code.value} {code.name.lower().replace('_', ' ')})"
+    return Membership.IN, "it is up" if code is None else "it is up and well"
 
 
 def decide(claim: Claim, found: Found, topology: Topology, now: float, interval: float) -> Decision:
@@ -89,7 +89,7 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     if early and chosen - there and (staying := _staying(claim, standings, chosen, there)):
         chosen = staying
         notes = (*notes, f"what comes back waits until {interval:g} s after the last change")
-    if not chosen and claim.on_floor is not OnFloor.EMPTY:
+    if not chosen and claim.on_floor is not BelowMinimum.EMPTY:
         kept = found.rrset.values if found.rrset else ()
         wanted = RRset(_ttl(claim, topology, now), kept) if kept else None
         return Decision(claim, wanted, standings, notes, found.rrset)
@@ -97,12 +97,12 @@ def decide(claim: Claim, found: Found, topology: Topology, now: float, interval:
     return Decision(claim, wanted, standings, notes, found.rrset)
 
 
-def _staying(claim: Claim, standings: Sequence[Standing], chosen: set[str], there: set[str]) -> set[str]:
+def _staying(claim: Claim, standings: Sequence[MembershipDecision], chosen: set[str], there: set[str]) -> set[str]:
     """Return the records to publish while additions wait for the interval.
 
     Empty if they cannot wait: there would be fewer records than the floor, or only those of members that must go.
     """
-    gone = {claim.values[each.server] for each in standings if each.stand is Stand.OUT}
+    gone = {claim.values[each.server] for each in standings if each.stand is Membership.OUT}
     least = max(1, min(_floor(claim), len(there)))
     return next((left for left in (chosen & there, there - gone) if len(left) >= least), set())
 
@@ -112,8 +112,8 @@ def _floor(claim: Claim) -> int:
     return min(floor, 1) if claim.first else floor
 
 
-def _is_in(each: Standing, claim: Claim, found: Found) -> bool:
-    return each.stand is Stand.IN or (each.stand is Stand.HOLD and _is_given(each.server, claim, found))
+def _is_in(each: MembershipDecision, claim: Claim, found: Found) -> bool:
+    return each.stand is Membership.IN or (each.stand is Membership.HOLD and _is_given(each.server, claim, found))
 
 
 def _is_given(server: str, claim: Claim, found: Found) -> bool:
@@ -124,9 +124,9 @@ def _is_given(server: str, claim: Claim, found: Found) -> bool:
     return place_of_record(claim.values[server]) in given or not former.isdisjoint(given)
 
 
-def _of_no_one(claim: Claim, standings: Sequence[Standing], chosen: Set[str], found: Found) -> set[str]:
+def _of_no_one(claim: Claim, standings: Sequence[MembershipDecision], chosen: Set[str], found: Found) -> set[str]:
     """Return records of no known member, to keep while they may belong to a member that must stay."""
-    unknown = [each for each in standings if each.stand is Stand.HOLD and claim.values[each.server] not in chosen]
+    unknown = [each for each in standings if each.stand is Membership.HOLD and claim.values[each.server] not in chosen]
     if claim.first or found.former is not None or not unknown:
         return set()
     declared = set(map(place_of_record, claim.values.values()))
@@ -134,7 +134,7 @@ def _of_no_one(claim: Claim, standings: Sequence[Standing], chosen: Set[str], fo
 
 
 def _chosen(
-    claim: Claim, inside: Sequence[str], standings: Sequence[Standing], there: set[str]
+    claim: Claim, inside: Sequence[str], standings: Sequence[MembershipDecision], there: set[str]
 ) -> tuple[set[str], tuple[str, ...]]:
     """Return the records to publish, and notes if they are not simply those of the members that are in."""
     own = set(claim.values.values())
@@ -144,14 +144,14 @@ def _chosen(
         return chosen, ()
     words = f"{len(inside)} of {len(claim.values)} members can serve, and at least {floor} are wanted"
     match claim.on_floor:
-        case OnFloor.ALL:
-            able = [claim.values[each.server] for each in standings if each.stand is not Stand.OUT]
+        case BelowMinimum.ALL:
+            able = [claim.values[each.server] for each in standings if each.stand is not Membership.OUT]
             if len(able) >= floor:
                 return set(able), (f"{words}: those of whom little is known are given too",)
             return own, (f"{words}: all are given",)
-        case OnFloor.EMPTY:
+        case BelowMinimum.EMPTY:
             return chosen, (f"{words}: only those are given",)
-        case OnFloor.SORRY if claim.sorry:
+        case BelowMinimum.SORRY if claim.sorry:
             return set(claim.sorry), (f"{words}: clients are sent to {', '.join(claim.sorry)}",)
     if not (chosen or there):
         return set(), (f"{words}: it gives nothing, until `multiall topology scan` finds some up",)

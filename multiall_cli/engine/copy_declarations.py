@@ -18,7 +18,7 @@ from multiall_cli.domain.scope import Scope, Subject
 _SPECIAL = "\\*?[]!"
 
 
-def exactly(name: str) -> tuple[str, ...]:
+def exclude_all_but(name: str) -> tuple[str, ...]:
     """Return patterns that exclude everything at the root except this name."""
     quoted = "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in name)
     return ("/*", f"!/{quoted}")
@@ -34,7 +34,7 @@ def _checked(path: str) -> PurePosixPath:
 
 
 @contextmanager
-def outgoing(source: Path, path: str) -> Iterator[FilesDeclaration]:
+def push_declaration(source: Path, path: str) -> Iterator[FilesDeclaration]:
     """Yield the declaration that copies `source` to `path` (into it, if it ends with a slash)."""
     if not os.path.lexists(source):
         raise UsageError("cp", f"{source} does not exist here", "look at the path")
@@ -49,10 +49,10 @@ def outgoing(source: Path, path: str) -> Iterator[FilesDeclaration]:
             folder = str(source.parent.resolve())
         else:
             shutil.copy2(source, Path(folder) / there.name)  # follows a link, like cp
-        yield FilesDeclaration(path=str(there.parent), source=folder, exclude=exactly(there.name))
+        yield FilesDeclaration(path=str(there.parent), source=folder, exclude=exclude_all_but(there.name))
 
 
-def incoming(server: str, path: str, folder: Path) -> tuple[FilesDeclaration, str]:
+def pull_declaration(server: str, path: str, folder: Path) -> tuple[FilesDeclaration, str]:
     """Return the declaration that fetches `path` of a server into `folder`/SERVER, and the root to read there.
 
     A path that ends with a slash is a folder. Any other path is copied by its name, as a file or a folder.
@@ -61,7 +61,7 @@ def incoming(server: str, path: str, folder: Path) -> tuple[FilesDeclaration, st
     place = str((folder / server).absolute())
     if path.endswith("/"):
         return FilesDeclaration(path=place, source=server, from_member=True), str(there)
-    patterns = exactly(there.name)
+    patterns = exclude_all_but(there.name)
     return FilesDeclaration(path=place, source=server, from_member=True, exclude=patterns), str(there.parent)
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 
 from multiall_cli.cli.options import Format, Given
-from multiall_cli.cli.render.plain import as_json, as_yaml, document, plain
+from multiall_cli.cli.render.json_form import as_json, as_yaml, document, plain
 from multiall_cli.cli.render.runners import write_commands
 from multiall_cli.cli.render.text import safe_text
-from multiall_cli.cli.streams import silence
+from multiall_cli.cli.stdio import silence
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.errors import MultiAllError, Origin
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.sayings import NOWHERE
+from multiall_cli.domain.rule_source import NOWHERE
 
 MOST_QUIET_LINES = 50
 
@@ -75,8 +75,8 @@ def show(given: Given, view: View) -> int:
 
 
 def _human(given: Given, view: View) -> None:
-    from multiall_cli.cli.render.screen import put
-    from multiall_cli.cli.render.terminal import console
+    from multiall_cli.cli.render.document import console
+    from multiall_cli.cli.render.rich_output import put
 
     screen = console()
     if not given.quiet:
@@ -112,13 +112,13 @@ def _names(given: Given, view: View) -> None:
 
 
 def _junit(given: Given, view: View) -> None:
-    from multiall_cli.cli.render.pipelines import junit
+    from multiall_cli.cli.render.ci import junit
 
     sys.stdout.write(junit(view.schema, view.cases))
 
 
 def _github(given: Given, view: View) -> None:
-    from multiall_cli.cli.render.pipelines import github
+    from multiall_cli.cli.render.ci import github
 
     write_commands(sys.stdout, github(view.cases))
 
