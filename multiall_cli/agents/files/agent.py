@@ -9,13 +9,14 @@ from typing import ClassVar, Self
 
 from multiall_cli.agents.files import comparison, remarks
 from multiall_cli.agents.files.comparison_cache import CachedComparison
-from multiall_cli.agents.files.content import Content, NoContent, block_count, inflate_piece, split_hashes
+from multiall_cli.agents.files.content import Content, split_hashes
 from multiall_cli.agents.files.digests import FRESH, digests, is_settled, remember
 from multiall_cli.agents.files.item import TOP, FileItem, FileKind
 from multiall_cli.agents.files.scan_client import keep, listed, look, look_at
 from multiall_cli.agents.files.scanned_tree import RootIdentity, ScannedTree, root_identity
 from multiall_cli.agents.files.source import Source, read_source
 from multiall_cli.agents.files.stream import Stream, commit_order, large_updates, transfers
+from multiall_cli.agents.files.texts import all_blocks, is_readable, text_of
 from multiall_cli.agents.files.wire import MOST_HASHES, json_lines, read_bounded
 from multiall_cli.domain.change import Change, Outcome, Overlay, Snapshot
 from multiall_cli.domain.dataclass import dataclass
@@ -297,16 +298,16 @@ class FileTree:
     def texts(self, session: Session, changes: Sequence[Change[FileItem]]) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield (path, content on the member, content at the source) of each changed file that is not too large."""
         tree, content = self._source.tree, self._source.content
-        chosen = [change for change in changes if _readable(change)]
-        wanted = {each.key: _whole(tree[each.key]) for each in chosen if each.after is not None}
+        chosen = [change for change in changes if is_readable(change)]
+        wanted = {each.key: all_blocks(tree[each.key]) for each in chosen if each.after is not None}
         content.want(wanted)
         look = self.looks.get(session.server.name)
         there = Content(session, self.declared.path, look.identity if look else None)
         try:
-            found = {each.key: _whole(each.before) for each in chosen if each.before is not None}
+            found = {each.key: all_blocks(each.before) for each in chosen if each.before is not None}
             there.want(found)
             for each in chosen:
-                yield each.key, _text(there, each.key, found), _text(content, each.key, wanted)
+                yield each.key, text_of(there, each.key, found), text_of(content, each.key, wanted)
         finally:
             there.close()
 
@@ -364,33 +365,9 @@ FEWEST_ALLOWED, TIMES_ALLOWED = 50_000, 4
 
 MOST_TOLD = 1 << 12  # bytes that a member may send per change
 
-MOST_TEXT = 1 << 20  # bytes; `pool diff` shows no larger file
-
 
 def _is_hard_link(item: FileItem | None) -> bool:
     return item is not None and item.kind is FileKind.HARDLINK
-
-
-def _readable(change: Change[FileItem]) -> bool:
-    sides = [item for item in (change.before, change.after) if item is not None]
-    files = all(item.kind is FileKind.FILE and item.size <= MOST_TEXT for item in sides)
-    return files and len({item.digest for item in sides}) + (len(sides) == 1) > 1
-
-
-def _whole(item: FileItem) -> tuple[FileItem, Sequence[int]]:
-    return item, range(block_count(item.size))
-
-
-def _text(content: Content, path: str, wanted: Mapping[str, tuple[FileItem, Sequence[int]]]) -> bytes:
-    """Return a file's content, or a note if it cannot be read."""
-    if path not in wanted:
-        return b""
-    try:
-        return b"".join(
-            inflate_piece(piece, wanted[path][0].size) for piece in content.pieces(path, wanted[path][1]) if piece
-        )
-    except NoContent as fault:
-        return f"({fault})\n".encode()
 
 
 def _concerns(action: After, changes: Sequence[Change[FileItem]]) -> bool:

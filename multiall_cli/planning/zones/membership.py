@@ -14,7 +14,7 @@ ABSENCES = (DowntimeKind.DRAIN, DowntimeKind.MAINTENANCE)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ServedRecords:
     """Current records of a claim.
 
     `written`: when we last wrote it, in seconds since the epoch (0: never); `former`: the places (see
@@ -73,7 +73,7 @@ def _by_health(topology: Topology, server: str) -> tuple[Membership, str]:
     return Membership.IN, "it is up" if code is None else "it is up and well"
 
 
-def decide(claim: Claim, found: Found, topology: Topology, now: float, interval: float) -> Decision:
+def decide(claim: Claim, found: ServedRecords, topology: Topology, now: float, interval: float) -> Decision:
     """Return the records that a claim should have. `interval`: seconds after a change in which nothing is added."""
     if not claim.follows:
         steady = RRset(claim.ttl, tuple(sorted(set(claim.values.values()))))
@@ -112,11 +112,11 @@ def _floor(claim: Claim) -> int:
     return min(floor, 1) if claim.first else floor
 
 
-def _is_in(each: MembershipDecision, claim: Claim, found: Found) -> bool:
+def _is_in(each: MembershipDecision, claim: Claim, found: ServedRecords) -> bool:
     return each.stand is Membership.IN or (each.stand is Membership.HOLD and _is_given(each.server, claim, found))
 
 
-def _is_given(server: str, claim: Claim, found: Found) -> bool:
+def _is_given(server: str, claim: Claim, found: ServedRecords) -> bool:
     """Return whether clients are sent to a member now, by its declared or its former record."""
     given = set(map(place_of_record, found.values))
     declared = set(map(place_of_record, claim.values.values()))
@@ -124,7 +124,9 @@ def _is_given(server: str, claim: Claim, found: Found) -> bool:
     return place_of_record(claim.values[server]) in given or not former.isdisjoint(given)
 
 
-def _of_no_one(claim: Claim, standings: Sequence[MembershipDecision], chosen: Set[str], found: Found) -> set[str]:
+def _of_no_one(
+    claim: Claim, standings: Sequence[MembershipDecision], chosen: Set[str], found: ServedRecords
+) -> set[str]:
     """Return records of no known member, to keep while they may belong to a member that must stay."""
     unknown = [each for each in standings if each.stand is Membership.HOLD and claim.values[each.server] not in chosen]
     if claim.first or found.former is not None or not unknown:

@@ -10,7 +10,7 @@ from multiall_cli.domain.records import Claim, Decision, RRset, RRsetKey, ZoneCo
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones import ownership
-from multiall_cli.planning.zones.membership import Found, decide
+from multiall_cli.planning.zones.membership import ServedRecords, decide
 from multiall_cli.planning.zones.names import is_below
 from multiall_cli.planning.zones.ownership import OwnershipRecord, marker_name
 
@@ -63,7 +63,7 @@ def plan_zone(
             continue
         there = content.rrsets.get(claim.place)
         decided = decide(
-            claim, Found(there, marker.epoch if marker else 0.0, before.former), topology, now, zone.interval
+            claim, ServedRecords(there, marker.epoch if marker else 0.0, before.former), topology, now, zone.interval
         )
         decisions.append(decided)
         if decided.wanted is not None and (change := _change(decided, there, marker)):

@@ -9,7 +9,7 @@ from multiall_cli.domain.records import Claim, Decision, Membership, RRset
 from multiall_cli.domain.topology import Downtime, DowntimeKind
 from multiall_cli.domain.values import Amount
 from multiall_cli.domain.zones import BelowMinimum
-from multiall_cli.planning.zones.membership import Found, decide, short_lived, standing
+from multiall_cli.planning.zones.membership import ServedRecords, decide, short_lived, standing
 from tests.fixtures.zone_model import (
     CRITICAL,
     DOWN,
@@ -49,7 +49,7 @@ def decided(
 ) -> Decision:
     """`looks`: of each member in turn; `there`: as of `numbered`; `since`: seconds since it was written."""
     seen = looks if isinstance(looks, Mapping) else dict(zip(MEMBERS, looks.split(", "), strict=True))
-    found = Found() if there is None else Found(RRset(60, numbered(there)), NOW - since)
+    found = ServedRecords() if there is None else ServedRecords(RRset(60, numbered(there)), NOW - since)
     return decide(claim(**more), found, topology(seen), NOW, 10.0)
 
 
@@ -253,7 +253,7 @@ def test_the_wait_is_told() -> None:
 
 
 def test_an_emptied_name_gives_again_at_once() -> None:
-    found = decide(claim(on_floor=BelowMinimum.EMPTY), Found(None, NOW), topology({"web1": UP}), NOW, 10.0)
+    found = decide(claim(on_floor=BelowMinimum.EMPTY), ServedRecords(None, NOW), topology({"web1": UP}), NOW, 10.0)
     assert given_now(found) == "1"
 
 
@@ -285,21 +285,21 @@ def test_records_live_shortly_around_an_announced_absence(
     long = replace(claim(), ttl=3600)
     assert short_lived(long, picture, NOW) is short
     for there in (None, RRset(3600, numbered("123"))):
-        found = decide(long, Found(there), picture, NOW, 10.0)
+        found = decide(long, ServedRecords(there), picture, NOW, 10.0)
         assert found.wanted is not None
         assert found.wanted.ttl == (60 if short else 3600)
 
 
 def test_records_that_live_shortly_anyway_are_left_so() -> None:
     picture = replace(topology(dict.fromkeys(MEMBERS, UP)), planned=said(DowntimeKind.DRAIN, 0, 60))
-    found = decide(replace(claim(), ttl=5), Found(), picture, NOW, 10.0)
+    found = decide(replace(claim(), ttl=5), ServedRecords(), picture, NOW, 10.0)
     assert found.wanted is not None
     assert found.wanted.ttl == 5
 
 
 def test_a_name_that_is_held_by_its_floor_lives_shortly_too() -> None:
     picture = replace(topology(dict.fromkeys(MEMBERS, DOWN)), planned=said(DowntimeKind.DRAIN, 30, 60))
-    found = decide(replace(claim(), ttl=3600), Found(RRset(3600, ("192.0.2.7",))), picture, NOW, 10.0)
+    found = decide(replace(claim(), ttl=3600), ServedRecords(RRset(3600, ("192.0.2.7",))), picture, NOW, 10.0)
     assert found.wanted == RRset(60, ("192.0.2.7",))
 
 
@@ -310,7 +310,7 @@ def moved(former: Mapping[str, set[str]] | None, there: str, looks: str = f"{UNS
     """web1 has another address now; `former`: what is known of before."""
     own = replace(claim(on_floor=BelowMinimum.EMPTY), values={**MEMBERS, "web1": "192.0.2.9"})
     seen = dict(zip(MEMBERS, looks.split(", "), strict=True))
-    return decide(own, Found(RRset(60, numbered(there)), NOW - 100, former), topology(seen), NOW, 10.0)
+    return decide(own, ServedRecords(RRset(60, numbered(there)), NOW - 100, former), topology(seen), NOW, 10.0)
 
 
 def test_who_is_in_stays_in_with_the_address_that_it_has_now() -> None:
@@ -334,6 +334,6 @@ def test_a_service_on_another_port_keeps_those_who_are_in() -> None:
     there = RRset(60, tuple(value.replace("81", "80") for value in hosts.values()))
     own = replace(claim(on_floor=BelowMinimum.EMPTY), place=("_http._tcp.www.example.net.", "SRV"), values=hosts)
     picture = topology({"web1": UNSEEN, "web2": SUSPECT, "web3": DOWN})
-    found = decide(own, Found(there, NOW - 100), picture, NOW, 10.0)
+    found = decide(own, ServedRecords(there, NOW - 100), picture, NOW, 10.0)
     assert found.wanted is not None
     assert found.wanted.values == (hosts["web1"], hosts["web2"])
