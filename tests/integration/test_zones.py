@@ -581,10 +581,10 @@ def test_a_run_that_is_killed_between_update_and_verification(own: ZoneSite) -> 
         "import os, signal, sys\n"
         "from tests.fixtures.zone_site import ZoneSite\n"
         "from multiall_cli.fleet import Fleet, FleetOptions\n"
-        "from multiall_cli.engine.zones import ZoneWish\n"
+        "from multiall_cli.engine.zones import ZoneSyncOptions\n"
         "die = lambda step: step.name == 'written' and os.kill(os.getpid(), signal.SIGKILL)\n"
         "with Fleet.load(sys.argv[1], FleetOptions(watch=die)) as found:\n"
-        "    found.zones.sync('', ZoneWish())\n"
+        "    found.zones.sync('', ZoneSyncOptions())\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(own.folder)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
