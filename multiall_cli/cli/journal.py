@@ -82,7 +82,7 @@ def _runs(runs: tuple[Run, ...], pool: str) -> View:
             for run in runs
         ]
         where = f" on {pool}" if pool else ""
-        columns = ("run", "verb", "of", "by", "began", "ended")
+        columns = ("run", "verb", "scope", "by", "began", "ended")
         yield table(columns, rows) if rows else f"nothing was run{where} so far"
 
     return View("journal.list", {"runs": runs}, human, runs, [run.id for run in runs], well=not runs)
