@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.race import PEERS, Failed, Race, Runner, keep, race
+from benchmarks.race import OTHERS, Failed, Race, Runner, keep, race
 from tests.fixtures.bind9 import PATH, SECRET, Servers, servers
 from tests.fixtures.zone_site import ZoneSite
 
@@ -45,7 +45,7 @@ def octodns(folder: Path, made: Servers, zone: str, names: dict[str, list[str]])
     (folder / "config.yaml").write_text(json.dumps(told))
     records = {name: {"type": "A", "ttl": 300, "values": values} for name, values in names.items()}
     (folder / f"{zone}.yaml").write_text(json.dumps(records))
-    return (str(PEERS / "octodns-sync"), "--config-file", str(folder / "config.yaml"), "--doit", "--force", "--quiet")
+    return (str(OTHERS / "octodns-sync"), "--config-file", str(folder / "config.yaml"), "--doit", "--force", "--quiet")
 
 
 def nothing_changed(folder: Path, made: Servers, site: ZoneSite) -> Race:

@@ -3,7 +3,7 @@
 import sys
 
 from benchmarks.ground import Ground, ground
-from benchmarks.race import PEERS, Race, keep, race
+from benchmarks.race import OTHERS, Race, keep, race
 
 HOSTS = (10, 50, 200)
 GOALS = {"ansible command": 10.0, "ansible raw": 5.0, "clush": 3.0, "pyinfra": 1.5, "parallel-ssh": 1.1}
@@ -24,7 +24,7 @@ def compared(made: Ground, rounds: int) -> Race:
     names = f"{made.lab.names[0][:-1]}[1-{count}]"
     runners = [
         made.multiall("--parallel", str(count), "exec", "@web", "--", "true"),
-        made.runner("parallel-ssh", str(PEERS / "python"), str(made.folder / "parallel.py"), str(made.lab.key),
+        made.runner("parallel-ssh", str(OTHERS / "python"), str(made.folder / "parallel.py"), str(made.lab.key),
                     *made.lab.addresses.values()),
         made.runner("pyinfra", "pyinfra", "-y", "--parallel", str(count), str(made.folder / "hosts.py"),
                     "exec", "--", "true"),

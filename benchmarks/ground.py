@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.race import PEERS, ROOT, Runner
+from benchmarks.race import OTHERS, ROOT, Runner
 from multiall_cli.lab.real.lab import RealLab
 
 OURS = "multiall"
@@ -24,7 +24,7 @@ class Ground:
     folder: Path
 
     def runner(self, name: str, *argv: str, env: Mapping[str, str] | None = None, **more: object) -> Runner:
-        own = {"HOME": str(self.folder), "PATH": f"{PEERS}:/usr/bin:/bin:/usr/sbin:/sbin", **(env or {})}
+        own = {"HOME": str(self.folder), "PATH": f"{OTHERS}:/usr/bin:/bin:/usr/sbin:/sbin", **(env or {})}
         return Runner(name, tuple(self.lab.argv_beside(argv)), own, **more)  # type: ignore[arg-type]
 
     def multiall(self, *words: str, name: str = OURS, **more: object) -> Runner:

@@ -14,7 +14,7 @@ from statistics import median
 
 LAP = Path(__file__).with_name("lap.py")
 ROOT = Path(__file__).parents[1]
-PEERS = ROOT / ".venv-peers" / "bin"
+OTHERS = ROOT / ".venv-comparison" / "bin"
 RESULTS = Path(__file__).parent / "results"
 MOST = 600.0  # seconds that one run may take
 
@@ -155,7 +155,7 @@ def machine() -> str:
 def versions() -> str:
     """Of the programs that are compared, in words."""
     asked = [
-        *((str(PEERS / name), "--version") for name in ("ansible", "pyinfra", "clush")),
+        *((str(OTHERS / name), "--version") for name in ("ansible", "pyinfra", "clush")),
         ("rsync", "--version"),
         ("ssh", "-V"),
     ]
@@ -163,7 +163,7 @@ def versions() -> str:
     found = [re.search(r"\d+\.\d+[\w.]*", each.stdout or each.stderr) for each in told]
     names = ("ansible-core", "pyinfra", "ClusterShell", "rsync", "OpenSSH")
     libraries = {"parallel-ssh": "parallel_ssh", "pytest-testinfra": "pytest_testinfra"}
-    places = {name: next(PEERS.parent.glob(f"lib/*/site-packages/{each}-*.dist-info"), None)
+    places = {name: next(OTHERS.parent.glob(f"lib/*/site-packages/{each}-*.dist-info"), None)
               for name, each in libraries.items()}  # fmt: skip
     more = [f"{name} {place.stem.split('-')[1]}" for name, place in places.items() if place]
     return ", ".join([f"{name} {each[0]}" for name, each in zip(names, found, strict=True) if each] + more)

@@ -3,11 +3,11 @@
 import sys
 
 from benchmarks.ground import ground
-from benchmarks.race import PEERS, ROOT, Runner, keep, race
+from benchmarks.race import OTHERS, ROOT, Runner, keep, race
 
 
 def main(rounds: int = 10) -> None:
-    peers = [Runner(f"{name} --version", (str(PEERS / name), "--version")) for name in ("ansible", "pyinfra", "clush")]
+    peers = [Runner(f"{name} --version", (str(OTHERS / name), "--version")) for name in ("ansible", "pyinfra", "clush")]
     ours = (sys.executable, "-m", "multiall_cli")
     env = {"PYTHONPATH": str(ROOT)}
     with ground(3) as made:

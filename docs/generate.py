@@ -1,4 +1,4 @@
-"""Writes pages from the code: commands, exit codes, the site's files, the peers. `--check` only compares."""
+"""Writes pages from the code: commands, exit codes, the site's files, the comparison. `--check` only compares."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from typer.main import get_command
 from multiall_cli.cli.app import ROOMS, app
 from multiall_cli.domain.exits import MEANINGS
 from multiall_cli.fleet.sites import schemas
-from tests.peers import table
+from tests.comparison import table
 
 DOCS = Path(__file__).parent
 HEAD = "<!-- Generated from the code by `./dev docs`: change it there. -->\n\n"
@@ -96,7 +96,7 @@ PAGES = {
     "reference/commands.md": commands,
     "reference/exit-codes.md": exit_codes,
     "reference/site-files.md": site_files,
-    "explanation/peers.md": table.page,
+    "explanation/comparison.md": table.page,
 }
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.peers.seen import Expected, Seen
-from tests.peers.stage import Stage
+from tests.comparison.seen import Expected, Seen
+from tests.comparison.stage import Stage
 
 
 class Tool(StrEnum):

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from multiall_cli.lab.real.faults import FaultKind
-from tests.peers import tools
-from tests.peers.case import Case, Tool
-from tests.peers.seen import Seen, did, exits, expect, says, sends, silent, spares
-from tests.peers.stage import Stage
+from tests.comparison import tools
+from tests.comparison.case import Case, Tool
+from tests.comparison.seen import Seen, did, exits, expect, says, sends, silent, spares
+from tests.comparison.stage import Stage
 
 PAGE = "/srv/www/page"
 BIG = 4_000_000

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tests.peers import tools
-from tests.peers.case import Case, Tool
-from tests.peers.seen import Seen, did, executed, exits, expect, harmless, says, silent
-from tests.peers.stage import RAN, Stage
+from tests.comparison import tools
+from tests.comparison.case import Case, Tool
+from tests.comparison.seen import Seen, did, executed, exits, expect, harmless, says, silent
+from tests.comparison.stage import RAN, Stage
 
 TOUCH = f"touch {RAN}"
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from multiall_cli.lab.real.faults import FaultKind
-from tests.peers import tools
-from tests.peers.case import Case, Tool
-from tests.peers.seen import (
+from tests.comparison import tools
+from tests.comparison.case import Case, Tool
+from tests.comparison.seen import (
     Seen,
     did,
     escaped,
@@ -19,7 +19,7 @@ from tests.peers.seen import (
     stays,
     steers,
 )
-from tests.peers.stage import RAN, Stage
+from tests.comparison.stage import RAN, Stage
 
 TOUCH = f"touch {RAN}"
 LARGE = 100  # MB

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from tests.peers.case import Case, Tool
-from tests.peers.stage import PEERS, Stage
-from tests.peers.table import CASES, versions
+from tests.comparison.case import Case, Tool
+from tests.comparison.stage import OTHERS, Stage
+from tests.comparison.table import CASES, versions
 
 ROWS = [pytest.param(case, tool, id=f"{case.name}-{tool.name.lower()}") for case in CASES for tool in case.expected]
 
@@ -27,6 +27,6 @@ def test_as_the_table_says(stage: Stage, case: Case, tool: Tool) -> None:
 def test_the_versions_that_the_page_names_are_those_that_ran() -> None:
     script = "import sys, importlib.metadata as m; print(*(f'{n}=={m.version(n)}' for n in sys.argv[1:]))"
     done = subprocess.run(
-        [PEERS / "bin/python", "-c", script, *versions()], capture_output=True, text=True, timeout=60, check=True
+        [OTHERS / "bin/python", "-c", script, *versions()], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == [f"{name}=={version}" for name, version in versions().items()]

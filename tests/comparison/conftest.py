@@ -1,4 +1,4 @@
-"""A lab of three hosts, as new for each case; without the peers' programs or a lab the cases are skipped."""
+"""A lab of three hosts, as new for each case; without the other programs or a lab the cases are skipped."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from multiall_cli.domain.errors import MultiAllError
 from multiall_cli.lab.real.lab import RealLab
 from multiall_cli.lab.real.requirements import check_requirements
+from tests.comparison.stage import OTHERS, Stage
 from tests.lab.ground import Ground
-from tests.peers.stage import PEERS, Stage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    why = "" if (PEERS / "ready").exists() else "the peers' programs are not installed; ./dev peers installs them"
+    why = "" if (OTHERS / "ready").exists() else "the other programs are not installed; ./dev comparison installs them"
     try:
         check_requirements()
     except MultiAllError as fault:

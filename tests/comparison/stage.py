@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.comparison.seen import Seen
 from tests.lab.ground import ROOT, Ground
-from tests.peers.seen import Seen
 
-PEERS = ROOT / ".venv-peers"
+OTHERS = ROOT / ".venv-comparison"
 LIMIT = 120.0  # seconds that a program may take
 RAN = "/ran"  # what a command leaves on a server to show that it ran there
 
@@ -70,7 +70,7 @@ class Stage:
         """A program on the admin's side; it and what it started are gone afterwards."""
         place = self.folder / f"run{len(list(self.folder.glob('run*')))}"
         place.mkdir()
-        measured = [sys.executable, "-I", "-S", str(ROOT / "tests/peers/measure.py"), str(place / "peak"), *argv]
+        measured = [sys.executable, "-I", "-S", str(ROOT / "tests/comparison/measure.py"), str(place / "peak"), *argv]
         with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
             child = subprocess.Popen(
                 self.ground.lab.argv_beside(measured),
@@ -102,7 +102,7 @@ class Stage:
     def _surroundings(self) -> Mapping[str, str]:
         return {
             "HOME": str(self.folder / "home"),
-            "PATH": f"{PEERS / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{OTHERS / 'bin'}:{os.environ['PATH']}",
             "LC_ALL": "C.UTF-8",
             # No connection outlives its run: the next one would use it and check no host key.
             "ANSIBLE_SSH_ARGS": f"-F {self.config}",

@@ -4,17 +4,17 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 
+from tests.comparison.case import Case, Tool
+from tests.comparison.cases import members, targets, trees
 from tests.lab.ground import ROOT
-from tests.peers.case import Case, Tool
-from tests.peers.cases import members, targets, trees
 
 CASES = (*targets.CASES, *members.CASES, *trees.CASES)
 ABOUT = """\
-# MultiAll and its peers in awkward cases
+# MultiAll and other programs in awkward cases
 
 What each program does, not what it is for: Ansible and pyinfra have modules for nearly everything, ClusterShell and
 parallel-ssh are small on purpose. Each cell is a test that starts the real program against three real SSH servers
-(`./dev peers`), so a cell changes only when a program does; not tested are dashes, what a program does not have, and
+(`./dev comparison`), so a cell changes only when a program does. Not tested are dashes, what a program lacks, and
 remarks in brackets. They run with their default settings and the options that are named. Ansible keeps no connection
 between runs here, and pipelines.
 
@@ -24,9 +24,9 @@ system's.
 
 
 def versions() -> Mapping[str, str]:
-    """The peers' packages, as pyproject.toml asks for them."""
+    """The packages of other programs, as pyproject.toml asks for them."""
     told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wanted = told["project"]["optional-dependencies"]["peers"]
+    wanted = told["project"]["optional-dependencies"]["comparison"]
     return dict(each.split("==") for each in wanted)
 
 

@@ -4,9 +4,9 @@ import json
 import sys
 from collections.abc import Iterable
 
+from tests.comparison.case import Tool
+from tests.comparison.stage import OTHERS, Stage
 from tests.lab.ground import ROOT
-from tests.peers.case import Tool
-from tests.peers.stage import PEERS, Stage
 
 PYTHON = "ansible_python_interpreter=/usr/bin/python3"
 
@@ -32,8 +32,8 @@ def clush(stage: Stage, *words: str) -> tuple[str, ...]:
 
 
 def pssh(stage: Stage, line: str, addresses: Iterable[str]) -> tuple[str, ...]:
-    script = str(ROOT / "tests/peers/parallel.py")
-    return (str(PEERS / "bin/python"), script, str(stage.ground.lab.key), line, *addresses)
+    script = str(ROOT / "tests/comparison/parallel.py")
+    return (str(OTHERS / "bin/python"), script, str(stage.ground.lab.key), line, *addresses)
 
 
 def each(stage: Stage, names: Iterable[str], *words: str) -> tuple[str, ...]:
