@@ -249,6 +249,14 @@ def test_gone_also_after_kill_9_of_its_keeper(tmp_path: Path) -> None:
     assert not (tmp_path / "multiall-lab-x").exists()
 
 
+def test_a_server_may_be_killed_at_the_moment_it_has_started() -> None:
+    """It is a process group of its own by then, and dies with its supervisor."""
+    with DemoLab.up(1) as lab:
+        for _ in range(20):
+            lab.kill("web1")
+            lab.start("web1")
+
+
 def test_a_kept_lab_is_found_again_and_ended(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
     done(user(folder, "keep"))

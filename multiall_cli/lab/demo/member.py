@@ -14,18 +14,22 @@ from multiall_cli.lab.demo import prctl
 from multiall_cli.lab.demo.ssh_server import DemoServerInterface
 
 
-def serve(listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, lifeline: int) -> NoReturn:
+def serve(
+    listening: socket.socket, home: Path, host_key: Path, key: paramiko.PKey, lifeline: int, report_ready: int
+) -> NoReturn:
     """Serve in a freshly forked child of the supervisor until it or the supervisor is killed; never returns.
 
-    `lifeline`: a descriptor that reaches its end when the supervisor ends.
+    `lifeline`: a descriptor that reaches its end when the supervisor ends; `report_ready`: one that is closed once the
+    child has a process group of its own and dies with the supervisor.
     """
     try:
         os.setsid()
-        _close_inherited({listening.fileno(), lifeline})
+        _close_inherited({listening.fileno(), lifeline, report_ready})
         prctl.die_with_parent()  # even while this process is stopped
         prctl.adopt_orphans()  # orphans of our commands stay below us, so that they can be found
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+        os.close(report_ready)
         threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
         own = paramiko.ECDSAKey.from_private_key_file(str(host_key))
         environment = member_environment(home)

@@ -44,11 +44,15 @@ class DemoSupervisor:
             self._at[name] = self._sockets[name].getsockname()[:2]
         listening = self._sockets[name]
         listening.listen(BACKLOG)
+        ready, report_ready = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(self._lifeline[1])
             home, host_key = layout.home(self._folder, name), layout.host_key(self._folder, name)
-            member.serve(listening, home, host_key, self._key, self._lifeline[0])
+            member.serve(listening, home, host_key, self._key, self._lifeline[0], report_ready)
+        os.close(report_ready)
+        os.read(ready, 1)  # until then it has no process group to signal, and would outlive us
+        os.close(ready)
         self._pids[name] = pid
         self._write_status()
         return ""
