@@ -97,7 +97,7 @@ def _ended(job: Convergence) -> SubjectReport:
     handlers = _run_handlers(job)
     if broken := [each for each in handlers if each.result is not Result.DONE]:
         why = f"`{broken[0].handler}` failed: {broken[0].detail}"
-        return _report(job, MemberState.FAILED, why, "mend it; the next sync tries it again", handlers)
+        return _report(job, MemberState.FAILED, why, "fix it; the next sync tries it again", handlers)
     caught_up = _complete(job)
     state = MemberState.CHANGED if job.outcomes or handlers else MemberState.SAME
     return _report(job, state, handlers=handlers, caught_up=caught_up)
@@ -106,7 +106,7 @@ def _ended(job: Convergence) -> SubjectReport:
 def _why(failed: Sequence[Outcome[Any]]) -> tuple[str, str]:
     first = failed[0]
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    todo = "run again to see what is there now" if first.result is Result.CONFLICT else "mend that and run again"
+    todo = "run again to see what is there now" if first.result is Result.CONFLICT else "fix that and run again"
     return f"{first.change.key}: {first.detail}{more}", todo
 
 
@@ -122,7 +122,7 @@ def _apply(job: Convergence, agent: Agent) -> None:
     made: dict[str, Outcome[Any]] = {}
     try:
         _attempt(job, agent, part, made)
-    except MemberFault as fault:  # the member answered with an error: changes without an outcome did not happen
+    except (MemberFault, Refused) as fault:  # an error, or a refused retry: changes without an outcome did not happen
         left = [each for each in part.changes if each.key not in made]
         _record(job, part, [*made.values(), *(Outcome(each, Result.FAILED, fault.what) for each in left)])
         job.outcomes += made.values()

@@ -1,6 +1,6 @@
 """The engine's side of the contract with agents, held by two that are unlike files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,17 +13,18 @@ from multiall_cli.adapters.store.sqlite import SqliteStore
 from multiall_cli.domain.errors import Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Link, Rollout, Server
-from multiall_cli.domain.plan import Plan
+from multiall_cli.domain.plan import AgentPlan, Alarm, Plan
 from multiall_cli.domain.report import MemberState, Report
-from multiall_cli.domain.run import Stage
+from multiall_cli.domain.run import Entry, Stage
 from multiall_cli.domain.scope import pool_scope
 from multiall_cli.domain.values import Amount
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.observe import observe
 from multiall_cli.engine.sync import SyncOptions, sync
+from multiall_cli.ports.agent import Known
 from multiall_cli.ports.session import Session
 from tests.fixtures.contexts import WithTransport, context
-from tests.fixtures.tiny_agents import Majority, Positions
+from tests.fixtures.tiny_agents import Majority, Positions, Value
 
 WEB = pool_scope("web")
 ONE_BY_ONE = Rollout((Amount(1),))
@@ -146,6 +147,29 @@ def test_what_another_writer_made_so_at_the_last_moment_is_no_trouble(pool: Pool
     report = pool.sync(agent)
     assert (report.exit, pool.store.journal.pending()) == (Exit.OK, [])
     assert [each.detail for each in pool.store.journal.entries(report.run)] == ["someone else made it so"]
+
+
+@dataclass(frozen=True)
+class Wary(Majority):
+    """Looks like an accident where another writer has been."""
+
+    def alarms(self, part: AgentPlan[Value], known: Known, recent: Callable[[], Iterable[Entry]]) -> Sequence[Alarm]:
+        odd = [each.key for each in part.changes if each.before == Value("green")]
+        return [Alarm("majority.green", key, f"{key} was green") for key in odd]
+
+
+def test_a_retry_that_looks_like_an_accident_is_refused_and_leaves_no_intent_open(pool: Pool) -> None:
+    """The changes made before it are in the journal as done."""
+    for each, size in zip(pool.servers, ("L", "M", "L"), strict=True):
+        pool.write(each.name, "amount", size)
+    colors(pool, "red", "blue", "red")
+    writes = iter([int, lambda: pool.write("m2", "color", "green")])
+    agent = Wary(pool.servers, ("amount", "color"), 3, lambda name: next(writes, int)())
+    report = pool.sync(agent)
+    assert (report.exit, report.members[1].reason) == (Exit.PARTIAL, "color was green")
+    assert (pool.read("amount")[1], pool.read("color")[1]) == ("L", "green")
+    stages = {each.key: each.stage for each in pool.store.journal.entries(report.run)}
+    assert stages == {"amount": Stage.DONE, "color": Stage.FAILED}
 
 
 @dataclass

@@ -44,7 +44,7 @@ class Database:
         self._may_wait = durable
         self._durable: bool | None = None
         self.on_rollback: list[Callable[[], None]] = []
-        """Called when a transaction failed: what was remembered of it is not there."""
+        """Called when a transaction failed, so that parts forget values it would have saved."""
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             check_folder(folder)

@@ -27,7 +27,7 @@ class SqliteHealth:
         self._database = database
         self._rulesets: dict[tuple[str, ...], int] = {}
         self._forgotten = -math.inf  # up to when health was deleted last
-        database.on_rollback.append(self._rulesets.clear)  # what a failed transaction added is not there
+        database.on_rollback.append(self._rulesets.clear)  # a failed transaction saved none of them
 
     def save_checks(self, records: Sequence[HealthRecord], before: float) -> None:
         with self._database.transaction(durable=False) as connection:
@@ -139,7 +139,7 @@ def _packed(record: HealthRecord) -> bytes:
 
 
 def _sample_of(rule: str, at: float, rules: Sequence[str], packed: bytes) -> Sample | None:
-    """What one look says of a rule; None where it was not read then."""
+    """Return the result of a rule in one check; None if the check did not read it."""
     if rule not in rules:
         return None
     place, count = rules.index(rule), len(rules)
