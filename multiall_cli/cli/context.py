@@ -147,6 +147,11 @@ def question(plan: Plan, verb: str, among: str) -> str:
 
     deletions = f"; {count(plan.deletions, 'deletion')}" if plan.deletions else ""
     away = f"; {len(plan.absent)} not reached" if plan.absent else ""
-    touched = f"{count(plan.changes, 'change')} on {len(plan.changed)} of {among}"
+    members = {each.name for each in plan.members}
+    changing = [part for part in plan.parts if part.changes]
+    in_services = {each.name: len(part.changes) for part in changing for each in part.subjects if not each.is_member}
+    touched = f"{count(plan.changes - sum(in_services.values()), 'change')} on "
+    touched += f"{len(members & set(plan.changed))} of {among}"
+    touched += "".join(f"; {count(number, 'change')} in {name}" for name, number in in_services.items())
     owed = f"; {count(len(plan.pending), 'handler')} owed by an earlier run" if plan.pending else ""
     return f"{verb}: {touched}{deletions}{owed}{away}. Go on?"

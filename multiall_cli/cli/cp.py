@@ -54,7 +54,7 @@ def _copy(context: Context, source: str, target: str, path: str) -> int:
             if not asks:
                 return True
             pause()
-            render.show_before_asking(plan)
+            render.show_before_asking(render.plan_lines(plan, wide=False))
             return ask(question(plan, "cp", among))
 
         report = found.servers.copy(source, target, path, confirm=confirm)

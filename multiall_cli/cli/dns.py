@@ -12,6 +12,7 @@ from multiall_cli.cli import completion
 from multiall_cli.cli.context import ask, fleet, fleet_with_progress, must_ask, options_of
 from multiall_cli.cli.interrupt import Interrupt
 from multiall_cli.cli.options import LockWait, Noun, Verb
+from multiall_cli.cli.render import zone_plans as render_plans
 from multiall_cli.cli.render import zones as render
 from multiall_cli.cli.render.result import show
 from multiall_cli.cli.render.text import count
@@ -22,8 +23,8 @@ from multiall_cli.domain.errors import Interrupted, UsageError
 from multiall_cli.domain.records import Membership
 
 if TYPE_CHECKING:
-    from multiall_cli.domain.records import ZonePlan
-    from multiall_cli.engine.zones import ZoneSyncOptions
+    from multiall_cli.domain.plan import Plan
+    from multiall_cli.engine.sync import SyncOptions
 
 app = typer.Typer(
     cls=Noun,
@@ -45,43 +46,41 @@ Forced = Annotated[
     typer.Option(
         "--force-guard",
         metavar="NAME",
-        help="Let this guard pass: names.frozen, names.empties, names.changes, names.hour, names.unseen.",
+        help="Let this guard pass: zones.frozen, zones.empties, zones.changes, zones.hour, zones.unseen.",
     ),
 ]
 
 
-def asking(verb: str, pause: Callable[[], None], *, asks: bool) -> "Callable[[ZonePlan], bool]":
-    """Show a plan and ask about it. `asks`: whether there is anything to ask."""
-
-    def confirm(found: "ZonePlan") -> bool:
-        if not asks:
-            return True
-        pause()
-        render.show_before_asking(found)
-        changes, ours = count(len(found.changes), "change"), count(found.ours, "name")
-        return ask(f"{verb}: {changes} in {found.zone.shown}, which has {ours} of ours. Go on?")
-
-    return confirm
-
-
-def wish_of(
+def _options(
     context: Context,
     verb: str,
     pause: Callable[[], None],
     *,
-    forced: list[str] | None = None,
+    force_guard: list[str] | None = None,
     plan: str = "",
     lock_wait: float = 0.0,
-) -> "ZoneSyncOptions":
-    """What was asked for; the plan is shown, and asked about where someone can answer. Errors: UsageError."""
-    from multiall_cli.engine.zones import ZoneSyncOptions
-    from multiall_cli.planning import guard_names
-    from multiall_cli.planning.zones import guards
+) -> "SyncOptions":
+    """Return the options; the plan is shown, and asked about where someone can answer. Raises UsageError."""
+    from multiall_cli.engine.sync import SyncOptions
 
-    confirm = asking(verb, pause, asks=must_ask(context))
-    part = guard_names.NAMES
-    passed = guard_names.by_part(forced or [], {part: guards.NAMES}, [part])[part]
-    return ZoneSyncOptions(f"dns {verb}", plan=plan, forced=frozenset(passed), lock_wait=lock_wait, confirm=confirm)
+    asks = must_ask(context)
+
+    def confirm(found: "Plan") -> bool:
+        if not asks:
+            return True
+        pause()
+        shown = render_plans.show_before_asking(found)
+        changes, ours = count(len(shown.changes), "change"), count(shown.ours, "name")
+        return ask(f"{verb}: {changes} in {shown.zone.shown}, which has {ours} of ours. Go on?")
+
+    return SyncOptions(f"dns {verb}", plan, _opened(force_guard), lock_wait=lock_wait, confirm=confirm)
+
+
+def _opened(names: list[str] | None) -> frozenset[str]:
+    from multiall_cli.agents.zones.guards import NAMES
+    from multiall_cli.planning.guard_names import opened
+
+    return opened(names or [], {"zones": NAMES}, ["zones"])
 
 
 @app.command("status", cls=Verb)
@@ -92,12 +91,12 @@ def status(context: Context, zone: ZoneName = "") -> int:
 
 
 @app.command("plan", cls=Verb)
-def plan(context: Context, zone: ZoneName = "") -> int:
+def plan(context: Context, zone: ZoneName = "", force_guard: Forced = None) -> int:
     """What a sync would change; exit code 10 where there is anything."""
     with fleet_with_progress(context, "plan of zones") as (found, pause):
-        told = found.zones.plan(zone)
+        told = found.zones.plan(zone, _opened(force_guard))
         pause()
-        return show(options_of(context), render.plans(told))
+        return show(options_of(context), render_plans.plans(told))
 
 
 @app.command("sync", cls=Verb)
@@ -111,14 +110,14 @@ def sync(
 ) -> int:
     """Make every name as it is wanted now; shows the plan and asks first."""
     if dry_run:
-        return _plan(context, zone)
+        return _plan(context, zone, force_guard)
     with fleet_with_progress(context, "sync of zones") as (found, pause):
         if plan and not zone and len(found.inventory.zones) > 1:
             raise UsageError("dns sync", "a plan is of one zone, and none is named", f"dns sync ZONE --plan {plan}")
-        wish = wish_of(context, "sync", pause, forced=force_guard, plan=plan, lock_wait=lock_wait)
-        told = found.zones.sync(zone, wish)
+        options = _options(context, "sync", pause, force_guard=force_guard, plan=plan, lock_wait=lock_wait)
+        told = found.zones.sync(zone, options)
         pause()
-        return show(options_of(context), render.reports(told))
+        return show(options_of(context), render_plans.reports(told))
 
 
 _plan = plan
@@ -161,14 +160,14 @@ def watch(
         raise UsageError("dns watch", "it changes zones and asks no one", "add --yes")
     interrupt = Interrupt(b"\nending the watch\n")
     with fleet(context, stop=interrupt.asked) as found, interrupt:
-        wish, before = wish_of(context, "watch", lambda: None), None
+        options, before = _options(context, "watch", lambda: None), None
         for _ in scans(found, interrupt, pause, rounds):
-            told = found.zones.sync(zone, wish)
+            told = found.zones.sync(zone, options)
             if interrupt.asked() and not any(each.changed for each in told):
                 break
-            said = render.amiss(told)
+            said = render_plans.amiss(told)
             if any(each.changed for each in told) or said != before:
-                show(options_of(context), render.reports(told))
+                show(options_of(context), render_plans.reports(told))
             before = said
     return 0
 
@@ -221,10 +220,10 @@ def adopt(
     if not name and not from_owner:
         raise UsageError("dns adopt", "no name is given", "name one, or add --from-owner OWNER")
     with fleet_with_progress(context, "adoption") as (found, pause):
-        wish = wish_of(context, "adopt", pause, forced=force_guard)
-        told = found.zones.adopt(name, kind.upper(), wish, from_owner)
+        options = _options(context, "adopt", pause, force_guard=force_guard)
+        told = found.zones.adopt(name, kind.upper(), options, from_owner)
         pause()
-        return show(options_of(context), render.reports(told))
+        return show(options_of(context), render_plans.reports(told))
 
 
 @app.command("import", cls=Verb)
@@ -259,9 +258,9 @@ def rollback(
 ) -> int:
     """Undo what a run changed, where it is still as the run left it. A later sync may do it again."""
     with fleet_with_progress(context, "rollback") as (found, pause):
-        told = found.zones.roll_back(run, wish_of(context, "rollback", pause, forced=force_guard))
+        told = found.zones.roll_back(run, _options(context, "rollback", pause, force_guard=force_guard))
         pause()
-        return show(options_of(context), render.reports([told]))
+        return show(options_of(context), render_plans.reports(told))
 
 
 @app.command("doctor", cls=Verb)

@@ -1,6 +1,5 @@
 """multiall pool: what pools are, what would change, and making it so."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,15 +7,14 @@ from typer import Context
 
 from multiall_cli.cli import completion
 from multiall_cli.cli.context import ask, fleet, fleet_with_progress, must_ask, options_of, question, require_complete
-from multiall_cli.cli.dns import asking
 from multiall_cli.cli.options import LockWait, Noun, Verb
 from multiall_cli.cli.render import pool_plans as render_plans
 from multiall_cli.cli.render import pools as render
 from multiall_cli.cli.render.result import show
 from multiall_cli.cli.render.text import count
+from multiall_cli.domain.inventory import Pool
 from multiall_cli.domain.plan import Plan
-from multiall_cli.domain.pool_plan import PoolWish
-from multiall_cli.planning.guard_names import FILES, NAMES, by_part
+from multiall_cli.planning.guard_names import opened
 
 app = typer.Typer(
     cls=Noun, no_args_is_help=True, add_completion=False, help="Pools: list, show, plan, sync, status, diff."
@@ -26,6 +24,15 @@ PoolName = Annotated[str, typer.Argument(metavar="POOL", autocompletion=completi
 Only = Annotated[
     str,
     typer.Option("--only", metavar="TARGET", autocompletion=completion.targets, help="Only these members of it."),
+]
+Guards = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--force-guard",
+        metavar="NAME",
+        help="Let this guard pass: files.deletions, files.changes, files.empties, zones.frozen, zones.empties, "
+        "zones.changes, zones.hour, zones.unseen.",
+    ),
 ]
 
 
@@ -44,13 +51,14 @@ def show_pool(context: Context, pool: PoolName) -> int:
 
 
 @app.command("plan", cls=Verb)
-def plan_pool(context: Context, pool: PoolName, only: Only = "") -> int:
+def plan_pool(context: Context, pool: PoolName, only: Only = "", force_guard: Guards = None) -> int:
     """What a sync would change, of files and names, under one id; exit code 10 where there is anything."""
     with fleet_with_progress(context, f"plan of {pool}") as (found, pause):
-        planned = found.pools.plan(pool, only)
+        declared = found.pools.find(pool)
+        planned = found.pools.plan(pool, only, _opened(declared, force_guard))
         pause()
         require_complete(found, f"plan of {pool}")
-        return show(options_of(context), render_plans.plan(planned))
+        return show(options_of(context), render_plans.plan(planned, found.inventory.zones))
 
 
 @app.command("sync", cls=Verb)
@@ -59,55 +67,38 @@ def sync_pool(
     pool: PoolName,
     only: Only = "",
     plan: Annotated[str, typer.Option("--plan", metavar="ID", help="Only if the plan is still this one.")] = "",
-    force_guard: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--force-guard",
-            metavar="NAME",
-            help="Let this guard pass: files.deletions, files.changes, files.empties, names.frozen, names.empties, "
-            "names.changes, names.hour, names.unseen.",
-        ),
-    ] = None,
+    force_guard: Guards = None,
     lock_wait: LockWait = 0.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan, as `pool plan` does.")] = False,
 ) -> int:
     """Make every member as declared; shows the plan and asks first."""
     if dry_run:
-        return plan_pool(context, pool, only)
+        return plan_pool(context, pool, only, force_guard)
+    from multiall_cli.engine.sync import SyncOptions
+
     with fleet_with_progress(context, f"sync of {pool}") as (found, pause):
         declared = found.pools.find(pool)
-        among = f"{count(len(declared.members), 'member')} of {pool}"
-        has_names = bool(declared.names) and not only
-        passed = _guards(force_guard or [], has_names=has_names)
         asks = must_ask(context)
 
         def confirm(found_plan: Plan) -> bool:
             if not asks:
                 return True
             pause()
-            render.show_before_asking(replace(found_plan, id=plan) if has_names else found_plan)
-            return ask(question(found_plan, "sync", among))
+            render_plans.show_before_asking(found_plan, found.inventory.zones)
+            return ask(question(found_plan, "sync", f"{count(len(declared.members), 'member')} of {pool}"))
 
-        wish = PoolWish(
-            only=only,
-            plan=plan,
-            files_forced=passed[FILES],
-            names_forced=passed[NAMES],
-            lock_wait=lock_wait,
-            confirm_files=confirm,
-            confirm_names=asking("sync", pause, asks=asks),
-        )
-        done = found.pools.sync(pool, wish)
+        options = SyncOptions("sync", plan, _opened(declared, force_guard), lock_wait=lock_wait, confirm=confirm)
+        done = found.pools.sync(pool, options, only)
         pause()
-        return show(options_of(context), render_plans.report(done))
+        return show(options_of(context), render_plans.report(done, found.inventory.zones))
 
 
-def _guards(names: list[str], *, has_names: bool) -> dict[str, tuple[str, ...]]:
-    """Return the guards to pass, of files and of names. Raises UsageError for a name that is none, or both."""
+def _opened(pool: Pool, names: list[str] | None) -> frozenset[str]:
+    """Return the guards to open, by full name. Raises UsageError for an unknown name, or one of two kinds."""
+    from multiall_cli.agents.zones.guards import NAMES as OF_ZONES
     from multiall_cli.planning.guard import NAMES as OF_FILES
-    from multiall_cli.planning.zones.guards import NAMES as OF_NAMES
 
-    return by_part(names, {FILES: OF_FILES, NAMES: OF_NAMES}, (FILES, NAMES) if has_names else (FILES,))
+    return opened(names or [], {"files": OF_FILES, "zones": OF_ZONES}, ("files", "zones") if pool.names else ("files",))
 
 
 @app.command("status", cls=Verb)

@@ -23,7 +23,8 @@ Snapshot = Mapping[str, Item]
 class Overlay(Mapping[str, Item]):
     """Snapshot that equals another one except for the `differing` keys; None: the key is absent.
 
-    An agent that compares only possible changes observes this. A diff against `other` compares no other key.
+    An agent that compares only possible changes observes this, or desires it. A diff against `other` compares no other
+    key.
     """
 
     def __init__(self, other: Snapshot[Item], differing: Mapping[str, Item | None]) -> None:
@@ -77,11 +78,12 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Item]):
-    """Result of one change; `detail`: the reason if it is not done."""
+    """Result of one change; `detail`: the reason if it is not done; `todo`: the fix, if it is not a new run."""
 
     change: Change[Item]
     result: Result
     detail: str = ""
+    todo: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,11 @@ class Desired(Generic[Item]):
     that no change of this agent can fix; exit code 3. `notes`: limits of a sync, each with its fix. `detail`: for the
     guards and the renderer of this kind; the engine passes it on unread.
 
-    A snapshot that equals the observed one should be the same object, or the observed one should be an `Apart` of it:
-    then the difference costs nothing.
+    `is_whole`: whether all items were decided on; False: only some, for example one pool's names in a zone, so nothing
+    is known of the others. `history`: further scopes whose history shows the changes.
+
+    A snapshot that equals the observed one should be the same object, or one of the two should be an `Overlay` of the
+    other: then the difference costs nothing.
     """
 
     snapshot: Snapshot[Item]
@@ -35,6 +38,8 @@ class Desired(Generic[Item]):
     unmet: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     detail: object = None
+    is_whole: bool = True
+    history: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,10 @@ class Plan:
     id: str = ""
 
     @property
+    def members(self) -> tuple[Subject, ...]:
+        return tuple(each for each in self.subjects if each.is_member)
+
+    @property
     def changes(self) -> int:
         return sum(len(part.changes) * len(part.subjects) for part in self.parts)
 
@@ -112,8 +121,8 @@ class Plan:
     @property
     def changed(self) -> tuple[str, ...]:
         """Return the subjects that would change, in the order of the inventory."""
-        names = {each.name for part in self.parts if part.changes for each in part.subjects}
-        return tuple(each.name for each in self.subjects if each.name in names)
+        subjects = {each for part in self.parts if part.changes for each in part.subjects}
+        return tuple(each.name for each in self.subjects if each in subjects)
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:

@@ -190,8 +190,16 @@ class ZonePlan:
 
         A name without records, because no member is known to be healthy, is not as desired.
         """
-        bare = any(each.claim.follows and each.wanted is None and each.there is None for each in self.decisions)
-        return Exit.REFUSED if self.conflicts else Exit.PARTIAL if bare else Exit.OK
+        return Exit.REFUSED if self.conflicts else Exit.PARTIAL if self.bare else Exit.OK
+
+    @property
+    def bare(self) -> tuple[RRsetKey, ...]:
+        """Return the names that have no records, because no member is known to be healthy."""
+        return tuple(
+            each.claim.place
+            for each in self.decisions
+            if each.claim.follows and each.wanted is None and each.there is None
+        )
 
 
 @dataclass(frozen=True, slots=True)

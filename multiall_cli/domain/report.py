@@ -36,11 +36,47 @@ class HandlerOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Lag:
+    """Arrival of a change at one server of a service.
+
+    `position`: where the server is now, for example the serial of a zone; None: it did not answer. `seconds`: from the
+    change until the server had it; None: it does not have it, and `trouble` says why.
+    """
+
+    server: str
+    position: int | None
+    seconds: float | None = None
+    trouble: str = ""
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How far the changes of a service have travelled.
+
+    `undone`: why changes that were reported as done are not ('': they are); `until`: time at which the last client
+    forgets what was removed, in seconds since the epoch (0: nothing was).
+    """
+
+    lags: tuple[Lag, ...] = ()
+    undone: str = ""
+    until: float = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        return not (self.undone or any(each.trouble for each in self.lags))
+
+
+SETTLED = Settlement()
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectReport:
     """Result of a run for one subject.
 
     `parts`: the plan as applied. A just-in-time observation can make it smaller than the approved plan. `caught_up`:
-    number of missed runs that this one made up for; `overtaken`: another run is changing the same things.
+    number of missed runs that this one made up for; `overtaken`: another run is changing the same things; `exit`: what
+    the result means for the exit code, besides `state`.
     """
 
     subject: Subject
@@ -52,6 +88,8 @@ class SubjectReport:
     todo: str = ""
     caught_up: int = 0
     overtaken: bool = False
+    settlement: Settlement = SETTLED
+    exit: Exit = Exit.OK
 
     @property
     def server(self) -> str:
@@ -66,6 +104,7 @@ class Report:
     run: str
     plan: Plan
     members: tuple[SubjectReport, ...]
+    services: tuple[SubjectReport, ...] = ()
     stopped: str = ""
     exit: Exit = Exit.OK
 

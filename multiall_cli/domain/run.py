@@ -48,7 +48,8 @@ class Stage(StrEnum):
 class Entry:
     """One line of the journal: a change that an agent made to a subject, before and after in words.
 
-    `server`: where it was made: the subject itself, or the server of a service; `purpose`: why it was made.
+    `server`: where it was made: the subject itself, or the server of a service; `purpose`: why it was made; `turn`: how
+    often the run had turned to the subject before (a batch leaves a service, comes back, the next one leaves it).
     """
 
     run: str
@@ -63,6 +64,7 @@ class Entry:
     detail: str
     at: float
     purpose: Purpose = Purpose.SYNC
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ class ScopeKind(StrEnum):
 class Scope:
     """Unit of locks and runs: a pool, a zone, or one purpose of the whole site (`scan`, `copy`).
 
-    Locks are taken in this order: the pool, then zones by name, one at a time. A run has several scopes: its own, and
-    that of each service it changed. So the history of a pool includes its names, and that of a zone includes its pools.
+    Locks are taken in this order: the pool, then zones by name, one at a time. A service's scope is locked only while
+    the service is changed, never for a whole rollout. A run has several scopes: its own, and that of each service it
+    changed. So the history of a pool includes its names, and that of a zone includes its pools.
     """
 
     kind: ScopeKind
@@ -24,6 +25,11 @@ class Scope:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+    @property
+    def noun(self) -> str:
+        """Return the noun of its commands: `multiall dns plan ZONE`."""
+        return "dns" if self.kind is ScopeKind.ZONE else self.kind.value
 
 
 def pool_scope(name: str) -> Scope:
@@ -52,14 +58,19 @@ class Subject:
     """Unit that an agent changes.
 
     `name`: of a member, the server's name; of a service, a name that is unique among the services of its kind.
-    `server`: the subject is deferred if this server is unreachable. `scope`: locked while the subject is changed; None:
-    the lock of the run is enough.
+    `server`: the subject is deferred if this server is unreachable. `scope`: of a service, locked while it is changed;
+    None for members, for which the lock of the run is enough. A member and a service may have the same name, so names
+    alone identify neither.
     """
 
     name: str
     server: str
     role: Role = Role.MEMBER
     scope: Scope | None = None
+
+    @property
+    def is_member(self) -> bool:
+        return self.role is Role.MEMBER
 
 
 class Purpose(StrEnum):

@@ -64,6 +64,8 @@ class Context:
     relays: Mapping[str, str] = field(default_factory=dict)
     topology: Topology = UNKNOWN
     """Picture from which `away` and `relays` come."""
+    current: Callable[[], Topology] = lambda: UNKNOWN
+    """Returns the picture as it is when called: a run may take an hour."""
     is_reading: bool = False
     """Whether `transport` is the adapters' `reading`: for calls that change nothing."""
     cache: ProcessCache = field(default_factory=ProcessCache)

@@ -1,23 +1,25 @@
-"""Convergence of one member: intent, apply, verify, outcome, handlers. Each step is journalled before the next."""
+"""Convergence of one subject: intent, apply, verify, outcome, handlers. Each step is journalled before the next."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
 from multiall_cli.domain.change import Change, Outcome, Result
 from multiall_cli.domain.dataclass import dataclass
-from multiall_cli.domain.errors import MemberFault, Overtaken, Refused, Unreachable
+from multiall_cli.domain.errors import Locked, MemberFault, Overtaken, Refused, Unreachable
 from multiall_cli.domain.inventory import After
 from multiall_cli.domain.plan import AgentPlan
-from multiall_cli.domain.report import HandlerOutcome, MemberState, SubjectReport
+from multiall_cli.domain.report import SETTLED, HandlerOutcome, MemberState, Settlement, SubjectReport
 from multiall_cli.domain.run import Entry, PendingHandler, Progress, SavedState, Stage
 from multiall_cli.domain.scope import Scope
+from multiall_cli.domain.topology import Evidence, ProbeLevel
 from multiall_cli.drivers.service import handler_argv
+from multiall_cli.engine.books import Books
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.observe import alarms_of, observe_again
-from multiall_cli.engine.subjects import SubjectWork
+from multiall_cli.engine.subjects import SubjectWork, part_of
 from multiall_cli.planning.diff import diff
-from multiall_cli.ports.agent import HasHandlers, HasSources, HasState, Known, Moment, StateInput
+from multiall_cli.ports.agent import HasHandlers, HasSources, HasState, Known, Moment, PoolView, Settles, StateInput
 
 RECORDED = 5000  # outcomes that are written to the journal in one transaction
 HANDLER_TIMEOUT = 300.0  # seconds that a handler may be silent
@@ -28,7 +30,11 @@ _STAGES = {Result.DONE: Stage.DONE, Result.FAILED: Stage.FAILED, Result.CONFLICT
 
 @dataclass(slots=True)
 class Convergence:
-    """One member's share of a run."""
+    """One subject's share of a run.
+
+    `turn`: how often the run had turned to the subject before; `settlement`: of a service, how far its changes have
+    travelled.
+    """
 
     context: Context
     scope: Scope
@@ -38,6 +44,28 @@ class Convergence:
     fresh: Callable[[Agent], Known]
     """Read the input of an agent's decisions anew."""
     outcomes: list[Outcome[Any]] = field(default_factory=list)
+    turn: int = 0
+    settlement: Settlement = SETTLED
+
+    def states(
+        self,
+        agent: Agent,
+        moment: Moment,
+        changes: Sequence[Change[Any]] = (),
+        settlement: Settlement | None = None,
+    ) -> list[SavedState]:
+        """Return what an agent saves at a moment, without values that are saved already."""
+        if not isinstance(agent, HasState):
+            return []
+        work, states = self.work, self.context.store.states
+        known = replace(self.known[agent.name], now=self.context.clock.now())
+        observed, desired = work.observed[agent.name], work.desired[agent.name]
+        source = StateInput(moment, work.subject, observed, desired, changes, known, settlement)
+        return [
+            SavedState(agent.name, work.name, value, part)
+            for part, value in agent.state(source).items()
+            if value != states.get(agent.name, work.name, part)
+        ]
 
 
 def converge(job: Convergence) -> SubjectReport:
@@ -47,20 +75,20 @@ def converge(job: Convergence) -> SubjectReport:
         if reopens:  # the session was closed after the plan was made, so the member may have changed since
             _observe_again(job)
         for agent in work.agents.values():
-            _apply(job, agent)
+            apply(job, agent)
         return _ended(job)
     except Unreachable as fault:
         if fault.subject in _sources(work):  # the source went away, which says nothing about the member
-            return _report(job, MemberState.FAILED, f"{fault.subject}: {fault.what}", fault.todo)
-        return _report(job, MemberState.DEFERRED, fault.what, fault.todo)
+            return report_of(job, MemberState.FAILED, f"{fault.subject}: {fault.what}", fault.todo)
+        return report_of(job, MemberState.DEFERRED, fault.what, fault.todo)
     except (MemberFault, Refused) as fault:
-        return _report(job, MemberState.FAILED, fault.what, fault.todo, overtaken=isinstance(fault, Overtaken))
+        return report_of(job, MemberState.FAILED, fault.what, fault.todo, overtaken=isinstance(fault, Overtaken))
     finally:
         if reopens:
             work.close()
 
 
-def _report(
+def report_of(
     job: Convergence,
     state: MemberState,
     reason: str = "",
@@ -70,10 +98,10 @@ def _report(
     caught_up: int = 0,
     overtaken: bool = False,
 ) -> SubjectReport:
-    parts = tuple(job.work.parts.values())
-    return SubjectReport(
-        job.work.subject, state, parts, tuple(job.outcomes), handlers, reason, todo, caught_up, overtaken
-    )
+    """Return the report of a subject as far as its convergence has come."""
+    parts, outcomes = tuple(job.work.parts.values()), tuple(job.outcomes)
+    why = (reason, todo, caught_up, overtaken)
+    return SubjectReport(job.work.subject, state, parts, outcomes, handlers, *why, job.settlement)
 
 
 def _sources(work: SubjectWork) -> set[str]:
@@ -92,39 +120,63 @@ def _observe_again(job: Convergence) -> None:
 
 
 def _ended(job: Convergence) -> SubjectReport:
-    if bad := [each for each in job.outcomes if each.result is not Result.DONE]:
-        return _report(job, MemberState.FAILED, *_why(bad))
+    if failure := failure_of(job.outcomes):
+        return report_of(job, MemberState.FAILED, *failure)
     handlers = _run_handlers(job)
     if broken := [each for each in handlers if each.result is not Result.DONE]:
         why = f"`{broken[0].handler}` failed: {broken[0].detail}"
-        return _report(job, MemberState.FAILED, why, "fix it; the next sync tries it again", handlers)
+        return report_of(job, MemberState.FAILED, why, "fix it; the next sync tries it again", handlers)
     caught_up = _complete(job)
     state = MemberState.CHANGED if job.outcomes or handlers else MemberState.SAME
-    return _report(job, state, handlers=handlers, caught_up=caught_up)
+    return report_of(job, state, handlers=handlers, caught_up=caught_up)
 
 
-def _why(failed: Sequence[Outcome[Any]]) -> tuple[str, str]:
+def failure_of(outcomes: Sequence[Outcome[Any]]) -> tuple[str, str] | None:
+    """Return what failed and what to do, or None if all was done."""
+    failed = [each for each in outcomes if each.result is not Result.DONE]
+    if not failed:
+        return None
     first = failed[0]
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     todo = "run again to see what is there now" if first.result is Result.CONFLICT else "fix that and run again"
-    return f"{first.change.key}: {first.detail}{more}", todo
+    return f"{first.change.key}: {first.detail}{more}", first.todo or todo
 
 
 # --- changes --------------------------------------------------------------------------------------------------------
 
 
-def _apply(job: Convergence, agent: Agent) -> None:
-    """Change and verify with one agent."""
-    part = job.work.parts[agent.name]
-    if not part.changes:
+def apply(job: Convergence, agent: Agent) -> None:
+    """Change with one agent, then verify, or settle if its changes travel further."""
+    part, session = job.work.parts[agent.name], job.work.sessions.get(agent.name)
+    if not (part.changes or isinstance(session, Settles)):
         return
+    made = _made(job, agent, part) if part.changes else []
+    if isinstance(session, Settles):
+        settlement = _settlement(job, agent, session, part, made)
+        job.settlement, outcomes = settlement, _confirmed(made, settlement)
+    else:
+        settlement, outcomes = None, _verified(job, agent, made)
+    _record(job, part, outcomes)
+    save_state(job, agent, Moment.APPLIED, _done(outcomes), settlement)
+    job.outcomes += outcomes
+
+
+def _done(outcomes: Iterable[Outcome[Any]]) -> list[Change[Any]]:
+    return [each.change for each in outcomes if each.result is Result.DONE]
+
+
+def _made(job: Convergence, agent: Agent, part: AgentPlan[Any]) -> list[Outcome[Any]]:
+    """Announce and make the changes; return their outcomes. Those before an error are recorded, and count."""
     _intend(job, agent, part)
     made: dict[str, Outcome[Any]] = {}
     try:
         _attempt(job, agent, part, made)
-    except (MemberFault, Refused) as fault:  # an error, or a refused retry: changes without an outcome did not happen
+    except (Locked, MemberFault, Refused) as fault:  # changes without an outcome did not happen
         left = [each for each in part.changes if each.key not in made]
-        _record(job, part, [*made.values(), *(Outcome(each, Result.FAILED, fault.what) for each in left)])
+        result = Result.CONFLICT if isinstance(fault, Locked) else Result.FAILED
+        _record(job, part, [*made.values(), *(Outcome(each, result, fault.what) for each in left)])
+        if isinstance(job.work.sessions[agent.name], Settles):
+            save_state(job, agent, Moment.APPLIED, _done(made.values()))
         job.outcomes += made.values()
         raise
     except Unreachable:
@@ -132,10 +184,39 @@ def _apply(job: Convergence, agent: Agent) -> None:
         job.outcomes += made.values()
         raise
     job.context.watch(Progress("applied", job.work.name, len(made)))
-    outcomes = _verified(job, agent, list(made.values()))
-    _record(job, part, outcomes)
-    _save_state(job, agent, Moment.APPLIED, [each.change for each in outcomes if each.result is Result.DONE])
-    job.outcomes += outcomes
+    return list(made.values())
+
+
+def _settlement(
+    job: Convergence, agent: Agent, session: Settles, part: AgentPlan[Any], made: Sequence[Outcome[Any]]
+) -> Settlement:
+    """Return how far the changes have travelled. Servers that lag are evidence for the topology."""
+    context, work = job.context, job.work
+    try:
+        settlement = session.settle(_done(made), work.desired[agent.name])
+    except (MemberFault, Unreachable):
+        _record(job, part, made)
+        job.outcomes += made
+        raise
+    now = context.clock.now()
+    evidence = [
+        Evidence(context.vantage, each.server, ProbeLevel.TCP, now, trouble=f"{work.name} {each.trouble}")
+        for each in settlement.lags
+        if each.trouble and each.position is not None and each.server in job.known[agent.name].topology.verdicts
+    ]
+    if evidence:
+        context.store.topology.save_round(context.vantage, {}, evidence, [])
+    return settlement
+
+
+def _confirmed(made: Sequence[Outcome[Any]], settlement: Settlement) -> list[Outcome[Any]]:
+    """Return the outcomes; those that turned out to be undone have failed."""
+    return [
+        replace(each, result=Result.FAILED, detail=settlement.undone)
+        if settlement.undone and each.result is Result.DONE
+        else each
+        for each in made
+    ]
 
 
 def _attempt(job: Convergence, agent: Agent, part: AgentPlan[Any], made: dict[str, Outcome[Any]]) -> None:
@@ -158,19 +239,32 @@ def _attempt(job: Convergence, agent: Agent, part: AgentPlan[Any], made: dict[st
                 key: Outcome(each, Result.CONFLICT, "someone else keeps writing to it") for key, each in stale.items()
             }
             return
-        todo = _replanned(job, agent, stale) if stale else []
-        unneeded = [stale[key] for key in stale.keys() - {each.key for each in todo}]
+        todo = _replanned(job, agent, stale, made) if stale else []
+        unneeded = [stale[key] for key in stale.keys() - {each.key for each in todo} - made.keys()]
         _record(job, part, [Outcome(each, Result.CONFLICT, "someone else made it so") for each in unneeded])
 
 
-def _replanned(job: Convergence, agent: Agent, stale: Mapping[str, Change[Any]]) -> list[Change[Any]]:
-    """Return the approved changes that are still needed. Raises Refused if they look like an accident."""
-    work = job.work
-    work.observed[agent.name] = work.sessions[agent.name].observe(list(stale))
-    newer = diff(work.observed[agent.name], work.desired[agent.name].snapshot)
-    changes = tuple(each for each in newer if each.key in stale and each.after == stale[each.key].after)
-    part = work.parts[agent.name] = replace(work.parts[agent.name], changes=changes)
-    if found := alarms_of(job.context, agent, part, job.known[agent.name]):
+def _replanned(
+    job: Convergence, agent: Agent, stale: Mapping[str, Change[Any]], made: dict[str, Outcome[Any]]
+) -> list[Change[Any]]:
+    """Return the approved changes that are still needed. Raises Refused if they look like an accident.
+
+    A service is decided on again; changes that would now end in something else than was approved are conflicts.
+    """
+    work, name = job.work, agent.name
+    observed = work.observed[name] = work.sessions[name].observe(list(stale))
+    if not work.subject.is_member:
+        job.known = {**job.known, name: replace(job.fresh(agent), state=job.known[name].state)}
+        view = PoolView(job.known[name], (work.subject,), {work.name: observed}, {})
+        work.desired[name] = agent.desired(view)[work.name]
+    newer = [each for each in diff(observed, work.desired[name].snapshot) if each.key in stale]
+    changes = tuple(each for each in newer if each.after == stale[each.key].after)
+    for each in newer:
+        if each.after != stale[each.key].after and not work.subject.is_member:
+            made[each.key] = Outcome(stale[each.key], Result.CONFLICT, NOT_AS_PLANNED)
+    part = part_of(agent, work.subject, observed, work.desired[name])
+    part = replace(part, changes=changes, size=work.parts[name].size)
+    if found := alarms_of(job.context, agent, part, job.known[name]):
         raise Refused(work.name, "; ".join(each.what for each in found), "look at it, and run it again")
     return list(changes)
 
@@ -196,8 +290,7 @@ def _intend(job: Convergence, agent: Agent, part: AgentPlan[Any]) -> None:
     entries = [_entry(job, part, change, Stage.INTENT, "", now) for change in part.changes]
     wanted: Sequence[After] = agent.handlers(part.changes) if isinstance(agent, HasHandlers) else ()
     handlers = [PendingHandler(job.scope, name, agent.name, each.verb, each.arguments, job.run) for each in wanted]
-    state = _state(job, agent, Moment.INTENDED, part.changes)
-    job.context.store.journal.intend(entries, handlers, [state] if state else [])
+    job.context.store.journal.intend(entries, handlers, job.states(agent, Moment.INTENDED, part.changes))
     job.context.watch(Progress("intended", name, len(entries)))
 
 
@@ -205,7 +298,8 @@ def _entry(job: Convergence, part: AgentPlan[Any], change: Change[Any], stage: S
     before = change.before.brief() if change.before is not None and stage is Stage.INTENT else ""
     after = change.after.brief() if change.after is not None and stage is Stage.INTENT else ""
     subject, words = job.work.subject, (change.key, change.action, before, after)
-    return Entry(job.run, part.agent, subject.name, subject.server, *words, stage, detail, at)
+    purpose = job.known[part.agent].purpose
+    return Entry(job.run, part.agent, subject.name, subject.server, *words, stage, detail, at, purpose, job.turn)
 
 
 def _record(job: Convergence, part: AgentPlan[Any], outcomes: Sequence[Outcome[Any]]) -> None:
@@ -221,18 +315,15 @@ def _in_batches(outcomes: Sequence[Outcome[Any]]) -> Iterator[Sequence[Outcome[A
     return (outcomes[at : at + RECORDED] for at in range(0, len(outcomes), RECORDED))
 
 
-def _state(job: Convergence, agent: Agent, moment: Moment, changes: Sequence[Change[Any]]) -> SavedState | None:
-    if not isinstance(agent, HasState):
-        return None
-    work, saved = job.work, job.context.store.states.get(agent.name, job.work.name)
-    known, desired = job.known[agent.name], work.desired[agent.name]
-    value = agent.state(StateInput(moment, work.subject, saved, desired, changes, known))
-    return None if value is None or value == saved else SavedState(agent.name, work.name, value)
-
-
-def _save_state(job: Convergence, agent: Agent, moment: Moment, changes: Sequence[Change[Any]] = ()) -> None:
-    if state := _state(job, agent, moment, changes):
-        job.context.store.states.put([state], job.run)
+def save_state(
+    job: Convergence,
+    agent: Agent,
+    moment: Moment,
+    changes: Sequence[Change[Any]] = (),
+    settlement: Settlement | None = None,
+) -> None:
+    if states := job.states(agent, moment, changes, settlement):
+        job.context.store.states.put(states, job.run)
 
 
 def _run_handlers(job: Convergence) -> tuple[HandlerOutcome, ...]:
@@ -254,6 +345,7 @@ def _run_handlers(job: Convergence) -> tuple[HandlerOutcome, ...]:
 
 
 def _run_handler(work: SubjectWork, handler: After) -> HandlerOutcome:
+    assert work.server is not None  # noqa: S101  (only members have handlers)
     ended = work.links.session(work.server).run(handler_argv(handler), timeout=HANDLER_TIMEOUT)
     if ended.exit_code == 0:
         return HandlerOutcome(str(handler), Result.DONE)
@@ -263,12 +355,9 @@ def _run_handler(work: SubjectWork, handler: After) -> HandlerOutcome:
 
 
 def _complete(job: Convergence) -> int:
-    """Finish a member that is as desired: settle open intents of cut-off runs, save state, deliver the backlog."""
-    store, now, work = job.context.store, job.context.clock.now(), job.work
-    agents = list(work.agents)
-    store.journal.settle(job.scope, work.name, agents, now)
-    for agent in work.agents.values():
-        _save_state(job, agent, Moment.COMPLETE)
-    delivered = store.backlog.deliver(job.scope, work.name, agents, job.run, now)
-    job.context.watch(Progress("closed", work.name))
+    """Finish a member that is as desired: save state and close its books; return the number of runs made up for."""
+    for agent in job.work.agents.values():
+        save_state(job, agent, Moment.COMPLETE)
+    delivered = Books(job.context.store, job.scope).close(job.work, job.run, job.context.clock.now())
+    job.context.watch(Progress("closed", job.work.name))
     return delivered

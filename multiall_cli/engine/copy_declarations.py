@@ -76,7 +76,7 @@ def not_fetched(server: str, fault: MultiAllError | None, scope: Scope) -> Repor
     subject = Subject(server, server)
     if fault is None:
         plan, left = Plan(scope, (subject,), (), ()), SubjectReport(subject, MemberState.LEFT)
-        return Report("", plan, (left,), "interrupted", Exit.INTERRUPTED)
+        return Report("", plan, (left,), stopped="interrupted", exit=Exit.INTERRUPTED)
     reason = fault.reason if isinstance(fault, Unreachable) else "fault"
     plan = Plan(scope, (subject,), (), (Absence(subject, (), reason, fault.what, fault.todo),))
     failed = SubjectReport(subject, MemberState.FAILED, reason=fault.what, todo=fault.todo)

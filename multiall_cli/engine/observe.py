@@ -15,7 +15,7 @@ from multiall_cli.domain.topology import Evidence, ProbeLevel
 from multiall_cli.domain.topology import failed as failed_to_open
 from multiall_cli.engine.context import Agent, Context
 from multiall_cli.engine.fanout import Stragglers, fan_out
-from multiall_cli.engine.subjects import SubjectSessions, SubjectWork, known_to, part_of
+from multiall_cli.engine.subjects import ALL, SubjectSessions, SubjectWork, SyncRequest, known_to, part_of
 from multiall_cli.planning.order import grouped, plan_id
 from multiall_cli.ports.agent import HasSources, Known, PoolView
 from multiall_cli.ports.session import Session
@@ -27,15 +27,19 @@ HOUR = 3600.0  # seconds of the journal that guards look at
 class Observation:
     """Observed scope. Close it: it has open sessions and sources.
 
-    `works`: the subjects that answered, by name; `agents`: server -> the names of its agents, also of absent ones.
+    `works`: the subjects that answered; `agents`: subject -> the names of its agents, also of absent ones.
     """
 
     scope: Scope
     plan: Plan
-    works: Mapping[str, SubjectWork]
+    works: Mapping[Subject, SubjectWork]
     known: Mapping[str, Known]
-    agents: Mapping[str, tuple[str, ...]]
+    agents: Mapping[Subject, tuple[str, ...]]
     _open: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def services(self) -> Mapping[Subject, SubjectWork]:
+        return {subject: work for subject, work in self.works.items() if not subject.is_member}
 
     def close(self) -> None:
         self._open.close()
@@ -46,9 +50,9 @@ def observe(
     scope: Scope,
     agents: Sequence[Agent],
     members: Sequence[Server],
-    open_guards: frozenset[str] = frozenset(),
+    request: SyncRequest = ALL,
 ) -> Observation:
-    """Observe every member with each of its agents. Reads only.
+    """Observe every member and service with each of its agents. Reads only.
 
     `members`: all members of the scope, also those without an agent. Raises Refused or Unreachable if a source cannot
     be read.
@@ -56,14 +60,14 @@ def observe(
     stack = ExitStack()
     try:
         ready = [_with_sources(context, each, stack) for each in agents]
-        known = {each.name: known_to(context, each, open_guards) for each in ready}
-        works = _works(context, ready, members)
+        known = {each.name: known_to(context, each, request) for each in ready}
+        works = _works(context, ready, members, request)
         failed = _visit_all(context, works, known, stack)
-        here = {name: work for name, work in works.items() if name not in failed and work.is_observed}
+        here = {subject: work for subject, work in works.items() if subject not in failed and work.is_observed}
         for agent in ready:
             _decide(agent, known[agent.name], here, failed)
         plan = _plan(context, scope, ready, known, works, here, failed)
-        names = {name: tuple(work.agents) for name, work in works.items()}
+        names = {subject: tuple(work.agents) for subject, work in works.items()}
         return Observation(scope, plan, here, known, names, stack)
     except BaseException:
         stack.close()
@@ -88,61 +92,71 @@ def _with_sources(context: Context, agent: Agent, stack: ExitStack) -> Agent:
     return cast(Agent, ready)  # HasSources is a second protocol of the same object
 
 
-def _works(context: Context, agents: Sequence[Agent], members: Sequence[Server]) -> dict[str, SubjectWork]:
-    works = {each.name: SubjectWork(Subject(each.name, each.name), each, SubjectSessions(context)) for each in members}
+def _works(
+    context: Context, agents: Sequence[Agent], members: Sequence[Server], request: SyncRequest
+) -> dict[Subject, SubjectWork]:
+    works: dict[Subject, SubjectWork] = {}
+    for each in members:
+        subject = Subject(each.name, each.name)
+        works[subject] = SubjectWork(subject, each, SubjectSessions(context))
     for agent in agents:
         for subject in agent.subjects():
-            works[subject.name].agents[agent.name] = agent
+            if not subject.is_member:
+                works[subject] = SubjectWork(subject, None, SubjectSessions(context, request.lock_wait))
+            works[subject].agents[agent.name] = agent
     return works
 
 
 def _visit_all(
-    context: Context, works: Mapping[str, SubjectWork], known: Mapping[str, Known], stack: ExitStack
-) -> dict[str, MultiAllError]:
+    context: Context, works: Mapping[Subject, SubjectWork], known: Mapping[str, Known], stack: ExitStack
+) -> dict[Subject, MultiAllError]:
     """Visit all subjects and return the error of each that failed.
 
-    Sessions stay open if there are no more of them than servers worked on at once.
+    Sessions with members stay open if there are no more of them than servers worked on at once.
     """
-    failed: dict[str, MultiAllError] = {}
-    visited: set[str] = set()
+    failed: dict[Subject, MultiAllError] = {}
+    visited: set[Subject] = set()
     stays_open = len(works) <= context.parallel
 
-    def visit(name: str) -> SubjectWork:
-        works[name].visit(known)
-        if not stays_open:
-            works[name].close()
-        return works[name]
+    def visit(subject: Subject) -> SubjectWork:
+        works[subject].visit(known)
+        if not stays_open and subject.is_member:
+            works[subject].close()
+        return works[subject]
 
-    stragglers = Stragglers[str, SubjectWork](context.silence, lambda name: name, lambda work: work.close())
-    for name, result in fan_out(list(works), visit, context.parallel, context.stop, stragglers):
-        visited.add(name)
+    stragglers = Stragglers[Subject, SubjectWork](context.silence, lambda each: each.name, lambda work: work.close())
+    for subject, result in fan_out(list(works), visit, context.parallel, context.stop, stragglers):
+        visited.add(subject)
         if isinstance(result, MultiAllError):
-            failed[name] = result
+            failed[subject] = result
         else:
             stack.callback(result.close)
-        context.watch(Progress("looked", name))
+        context.watch(Progress("looked", subject.name))
     _report_evidence(context, visited - failed.keys(), failed)
     return failed
 
 
-def _report_evidence(context: Context, reached: Iterable[str], failed: Mapping[str, MultiAllError]) -> None:
-    """Save evidence for the topology from the sessions of this run, at no extra cost."""
-    now = context.clock.now()
-    met = [Evidence(context.observer_of(name), name, ProbeLevel.AUTH, now) for name in sorted(reached)]
-    for name, fault in failed.items():
-        if isinstance(fault, Unreachable) and name not in context.away and fault.subject == name:
+def _report_evidence(context: Context, reached: Iterable[Subject], failed: Mapping[Subject, MultiAllError]) -> None:
+    """Save evidence for the topology from the sessions with members, at no extra cost."""
+    now, names = context.clock.now(), sorted(each.name for each in reached if each.is_member)
+    met = [Evidence(context.observer_of(name), name, ProbeLevel.AUTH, now) for name in names]
+    for subject, fault in failed.items():
+        name, is_ours = subject.name, subject.is_member and subject.name not in context.away
+        if isinstance(fault, Unreachable) and is_ours and fault.subject == name:
             met += failed_to_open(context.observer_of(name), name, fault.reason, now)
     if met and context.vantage:
         context.store.topology.save_round(context.vantage, {}, met, ())
 
 
-def _decide(agent: Agent, known: Known, here: Mapping[str, SubjectWork], failed: Mapping[str, MultiAllError]) -> None:
+def _decide(
+    agent: Agent, known: Known, here: Mapping[Subject, SubjectWork], failed: Mapping[Subject, MultiAllError]
+) -> None:
     """Ask an agent for the desired state of all its subjects, and compute each difference."""
     works = [work for work in here.values() if agent.name in work.agents]
     if not works:
         return
     subjects = tuple(agent.subjects())
-    absent = {each.name: str(failed[each.name]) for each in subjects if each.name in failed}
+    absent = {each.name: str(failed[each]) for each in subjects if each in failed}
     observed = {work.name: work.observed[agent.name] for work in works}
     desired = agent.desired(PoolView(known, subjects, observed, absent))
     for work in works:
@@ -155,13 +169,14 @@ def _plan(
     scope: Scope,
     agents: Sequence[Agent],
     known: Mapping[str, Known],
-    works: Mapping[str, SubjectWork],
-    here: Mapping[str, SubjectWork],
-    failed: Mapping[str, MultiAllError],
+    works: Mapping[Subject, SubjectWork],
+    here: Mapping[Subject, SubjectWork],
+    failed: Mapping[Subject, MultiAllError],
 ) -> Plan:
     parts = grouped([part for work in here.values() for part in work.parts.values()])
-    absent = tuple(_absence(works[name], failed[name]) for name in works if name in failed)
-    pending = tuple((each.subject, each.action) for each in context.store.handlers.of(scope) if each.subject in here)
+    absent = tuple(_absence(works[subject], failed[subject]) for subject in works if subject in failed)
+    names = {each.name for each in here if each.is_member}
+    pending = tuple((each.subject, each.action) for each in context.store.handlers.of(scope) if each.subject in names)
     by_name = {agent.name: agent for agent in agents}
     alarms = [alarm for part in parts for alarm in alarms_of(context, by_name[part.agent], part, known[part.agent])]
     subjects = tuple(work.subject for work in works.values())

@@ -1,6 +1,7 @@
-"""Rollout of members batch by batch, with stages around each batch: a drain, a gate."""
+"""Rollout of members batch by batch, with stages around each batch: a gate, a drain."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from typing import Protocol
 
 from multiall_cli.domain.dataclass import dataclass
@@ -9,10 +10,10 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Gate, Rollout
 from multiall_cli.domain.report import MemberState, SubjectReport
 from multiall_cli.domain.run import Progress
+from multiall_cli.domain.scope import Subject
 from multiall_cli.engine.context import Context
 from multiall_cli.engine.fanout import fan_out
 from multiall_cli.planning.order import batches, too_many_failed
-from multiall_cli.planning.targets import fold
 
 Converge = Callable[[str], SubjectReport]
 """Bring the named member to its desired state."""
@@ -55,33 +56,17 @@ class GateStage:
         return
 
 
-class DrainStage:
-    """Drain: a batch leaves its names before its change, and comes back afterwards."""
-
-    def __init__(self, drain: Callable[[Sequence[str]], str], restore: Callable[[Sequence[str]], str]) -> None:
-        """Both return why that is not possible, or ''."""
-        self._drain, self._restore = drain, restore
-
-    def before(self, batch: Sequence[str]) -> str:
-        why = self._drain(batch)
-        return f"{fold(batch)} could not be drained: {why}" if why else ""
-
-    def after(self, batch: Sequence[str], converged: Sequence[str]) -> str:
-        """Put the members back. While members are missing from names, the next batch must not leave too."""
-        why = self._restore(converged) if batch else ""
-        return f"{fold(converged)} could not be put back into names: {why}" if why else ""
-
-    def undo(self, batch: Sequence[str]) -> None:
-        self._restore(batch)
-
-
 @dataclass(slots=True)
 class RolledOut:
-    """Progress of a rollout. `stopped`: why it ended before its last batch; `exit` None: derived from the members."""
+    """Progress of a rollout. `stopped`: why it ended before its last batch; `exit` None: derived from the reports.
+
+    `reports`: of the members, by name; `services`: of the services, which come after them.
+    """
 
     reports: dict[str, SubjectReport]
     stopped: str = ""
     exit: Exit | None = None
+    services: Mapping[Subject, SubjectReport] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +94,7 @@ def roll_out(
             return done
         if context.stop():
             return RolledOut(done.reports, "interrupted", Exit.INTERRUPTED)
-        if why := _too_many(done, members, rollout):
+        if why := too_many(done, members, rollout):
             return RolledOut(done.reports, why, Exit.PARTIAL)
         if why := _enter(stages, batch):
             return _stopped(context, done, why)
@@ -119,7 +104,8 @@ def roll_out(
     return done
 
 
-def _too_many(done: RolledOut, members: Members, rollout: Rollout) -> str:
+def too_many(done: RolledOut, members: Members, rollout: Rollout) -> str:
+    """Return why no further batch may begin, or ''."""
     lost = (MemberState.FAILED, MemberState.DEFERRED)
     failed = members.absent + sum(1 for each in done.reports.values() if each.state in lost)
     if not too_many_failed(failed, members.total, rollout):

@@ -15,12 +15,10 @@ from multiall_cli.engine.copy_declarations import not_fetched, of_server, pull_d
 from multiall_cli.engine.operator import here
 from multiall_cli.engine.sync import SyncOptions, sync
 from multiall_cli.fleet.execute import reachable_servers
-from multiall_cli.planning.guard import NAMES
-from multiall_cli.planning.guard_names import FILES, whole_names
 
 COPIES = site_scope("copy")  # scope of copies in the journal and for locks
 COPY_WAIT = 60.0  # seconds that a copy waits for another one
-COPYING = SyncOptions(verb="cp", defers=False, open_guards=whole_names(FILES, NAMES), lock_wait=COPY_WAIT)
+COPYING = SyncOptions(verb="cp", defers=False, lock_wait=COPY_WAIT)
 
 
 def copy(context: Context, source: str, target: str, path: str, confirm: Callable[[Plan], bool]) -> Report:
@@ -28,7 +26,8 @@ def copy(context: Context, source: str, target: str, path: str, confirm: Callabl
     servers = tuple(reachable_servers(context, target))
     with push_declaration(Path(source), path) as declared:
         options = replace(COPYING, confirm=confirm)
-        tree = file_tree(declared, context.inventory.servers, context.store, here(), servers, is_copy=True)
+        known, store = context.inventory.servers, context.store
+        tree = file_tree(declared, known, store, here(), servers, is_copy=True, is_guarded=False)
         return sync(context, COPIES, [tree], servers, options)
 
 
@@ -41,7 +40,7 @@ def _fetch(context: Context, server: Server, path: str, folder: Path) -> Report:
     declared, root = pull_declaration(server.name, path, folder)
     if context.stop():
         return not_fetched(server.name, None, COPIES)
-    agent = FileTree(declared, server, root, context.store, (ADMIN,), is_copy=True)
+    agent = FileTree(declared, server, root, context.store, (ADMIN,), is_copy=True, is_guarded=False)
     try:
         report = sync(context, COPIES, [agent], (ADMIN,), COPYING)
         return of_server(server.name, report)

@@ -19,8 +19,6 @@ from multiall_cli.domain.records import (
 from multiall_cli.domain.scope import site_scope
 from multiall_cli.domain.zones import NameServer, Zone
 from multiall_cli.engine.context import Context
-from multiall_cli.planning.guard import NAMES
-from multiall_cli.planning.guard_names import whole_names
 from multiall_cli.planning.whom import via_relays
 
 if TYPE_CHECKING:
@@ -82,15 +80,14 @@ def _pushed(context: Context, servers: Sequence[Server], contents: Mapping[str, 
     from multiall_cli.engine.sync import SyncOptions
     from multiall_cli.engine.sync import sync as copied
 
-    guards = whole_names("files", NAMES)
-    options = SyncOptions(verb="dns files", defers=False, open_guards=guards, lock_wait=WAIT)
+    options = SyncOptions(verb="dns files", defers=False, lock_wait=WAIT)
     absent: dict[str, str] = {}
     with TemporaryDirectory(prefix="multiall-dns-") as folder:
         for path, content in contents.items():
             source = Path(folder) / Path(path).name
             source.write_bytes(content)
             with push_declaration(source, path) as declared:
-                tree = file_tree(declared, context.inventory.servers, context.store, members=servers)
+                tree = file_tree(declared, context.inventory.servers, context.store, members=servers, is_guarded=False)
                 report = copied(context, FILES, [tree], servers, options)
             absent |= {each.server: each.reason for each in report.members if not each.state.is_good}
     return absent

@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from multiall_cli.domain.baseline import CRITICAL, UNKNOWN, Code, HealthSummary, is_stale
@@ -28,7 +29,8 @@ SCAN_WAIT = 30.0  # seconds that a scan waits for another one
 def informed(context: Context, topology: Topology | None = None) -> Context:
     """Return the context with the topology: servers that are away, and servers reached through a peer."""
     found = current_topology(context) if topology is None else topology
-    return replace(context, away=unavailable(found), relays=found.relays, topology=found)
+    current = partial(current_topology, context)
+    return replace(context, away=unavailable(found), relays=found.relays, topology=found, current=current)
 
 
 def current_topology(context: Context) -> Topology:

@@ -1,24 +1,29 @@
 """Assignment of a pool's declarations to its members."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 from multiall_cli.domain.errors import Refused, UsageError
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server
 from multiall_cli.planning.merge import effective_files
 
 
-def assign(
-    inventory: Inventory, pool: Pool, chosen: Set[str] | None = None, target: str = ""
-) -> Mapping[FilesDeclaration, tuple[Server, ...]]:
-    """Return each declaration with its members, in the order of the inventory.
+def chosen_members(pool: Pool, chosen: Set[str] | None, target: str = "") -> tuple[str, ...]:
+    """Return a pool's members among the chosen servers (None: all). Raises UsageError if there are none.
 
-    `chosen`: only these servers (None: all), as `target` names them. Raises Refused if pools contradict each other on
-    one of them, UsageError if nothing is declared or the target has no member of the pool.
+    `target`: the expression that chose them.
     """
-    members = [name for name in pool.members if chosen is None or name in chosen]
+    members = tuple(name for name in pool.members if chosen is None or name in chosen)
     if not members:
         what = f"{target} means no member of pool {pool.name}"
         raise UsageError("target", what, f"`multiall pool show {pool.name}` shows its members")
+    return members
+
+
+def assign(inventory: Inventory, pool: Pool, members: Sequence[str]) -> Mapping[FilesDeclaration, tuple[Server, ...]]:
+    """Return each declaration with its members, in the order of the inventory.
+
+    Raises Refused if pools contradict each other on one of them, UsageError if nothing is declared.
+    """
     holders: dict[FilesDeclaration, list[Server]] = {}
     for name in members:
         for declared in _of_pool(inventory, pool, name):

@@ -6,13 +6,16 @@ from multiall_cli.domain.change import Change, Item, Overlay, Snapshot
 def diff(observed: Snapshot[Item], desired: Snapshot[Item]) -> list[Change[Item]]:
     """Return the changes that turn `observed` into `desired`, sorted by key. Equal items need none.
 
-    An agent that knows the two to be equal may pass the same mapping twice; it is then not read at all. Of an `Apart`
-    snapshot of `desired`, only the differing items are compared.
+    An agent that knows the two to be equal may pass the same mapping twice; it is then not read at all. If one is an
+    `Overlay` of the other, only the differing items are compared.
     """
     if observed is desired:
         return []
     if isinstance(observed, Overlay) and observed.other is desired:
-        pairs = ((key, item, desired.get(key)) for key, item in observed.differing.items())
+        pairs = [(key, item, desired.get(key)) for key, item in observed.differing.items()]
+        changes = [Change(key, before, after) for key, before, after in pairs if before != after]
+    elif isinstance(desired, Overlay) and desired.other is observed:
+        pairs = [(key, observed.get(key), item) for key, item in desired.differing.items()]
         changes = [Change(key, before, after) for key, before, after in pairs if before != after]
     else:
         changes = [Change(key, observed.get(key), item) for key, item in desired.items() if observed.get(key) != item]

@@ -55,6 +55,8 @@ def check(plan: Plan) -> None:
         return
     flags = " ".join(dict.fromkeys(flag(each.guard) for each in found))
     more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
-    what = f"{found[0].what}{more}; that looks like an accident, so nothing was changed"
-    command = f"multiall {plan.scope.kind} plan {plan.scope.name}"
+    first = found[0]
+    where = "" if first.subject in first.what or first.subject == plan.scope.name else f"{first.subject}: "
+    what = f"{where}{first.what}{more}; that looks like an accident, so nothing was changed"
+    command = f"multiall {plan.scope.noun} plan {plan.scope.name}"
     raise Refused(str(plan.scope), what, f"look at `{command}`, and if it is meant: {flags}")

@@ -35,16 +35,6 @@ def plan_id(parts: Iterable[AgentPlan[Any]], pending: Iterable[tuple[str, str]] 
     return whole.hexdigest()[:12]
 
 
-def joint_id(files: str, names: Sequence[tuple[str, str]]) -> str:
-    """Return the id of the plans of a pool's files and zones, as 12 hex digits.
-
-    `files`: id of the plan of the files, '' if there are none; `names`: (zone, id) of each plan of a zone.
-    """
-    if not names:
-        return files
-    return hashlib.sha256(repr((files, sorted(names))).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-
-
 def batches(servers: Sequence[str], rollout: Rollout) -> list[tuple[str, ...]]:
     """Split the members into batches of the declared sizes (canary first); the last size repeats."""
     out, place, turn = [], 0, 0

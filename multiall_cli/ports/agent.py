@@ -12,6 +12,7 @@ from multiall_cli.domain.change import Change, Item, Outcome, Snapshot
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import After, Server
 from multiall_cli.domain.plan import AgentPlan, Alarm, Desired
+from multiall_cli.domain.report import Settlement
 from multiall_cli.domain.run import Entry
 from multiall_cli.domain.scope import Purpose, Subject
 from multiall_cli.domain.topology import Topology
@@ -24,16 +25,16 @@ from multiall_cli.ports.store import Cache
 class Known:
     """Input of an agent's decisions before it asks a subject; read anew for each just-in-time observation.
 
-    `state`: subject name -> the agent's saved value. It is a lazy mapping: reading a value reads the store, so that
-    2,000 saved file lists are never in memory at once. `open_guards`: guards that the operator opened, full names;
-    given because a guard may block single items of a plan instead of stopping it. `members`: members of this sync;
-    None: all. An agent of services changes only what concerns these members. `whole`: the caller needs all items, so an
-    agent must not answer "unchanged" from its cache.
+    `state(subject, part)`: the value that the agent saved of a subject, by the subject's name ('' is the only part of
+    most agents). It reads the store when called, so that 2,000 saved file lists are never in memory at once.
+    `open_guards`: guards that the operator opened, full names; given because a guard may block single items of a plan
+    instead of stopping it. `members`: members of this sync; None: all. An agent of services changes only what concerns
+    these members. `whole`: the caller needs all items, so an agent must not answer "unchanged" from its cache.
     """
 
     topology: Topology
     now: float
-    state: Mapping[str, bytes]
+    state: Callable[[str, str], bytes | None]
     purpose: Purpose = Purpose.SYNC
     members: frozenset[str] | None = None
     open_guards: frozenset[str] = frozenset()
@@ -69,6 +70,8 @@ class Ports:
     clock: Clock
     pause: Callable[[float], None]
     is_cancelled: Callable[[], bool]
+    lock_wait: float
+    """Seconds to wait for another writer that has reserved the subject."""
     fan_out: Callable[[Sequence[Any], Callable[[Any], Any]], Mapping[Any, Any]]
 
 
@@ -92,7 +95,7 @@ class AgentSession(Protocol[Item]):
         CONFLICT: the item in `before` was no longer there, and was left alone. The engine observes and plans again, up
         to `SyncAgent.attempts` times; a session never does so itself. Outcomes that were yielded before an error count.
         Raises MemberFault: the changes without an outcome did not happen; Unreachable: their result is unknown, and the
-        next run observes again.
+        next run observes again. Locked: another writer has reserved the subject; nothing (more) was changed.
         """
         ...
 
@@ -178,6 +181,8 @@ class HasHandlers(Protocol):
 class Moment(StrEnum):
     """When state is saved. INTENDED is written in the transaction of the intents, so it survives a crash."""
 
+    OBSERVED = "observed"
+    """A service was observed for a sync, whatever comes of it. `changes` is empty."""
     INTENDED = "intended"
     APPLIED = "applied"
     COMPLETE = "complete"
@@ -186,22 +191,41 @@ class Moment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateInput(Generic[Item]):
-    """Input for an agent's state. `changes`: for INTENDED, those about to be made; later, those made."""
+    """Input for an agent's state.
+
+    `changes`: for INTENDED, those about to be made; later, those made. `observed`: the subject before the changes.
+    `settlement`: of a service, how far they have travelled; None: that is not known. `known`: as of this moment, except
+    that its `state` is the one before the changes.
+    """
 
     moment: Moment
     subject: Subject
-    saved: bytes | None
+    observed: Snapshot[Item]
     desired: Desired[Item]
     changes: Sequence[Change[Item]]
     known: Known
+    settlement: Settlement | None = None
 
 
 @runtime_checkable
 class HasState(Protocol):
-    """Agent that saves facts about its last run. Saved per (agent, subject)."""
+    """Agent that saves facts about its last run. Saved per (agent, subject, part)."""
 
-    def state(self, source: StateInput[Any]) -> bytes | None:
-        """Return what to save; None: leave the saved value. PURE, so it needs no session."""
+    def state(self, source: StateInput[Any]) -> Mapping[str, bytes]:
+        """Return what to save, part -> value; other parts stay as they are. PURE, so it needs no session."""
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """Session with a service whose changes travel further."""
+
+    def settle(self, done: Sequence[Change[Any]], desired: Desired[Any]) -> Settlement:
+        """Wait until the changes have arrived everywhere. The engine calls it in place of its own verification.
+
+        Called without changes too: an earlier one may still be on its way. `desired`: as decided last. Raises
+        Unreachable, MemberFault.
+        """
         ...
 
 

@@ -9,20 +9,22 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.store.sqlite import SqliteStore
+from multiall_cli.agents.zones.state import DEPARTURES, pack_retired
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.health import Waiver
 from multiall_cli.domain.records import RetiredRecord
-from multiall_cli.domain.run import Entry, Run, Stage
-from multiall_cli.domain.scope import Scope, pool_scope
+from multiall_cli.domain.run import Entry, Run, SavedState, Stage
+from multiall_cli.domain.scope import Scope, pool_scope, zone_scope
 from multiall_cli.domain.topology import Downtime, DowntimeKind, Evidence, ProbeLevel
 from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.desk import ZoneContext, agent_of, departed, remember, scope_of
-from multiall_cli.engine.zones import lost_lately
+from multiall_cli.engine.observe import recent_entries
 from multiall_cli.fleet import Fleet
+from multiall_cli.fleet.zone_queries import retired_records
 from tests.fixtures.desk import Done, called
 
 LEAD = 7200.0
 ZONE = Zone("a.test.", NameServer("ns1", "127.0.0.1"))
+AGENT = "zones:a.test"
 
 
 @dataclass
@@ -88,25 +90,26 @@ class Fixed:
 def test_the_hour_of_a_brake_begins_when_the_clock_is_right_again(site: Site) -> None:
     """It does not stay closed for as long as the clock was ahead."""
     now = time.time()
-    site.store.journal.begin(_run(1, now + LEAD, scope_of(ZONE)))
+    site.store.journal.begin(_run(1, now + LEAD, zone_scope(ZONE.shown)))
     words = ("www.a.test. A", "delete", "30 192.0.2.1", "", Stage.DONE, "")
-    site.store.journal.intend([Entry("r1", agent_of(ZONE), ZONE.shown, "ns1", *words, now + LEAD)])
+    site.store.journal.intend([Entry("r1", AGENT, ZONE.shown, "ns1", *words, now + LEAD)])
     site.store.settle_clock(now)
     with Fleet.load(str(site.folder)) as fleet:
         world = fleet.context
         seen = []
         for at in (now + 10, now + 3601):
             site.store.settle_clock(at)
-            desk = ZoneContext(replace(world, clock=Fixed(at)), None, fleet.topology.current())  # type: ignore[arg-type]
-            seen.append(lost_lately(desk, ZONE))
-    assert seen == [{"www.a.test. A": {"192.0.2.1"}}, {}]
+            entries = recent_entries(replace(world, clock=Fixed(at)), AGENT)()
+            seen.append([each.key for each in entries])
+    assert seen == [["www.a.test. A"], []]
 
 
 def test_clients_are_waited_for_from_now_on(site: Site) -> None:
     now = time.time()
-    remember(site.store, ZONE, [RetiredRecord(("www.a.test.", "A"), "192.0.2.1", now + LEAD + 30, noted=now + LEAD)])
-    assert [each.until for each in departed(site.store, ZONE, now)] == [pytest.approx(now + 30)]
-    assert [each.until for each in departed(site.store, ZONE, now + 20)] == [pytest.approx(now + 30)], "not anew"
+    retired = RetiredRecord(("www.a.test.", "A"), "192.0.2.1", now + LEAD + 30, noted=now + LEAD)
+    site.store.states.put([SavedState(AGENT, ZONE.shown, pack_retired([retired]), DEPARTURES)])
+    assert [each.until for each in retired_records(site.store, ZONE, now)] == [pytest.approx(now + 30)]
+    assert [each.until for each in retired_records(site.store, ZONE, now + 20)] == [pytest.approx(now + 30)], "not anew"
 
 
 def test_a_drain_holds_though_the_clock_is_set_back(site: Site) -> None:

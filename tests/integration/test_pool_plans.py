@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from multiall_cli.domain.exits import Exit
-from multiall_cli.domain.pool_plan import PoolWish
+from multiall_cli.engine.sync import SyncOptions
 from tests.fixtures.bind9 import NAMED, SECRET, Servers, ports, servers
 from tests.fixtures.zone_site import ZoneSite, at
 
@@ -103,11 +103,10 @@ def test_a_zone_that_cannot_be_read_is_no_plan_that_holds(site: ZoneSite) -> Non
     assert _there(site) == ""
 
 
-def test_names_stay_where_files_are_not_confirmed(site: ZoneSite) -> None:
+def test_nothing_changes_where_the_plan_is_not_confirmed(site: ZoneSite) -> None:
     with site.fleet() as found:
-        done = found.pools.sync("web", PoolWish(confirm_files=lambda plan: False))
-    assert [each.exit for each in done.names] == [Exit.REFUSED]
-    assert "left alone, since the sync of its files stopped: not confirmed" in done.names[0].stopped
+        done = found.pools.sync("web", SyncOptions(confirm=lambda plan: False))
+    assert (done.exit, done.stopped) == (Exit.REFUSED, "not confirmed; nothing was changed")
     assert (_there(site), site.told()[0]) == ("", set())
 
 
@@ -118,7 +117,7 @@ def test_names_stay_where_the_files_stopped(site: ZoneSite) -> None:
     site.pool = {**site.pool, "members": "web[1-2]", "rollout": {"max_fail": 0}}
     site.write()
     done = site.multiall("pool", "sync", "web", "--yes")
-    assert (done.exit, "names of web were left alone" in done.out) == (3, True), done
+    assert (done.exit, "left alone, since the sync of its members stopped" in done.out) == (3, True), done
     assert (_there(site), site.told()[0]) == ("", set())
 
 
@@ -149,8 +148,8 @@ def test_a_guard_lets_only_its_own_part_pass(site: ZoneSite) -> None:
     assert site.multiall("pool", "sync", "web", "--yes").exit == 0
     for number in range(12):
         (site.folder.parent / "source" / f"{number}").write_text("new")
-    refused = site.multiall("pool", "sync", "web", "--yes", "--force-guard", "names.changes")
+    refused = site.multiall("pool", "sync", "web", "--yes", "--force-guard", "zones.changes")
     assert (refused.exit, "--force-guard files.changes" in refused.err) == (4, True), refused
     unclear = site.multiall("pool", "sync", "web", "--yes", "--force-guard", "changes")
-    assert (unclear.exit, "write files.changes or write names.changes" in unclear.err) == (2, True), unclear
+    assert (unclear.exit, "write files.changes or write zones.changes" in unclear.err) == (2, True), unclear
     assert site.multiall("pool", "sync", "web", "--yes", "--force-guard", "files.changes").exit == 0

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from multiall_cli.adapters.dns.servers import DnsServers
+from multiall_cli.agents.zones.leases import Lease, lasts, place_of_lease
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.run import Progress
-from multiall_cli.engine.desk import store_id
-from multiall_cli.planning.zones.leases import Lease, lasts, place_of_lease
+from multiall_cli.fleet.zone_lookup import store_id
 from tests.fixtures.bind9 import NAMED, SECRET, Servers, servers
 from tests.fixtures.zone_site import ZoneSite, at
 
@@ -62,7 +62,7 @@ def test_a_second_host_is_kept_out_while_the_first_writes(hosts: tuple[ZoneSite,
     seen: list[tuple[int, str]] = []
 
     def watch(step: Progress) -> None:
-        if step.name == "written":
+        if step.name == "applied":
             done = two.multiall("dns", "sync", "--yes")
             seen.append((done.exit, done.out))
 
@@ -137,7 +137,7 @@ def test_a_lease_can_be_read_by_others_whatever_the_store_remembers(
     seen: list[int] = []
 
     def watch(step: Progress) -> None:
-        if step.name == "written":
+        if step.name == "applied":
             seen.append(two.multiall("dns", "sync", "--yes").exit)
 
     two.down("web1")

@@ -11,9 +11,9 @@ import dns.update
 import pytest
 
 from multiall_cli.adapters.dns.servers import DnsServers
+from multiall_cli.agents.zones.plan import plan_zone
 from multiall_cli.domain.records import Claim, RRset, ZoneContent, ZonePlan
 from multiall_cli.domain.zones import BelowMinimum, Zone
-from multiall_cli.planning.zones.plan import plan_zone
 from tests.fixtures.bind9 import NAMED, SECRET, servers
 from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZoneModel, marked, topology
 from tests.limits import HANG

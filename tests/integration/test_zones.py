@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import pytest
 
 from multiall_cli.adapters.dns.servers import DnsServers
+from multiall_cli.agents.zones.plan import marker_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.errors import MemberFault, Unreachable
 from multiall_cli.domain.exits import Exit
@@ -28,14 +29,12 @@ from multiall_cli.domain.run import Progress
 from multiall_cli.domain.topology import DowntimeKind
 from multiall_cli.domain.values import Secret
 from multiall_cli.domain.zones import Key, NameServer
-from multiall_cli.engine.zones import ZoneSyncOptions
-from multiall_cli.fleet import rollouts
+from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.fleet.nouns.zones import Zones
 from multiall_cli.planning.zones.ownership import OwnershipRecord, digest
-from multiall_cli.planning.zones.plan import marker_of
 from tests.fixtures.bind9 import NAMED, SECRET, ZONE, Named, Servers, ports, servers
 from tests.fixtures.contexts import WithNameServers
-from tests.fixtures.zone_site import ZoneSite, at
+from tests.fixtures.zone_site import ZoneSite, at, drains
 from tests.limits import HANG
 
 pytestmark = pytest.mark.skipif(NAMED is None, reason="there is no named: install bind9")
@@ -253,10 +252,10 @@ def test_too_many_losses_are_stopped(site: ZoneSite) -> None:
     site.up()
     site.sync()
     site.down("web1,web2")
-    assert "a sync is refused without --force-guard names.changes" in site.multiall("dns", "plan").out
+    assert "a sync is refused without --force-guard zones.changes" in site.multiall("dns", "plan").out
     stopped = site.multiall("dns", "sync", "--yes")
     assert stopped.exit == 4
-    assert "--force-guard names.changes" in stopped.out
+    assert "--force-guard zones.changes" in stopped.out
     assert site.told() == [at(1, 2, 3)] * 3
     assert site.multiall("dns", "sync", "--yes", "--force-guard", "changes").exit == 0
     assert site.told() == [at(3)] * 3
@@ -284,7 +283,7 @@ def test_a_zone_of_which_nothing_of_ours_would_stay(site: ZoneSite) -> None:
     site.write()
     assert "all 2 of our names would be removed" in site.sync().stopped
     assert site.told() == [at(1, 2, 3)] * 3
-    assert site.sync(forced=frozenset({"empties"})).exit is Exit.OK
+    assert site.sync(open_guards=frozenset({"zones.empties"})).exit is Exit.OK
     assert site.told() == [set()] * 3
 
 
@@ -330,7 +329,7 @@ def test_two_sites_that_write_as_one_do_not_take_each_others_names_out(site: Zon
     other.down("web1")
     assert other.sync().changed == 1, "its own names follow all the same"
     assert (site.told("www"), site.told("api")) == ([at(1, 2, 3)] * 3, [at(2, 3)] * 3)
-    assert other.sync(forced=frozenset({"unseen"})).exit is Exit.OK
+    assert other.sync(open_guards=frozenset({"zones.unseen"})).exit is Exit.OK
     assert other.told("www") == [set()] * 3
 
 
@@ -581,10 +580,10 @@ def test_a_run_that_is_killed_between_update_and_verification(own: ZoneSite) -> 
         "import os, signal, sys\n"
         "from tests.fixtures.zone_site import ZoneSite\n"
         "from multiall_cli.fleet import Fleet, FleetOptions\n"
-        "from multiall_cli.engine.zones import ZoneSyncOptions\n"
-        "die = lambda step: step.name == 'written' and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from multiall_cli.engine.sync import SyncOptions\n"
+        "die = lambda step: step.name == 'applied' and os.kill(os.getpid(), signal.SIGKILL)\n"
         "with Fleet.load(sys.argv[1], FleetOptions(watch=die)) as found:\n"
-        "    found.zones.sync('', ZoneSyncOptions())\n"
+        "    found.zones.sync('', SyncOptions())\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(own.folder)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -658,7 +657,7 @@ def test_more_records_than_a_message_holds(site: ZoneSite) -> None:
     assert site.sync().exit is Exit.OK
     assert site.sync().changed == 0
     site.down("web60")
-    assert site.sync(forced=frozenset({"changes", "hour"})).changed == 120
+    assert site.sync(open_guards=frozenset({"zones.changes", "zones.hour"})).changed == 120
 
 
 def test_an_alias_never_leads_to_a_name_that_is_taken_out(site: ZoneSite) -> None:
@@ -692,7 +691,7 @@ def test_what_a_killed_run_took_out_may_still_be_used(site: ZoneSite) -> None:
     site.down("web3")
 
     def killed(step: Progress) -> None:
-        if step.name == "written":
+        if step.name == "applied":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -815,8 +814,8 @@ def test_while_a_secondary_is_late_clients_may_be_sent_to_who_was_taken_out(own:
     waited = own.multiall("dns", "wait", "web1", "--within", "2s")
     assert waited.exit == 3
     assert f"a name server of {own.zone} may still give it" in waited.out
-    with own.fleet() as found:
-        assert "may still give them" in rollouts.drain(found.context, "web", ["web1"])
+    with own.fleet() as found, drains(found) as stage:
+        assert "may still give them" in stage.before(["web1"])
     frozen.thaw()
     while own.sync().exit is not Exit.OK:
         pass
@@ -863,7 +862,7 @@ def test_what_was_done_before_the_primary_died_is_in_the_journal(own: ZoneSite) 
 
     with own.fleet() as found:
         dying = WithNameServers(found.context.adapters, DnsServers(lambda secret: SECRET, 3.0, dies))
-        (report,) = Zones(replace(found.context, adapters=dying)).sync(own.zone, ZoneSyncOptions())
+        (report,) = Zones(replace(found.context, adapters=dying)).sync(own.zone, SyncOptions())
     assert report.exit is Exit.PARTIAL
     primary.start()
     primary.wait()
@@ -895,14 +894,14 @@ def test_a_rollout_hears_that_its_members_could_not_be_put_back(own: ZoneSite) -
     own.up()
     own.sync()
     own.say("web1", None)
-    with own.fleet() as found:
-        assert rollouts.drain(found.context, "web", ["web1"]) == ""
+    with own.fleet() as found, drains(found) as stage:
+        assert stage.before(["web1"]) == ""
         assert own.told() == [at(2, 3)] * 3
         own.servers.primary.freeze()
-        assert "did not answer" in rollouts.restore(found.context, "web", ["web1"])
+        assert "did not answer" in stage.after(["web1"], ["web1"])
         own.servers.primary.thaw()
         own.up("web1")
-        assert rollouts.restore(found.context, "web", ["web1"]) == ""
+        assert stage.after(["web1"], ["web1"]) == ""
     assert own.told() == [at(1, 2, 3)] * 3
 
 
@@ -950,7 +949,7 @@ def test_an_alias_makes_room_in_one_message(site: ZoneSite) -> None:
     steps: list[Progress] = []
     assert site.sync(watch=steps.append).exit is Exit.OK
     assert site.told("m") == [at(1, 2, 3)] * 3
-    assert [step.name for step in steps].count("written") == 1
+    assert [step.name for step in steps].count("applied") == 1
     site.write({"name": "m", "cname": True})
     assert site.sync().exit is Exit.OK
     assert site.told("m", "CNAME") == [{f"web1.{site.zone}."}] * 3

@@ -12,7 +12,7 @@ from typing import Any
 
 from multiall_cli.domain.report import MemberState, Report, SubjectReport
 from multiall_cli.fleet import AS_SET, Fleet, FleetOptions
-from multiall_cli.fleet.sync import sync_files
+from multiall_cli.fleet.sync import sync
 from multiall_cli.lab.real.lab import RealLab
 from tests.fixtures.bench import ALL_GUARDS, contents
 
@@ -69,7 +69,7 @@ class Ground:
 
     def sync(self, pool: str = "web", only: str = "") -> Report:
         with Fleet.load(str(self.root), self.options) as fleet:
-            return sync_files(fleet.context, pool, only, ALL_GUARDS)
+            return sync(fleet.context, pool, ALL_GUARDS, only)
 
     def timed_sync(self) -> tuple[Report, float]:
         """Sync; return the report and the seconds it took."""

@@ -8,7 +8,7 @@ from multiall_cli.domain.inventory import Server
 from multiall_cli.domain.report import Report
 from multiall_cli.domain.run import Progress
 from multiall_cli.fleet import Fleet, FleetOptions
-from multiall_cli.fleet.sync import sync_files
+from multiall_cli.fleet.sync import sync
 from multiall_cli.ports.session import Session
 from multiall_cli.ports.transport import Transport
 from tests.fixtures.bench import ALL_GUARDS
@@ -62,4 +62,4 @@ def sync_through(site: str, moments: Moments, only: str = "") -> Report:
     with Fleet.load(site, options) as fleet:
         listening = Listening(fleet.context.transport, moments.piece, only)
         context = replace(fleet.context, adapters=WithTransport(fleet.context.adapters, listening))
-        return sync_files(context, "web", options=ALL_GUARDS)
+        return sync(context, "web", options=ALL_GUARDS)

@@ -16,7 +16,7 @@ import pytest
 
 from multiall_cli.domain.report import MemberState
 from multiall_cli.fleet import Fleet
-from multiall_cli.fleet.sync import sync_files
+from multiall_cli.fleet.sync import sync
 from multiall_cli.lab.real.faults import FaultKind
 from multiall_cli.lab.real.lab import RealLab
 from tests.fixtures.before_after import Contents, assert_old_or_new, assert_store_whole, plant_new, plant_old
@@ -64,7 +64,7 @@ class Stand:
         assert_old_or_new(contents(self.ground.on("web1", "/srv/www")), self.old, self.new)
         assert_store_whole(self.ground.root / "state" / "state.sqlite")
         with Fleet.load(self.site) as fleet:
-            report = sync_files(fleet.context, "web", options=ALL_GUARDS)
+            report = sync(fleet.context, "web", options=ALL_GUARDS)
             assert states(report) in ({"web1": MemberState.CHANGED}, {"web1": MemberState.SAME}), report.members
         assert nothing_is_open(self.ground)
         assert contents(self.ground.on("web1", "/srv/www")) == self.new

@@ -22,9 +22,9 @@ from multiall_cli.domain.baseline import Code
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.records import ZoneReport
 from multiall_cli.domain.topology import DowntimeKind, State
-from multiall_cli.engine.zones import ZoneSyncOptions
+from multiall_cli.engine.sync import SyncOptions
 from multiall_cli.fleet import Fleet, FleetOptions
-from multiall_cli.fleet.sync import sync_files
+from multiall_cli.fleet.sync import sync
 from multiall_cli.lab.real.faults import FaultKind
 from tests.fixtures.bench import ALL_GUARDS
 from tests.fixtures.bind9 import PATH, SECRET
@@ -84,7 +84,7 @@ class Names:
 
     def sync(self) -> ZoneReport:
         with Fleet.load(str(self.ground.root)) as found:
-            return found.zones.sync("", ZoneSyncOptions())[0]
+            return found.zones.sync("", SyncOptions())[0]
 
     def until(self, wanted: Mapping[str, State]) -> None:
         """Scan until servers are in these states."""
@@ -261,7 +261,7 @@ def test_a_rollout_that_drains(dynamic: Names) -> None:
             seen.append((has, dynamic.answers()))
 
     with Fleet.load(str(dynamic.ground.root), FleetOptions(watch=watch)) as found:
-        report = sync_files(found.context, "web", options=ALL_GUARDS)
+        report = sync(found.context, "web", options=ALL_GUARDS)
     assert report.exit is Exit.OK
     assert dynamic.answers() == set(ALL)
     assert seen
@@ -276,7 +276,7 @@ def test_a_rollout_that_would_leave_too_few(dynamic: Names) -> None:
     dynamic.until(ALL)
     dynamic.sync()
     with Fleet.load(str(dynamic.ground.root)) as found:
-        report = sync_files(found.context, "web")
+        report = sync(found.context, "web")
     assert report.exit is Exit.REFUSED
     assert "at least 3 are wanted" in report.stopped
     assert dynamic.answers() == set(ALL)
@@ -384,7 +384,7 @@ def test_an_absent_primary_catches_up(in_files: Names) -> None:
     with ground.lab.broken(SECONDARY, FaultKind.CUT):
         report = in_files.sync()
         assert report.exit is Exit.PARTIAL
-        assert [bool(each.trouble) for each in report.servers] == [False, True]
+        assert [bool(each.trouble) for each in report.servers] == [False, True], report
         assert in_files.answers() == set(ALL)
     ground.run(SECONDARY, "service", "named", "start")
     in_files.until(ALL)
@@ -460,12 +460,12 @@ def test_a_line_outside_our_block_affects_only_its_own_name(in_files: Names) -> 
     assert first.exit is Exit.REFUSED
     assert f"take it out of {FILE}, and sync" in str(first.plan.conflicts)
     with Fleet.load(str(in_files.ground.root)) as found:
-        (told,) = found.zones.adopt("mail.example.net", "A", ZoneSyncOptions())
+        (told,) = found.zones.adopt("mail.example.net", "A", SyncOptions())
     assert (told.exit, "outside our part of it" in told.stopped) == (Exit.REFUSED, True)
     for server in (PRIMARY, SECONDARY):
         in_files.ground.run(server, "sh", "-c", 'echo "www 2 IN A 203.0.113.7" >> "$1"', "sh", FILE)
     with Fleet.load(str(in_files.ground.root)) as found:
-        found.zones.adopt("www.example.net", "A", ZoneSyncOptions())
+        found.zones.adopt("www.example.net", "A", SyncOptions())
         found.topology.set_downtime("web4", DowntimeKind.DRAIN, time.time(), time.time() + 3600, "a test")
     report = in_files.sync()
     assert [each.subject for each in report.refused] == ["www.example.net A"]

@@ -17,15 +17,12 @@ MOST_LINES, MOST_OF_A_FUNCTION, MOST_METHODS = 400, 40, 20
 
 LONG_MODULES: Mapping[str, str] = {
     "cli/render/baseline.py": "one noun's views; to be split by view",
-    "engine/zones.py": "the second engine; it goes when zones are an agent",
-    "fleet/zones.py": "works beside the second engine; it shrinks with it",
     "planning/liveness.py": "one state machine",
     "remote/ops/apply.py": "one operation, sent whole to members",
 }
 LONG_FUNCTIONS: Mapping[str, str] = {
-    "cli/pool.py:sync_pool": "two questions, of files and of names, until names are part of the plan",
     "cli/render/baseline.py:checked": "one view",
-    "planning/zones/plan.py:plan_zone": "one decision after the other, in the order of precedence",
+    "agents/zones/plan.py:plan_zone": "one decision after the other, in the order of precedence",
 }
 LARGE_CLASSES: Mapping[str, str] = {
     "lab/real/lab.py:RealLab": "the lab's whole interface, one call each",

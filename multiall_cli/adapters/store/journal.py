@@ -10,8 +10,8 @@ from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.run import Entry, PendingHandler, Run, SavedState, Stage
 from multiall_cli.domain.scope import Purpose, Scope, ScopeKind
 
-_ENTRY = "run, agent, subject, server, key, action, before, after, stage, detail, at, purpose"
-_THIS_ENTRY = "WHERE run = ? AND agent = ? AND subject = ? AND key = ?"
+_ENTRY = "run, agent, subject, server, key, action, before, after, stage, detail, at, purpose, turn"
+_THIS_ENTRY = "WHERE run = ? AND agent = ? AND subject = ? AND key = ? AND turn = ?"
 _RUN = """
     SELECT id, verb, targets, plan, who, host, pid, started, ended, result, noticed,
         (SELECT json_group_array(json_array(kind, name)) FROM (
@@ -53,7 +53,7 @@ class SqliteJournal:
     ) -> None:
         with self._database.transaction() as connection:
             connection.executemany(
-                f"INSERT INTO entries ({_ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  (a constant)
+                f"INSERT INTO entries ({_ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  (a constant)
                 map(_entry_row, entries),
             )
             connection.executemany(
@@ -140,19 +140,19 @@ def _handler_row(handler: PendingHandler) -> tuple[object, ...]:
     return (scope.kind, scope.name, handler.subject, encode(handler.agent), handler.verb, arguments, handler.run)
 
 
-def _key(entry: Entry) -> tuple[str, str, str, str]:
-    return (entry.run, encode(entry.agent), entry.subject, encode(entry.key))
+def _key(entry: Entry) -> tuple[str, str, str, str, int]:
+    return (entry.run, encode(entry.agent), entry.subject, encode(entry.key), entry.turn)
 
 
 def _entry_row(entry: Entry) -> tuple[object, ...]:
     words = map(encode, (entry.before, entry.after))
-    run, agent, subject, key = _key(entry)
-    details = (entry.stage, encode(entry.detail), entry.at, entry.purpose)
+    run, agent, subject, key, turn = _key(entry)
+    details = (entry.stage, encode(entry.detail), entry.at, entry.purpose, turn)
     return (run, agent, subject, entry.server, key, entry.action, *words, *details)
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    run, agent, subject, server, key, action, before, after, stage, detail, at, purpose = row
+    run, agent, subject, server, key, action, before, after, stage, detail, at, purpose, turn = row
     return Entry(
         run=run,
         agent=decode(agent),
@@ -166,6 +166,7 @@ def _entry(row: Sequence[Any]) -> Entry:
         detail=decode(detail),
         at=at,
         purpose=Purpose(purpose),
+        turn=turn,
     )
 
 

@@ -183,5 +183,19 @@ MIGRATIONS = (
     ALTER TABLE runs DROP COLUMN pool;
     CREATE INDEX runs_by_moment ON runs (coalesce(noticed, started));
     """,
+    """
+    CREATE TABLE new_entries (
+        run TEXT NOT NULL REFERENCES runs (id), agent TEXT NOT NULL, subject TEXT NOT NULL, server TEXT NOT NULL,
+        key TEXT NOT NULL, action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, stage TEXT NOT NULL,
+        detail TEXT NOT NULL, at REAL NOT NULL, purpose TEXT NOT NULL, turn INTEGER NOT NULL,
+        PRIMARY KEY (run, agent, subject, key, turn)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO new_entries
+        SELECT run, agent, subject, server, key, action, before, after, stage, detail, at, purpose, 0 FROM entries;
+    DROP TABLE entries;
+    ALTER TABLE new_entries RENAME TO entries;
+    CREATE INDEX open_intents ON entries (subject) WHERE stage = 'intent';
+    CREATE INDEX entries_by_agent ON entries (agent, at);
+    """,
 )
 """Each step takes the schema one version up; a step is never edited once it is released."""

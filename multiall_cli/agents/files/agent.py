@@ -46,9 +46,9 @@ class FileTree:
     """Declared file tree. After `read` it has its source; all methods except `observe` and `apply` are pure.
 
     `root`: the tree's path at the source; `members`: the servers that have it; `by`: who changes it, and from where;
-    `is_copy`: a one-off copy, which leaves nothing beside the tree; `limits`: guard limits by name; `fresh`:
-    nanoseconds within which a change may go unseen; `looks`: the observation of each server's tree, by server name, so
-    that later operations act on that tree and no other.
+    `is_copy`: a one-off copy, which leaves nothing beside the tree; `limits`: guard limits by name; `is_guarded`:
+    whether guards apply; `fresh`: nanoseconds within which a change may go unseen; `looks`: the observation of each
+    server's tree, by server name, so that later operations act on that tree and no other.
     """
 
     declared: FilesDeclaration
@@ -60,6 +60,7 @@ class FileTree:
     was_read: Source | None = None
     by: str = ""
     is_copy: bool = False
+    is_guarded: bool = True
     fresh: int = FRESH
     looks: dict[str, ObservedTree] = field(default_factory=dict, compare=False, repr=False)
 
@@ -112,7 +113,7 @@ class FileTree:
         return {name: Desired(self._source.tree, notes=self._remarks(name)) for name in comparison.observed}
 
     def alarms(self, part: AgentPlan[FileItem], known: Known, recent: Callable[[], Iterable[Entry]]) -> list[Alarm]:
-        return guard.alarms(part, self.limits)
+        return guard.alarms(part, self.limits) if self.is_guarded else []
 
     # --- one member -------------------------------------------------------------------------------------------
 
@@ -311,18 +312,19 @@ class FileTree:
         finally:
             there.close()
 
-    def state(self, source: StateInput[FileItem]) -> bytes | None:
+    def state(self, source: StateInput[FileItem]) -> Mapping[str, bytes]:
         """Return a mark of each deployed path, for `delete: deployed`.
 
         Until all is as desired, earlier deployed entries may still be on the member, so their marks stay.
         """
-        if self.declared.delete is not Delete.DEPLOYED or source.moment is Moment.INTENDED:
-            return None
+        if self.declared.delete is not Delete.DEPLOYED or source.moment not in (Moment.APPLIED, Moment.COMPLETE):
+            return {}
         wanted = source.desired.snapshot
         digests = {path: item.digest for path, item in wanted.items()}
         told = {path: comparison.mark(path, item, digests) for path, item in wanted.items() if path != TOP}
-        before = {} if source.moment is Moment.COMPLETE else recall_deployed(source.saved)
-        return zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)
+        saved = source.known.state(source.subject.name, "")
+        before = {} if source.moment is Moment.COMPLETE else recall_deployed(saved)
+        return {"": zlib.compress(json.dumps({**before, **told}).encode("ascii"), 1)}
 
 
 class TreeSession:
@@ -353,11 +355,13 @@ def file_tree(
     limits: Mapping[str, GuardLimit] | None = None,
     *,
     is_copy: bool = False,
+    is_guarded: bool = True,
 ) -> FileTree:
     """Return the agent of a declaration. Its source is a folder of the admin host, or the same path on a member."""
     source = servers[declared.source] if declared.from_member else ADMIN
     root = declared.path if declared.from_member else declared.source
-    return FileTree(declared, source, root, store, tuple(members), limits or {}, by=by, is_copy=is_copy)
+    tree = FileTree(declared, source, root, store, tuple(members), limits or {}, by=by)
+    return replace(tree, is_copy=is_copy, is_guarded=is_guarded)
 
 
 # entries of a member's tree: at least this many, and this many times the source's

@@ -1,5 +1,6 @@
 """Pools, plans and reports for people and for programs."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,8 +13,9 @@ from multiall_cli.domain.answer import Difference, MemberStatus, PoolStatus
 from multiall_cli.domain.change import Action, Change, Result
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import FilesDeclaration, Pool
-from multiall_cli.domain.plan import Absence, AgentPlan, Plan
+from multiall_cli.domain.plan import Absence, AgentPlan, Alarm, Plan
 from multiall_cli.domain.report import MemberState, Report, SubjectReport
+from multiall_cli.planning.guard_names import flag
 from multiall_cli.planning.targets import fold
 
 MOST_PATHS = 20  # of one plan in a table; -o wide shows all
@@ -121,6 +123,7 @@ def _changes_lines(found: Plan, *, wide: bool) -> Iterator[object]:
         for handler in part.handlers:
             yield line(f"  ! then {handler}")
     yield from _note_lines(found.parts)
+    yield from _alarm_lines(found.alarms)
     pending: dict[str, list[str]] = {}
     for server, handler in found.pending:
         pending.setdefault(handler, []).append(server)
@@ -135,6 +138,11 @@ def _note_lines(parts: Iterable[AgentPlan[Any]]) -> Iterator[object]:
             shared.setdefault((each.agent, note), []).extend(each.servers)
     for (agent, note), servers in shared.items():
         yield line(f"{fold(servers)}  {agent}: {note}", style="yellow")
+
+
+def _alarm_lines(alarms: Iterable[Alarm]) -> Iterator[object]:
+    for each in alarms:
+        yield line(word("warning"), f"  {each.what}: a sync is refused without {flag(each.guard)}")
 
 
 def _sums(changes: Sequence[Change[Any]]) -> str:
@@ -192,14 +200,12 @@ def _plan_cases(found: Plan) -> list[Case]:
     return drift + [Case(each.subject.name, "session", each.what) for each in found.absent]
 
 
-def show_before_asking(found: Plan) -> None:
-    """The plan on stderr: stdout is the result's."""
-    import sys
-
+def show_before_asking(lines: Iterable[object]) -> None:
+    """Show a plan on stderr: stdout is for the result."""
     from multiall_cli.cli.render.rich_output import put
 
     screen = console(sys.stderr)
-    for each in plan_lines(found, wide=False):
+    for each in lines:
         put(screen, each)
 
 
@@ -214,7 +220,7 @@ def fetched(reports: Sequence[Report]) -> View:
     codes = [each.exit for each in reports]
     code = Exit.INTERRUPTED if Exit.INTERRUPTED in codes else next((each for each in codes if each), Exit.OK)
     members = tuple(member for each in reports for member in each.members)
-    one = report(Report("", reports[0].plan, members, stopped, code))
+    one = report(Report("", reports[0].plan, members, stopped=stopped, exit=code))
     return replace(one, value={"reports": reports}, items=reports)
 
 

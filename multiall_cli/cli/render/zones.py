@@ -1,15 +1,13 @@
-"""Zones, their plans and reports, for people and for programs."""
+"""Zones: their names, servers, history, for people and for programs."""
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from multiall_cli.cli.options import Given
-from multiall_cli.cli.render.document import Line, console, line, say, table, word
-from multiall_cli.cli.render.pools import change_line
+from multiall_cli.cli.render.document import line, say, table, word
 from multiall_cli.cli.render.result import Case, View
-from multiall_cli.cli.render.text import count
 from multiall_cli.cli.render.times import moment
+from multiall_cli.cli.render.zone_plans import cases_of, plan_lines, served_line, trouble_lines, values_of, words_of
 from multiall_cli.domain.answer import Finding, Severity
 from multiall_cli.domain.exits import Exit, worst
 from multiall_cli.domain.records import (
@@ -18,154 +16,19 @@ from multiall_cli.domain.records import (
     Membership,
     MembershipDecision,
     RetiredRecord,
-    RRset,
     RRsetKey,
     ServerZoneStatus,
-    ZonePlan,
     ZoneReport,
     ZoneStatus,
     key_of,
 )
 from multiall_cli.domain.run import Run
+from multiall_cli.domain.scope import ScopeKind
 
 if TYPE_CHECKING:
-    from multiall_cli.planning.zones.import_suggestions import ImportSuggestion
+    from multiall_cli.agents.zones.import_suggestions import ImportSuggestion
 
-MOST = 20  # changes of one zone in a table; -o wide shows all
 _STATES = {Membership.IN: "in", Membership.OUT: "out", Membership.HOLD: "as it is"}
-
-
-def _of(rrset: RRset | None) -> str:
-    return ", ".join(rrset.values) if rrset and rrset.values else "nothing"
-
-
-# --- plans and reports ----------------------------------------------------------------------------------------------
-
-
-def plans(found: Sequence[ZoneReport]) -> View:
-    def human(wide: bool) -> Iterator[object]:
-        for each in found:
-            yield from plan_lines(each, wide=wide)
-
-    cases = [case for each in found for case in _cases(each)]
-    code = worst(each.exit for each in found)
-    names = [change.key for each in found for change in each.plan.changes]
-    well = all(_is_well(each) for each in found)
-    return View("dns.plan", {"zones": found}, human, found, names, cases, code, well=well)
-
-
-def _is_well(report: ZoneReport) -> bool:
-    plan = report.plan
-    late = any(each.trouble for each in report.servers)
-    return not (plan.changes or plan.conflicts or plan.notes or report.stopped or report.refused or late)
-
-
-def plan_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
-    plan = report.plan
-    if plan.changes:
-        words = f", plan {plan.id}" if plan.id else ""
-        yield line(f"{plan.zone.shown}: {count(len(plan.changes), 'change')}{words}", style="bold")
-    shown = plan.changes if wide else plan.changes[:MOST]
-    for change in shown:
-        yield change_line(change)
-    if len(shown) < len(plan.changes):
-        yield line(f"  … and {len(plan.changes) - len(shown)} more (-o wide shows all)", style="dim")
-    yield from _trouble(report)
-    if not plan.changes and not report.stopped:
-        yield _unchanged(plan)
-
-
-def _unchanged(plan: ZonePlan) -> str:
-    what = "nothing to change" if plan.conflicts or plan.notes else "as wanted"
-    return f"{plan.zone.shown}: {what}, {count(plan.ours, 'name')} of ours (serial {plan.serial})"
-
-
-def _trouble(report: ZoneReport) -> Iterator[object]:
-    plan = report.plan
-    if report.brake:
-        yield line(f"{plan.zone.shown}: ", word("warning"), f" {report.brake}")
-    for note in plan.notes:
-        yield line(f"{plan.zone.shown}: ", word("warning"), f" {note}")
-    for each in plan.conflicts:
-        yield line(f"{plan.zone.shown}: ", word("conflict"), f" {each}")
-    for each in report.refused:
-        yield line(f"{plan.zone.shown}: ", word("failed"), f" {each}")
-    yield from (_served_line(plan.zone.shown, each) for each in report.servers if each.trouble)
-    if report.stopped:
-        todo = f"; {report.todo}" if report.todo else ""
-        yield line(f"{plan.zone.shown}: ", word("problem"), f" {report.stopped}{todo}")
-
-
-def _cases(report: ZoneReport) -> Iterator[Case]:
-    plan = report.plan
-    if report.stopped:
-        yield Case(plan.zone.shown, "zone", report.stopped)
-    for change in plan.changes:
-        words = f"is {_of(change.before)}, and is to be {_of(change.after)}"
-        yield Case(plan.zone.shown, change.key, "" if report.changed else words)
-    for each in (*plan.conflicts, *report.refused):
-        yield Case(plan.zone.shown, each.subject, str(each))
-    if not (plan.changes or plan.conflicts or report.stopped):
-        yield Case(plan.zone.shown, "zone")
-
-
-def reports(found: Sequence[ZoneReport]) -> View:
-    def human(wide: bool) -> Iterator[object]:
-        for each in found:
-            yield from report_lines(each, wide=wide)
-
-    cases = [case for each in found for case in _cases(each)]
-    names = [change.key for each in found if each.changed for change in each.plan.changes]
-    code = worst(each.exit for each in found)
-    well = all(_is_well(each) for each in found)
-    return View("dns.sync", {"zones": found}, human, found, names, cases, code, well=well)
-
-
-def report_lines(report: ZoneReport, *, wide: bool) -> Iterator[object]:
-    plan = report.plan
-    if report.changed:
-        shown = plan.changes if wide else plan.changes[:MOST]
-        for change in shown:
-            yield change_line(change)
-        if len(shown) < len(plan.changes):
-            yield line(f"  … and {len(plan.changes) - len(shown)} more (-o wide shows all)", style="dim")
-        yield line(
-            f"{plan.zone.shown}: ",
-            word("done"),
-            f" {count(report.changed, 'change')}{_spread(report.servers)} (run {report.run})",
-        )
-        if report.until:
-            yield f"{plan.zone.shown}: clients may still use what was taken out until {moment(report.until)}"
-    yield from _trouble(report)
-    if not plan.changes and not report.stopped:
-        yield _unchanged(plan)
-
-
-def _spread(servers: Sequence[ServerZoneStatus]) -> str:
-    lags = [each.lag for each in servers if each.lag is not None and not each.trouble]
-    if not lags:
-        return ""
-    return f", on {len(lags)} of {count(len(servers), 'server')} after {max(lags) * 1000:.0f} ms"
-
-
-def _served_line(zone: str, served: ServerZoneStatus) -> Line:
-    todo = f"; {served.todo}" if served.todo else ""
-    return line(f"{zone}: ", word("problem"), f" {served.server} {served.trouble}{todo}")
-
-
-def amiss(found: Sequence[ZoneReport]) -> list[str]:
-    """What is not as it should be, in words: for who watches, and is told of a change only."""
-    return [
-        words
-        for each in found
-        for words in (
-            each.stopped,
-            *each.plan.notes,
-            *map(str, (*each.plan.conflicts, *each.refused)),
-            *(_words(s) for s in each.servers),
-        )
-        if words
-    ]
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -181,7 +44,7 @@ def names(found: Sequence[ZoneReport]) -> View:
         elif not any(report.stopped or report.plan.conflicts for report in found):
             yield "no name is declared"
         for report in found:
-            yield from _trouble(report)
+            yield from trouble_lines(report)
 
     decisions = [each for report in found for each in report.plan.decisions]
     code = worst(Exit.OK if each.exit in (Exit.DIFFERENCES, Exit.REFUSED) else each.exit for each in found)
@@ -195,7 +58,7 @@ def _row(each: Decision) -> tuple[str, ...]:
     gone = [standing for standing in each.standings if each.claim.values[standing.server] not in given]
     why = "; ".join(dict.fromkeys(standing.why for standing in gone))
     ttl = str(there.ttl) if there else ""
-    return key_of(each.claim.place), ttl, _of(there), ", ".join(standing.server for standing in gone), why
+    return key_of(each.claim.place), ttl, values_of(there), ", ".join(standing.server for standing in gone), why
 
 
 def explained(found: Sequence[ExplainedName]) -> View:
@@ -223,7 +86,7 @@ def _told(each: ExplainedName) -> Iterator[object]:
             value = each.decision.claim.values[standing.server]
             yield line(f"  {standing.server} ({value}): ", word(_STATES[standing.stand]), f", because {standing.why}")
         yield from (line(f"  {words}") for words in each.decision.notes)
-        yield f"  is to give {_of(each.decision.wanted) if each.decision.wanted else 'what it gives now'}"
+        yield f"  is to give {values_of(each.decision.wanted) if each.decision.wanted else 'what it gives now'}"
     if each.conflict is not None:
         yield line("  ", word("conflict"), f" {each.conflict.what}; {each.conflict.todo}")
 
@@ -243,7 +106,7 @@ def status(found: Sequence[ZoneStatus]) -> View:
                 yield from _left(each.departures, each.zone.shown)
 
     ill = [each for status in found for each in status.servers if each.trouble]
-    cases = [Case(each.zone.shown, served.server, _words(served)) for each in found for served in each.servers]
+    cases = [Case(each.zone.shown, served.server, words_of(served)) for each in found for served in each.servers]
     code = Exit.PARTIAL if ill else Exit.OK
     names = [each.zone.shown for each in found]
     return View("dns.status", {"zones": found}, human, found, names, cases, code, well=not ill)
@@ -251,11 +114,7 @@ def status(found: Sequence[ZoneStatus]) -> View:
 
 def _status_row(status: ZoneStatus, served: ServerZoneStatus) -> tuple[str, ...]:
     serial = "" if served.serial is None else str(served.serial)
-    return status.zone.shown, served.server, serial, _words(served) or "ok"
-
-
-def _words(served: ServerZoneStatus) -> str:
-    return "; ".join(filter(None, (served.trouble, served.todo)))
+    return status.zone.shown, served.server, serial, words_of(served) or "ok"
 
 
 def _left(departures: Sequence[RetiredRecord], zone: str) -> Iterator[object]:
@@ -310,12 +169,12 @@ def drift(found: Sequence[tuple[ZoneReport, Sequence[ServerZoneStatus]]]) -> Vie
     def human(wide: bool) -> Iterator[object]:
         for report, served in found:
             yield from plan_lines(report, wide=wide)
-            yield from (_served_line(report.plan.zone.shown, each) for each in served)
+            yield from (served_line(report.plan.zone.shown, each) for each in served)
 
     value = [{"plan": report, "servers": served} for report, served in found]
     differs = any(report.plan.changes or report.plan.conflicts or served for report, served in found)
     code = Exit.DIFFERENCES if differs else worst(report.exit for report, _ in found)
-    cases = [case for report, _ in found for case in _cases(report)]
+    cases = [case for report, _ in found for case in cases_of(report)]
     return View("dns.drift", {"zones": value}, human, value, [], cases, code, well=code is Exit.OK)
 
 
@@ -374,7 +233,7 @@ def history(runs: Sequence[Run]) -> View:
         rows = [
             (
                 each.id,
-                each.scope.name,
+                ", ".join(scope.name for scope in each.scopes if scope.kind is ScopeKind.ZONE),
                 each.verb,
                 f"{each.who}@{each.host}",
                 moment(each.started),
@@ -389,12 +248,3 @@ def history(runs: Sequence[Run]) -> View:
 
 def _code(run: Run) -> str:
     return "running or cut off" if run.result is None else f"{run.result.value} {run.result.name.lower()}"
-
-
-def show_before_asking(found: ZonePlan) -> None:
-    """On stderr, where the question follows."""
-    from multiall_cli.cli.render.rich_output import put
-
-    screen = console(sys.stderr)
-    for each in plan_lines(ZoneReport(found), wide=False):
-        put(screen, each)

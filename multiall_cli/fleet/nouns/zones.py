@@ -14,12 +14,13 @@ from multiall_cli.domain.records import (
     ZoneStatus,
 )
 from multiall_cli.domain.run import Run
+from multiall_cli.fleet import zone_doctor, zone_lookup, zone_queries
 from multiall_cli.fleet import zones as work
 
 if TYPE_CHECKING:
+    from multiall_cli.agents.zones.import_suggestions import ImportSuggestion
     from multiall_cli.engine.context import Context
-    from multiall_cli.engine.zones import ZoneSyncOptions
-    from multiall_cli.planning.zones.import_suggestions import ImportSuggestion
+    from multiall_cli.engine.sync import SyncOptions
 
 RUNS_SHOWN = 20
 
@@ -30,61 +31,61 @@ class Zones:
     def __init__(self, context: "Context") -> None:
         self._context = context
 
-    def plan(self, zone: str = "") -> tuple[ZoneReport, ...]:
-        """Return what a sync would change. Reads only."""
-        return tuple(work.plan(self._context, work.chosen(self._context, zone)))
+    def plan(self, zone: str = "", open_guards: frozenset[str] = frozenset()) -> tuple[ZoneReport, ...]:
+        """Return what a sync would change. Reads only. `open_guards`: guards to pass, by full name."""
+        return tuple(work.plan(self._context, zone_lookup.chosen(self._context, zone), open_guards))
 
-    def sync(self, zone: str, wish: "ZoneSyncOptions") -> tuple[ZoneReport, ...]:
+    def sync(self, zone: str, options: "SyncOptions") -> tuple[ZoneReport, ...]:
         """Bring zones to the state that pools and topology ask for."""
-        return tuple(work.sync(self._context, work.chosen(self._context, zone), wish))
+        return tuple(work.sync(self._context, zone_lookup.chosen(self._context, zone), options))
 
     def status(self, zone: str = "") -> tuple[ZoneStatus, ...]:
         """Ask each name server for its serial."""
-        return tuple(work.status(self._context, work.chosen(self._context, zone)))
+        return tuple(zone_queries.status(self._context, zone_lookup.chosen(self._context, zone)))
 
     def drift(self, zone: str = "") -> tuple[tuple[ZoneReport, tuple[ServerZoneStatus, ...]], ...]:
         """Return differences from what was written, and servers that lag."""
-        return tuple(work.drift(self._context, work.chosen(self._context, zone)))
+        return tuple(zone_queries.drift(self._context, zone_lookup.chosen(self._context, zone)))
 
     def explain(self, name: str) -> tuple[ExplainedName, ...]:
         """Return the declarations, decisions and records of a name. Raises UsageError, Unreachable, MemberFault."""
-        return work.explain(self._context, name)
+        return zone_queries.explain(self._context, name)
 
     def departures(self, target: str = "") -> tuple[RetiredRecord, ...]:
         """Return removed records that clients may still have cached. `target`: of these servers."""
-        return tuple(work.departures(self._context, target))
+        return tuple(zone_queries.departures(self._context, target))
 
     def names_serving(self, target: str = "") -> tuple[tuple[RRsetKey, MembershipDecision], ...]:
         """Return the names that lead to servers now. `target` '': to servers that should be out. Reads only.
 
         Raises UsageError, Unreachable, MemberFault.
         """
-        return tuple(work.given(self._context, target))
+        return tuple(zone_queries.given(self._context, target))
 
     def lagging(self) -> tuple[str, ...]:
         """Return zones with a server that was behind at the last check: it may still serve removed records."""
-        return tuple(work.late(self._context))
+        return tuple(zone_queries.late(self._context))
 
-    def adopt(self, name: str, kind: str, wish: "ZoneSyncOptions", from_owner: str = "") -> tuple[ZoneReport, ...]:
+    def adopt(self, name: str, kind: str, options: "SyncOptions", from_owner: str = "") -> tuple[ZoneReport, ...]:
         """Take over records as they are. Raises UsageError.
 
         `kind` '': all declared types; `from_owner`: only records with this owner's mark; then `name` may be ''.
         """
-        return work.adopt(self._context, name, kind, wish, from_owner)
+        return work.adopt(self._context, name, kind, options, from_owner)
 
     def suggest(self, zone: str, file: Path | None = None) -> "tuple[ImportSuggestion, ...]":
         """Return names of a zone, or of its file, that pools could declare."""
-        return work.imported(self._context, work.chosen(self._context, zone)[0], file)
+        return zone_queries.imported(self._context, zone_lookup.chosen(self._context, zone)[0], file)
 
     def history(self, zone: str = "", limit: int = RUNS_SHOWN) -> tuple[Run, ...]:
         """Return the runs that changed zones, newest first."""
-        return work.history(self._context, work.chosen(self._context, zone), limit)
+        return zone_queries.history(self._context, zone_lookup.chosen(self._context, zone), limit)
 
-    def roll_back(self, run: str, wish: "ZoneSyncOptions") -> ZoneReport:
-        """Undo what a run did to a zone. Raises UsageError."""
-        return work.rollback(self._context, run, wish)
+    def roll_back(self, run: str, options: "SyncOptions") -> tuple[ZoneReport, ...]:
+        """Undo what a run did to zones. Raises UsageError."""
+        return work.rollback(self._context, run, options)
 
     def examine(self, zone: str = "") -> tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]:
         """Return problems of the name servers, and the lines that each one's named.conf needs."""
-        found = work.chosen(self._context, zone)
-        return tuple(work.examine(self._context, found)), work.needed(found)
+        found = zone_lookup.chosen(self._context, zone)
+        return tuple(zone_doctor.examine(self._context, found)), zone_doctor.needed(found)

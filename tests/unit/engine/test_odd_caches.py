@@ -13,13 +13,12 @@ from multiall_cli.agents.files.agent import recall_deployed
 from multiall_cli.agents.files.comparison_cache import CachedComparison
 from multiall_cli.agents.files.digests import load
 from multiall_cli.agents.files.scan_client import recall_records
-from multiall_cli.domain.zones import NameServer, Zone
-from multiall_cli.engine.desk import members_before, pushed_at
+from multiall_cli.agents.zones.state import DEPARTURES, ZoneState, last_result
 from multiall_cli.engine.publish import standing
-from multiall_cli.engine.zones import recall_zone
 
 ODD = (None, True, 1, 1.5, "x", [], {}, [1], [[]], {"a": 1}, {"a": [1, None]}, ["x", {}, {}], ["0" * 64, 3, []],
-       [1, 2, 3, 4], ["a", "b", "c", [1]], {"wish": 1, "at": "x", "serial": [], "ours": None}, [1, "x", 5])  # fmt: skip
+       [1, 2, 3, 4], ["a", "b", "c", [1]], {"inputs": 1, "at": "x", "serial": [], "ours": None},
+       [1, "x", 5])  # fmt: skip
 _odd = st.sampled_from(ODD).map(lambda each: json.dumps(each).encode("ascii")) | st.binary(max_size=40)
 
 
@@ -65,21 +64,19 @@ def test_a_look_that_is_whole_is_known_again() -> None:
 
 @given(_odd | _odd.map(zlib.compress))
 def test_every_other_memory(value: bytes) -> None:
-    zone = Zone("example.net.", NameServer("ns1", "192.0.2.1"))
     held = Held(value)
     assert all(isinstance(each, bytes) for each in load(value))
     assert all(len(each) == 64 for each in load(value).values())
-    told = members_before(held, zone)  # type: ignore[arg-type]
+    told = ZoneState.read(lambda part: None if part == DEPARTURES else value, 0.0).members
     assert told is None or all(isinstance(each, str) for places in told.values() for each in places)
     CachedComparison.recall("x", held)
     standing(held)  # type: ignore[arg-type]
-    pushed_at(held, zone)  # type: ignore[arg-type]
     assert isinstance(recall_deployed(value), dict)
-    assert recall_zone(value) is None or set(json.loads(value)) >= {"wish", "at"}
+    assert last_result(value) is None or set(json.loads(value)) >= {"inputs", "at"}
 
 
 @pytest.mark.parametrize("told", ODD)
 def test_what_a_zone_was_like_is_known_or_not(told: object) -> None:
-    assert recall_zone(json.dumps(told).encode("ascii")) is None
-    known = {"serial": 1, "ours": 2, "wish": "x", "at": 1.5}
-    assert recall_zone(json.dumps(known).encode("ascii")) == known
+    assert last_result(json.dumps(told).encode("ascii")) is None
+    known = {"serial": 1, "ours": 2, "inputs": "x", "at": 1.5}
+    assert last_result(json.dumps(known).encode("ascii")) == known

@@ -2,9 +2,9 @@
 
 import pytest
 
+from multiall_cli.agents.zones.resolver_cache import settled
 from multiall_cli.domain.records import RetiredRecord
 from multiall_cli.planning.ahead import as_of, end_of, is_ahead, report
-from multiall_cli.planning.zones.resolver_cache import settled
 
 NOW = 1_000_000.0
 

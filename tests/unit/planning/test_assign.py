@@ -6,7 +6,7 @@ import pytest
 
 from multiall_cli.domain.errors import Refused, UsageError
 from multiall_cli.domain.inventory import FilesDeclaration, Inventory, Pool, Server
-from multiall_cli.planning.assignments import assign
+from multiall_cli.planning.assignments import assign, chosen_members
 
 TREE = FilesDeclaration("/srv", "/source")
 
@@ -22,14 +22,17 @@ def _pool(name: str, *members: str, priority: int = 0, **changed: str) -> Pool:
 def test_a_declaration_has_the_members_of_its_pool() -> None:
     """Those that were chosen, in the order of the pool."""
     pool = _pool("web", "a", "b", "c")
-    names = {d.path: [s.name for s in held] for d, held in assign(_inventory(web=pool), pool, {"c", "a"}).items()}
+    names = {
+        d.path: [s.name for s in held]
+        for d, held in assign(_inventory(web=pool), pool, chosen_members(pool, {"c", "a"})).items()
+    }
     assert names == {"/srv": ["a", "c"]}
 
 
 def test_where_another_pool_wins_there_is_nothing_to_do() -> None:
     """Its own members keep the declaration."""
     web, top = _pool("web", "a", "b"), _pool("top", "b", priority=1, source="/other")
-    ((declared, held),) = assign(_inventory(web=web, top=top), web).items()
+    ((declared, held),) = assign(_inventory(web=web, top=top), web, web.members).items()
     assert (declared.source, [server.name for server in held]) == ("/source", ["a"])
 
 
@@ -37,7 +40,7 @@ def test_pools_that_contradict_each_other_are_refused() -> None:
     """On a member that was chosen."""
     web, other = _pool("web", "a"), _pool("other", "a", source="/other")
     with pytest.raises(Refused, match="/srv"):
-        assign(_inventory(web=web, other=other), web)
+        assign(_inventory(web=web, other=other), web, web.members)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +50,4 @@ def test_pools_that_contradict_each_other_are_refused() -> None:
 def test_nothing_to_do_is_told(pool: Pool, chosen: set[str] | None, words: str) -> None:
     """An empty choice and an empty declaration are faults of the line, not successes."""
     with pytest.raises(UsageError, match=words):
-        assign(_inventory(web=pool), pool, chosen, "b")
+        assign(_inventory(web=pool), pool, chosen_members(pool, chosen, "b"))

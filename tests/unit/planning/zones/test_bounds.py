@@ -2,9 +2,9 @@
 
 import pytest
 
+from multiall_cli.agents.zones.resolver_cache import bound, held_by_clients
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.records import RetiredRecord, RRset
-from multiall_cli.planning.zones.resolver_cache import bound, held_by_clients
 
 WWW, API = ("www.example.net.", "A"), ("api.example.net.", "A")
 _Change = Change[RRset]

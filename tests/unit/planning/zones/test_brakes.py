@@ -2,10 +2,10 @@
 
 import pytest
 
+from multiall_cli.agents.zones.guards import CHANGES, EMPTIES, FROZEN, HOUR, NAMES, brakes, limit, losses_of
 from multiall_cli.domain.change import Change
 from multiall_cli.domain.records import Claim, Decision, RRset, ZonePlan, place_of
 from multiall_cli.domain.zones import BelowMinimum, NameServer, Zone
-from multiall_cli.planning.zones.guards import CHANGES, EMPTIES, FROZEN, HOUR, NAMES, brakes, limit, losses_of
 from tests.fixtures.zone_model import UP, topology
 
 ZONE = Zone("example.net.", NameServer("ns1", "192.0.2.53"))

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from multiall_cli.agents.zones.membership import ServedRecords, decide, short_lived, standing
 from multiall_cli.domain.records import Claim, Decision, Membership, RRset
 from multiall_cli.domain.topology import Downtime, DowntimeKind
 from multiall_cli.domain.values import Amount
 from multiall_cli.domain.zones import BelowMinimum
-from multiall_cli.planning.zones.membership import ServedRecords, decide, short_lived, standing
 from tests.fixtures.zone_model import (
     CRITICAL,
     DOWN,

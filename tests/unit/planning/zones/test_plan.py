@@ -4,11 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from multiall_cli.domain.change import Action, Change, Conflict
-from multiall_cli.domain.records import Claim, RRset, RRsetKey, ZonePlan
-from multiall_cli.domain.zones import BelowMinimum, NameServer, Zone
-from multiall_cli.planning.zones.ownership import OwnershipRecord, digest, marker_name
-from multiall_cli.planning.zones.plan import (
+from multiall_cli.agents.zones.plan import (
     ZoneMemory,
     adoption,
     differing,
@@ -19,6 +15,10 @@ from multiall_cli.planning.zones.plan import (
     plan_id,
     plan_zone,
 )
+from multiall_cli.domain.change import Action, Change, Conflict
+from multiall_cli.domain.records import Claim, RRset, RRsetKey, ZonePlan
+from multiall_cli.domain.zones import BelowMinimum, NameServer, Zone
+from multiall_cli.planning.zones.ownership import OwnershipRecord, digest, marker_name
 from tests.fixtures.zone_model import DOWN, NAME, NOW, UP, ZONE, ZoneModel, kept, marked, planned, synced, topology
 
 WWW: RRsetKey = ("www.example.net.", "A")
@@ -71,7 +71,7 @@ def test_what_no_one_saw_declared_here_is_not_taken_out() -> None:
     )
     assert plan.changes == ()
     assert "nothing declares it, nor did here before, and it bears our mark (pool web)" in told(plan)[0]
-    assert "--force-guard names.unseen" in plan.conflicts[0].todo
+    assert "--force-guard zones.unseen" in plan.conflicts[0].todo
 
 
 def test_what_another_pools_mark_stands_beside_is_not_told_of_this_pool() -> None:

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multiall_cli.agents.zones.guards import NAMES
+from multiall_cli.agents.zones.membership import standing
+from multiall_cli.agents.zones.plan import owned
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.records import Claim, Membership, RRset, RRsetKey, ZonePlan, place_of
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.values import Amount
 from multiall_cli.domain.zones import BelowMinimum, NameDeclaration
 from multiall_cli.planning.zones.claims import claims_of
-from multiall_cli.planning.zones.guards import NAMES
-from multiall_cli.planning.zones.membership import standing
 from multiall_cli.planning.zones.ownership import digest, marker_name
-from multiall_cli.planning.zones.plan import owned
 from tests.fixtures.zone_model import (
     DOWN,
     HELD,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from multiall_cli.agents.zones.import_suggestions import ImportSuggestion, proposals
 from multiall_cli.domain.inventory import Inventory, Pool, Server
 from multiall_cli.domain.records import RRset, RRsetKey
-from multiall_cli.planning.zones.import_suggestions import ImportSuggestion, proposals
 from tests.fixtures.zone_model import ZONE, ZoneModel, kept
 
 SERVERS = {

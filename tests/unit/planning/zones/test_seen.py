@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multiall_cli.planning.zones.known_names import SIZE, noted, short, unpack
+from multiall_cli.agents.zones.known_names import SIZE, noted, short, unpack
 
 NAMES = st.sampled_from(["www.example.net.", "api.example.net.", "."])
 PLACES = st.sets(st.tuples(NAMES, st.sampled_from(["A", "SRV"])))

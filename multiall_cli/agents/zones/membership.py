@@ -73,13 +73,31 @@ def _by_health(topology: Topology, server: str) -> tuple[Membership, str]:
     return Membership.IN, "it is up" if code is None else "it is up and well"
 
 
-def decide(claim: Claim, found: ServedRecords, topology: Topology, now: float, interval: float) -> Decision:
-    """Return the records that a claim should have. `interval`: seconds after a change in which nothing is added."""
+def decide(
+    claim: Claim,
+    found: ServedRecords,
+    topology: Topology,
+    now: float,
+    interval: float,
+    members: Set[str] | None = None,
+) -> Decision:
+    """Return the records that a claim should have.
+
+    `interval`: seconds after a change in which nothing is added; `members`: the only ones that may go in or out (None:
+    all). If only one member is given at a time, any other may take its place.
+    """
     if not claim.follows:
         steady = RRset(claim.ttl, tuple(sorted(set(claim.values.values()))))
         return Decision(claim, steady, there=found.rrset)
     there = found.values
-    standings = tuple(standing(topology, name) for name in claim.values)
+    ttl = found.rrset.ttl if members is not None and found.rrset and there else _ttl(claim, topology, now)
+    is_free = members is None or claim.first
+    standings = tuple(
+        standing(topology, name)
+        if is_free or name in (members or ())
+        else MembershipDecision(name, Membership.HOLD, "this run is not about it")
+        for name in claim.values
+    )
     inside = [each.server for each in standings if _is_in(each, claim, found)]
     chosen, notes = _chosen(claim, inside, standings, there)
     if (lost := _of_no_one(claim, standings, chosen, found)) - chosen:
@@ -91,9 +109,9 @@ def decide(claim: Claim, found: ServedRecords, topology: Topology, now: float, i
         notes = (*notes, f"what comes back waits until {interval:g} s after the last change")
     if not chosen and claim.on_floor is not BelowMinimum.EMPTY:
         kept = found.rrset.values if found.rrset else ()
-        wanted = RRset(_ttl(claim, topology, now), kept) if kept else None
+        wanted = RRset(ttl, kept) if kept else None
         return Decision(claim, wanted, standings, notes, found.rrset)
-    wanted = RRset(_ttl(claim, topology, now), tuple(sorted(chosen)))
+    wanted = RRset(ttl, tuple(sorted(chosen)))
     return Decision(claim, wanted, standings, notes, found.rrset)
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from multiall_cli.agents.zones.plan import owned
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.inventory import Inventory, Pool
 from multiall_cli.domain.records import ZoneContent
 from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones import ownership
 from multiall_cli.planning.zones.claims import addresses_of
-from multiall_cli.planning.zones.plan import owned
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import replace
 from hashlib import sha256
 
+from multiall_cli.agents.zones.membership import ServedRecords, decide
 from multiall_cli.domain.change import Change, Conflict
 from multiall_cli.domain.dataclass import dataclass
 from multiall_cli.domain.records import Claim, Decision, RRset, RRsetKey, ZoneContent, ZonePlan, key_of, place_of
 from multiall_cli.domain.topology import Topology
 from multiall_cli.domain.zones import Zone
 from multiall_cli.planning.zones import ownership
-from multiall_cli.planning.zones.membership import ServedRecords, decide
 from multiall_cli.planning.zones.names import is_below
 from multiall_cli.planning.zones.ownership import OwnershipRecord, marker_name
 
@@ -24,11 +24,13 @@ class ZoneMemory:
 
     `held`: names that clients may have been sent to a while ago; `is_seen`: whether the site is known to have ever
     declared a name and type; `former`: the places of members at the last sync of the zone, or None if unknown.
+    `members`: the only members whose place in names may change, or None: nothing else changes then.
     """
 
     held: Set[str] = frozenset()
     is_seen: Callable[[RRsetKey], bool] = lambda place: True
     former: Mapping[str, Set[str]] | None = None
+    members: Set[str] | None = None
 
 
 NOTHING = ZoneMemory()
@@ -50,6 +52,9 @@ def plan_zone(
     """
     ours = owned(content, zone)
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
+    if before.members is not None:
+        unclaimed, contested = set(), {}
+        claims = [each for each in claims if each.follows and not before.members.isdisjoint(each.values)]
     orphans = [_orphan(place, ours[place], content, seen=before.is_seen(place)) for place in sorted(unclaimed)]
     leaving = {place_of(each.key) for each in orphans if isinstance(each, Change)}
     decisions: list[Decision] = []
@@ -62,9 +67,8 @@ def plan_zone(
             conflicts.append(Conflict(key_of(claim.place), *problem))
             continue
         there = content.rrsets.get(claim.place)
-        decided = decide(
-            claim, ServedRecords(there, marker.epoch if marker else 0.0, before.former), topology, now, zone.interval
-        )
+        served = ServedRecords(there, marker.epoch if marker else 0.0, before.former)
+        decided = decide(claim, served, topology, now, zone.interval, before.members)
         decisions.append(decided)
         if decided.wanted is not None and (change := _change(decided, there, marker)):
             changes.append(change)
@@ -259,7 +263,7 @@ def _orphan(place: RRsetKey, marker: OwnershipRecord, content: ZoneContent, *, s
     there = content.rrsets.get(place)
     if not seen:
         what = f"nothing declares it, nor did here before, and it bears our mark (pool {marker.pool}): another site's?"
-        todo = "give one of the sites another `owner:`, or take it out with `dns sync --force-guard names.unseen`"
+        todo = "give one of the sites another `owner:`, or take it out with `dns sync --force-guard zones.unseen`"
         return Conflict(key_of(place), what, todo)
     if there is not None and marker.digest != ownership.digest(there.values):
         what, _ = _edited(there, key_of(place))
