@@ -48,11 +48,12 @@ class MemberStatus:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """Saved status of a pool. `last`: its last run that had something to do."""
+    """Saved status of a pool. `last`: its last run that had something to do; `services`: its zones, by their names."""
 
     pool: str
     members: tuple[MemberStatus, ...]
     last: Run | None
+    services: tuple[MemberStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from multiall_cli.engine.operator import who
 from multiall_cli.fleet.lookup import find_pool
 from multiall_cli.fleet.name_servers import NameServersOfSite
 from multiall_cli.planning.suggestions import did_you_mean
-from multiall_cli.planning.zones.claims import claims_of
+from multiall_cli.planning.zones.claims import claims_of, zones_of_pool
 from multiall_cli.planning.zones.names import absolute, zone_of
 from multiall_cli.ports.store import Store
 
@@ -39,14 +39,7 @@ def chosen(context: Context, name: str = "") -> tuple[Zone, ...]:
 
 def of_pool(context: Context, pool: str) -> tuple[Zone, ...]:
     """Return the zones in which a pool has names."""
-    names = {each.zone for each in find_pool(context, pool).names}
-    if not names:
-        return ()
-    return tuple(
-        zone
-        for name, zone in context.inventory.zones.items()
-        if name in names or any(each.pool == pool for each in claims_of(context.inventory, name)[0])
-    )
+    return zones_of_pool(context.inventory, find_pool(context, pool))
 
 
 def agents_of(

@@ -153,3 +153,83 @@ def test_a_guard_lets_only_its_own_part_pass(site: ZoneSite) -> None:
     unclear = site.multiall("pool", "sync", "web", "--yes", "--force-guard", "changes")
     assert (unclear.exit, "write files.changes or write zones.changes" in unclear.err) == (2, True), unclear
     assert site.multiall("pool", "sync", "web", "--yes", "--force-guard", "files.changes").exit == 0
+
+
+def test_names_are_in_the_diff_and_in_the_status_of_their_pool(site: ZoneSite) -> None:
+    shown = site.multiall("pool", "diff", "web")
+    assert (shown.exit, f"www.{site.zone} A" in shown.out, "+ 30 192.0.2.1" in shown.out) == (10, True, True), shown
+    assert site.multiall("pool", "sync", "web", "--yes").exit == 0
+    told = site.multiall("pool", "status", "web", "--json").json()
+    assert [(each["server"], each["result"]["state"]) for each in told["services"]] == [(site.zone, "changed")]
+
+
+def test_one_run_changes_files_and_names(site: ZoneSite) -> None:
+    """It is in the history of the pool and of the zone, and can be undone there."""
+    assert site.multiall("pool", "sync", "web", "--yes").exit == 0
+    runs = site.multiall("journal", "list", "-o", "name").out.split()
+    assert site.multiall("dns", "history", "-o", "name").out.split() == runs
+    with site.fleet() as found:
+        entries = found.context.store.journal.entries(runs[0])
+    assert {each.agent.partition(":")[0] for each in entries} == {"files", "zones"}
+    assert site.multiall("pool", "sync", "web", "--yes").exit == 0
+    assert site.multiall("journal", "list", "-o", "name").out.split() == runs, "nothing to do is no run"
+    assert site.multiall("dns", "rollback", runs[0], "--yes").exit == 0
+    assert (_there(site), site.told()[0]) == ("release 1\n", set())
+
+
+def test_a_plan_shows_what_a_sync_would_refuse_and_takes_the_same_guards(site: ZoneSite) -> None:
+    names = [{"zone": site.zone, "name": name, "ttl": 30} for name in ("www", "api", "m")]
+    site.pool = {**site.pool, "dns": names}
+    site.write()
+    assert site.multiall("pool", "sync", "web", "--yes").exit == 0
+    site.pool = {**site.pool, "dns": names[:1]}
+    site.more = {"at_most": 1}
+    site.write()
+    shown = site.multiall("pool", "plan", "web")
+    assert (shown.exit, "a sync is refused without --force-guard zones.changes" in " ".join(shown.out.split())) == (
+        10,
+        True,
+    ), shown
+    refused = site.multiall("pool", "sync", "web", "--yes")
+    assert (refused.exit, "--force-guard zones.changes" in refused.err) == (4, True), refused
+    opened = site.multiall("pool", "plan", "web", "--force-guard", "zones.changes")
+    assert (opened.exit, "refused" in opened.out) == (10, False), opened
+    assert site.multiall("pool", "sync", "web", "--yes", "--force-guard", "zones.changes").exit == 0
+    (newest, *_) = site.multiall("journal", "list", "--json").json()["runs"]
+    assert newest["verb"] == "sync --force-guard zones.changes"
+
+
+def test_only_some_members_change_only_their_place_in_names(site: ZoneSite) -> None:
+    """Another declared name, and another time to live, wait for a sync of the whole pool."""
+    site.members = {f"web{at}": {"transport": "local", "public": [f"192.0.2.{at}"]} for at in (1, 2)}
+    site.pool = {**site.pool, "members": "web[1-2]", "files": []}
+    site.write()
+    assert site.multiall("pool", "sync", "web", "--yes").exit == 0
+    site.down("web[1-2]")
+    site.pool = {**site.pool, "dns": [{"zone": site.zone, "name": name, "ttl": 99} for name in ("www", "api")]}
+    site.write()
+    assert site.multiall("pool", "sync", "web", "--only", "web2", "--yes").exit == 0
+    assert (site.told()[0], site.told("api")[0]) == (at(1), set())
+    assert "30 192.0.2.1" in site.multiall("dns", "explain", f"www.{site.zone}").out
+
+
+def test_names_wait_for_their_primary_and_the_files_do_not(site: ZoneSite) -> None:
+    site.servers.primary.freeze()
+    try:
+        done = site.multiall("pool", "sync", "web", "--yes", "--timeout", "0.3")
+    finally:
+        site.servers.primary.thaw()
+    assert (done.exit, _there(site)) == (3, "release 1\n"), done
+    assert site.multiall("pool", "status", "web").exit == 3
+    assert site.multiall("pool", "sync", "web", "--yes").exit == 0
+    assert site.told()[0] == at(1)
+    assert site.multiall("pool", "status", "web").exit == 0, "it was delivered"
+
+
+def test_a_batch_that_fails_whole_leaves_names_alone(site: ZoneSite) -> None:
+    """The last one too: there is no next batch that it could stop."""
+    (site.folder.parent / "there").write_text("a file where a folder is to be")
+    site.pool = {**site.pool, "rollout": {"max_fail": 0}}
+    site.write()
+    done = site.multiall("pool", "sync", "web", "--yes")
+    assert (done.exit, site.told()[0]) == (3, set()), done

@@ -268,6 +268,9 @@ def test_a_rollout_that_drains(dynamic: Names) -> None:
     assert [told & {"web1", "web2"} for _, told in seen[:1]] == [set()]
     with Fleet.load(str(dynamic.ground.root)) as found:
         assert all(word is None for word in map(found.topology.current().planned_of, ALL))
+        entries = found.context.store.journal.entries(report.run)
+    purposes = {each.turn: each.purpose.value for each in entries if each.agent == "zones:example.net"}
+    assert purposes == {0: "drain", 1: "restore", 2: "drain", 3: "restore"}, "one run, each step of it in the journal"
 
 
 def test_a_rollout_that_would_leave_too_few(dynamic: Names) -> None:
@@ -384,7 +387,7 @@ def test_an_absent_primary_catches_up(in_files: Names) -> None:
     with ground.lab.broken(SECONDARY, FaultKind.CUT):
         report = in_files.sync()
         assert report.exit is Exit.PARTIAL
-        assert [bool(each.trouble) for each in report.servers] == [False, True], report
+        assert [bool(each.trouble) for each in report.servers] == [False, True]
         assert in_files.answers() == set(ALL)
     ground.run(SECONDARY, "service", "named", "start")
     in_files.until(ALL)

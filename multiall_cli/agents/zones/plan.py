@@ -54,7 +54,7 @@ def plan_zone(
     unclaimed = ours.keys() - {each.place for each in claims} - contested.keys()
     if before.members is not None:
         unclaimed, contested = set(), {}
-        claims = [each for each in claims if each.follows and not before.members.isdisjoint(each.values)]
+        claims = [each for each in claims if _may_move(each, before.members, content)]
     orphans = [_orphan(place, ours[place], content, seen=before.is_seen(place)) for place in sorted(unclaimed)]
     leaving = {place_of(each.key) for each in orphans if isinstance(each, Change)}
     decisions: list[Decision] = []
@@ -85,6 +85,12 @@ def plan_zone(
     return ZonePlan(
         zone, ordered, tuple(decisions), tuple(conflicts), len(ours), content.serial, plan_id(zone.name, ordered)
     )
+
+
+def _may_move(claim: Claim, members: Set[str], content: ZoneContent) -> bool:
+    """Return whether members may go in or out of a name: it is no one else's business to make it."""
+    is_made = claim.place in content.rrsets or marker_of(content, claim.place) is not None
+    return claim.follows and is_made and not members.isdisjoint(claim.values)
 
 
 def _targets(content: ZoneContent, ours: Iterable[RRsetKey], changes: Iterable[Change[RRset]]) -> set[str]:

@@ -294,7 +294,7 @@ def _outcome_lines(found: Report) -> Iterator[Line]:
 def status(found: PoolStatus) -> View:
     def human(wide: bool) -> Iterator[object]:
         shared: dict[tuple[str, str, str, str], list[str]] = {}
-        for member in sorted(found.members, key=lambda member: not _unwell(member)):
+        for member in sorted((*found.members, *found.services), key=lambda member: not _unwell(member)):
             shared.setdefault(_status_row(member), []).append(member.server)
         yield table(
             ("members", "state", "since", "missed", "note"), [(fold(servers), *row) for row, servers in shared.items()]
@@ -303,10 +303,11 @@ def status(found: PoolStatus) -> View:
             by = safe_text(f"{found.last.who}@{found.last.host}")
             yield f"last run {found.last.id} by {by}, {moment(found.last.started)}"
 
-    open_ended = any(_unwell(member) for member in found.members)
+    every = (*found.members, *found.services)
+    open_ended = any(map(_unwell, every))
     code = Exit.PARTIAL if open_ended else Exit.OK
-    names = [member.server for member in found.members if _unwell(member)]
-    return View("pool.status", found, human, found.members, names, _status_cases(found), code, well=not open_ended)
+    names = [member.server for member in every if _unwell(member)]
+    return View("pool.status", found, human, every, names, _status_cases(found), code, well=not open_ended)
 
 
 def _unwell(member: MemberStatus) -> bool:
@@ -328,7 +329,10 @@ def _status_row(member: MemberStatus) -> tuple[str, str, str, str]:
 
 
 def _status_cases(found: PoolStatus) -> list[Case]:
-    return [Case(each.server, found.pool, _status_row(each)[3] if _unwell(each) else "") for each in found.members]
+    return [
+        Case(each.server, found.pool, _status_row(each)[3] if _unwell(each) else "")
+        for each in (*found.members, *found.services)
+    ]
 
 
 def differences(name: str, found: Sequence[Difference]) -> View:

@@ -19,6 +19,18 @@ def addresses_of(server: Server, *, inside: bool = False) -> tuple[str, ...]:
     return tuple(canonical(each) for each in found)
 
 
+def zones_of_pool(inventory: Inventory, pool: Pool) -> tuple[Zone, ...]:
+    """Return the zones in which a pool has names."""
+    if not pool.names:
+        return ()
+    names = {each.zone for each in pool.names}
+    return tuple(
+        zone
+        for name, zone in inventory.zones.items()
+        if name in names or any(each.pool == pool.name for each in claims_of(inventory, name)[0])
+    )
+
+
 def claims_of(inventory: Inventory, zone: str = "") -> tuple[tuple[Claim, ...], Mapping[RRsetKey, Conflict]]:
     """Return the claims of all pools on a zone ('': on all zones), and the conflicts between them.
 
