@@ -26,6 +26,11 @@ from multiall_cli.engine.observe import Observation, alarms_of
 from multiall_cli.engine.subjects import SubjectSessions, SubjectWork, SyncRequest, known_to, part_of
 from multiall_cli.ports.agent import Known, Moment, PoolView
 
+MEANWHILE = 10.0
+"""Seconds that a pool's run waits for a service at least: others hold it only while they change it."""
+DURING_A_ROLLOUT = 3600.0
+"""Seconds that a rollout waits for a service, so that it need not stop halfway."""
+
 Parts = Mapping[str, AgentPlan[Any]]
 """Agent -> its changes."""
 
@@ -40,7 +45,6 @@ class Services:
     request: SyncRequest
     me: Holder
     works: Mapping[Subject, SubjectWork]
-    known: Mapping[str, Known]
     turns: Counter[Subject] = field(default_factory=Counter)
 
     def converge(self) -> Iterator[SubjectReport]:
@@ -53,7 +57,8 @@ class Services:
 
     def move(self, members: Collection[str], purpose: Purpose) -> Iterator[SubjectReport]:
         """Take members out of the services that point to them, or put them back. Changes nothing else."""
-        request = replace(self.request, members=frozenset(members))
+        wait = max(self.request.lock_wait, DURING_A_ROLLOUT)
+        request = replace(self.request, members=frozenset(members), lock_wait=wait)
         for work in self._in_order():
             yield self._converged(work, purpose, request, None)
 
@@ -61,8 +66,8 @@ class Services:
         """Settle services without changes: an earlier change may still be on its way. Needs no run."""
         for work in self._in_order():
             fresh = partial(known_to, self.context, request=self.request)
-            job = Convergence(self.context, self.scope, self.run, work, self.known, fresh)
-            yield self._reported(job, lambda job: _ended(job, is_complete=False))
+            job = Convergence(self.context, self.scope, self.run, work, {}, fresh)
+            yield self._reported(job, _settled, self._wait(work.subject, self.request))
 
     def _in_order(self) -> list[SubjectWork]:
         return sorted(self.works.values(), key=lambda work: str(work.subject.scope))
@@ -75,7 +80,8 @@ class Services:
         def fresh(agent: Agent) -> Known:
             return known_to(self.context, agent, request, purpose)
 
-        sessions = SubjectSessions(self.context, request.lock_wait)
+        wait = self._wait(observed.subject, request)
+        sessions = SubjectSessions(self.context, wait)
         work = SubjectWork(observed.subject, None, sessions, dict(observed.agents))
         turn = self.turns[work.subject]
         self.turns[work.subject] += 1
@@ -86,15 +92,17 @@ class Services:
             return _ended(job, is_complete=purpose is Purpose.SYNC)
 
         try:
-            return self._reported(job, converged)
+            return self._reported(job, converged, wait)
         finally:
             work.close()
 
-    def _reported(self, job: Convergence, converged: Callable[[Convergence], SubjectReport]) -> SubjectReport:
+    def _reported(
+        self, job: Convergence, converged: Callable[[Convergence], SubjectReport], wait: float
+    ) -> SubjectReport:
         """Return the report of a service, locked meanwhile. The report includes any trouble with it."""
         subject = job.work.subject
         try:
-            with self._lock(job.work):
+            with self._lock(subject, wait):
                 return converged(job)
         except Unreachable as fault:
             where = "" if fault.subject == subject.server else f"{fault.subject}: "
@@ -104,9 +112,11 @@ class Services:
             failed = report_of(job, MemberState.FAILED, f"{where}{fault.what}", fault.todo)
             return replace(failed, exit=fault.exit_code)
 
-    def _lock(self, work: SubjectWork) -> AbstractContextManager[None]:
-        scope = work.subject.scope
-        return self.context.store.locks.hold(scope, self.me, self.request.lock_wait) if scope else nullcontext()
+    def _wait(self, subject: Subject, request: SyncRequest) -> float:
+        return request.lock_wait if subject.scope == self.scope else max(request.lock_wait, MEANWHILE)
+
+    def _lock(self, subject: Subject, wait: float) -> AbstractContextManager[None]:
+        return self.context.store.locks.hold(subject.scope, self.me, wait) if subject.scope else nullcontext()
 
 
 def _decide_again(job: Convergence, approved: Parts | None) -> None:
@@ -142,6 +152,12 @@ def approved_only(
     held = tuple(each for each in changes if each.after == approved[each.key].after)
     moved = [approved[each.key] for each in changes if each.after != approved[each.key].after]
     return replace(part, changes=held), moved
+
+
+def _settled(job: Convergence) -> SubjectReport:
+    """Settle a service. What is saved of it is read anew: another run may have saved more since the plan."""
+    job.known = {name: job.fresh(agent) for name, agent in job.work.agents.items()}
+    return _ended(job, is_complete=False)
 
 
 def _ended(job: Convergence, *, is_complete: bool) -> SubjectReport:

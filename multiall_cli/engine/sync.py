@@ -178,8 +178,7 @@ class _Sync:
         return done
 
     def _services(self) -> Services:
-        found = self.observation
-        return Services(self.context, self.scope, self.id, self.options.request, self.me, found.services, found.known)
+        return Services(self.context, self.scope, self.id, self.options.request, self.me, self.observation.services)
 
     def _members(self) -> Mapping[str, SubjectWork]:
         return {subject.name: work for subject, work in self.observation.works.items() if subject.is_member}

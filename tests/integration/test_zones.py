@@ -889,6 +889,27 @@ def test_who_is_still_in_a_name_is_waited_for_too(site: ZoneSite) -> None:
     assert site.multiall("dns", "wait", "--within", "30s").exit == 0
 
 
+def test_what_another_run_took_out_meanwhile_is_not_forgotten(own: ZoneSite) -> None:
+    """The one that settles a late zone has read what clients may hold before the other one has added to it."""
+    own.more = {"within": 0.2}
+    own.write({"name": "www", "ttl": 60})
+    own.up()
+    own.sync()
+    own.servers.secondaries[0].freeze()
+    own.down("web1")
+    assert own.sync().exit is Exit.PARTIAL
+    others: list[Exit] = []
+
+    def watch(step: Progress) -> None:
+        if step.name == "looked" and not others:
+            own.down("web2")
+            others.append(own.sync().exit)
+
+    assert (own.sync(watch=watch).changed, others) == (0, [Exit.PARTIAL])
+    with own.fleet() as found:
+        assert {each.value for each in found.zones.departures()} == at(1, 2)
+
+
 def test_a_rollout_hears_that_its_members_could_not_be_put_back(own: ZoneSite) -> None:
     own.write({"name": "www", "ttl": 1})
     own.up()

@@ -44,7 +44,7 @@ class ZoneAgent:
     """Names of all pools in one zone.
 
     `claims`: what pools ask for there; `contested`: conflicts between them; `writer`: the name under which this host
-    writes; `pool`: only its names are changed (''; all); `given`: the changes to make instead of what pools ask for.
+    writes; `pool`: only its names are changed ('': all); `given`: the changes to make instead of what pools ask for.
     """
 
     zone: Zone
