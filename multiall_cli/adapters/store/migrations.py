@@ -184,14 +184,15 @@ MIGRATIONS = (
     CREATE INDEX runs_by_moment ON runs (coalesce(noticed, started));
     """,
     """
+    -- The key's columns come first: else the integrity check of SQLite 3.40 reports values as NULL that are not.
     CREATE TABLE new_entries (
-        run TEXT NOT NULL REFERENCES runs (id), agent TEXT NOT NULL, subject TEXT NOT NULL, server TEXT NOT NULL,
-        key TEXT NOT NULL, action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, stage TEXT NOT NULL,
-        detail TEXT NOT NULL, at REAL NOT NULL, purpose TEXT NOT NULL, turn INTEGER NOT NULL,
+        run TEXT NOT NULL REFERENCES runs (id), agent TEXT NOT NULL, subject TEXT NOT NULL, key TEXT NOT NULL,
+        turn INTEGER NOT NULL, server TEXT NOT NULL, action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+        stage TEXT NOT NULL, detail TEXT NOT NULL, at REAL NOT NULL, purpose TEXT NOT NULL,
         PRIMARY KEY (run, agent, subject, key, turn)
     ) STRICT, WITHOUT ROWID;
     INSERT INTO new_entries
-        SELECT run, agent, subject, server, key, action, before, after, stage, detail, at, purpose, 0 FROM entries;
+        SELECT run, agent, subject, key, 0, server, action, before, after, stage, detail, at, purpose FROM entries;
     DROP TABLE entries;
     ALTER TABLE new_entries RENAME TO entries;
     CREATE INDEX open_intents ON entries (subject) WHERE stage = 'intent';

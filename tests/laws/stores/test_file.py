@@ -76,6 +76,17 @@ def test_a_store_is_migrated_from_version_0_and_then_left_as_it_is(tmp_path: Pat
     connection.close()
 
 
+def test_a_store_with_entries_passes_the_check_of_its_own_database(tmp_path: Path) -> None:
+    """So that an operator who runs it can tell a damaged store from a whole one."""
+    store = SqliteStore(tmp_path)
+    store.journal.begin(a_run("r1"))
+    store.journal.intend([an_entry("k1"), an_entry("k2")])
+    store.close()
+    connection = sqlite3.connect(tmp_path / "state.sqlite")
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+
+
 def test_a_store_of_a_newer_release_is_refused_and_not_touched(tmp_path: Path) -> None:
     """Downgrading must not lose what only the newer one knows."""
     SqliteStore(tmp_path).close()

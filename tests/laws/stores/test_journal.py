@@ -29,6 +29,19 @@ def test_a_run_is_remembered_as_it_was_begun_and_ended(store: Store) -> None:
     )
 
 
+def test_a_run_may_change_one_thing_several_times(store: Store) -> None:
+    """Each time has its own intent and outcome: a batch leaves a service, and comes back."""
+    store.journal.begin(a_run("r1"))
+    out = replace(an_entry(), purpose=Purpose.DRAIN)
+    back = replace(an_entry(), purpose=Purpose.RESTORE, turn=1)
+    store.journal.intend([out])
+    store.journal.record([replace(out, stage=Stage.DONE)])
+    store.journal.intend([back])
+    found = [(each.turn, each.purpose, each.stage) for each in store.journal.entries("r1")]
+    assert found == [(0, Purpose.DRAIN, Stage.DONE), (1, Purpose.RESTORE, Stage.INTENT)]
+    assert [each.turn for each in store.journal.pending()] == [1]
+
+
 def test_a_beginning_that_several_runs_share_is_refused(store: Store) -> None:
     """Unless it is one's whole id."""
     for each in ("r1", "r12", "r13"):
