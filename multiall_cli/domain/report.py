@@ -62,10 +62,6 @@ class Settlement:
     undone: str = ""
     until: float = 0.0
 
-    @property
-    def is_complete(self) -> bool:
-        return not (self.undone or any(each.trouble for each in self.lags))
-
 
 SETTLED = Settlement()
 

@@ -81,8 +81,9 @@ def converge(job: Convergence) -> SubjectReport:
         if fault.subject in _sources(work):  # the source went away, which says nothing about the member
             return report_of(job, MemberState.FAILED, f"{fault.subject}: {fault.what}", fault.todo)
         return report_of(job, MemberState.DEFERRED, fault.what, fault.todo)
-    except (MemberFault, Refused) as fault:
-        return report_of(job, MemberState.FAILED, fault.what, fault.todo, overtaken=isinstance(fault, Overtaken))
+    except (Locked, MemberFault, Refused) as fault:
+        is_overtaken = isinstance(fault, (Locked, Overtaken))
+        return report_of(job, MemberState.FAILED, fault.what, fault.todo, overtaken=is_overtaken)
     finally:
         if reopens:
             work.close()

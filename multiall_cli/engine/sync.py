@@ -116,7 +116,7 @@ class _Sync:
     def _check(self) -> None:
         """Raise Refused if the plan is not the approved one, or looks like an accident.
 
-        Nothing is written before this.
+        No subject is changed before this.
         """
         if self.options.plan and self.options.plan != self.plan.id:
             what = f"the plan is now {self.plan.id}, not {self.options.plan}: something changed since"

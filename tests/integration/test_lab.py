@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -255,6 +256,8 @@ def test_a_server_may_be_killed_at_the_moment_it_has_started() -> None:
         for _ in range(20):
             lab.kill("web1")
             lab.start("web1")
+        with socket.create_connection(lab.addresses["web1"], HANG) as connection:
+            assert connection.recv(4) == b"SSH-"
 
 
 def test_a_kept_lab_is_found_again_and_ended(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from multiall_cli.adapters.memory import MemoryTransport
 from multiall_cli.adapters.store.sqlite import SqliteStore
-from multiall_cli.domain.errors import Refused
+from multiall_cli.domain.errors import Locked, Refused
 from multiall_cli.domain.exits import Exit
 from multiall_cli.domain.inventory import Link, Rollout, Server
 from multiall_cli.domain.plan import AgentPlan, Alarm, Plan
@@ -138,6 +138,17 @@ def test_a_writer_that_never_ends_wins(pool: Pool) -> None:
     report = pool.sync(replace(colors(pool, "red", "blue", "red"), tries=3, meanwhile=race))
     assert (report.exit, pool.read("color")[1]) == (Exit.PARTIAL, "green2")
     assert "someone else keeps writing to it" in report.members[1].reason
+
+
+def test_a_subject_that_another_writer_has_reserved_stops_the_run(pool: Pool) -> None:
+    """It is reported as the member's, and its intents have their outcome."""
+
+    def reserved(name: str) -> None:
+        raise Locked(name, "it is held by ann", "wait for her")
+
+    report = pool.sync(replace(colors(pool, "red", "blue", "red"), meanwhile=reserved))
+    assert (report.exit, pool.read("color")[1]) == (Exit.LOCKED, "blue")
+    assert (report.members[1].reason, pool.store.journal.pending()) == ("it is held by ann", [])
 
 
 def test_what_another_writer_made_so_at_the_last_moment_is_no_trouble(pool: Pool) -> None:

@@ -148,7 +148,7 @@ class FileTree:
         if only is None:
             self._remark(server, remarks.on_directories(found, tree, differing))
         keep(found, self.declared.path, self.declared, self.store.cache)
-        CachedComparison(self._wish, self._source.scan.records.digest, found.records.digest, left_open).keep(
+        CachedComparison(self._settings_digest, self._source.scan.records.digest, found.records.digest, left_open).keep(
             key, self.store.cache
         )
         return Overlay(tree, differing) if differing else tree
@@ -163,14 +163,14 @@ class FileTree:
         return Overlay(self._source.tree, differing)
 
     @property
-    def _wish(self) -> str:
+    def _settings_digest(self) -> str:
         """Return a hash of all settings of the declaration."""
         declared = replace(self.declared, origin=NOWHERE, where={}, pools=())
         return sha256(repr(declared).encode("utf-8", "surrogateescape")).hexdigest()
 
     def _doubtful(self, found: ScannedTree, last: CachedComparison | None) -> Set[str] | None:
         """Return the paths that may differ from the source; None: any path may."""
-        if last is None or last.wanted != self._wish:
+        if last is None or last.wanted != self._settings_digest:
             return None
         source, member = self._source.scan, found
         if (source.records.digest, member.records.digest) == (last.source, last.member):

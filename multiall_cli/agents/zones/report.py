@@ -1,7 +1,8 @@
-"""Plans and results of zones, for people: what a plan or a report says of one zone."""
+"""One zone's share of a plan or of a report."""
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from multiall_cli.agents.zones.item import records_of
 from multiall_cli.domain.change import Conflict, Result
@@ -24,7 +25,7 @@ def of_plan(zone: Zone, plan: Plan) -> ZoneReport:
     return ZoneReport(replace(found, id=plan.id), exit=code, brake=_refusal(zone, plan))
 
 
-def _zone_plan(zone: Zone, parts: Iterable[AgentPlan[object]]) -> ZonePlan | None:  # type: ignore[type-var]
+def _zone_plan(zone: Zone, parts: Iterable[AgentPlan[Any]]) -> ZonePlan | None:
     found = (each.detail for each in parts if each.agent == f"zones:{zone.shown}")
     return next((each for each in found if isinstance(each, ZonePlan)), None)
 

@@ -293,11 +293,12 @@ def _outcome_lines(found: Report) -> Iterator[Line]:
 
 def status(found: PoolStatus) -> View:
     def human(wide: bool) -> Iterator[object]:
-        shared: dict[tuple[str, str, str, str], list[str]] = {}
+        shared: dict[tuple[bool, tuple[str, str, str, str]], list[str]] = {}
         for member in sorted((*found.members, *found.services), key=lambda member: not _unwell(member)):
-            shared.setdefault(_status_row(member), []).append(member.server)
+            shared.setdefault((member in found.services, _status_row(member)), []).append(member.server)
         yield table(
-            ("members", "state", "since", "missed", "note"), [(fold(servers), *row) for row, servers in shared.items()]
+            ("members", "state", "since", "missed", "note"),
+            [(fold(servers), *row) for (_, row), servers in shared.items()],
         )
         if found.last:
             by = safe_text(f"{found.last.who}@{found.last.host}")
